@@ -1,0 +1,197 @@
+"""Every error that the runbook raises, in one tree.
+
+RunbookError                  exit code 1
+├── InputError                2   the choice, a parameter or an argument is wrong; nothing was sent
+├── Parked                    3   a person must act; run again afterwards
+├── Interrupted               130 stopped by a signal; safe to run again
+├── PlanRefused                   the plan would touch something that is not ours, or applying was not allowed
+├── SignInError                   Entra ID refused a token (``code`` is the AADSTS number)
+├── ServiceError                  an HTTP answer that is an error
+│   ├── GraphError                Microsoft Graph (``code`` is Graph's own)
+│   └── StackOneError             StackOne
+├── TransportError                no usable answer: DNS, TLS, timeout, connection reset, truncated body
+├── NotSettled                    a change was accepted but could not be seen before the deadline
+├── SecretStoreError              a secret could not be kept or fetched
+└── RecordError                   a record could not be written, or does not hold what it claims
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+__all__ = [
+    "GraphError",
+    "HandOver",
+    "InputError",
+    "Interrupted",
+    "NotSettled",
+    "Parked",
+    "PlanRefused",
+    "Problem",
+    "RecordError",
+    "RunbookError",
+    "SecretStoreError",
+    "ServiceError",
+    "SignInError",
+    "StackOneError",
+    "TransportError",
+]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One mistake in the input: where it is, what is wrong, and what would be right."""
+
+    where: str
+    what: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}" + (f" {self.hint}" if self.hint else "")
+
+
+@dataclass(frozen=True)
+class HandOver:
+    """What a person has to do before the run can go on.
+
+    ``kind`` is one of ``admin_consent``, ``connector_profile``, ``link_account``, ``device_sign_in``.
+    ``fields`` are shown to the person and are never secret; a secret appears in them as its reference.
+    """
+
+    kind: str
+    title: str
+    url: str
+    steps: tuple[str, ...] = ()
+    fields: dict[str, str] = field(default_factory=dict)
+    who: str = ""
+    expires_at: str | None = None
+
+
+class RunbookError(Exception):
+    """What happened, what it means, and the next thing to do."""
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        meaning: str = "",
+        next_step: str = "",
+        code: str | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        super().__init__(what)
+        self.what = what
+        self.meaning = meaning
+        self.next_step = next_step
+        self.code = code
+        self.request_id = request_id
+
+    def __str__(self) -> str:
+        lines = [self.what]
+        if self.meaning:
+            lines.append(f"What it means: {self.meaning}")
+        if self.next_step:
+            lines.append(f"Next: {self.next_step}")
+        if self.request_id:
+            lines.append(f"Request id: {self.request_id}")
+        return "\n".join(lines)
+
+
+class InputError(RunbookError):
+    """The input is wrong. Every mistake is named at once, and nothing was sent."""
+
+    exit_code = 2
+
+    def __init__(self, problems: Problem | list[Problem] | tuple[Problem, ...], *, next_step: str = "") -> None:
+        self.problems = (problems,) if isinstance(problems, Problem) else tuple(problems)
+        count = len(self.problems)
+        what = f"{count} mistake{'s' if count != 1 else ''} in the input; nothing was sent.\n" + "\n".join(
+            f"  - {problem}" for problem in self.problems
+        )
+        super().__init__(what, next_step=next_step or "correct the input and run the same command again.")
+
+
+class Parked(RunbookError):
+    """The run waits for a person; what is done so far stays done."""
+
+    exit_code = 3
+
+    def __init__(self, hand_over: HandOver, *, next_step: str = "") -> None:
+        super().__init__(
+            f"Parked: {hand_over.title}",
+            meaning=f"{hand_over.who or 'A person'} must act before the run can go on.",
+            next_step=next_step or f"open {hand_over.url} and follow the steps, then run the same command again.",
+        )
+        self.hand_over = hand_over
+
+
+class Interrupted(RunbookError):
+    """The run was stopped by a signal. It is safe to run it again."""
+
+    exit_code = 130
+
+
+class PlanRefused(RunbookError):
+    """The plan was not carried out: it would touch what is not ours, or nobody allowed it."""
+
+
+class SignInError(RunbookError):
+    """Entra ID gave no token. ``code`` is like ``AADSTS7000215``."""
+
+
+class ServiceError(RunbookError):
+    """An HTTP answer that is an error. ``status`` is the HTTP status, ``code`` the service's own."""
+
+    service: ClassVar[str] = "service"
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        status: int,
+        method: str = "",
+        path: str = "",
+        message: str = "",
+        retry_after: float | None = None,
+        meaning: str = "",
+        next_step: str = "",
+        code: str | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        super().__init__(what, meaning=meaning, next_step=next_step, code=code, request_id=request_id)
+        self.status = status
+        self.method = method
+        self.path = path
+        self.message = message
+        self.retry_after = retry_after
+
+
+class GraphError(ServiceError):
+    """Microsoft Graph answered with an error body (learn.microsoft.com/graph/errors)."""
+
+    service = "graph"
+
+
+class StackOneError(ServiceError):
+    """StackOne answered with an error body."""
+
+    service = "stackone"
+
+
+class TransportError(RunbookError):
+    """No usable answer came back: DNS, TLS, timeout, connection reset, truncated body."""
+
+
+class NotSettled(RunbookError):
+    """A change was accepted but could not be seen before the deadline of its step."""
+
+
+class SecretStoreError(RunbookError):
+    """A secret could not be kept or fetched."""
+
+
+class RecordError(RunbookError):
+    """A record could not be written, or does not hold what it claims."""
