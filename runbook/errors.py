@@ -182,7 +182,23 @@ class StackOneError(ServiceError):
 
 
 class TransportError(RunbookError):
-    """No usable answer came back: DNS, TLS, timeout, connection reset, truncated body."""
+    """No usable answer came back: DNS, TLS, timeout, connection reset, truncated body.
+
+    ``maybe_applied``: it was a write and had been sent, so it may have taken effect; read before repeating it.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        maybe_applied: bool = False,
+        meaning: str = "",
+        next_step: str = "",
+        code: str | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        super().__init__(what, meaning=meaning, next_step=next_step, code=code, request_id=request_id)
+        self.maybe_applied = maybe_applied
 
 
 class NotSettled(RunbookError):
