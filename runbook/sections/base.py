@@ -1,0 +1,325 @@
+"""What every section shares: a plan of changes, a context, evidence, and the one way to run a section.
+
+A section is a module with ``NAME``, ``NUMBER``, ``TITLE``, ``SUMMARY``, ``PORTAL`` and four functions::
+
+    read(ctx) -> observed              asks, never writes
+    plan(ctx, observed) -> changes     pure: what is, what is wanted, and the difference
+    apply(ctx, changes) -> None        makes the pending changes; calls ``ctx.did(change)`` after each
+    verify(ctx) -> Evidence            reads back, several times in a row where Entra ID is eventually consistent
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from runbook.errors import HandOver, Parked, RunbookError
+
+if TYPE_CHECKING:
+    from runbook.catalog.scopes import Scopes
+    from runbook.clients.entra import Administrator
+    from runbook.clients.graph import GraphClient
+    from runbook.clients.stackone import StackOneClient
+    from runbook.parameters import Parameters
+    from runbook.records.journal import Journal, NullJournal
+    from runbook.secrets.stores import SecretStore
+    from runbook.targets import Target
+
+__all__ = [
+    "SIGNS",
+    "Change",
+    "Context",
+    "Evidence",
+    "Kind",
+    "Section",
+    "SectionResult",
+    "Verdict",
+    "open_context",
+    "pending",
+    "plan_hash",
+    "plan_sections",
+    "row",
+    "run_section",
+]
+
+Kind = Literal["added", "changed", "removed", "same", "unknown"]
+Verdict = Literal["passed", "failed", "parked", "planned"]
+
+SIGNS: Mapping[Kind, str] = MappingProxyType({"added": "+", "changed": "~", "removed": "-", "same": "=", "unknown": "?"})
+_COUNTED: Mapping[str, str] = MappingProxyType({"added": "created", "changed": "updated", "removed": "deleted"})
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Change:
+    """One line of a plan: what it is about, what is there now, what is wanted, and the difference as a word.
+
+    ``data`` carries what ``apply`` needs and is never shown; ``hashed`` replaces ``wanted`` in the plan hash where the
+    shown text holds an id or a date. Neither holds a secret.
+    """
+
+    what: str
+    now: str
+    wanted: str
+    kind: Kind
+    note: str = ""
+    data: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
+    hashed: str | None = None
+
+    @property
+    def sign(self) -> str:
+        return SIGNS[self.kind]
+
+    def shown(self) -> dict[str, str]:
+        """The fields a person sees, as the journal keeps them."""
+        return {"what": self.what, "now": self.now, "wanted": self.wanted, "kind": self.kind, "note": self.note}
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What was read back, and from where. ``ok`` is None when it could not be found out: never a pass.
+
+    ``rows`` have the keys ``what``, ``value``, ``source`` and ``request_id``; ``facts`` go into ``summary.json``.
+    """
+
+    ok: bool | None
+    rows: list[dict[str, str]] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    next_step: str = ""
+
+
+@dataclass
+class Context:
+    """What a section works with: clients, not settings for clients. ``facts`` are shared between sections."""
+
+    params: Parameters
+    target: Target
+    graph: GraphClient
+    stackone: StackOneClient
+    administrator: Administrator
+    store: SecretStore
+    journal: Journal | NullJournal
+    hand_over: Callable[[HandOver], None]
+    scopes: Scopes
+    facts: dict[str, Any] = field(default_factory=dict)
+    done: list[Change] = field(default_factory=list)
+
+    def did(self, change: Change) -> None:
+        """Note that ``change`` was made, so that a run that fails half way reports what it did."""
+        self.done.append(change)
+
+    @property
+    def allow_writes(self) -> bool:
+        """Whether probes may create and delete disposable objects: by default in a rehearsal only."""
+        return self.target.rehearsal if self.params.allow_writes is None else self.params.allow_writes
+
+
+class Section(Protocol):
+    """The shape of a section module."""
+
+    NAME: str
+    NUMBER: int
+    TITLE: str
+    SUMMARY: str
+    PORTAL: str
+
+    def read(self, ctx: Context, /) -> Any: ...
+
+    def plan(self, ctx: Context, observed: Any, /) -> list[Change]: ...
+
+    def apply(self, ctx: Context, changes: Sequence[Change], /) -> None: ...
+
+    def verify(self, ctx: Context, /) -> Evidence: ...
+
+
+@dataclass(frozen=True)
+class SectionResult:
+    """How one section ended. ``error`` is set for ``failed``, ``hand_over`` for ``parked`` where a person must act."""
+
+    section: str
+    number: int
+    title: str
+    verdict: Verdict
+    changes: list[Change]
+    evidence: Evidence | None = None
+    error: RunbookError | None = None
+    hand_over: HandOver | None = None
+    created: int = 0
+    updated: int = 0
+    deleted: int = 0
+    unchanged: int = 0
+    facts: dict[str, Any] = field(default_factory=dict)
+    next_step: str = ""
+
+
+def row(what: str, value: object, source: str, request_id: str | None = None) -> dict[str, str]:
+    """One row of evidence."""
+    return {"what": what, "value": str(value), "source": source, "request_id": request_id or ""}
+
+
+def pending(changes: Iterable[Change]) -> list[Change]:
+    """The changes that ``apply`` would make. ``unknown`` counts: what could not be seen is tried, not assumed."""
+    return [change for change in changes if change.kind != "same"]
+
+
+def plan_hash(changes: Mapping[str, Sequence[Change]]) -> str:
+    """``sha256:…`` over section, kind, name and wanted value of every change, in a canonical order.
+
+    What is there now, ids, dates and notes stay out: the same choice on a tenant in the same state has the same hash
+    on every machine, on every day, with somebody there or not.
+    """
+    lines = sorted(
+        [section, change.kind, change.what, change.wanted if change.hashed is None else change.hashed]
+        for section, of_section in changes.items()
+        for change in of_section
+    )
+    canonical = json.dumps(lines, ensure_ascii=False, separators=(",", ":"))
+    return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def plan_sections(ctx: Context, sections: Iterable[Section]) -> dict[str, list[Change]]:
+    """Read and plan, section by section; writes nothing and works on an empty tenant."""
+    return {section.NAME: section.plan(ctx, section.read(ctx)) for section in sections}
+
+
+def run_section(ctx: Context, section: Section, *, apply: bool) -> SectionResult:
+    """Read, plan, apply if allowed and needed, read back; every step is in the journal before the next begins.
+
+    A :class:`RunbookError` ends the section as ``failed`` and a missing person as ``parked``; both are returned, not
+    raised. Anything else is a defect: it is recorded as failed and raised.
+    """
+    ctx.done = []
+    ctx.journal.event("section.started", section=section.NAME, title=section.TITLE, notebook=_notebook(section))
+    changes: list[Change] = []
+    evidence: Evidence | None = None
+    failure: BaseException | None = None
+    try:
+        changes = section.plan(ctx, section.read(ctx))
+        ctx.journal.event("section.plan", section=section.NAME, changes=[change.shown() for change in changes])
+        if apply and pending(changes):
+            section.apply(ctx, changes)
+        if apply or not pending(changes):
+            evidence = section.verify(ctx)
+            ctx.facts.update(evidence.facts)
+            ctx.journal.event("section.evidence", section=section.NAME, rows=evidence.rows, notes=evidence.notes)
+    except RunbookError as error:
+        failure = error
+    except Exception as error:
+        result = _result(ctx, section, changes, evidence, error)
+        _finish(ctx, result)
+        raise
+    result = _result(ctx, section, changes, evidence, failure)
+    _finish(ctx, result)
+    return result
+
+
+def _notebook(section: Section) -> str:
+    return f"{section.NUMBER:02d}_{section.NAME}"
+
+
+def _verdict(evidence: Evidence | None, failure: BaseException | None) -> Verdict:
+    if isinstance(failure, Parked):
+        return "parked"
+    if failure is not None:
+        return "failed"
+    if evidence is None:
+        return "planned"
+    return "parked" if evidence.ok is None else ("passed" if evidence.ok else "failed")
+
+
+def _result(
+    ctx: Context, section: Section, changes: list[Change], evidence: Evidence | None, failure: BaseException | None
+) -> SectionResult:
+    counts = {"created": 0, "updated": 0, "deleted": 0}
+    for change in ctx.done:
+        if change.kind in _COUNTED:
+            counts[_COUNTED[change.kind]] += 1
+    next_step = failure.next_step if isinstance(failure, RunbookError) else (evidence.next_step if evidence else "")
+    return SectionResult(
+        section=section.NAME,
+        number=section.NUMBER,
+        title=section.TITLE,
+        verdict=_verdict(evidence, failure),
+        changes=changes,
+        evidence=evidence,
+        error=failure if isinstance(failure, RunbookError) and not isinstance(failure, Parked) else None,
+        hand_over=failure.hand_over if isinstance(failure, Parked) else None,
+        unchanged=sum(change.kind == "same" for change in changes),
+        facts=evidence.facts if evidence else {},
+        next_step=next_step,
+        **counts,
+    )
+
+
+def _finish(ctx: Context, result: SectionResult) -> None:
+    ctx.journal.event(
+        "section.finished",
+        section=result.section,
+        verdict=result.verdict,
+        created=result.created,
+        updated=result.updated,
+        deleted=result.deleted,
+        unchanged=result.unchanged,
+        facts=result.facts,
+        error=None if result.error is None else str(result.error),
+        next_step=result.next_step,
+    )
+
+
+def attended(target: Target, journal: Journal | NullJournal) -> Callable[[HandOver], None]:
+    """How a run without anybody at the screen hands over: to the rehearsal's attendant, or by parking."""
+
+    def hand_over(item: HandOver) -> None:
+        journal.event(
+            "hand_over",
+            kind=item.kind,
+            title=item.title,
+            url=item.url,
+            steps=list(item.steps),
+            fields=item.fields,
+            who=item.who,
+            expires_at=item.expires_at,
+        )
+        if target.attend is None or not target.attend(item):
+            raise Parked(item)
+        journal.event("hand_over.done", kind=item.kind)
+
+    return hand_over
+
+
+@contextmanager
+def open_context(params: Parameters, journal: Journal | NullJournal | None = None) -> Iterator[Context]:
+    """Open target, secret store and clients for ``params`` and close them again.
+
+    Raises :class:`SecretStoreError`, :class:`SignInError` or :class:`TransportError` when they cannot be opened.
+    """
+    from runbook.catalog import scopes
+    from runbook.clients.entra import Administrator
+    from runbook.clients.graph import GraphClient
+    from runbook.clients.stackone import StackOneClient
+    from runbook.records.journal import NullJournal
+    from runbook.secrets.stores import open_store
+    from runbook.targets import open_target
+
+    record = NullJournal() if journal is None else journal
+    store = open_store(params.secret_store)
+    with open_target(params, store) as target:
+        administrator = Administrator(target, params)
+        with GraphClient(target, administrator, record) as graph, StackOneClient(target, record) as stackone:
+            yield Context(
+                params=params,
+                target=target,
+                graph=graph,
+                stackone=stackone,
+                administrator=administrator,
+                store=store,
+                journal=record,
+                hand_over=attended(target, record),
+                scopes=scopes.compute(params.actions, params.permission_types, params.permission_source),
+            )
