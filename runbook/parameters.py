@@ -1,0 +1,277 @@
+"""The one choice object: a flat, schema-checked set of parameters that every road into the runbook shares.
+
+Widgets edit its file, papermill injects it, the command line writes it from its options. It never holds a secret,
+only references to secrets (``keyring:…``, ``file:…``, ``azure-key-vault:…``).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+import yaml
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
+
+from runbook import catalog
+from runbook.errors import InputError, Problem
+from runbook.sections.redirect_rules import redirect_problems
+
+__all__ = ["Parameters", "load", "parse", "read_mapping", "save"]
+
+PermissionType = Literal["delegated", "application"]
+
+_DOMAIN = re.compile(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{1,62}", re.IGNORECASE)
+_UNIQUE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{2,63}")
+_REFERENCE = re.compile(r"(keyring|file|azure-key-vault):\S{1,300}")
+_STORE = re.compile(r"auto|keyring|file|azure-key-vault:https://[a-z0-9-]+\.vault\.[a-z.]+/?")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+def _refuse(message: str) -> PydanticCustomError:
+    return PydanticCustomError("runbook", "{message}", {"message": message})
+
+
+def _tenant(value: str) -> str:
+    if value == "":
+        return value
+    try:
+        return str(UUID(value))
+    except ValueError:
+        if _DOMAIN.fullmatch(value):
+            return value.lower()
+    raise _refuse("is neither a tenant id (a GUID) nor a domain name of the tenant, such as contoso.onmicrosoft.com.")
+
+
+def _guid(value: str) -> str:
+    if value == "":
+        return value
+    try:
+        return str(UUID(value))
+    except ValueError:
+        raise _refuse(f"{value!r} is not a GUID, such as 1b4e28ba-2fa1-11d2-883f-0016d3cca427.") from None
+
+
+def _unique_name(value: str) -> str:
+    if _UNIQUE_NAME.fullmatch(value):
+        return value
+    raise _refuse("must be 3 to 64 letters, digits, dots, hyphens or underscores and begin with a letter or digit.")
+
+
+def _reference(value: str) -> str:
+    # The refused text is not repeated: somebody may have put the secret itself here.
+    if value == "" or _REFERENCE.fullmatch(value):
+        return value
+    raise _refuse(
+        "must be a reference into a secret store, such as keyring:stackone/api-key or file:stackone/api-key; "
+        "a secret's value never belongs in the parameters."
+    )
+
+
+def _secret_store(value: str) -> str:
+    if _STORE.fullmatch(value):
+        return value
+    raise _refuse("must be auto, keyring, file, or azure-key-vault:https://<vault>.vault.azure.net.")
+
+
+def _one_line(value: str) -> str:
+    if _CONTROL.search(value):
+        raise _refuse("must not hold line breaks or control characters.")
+    return value.strip()
+
+
+def _actions(value: object) -> object:
+    """Names, slugs or StackOne ids, as a list or as one comma-separated string, become slugs in the guide's order."""
+    if isinstance(value, str):
+        value = [part.strip() for part in re.split(r"[,\n]", value) if part.strip()]
+    if not isinstance(value, list | tuple):
+        raise _refuse('must be a list of actions, such as ["List Users", "Create Group"].')
+    wrong: list[str] = []
+    slugs: set[str] = set()
+    for item in value:
+        if not isinstance(item, str):
+            wrong.append(f"{item!r} is not the name of an action.")
+            continue
+        try:
+            slugs.add(catalog.action(item).slug)
+        except InputError as error:
+            wrong.extend(f"{problem.what} {problem.hint}".strip() for problem in error.problems)
+    if wrong:
+        raise _refuse(" ".join(wrong))
+    if not slugs:
+        raise _refuse("is empty: choose at least one action (`runbook actions` lists all 67).")
+    return tuple(action.slug for action in catalog.actions() if action.slug in slugs)
+
+
+def _types(value: object) -> object:
+    if isinstance(value, str):
+        value = [part.strip() for part in value.split(",") if part.strip()]
+    if not isinstance(value, list | tuple) or not value or any(v not in ("delegated", "application") for v in value):
+        raise _refuse('must be one or both of "delegated" and "application".')
+    return tuple(kind for kind in ("delegated", "application") if kind in value)
+
+
+Line = Annotated[str, AfterValidator(_one_line)]
+Name = Annotated[str, Field(min_length=1, max_length=90), AfterValidator(_one_line)]
+Reference = Annotated[str, AfterValidator(_reference)]
+
+
+class Parameters(BaseModel):
+    """One choice. Every field has a safe default; unknown keys and wrong types are refused.
+
+    ``application_name`` stays within 90 characters because Entra ID refuses more for some audiences.
+    ``apply`` and ``allow_writes`` left at ``None`` mean: yes on a rehearsal, no on a real tenant.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    # Where
+    target: Literal["sandbox", "entra"] = "sandbox"
+    sandbox_file: Line = ""
+    tenant_id: Annotated[str, AfterValidator(_tenant)] = ""
+    cloud: Literal["global", "usgov", "usgov-dod", "china"] = "global"
+    # Who
+    sign_in: Literal["client-secret", "browser", "device-code"] = "client-secret"
+    client_id: Annotated[str, AfterValidator(_guid)] = ""
+    client_secret_ref: Reference = ""
+    # What
+    actions: Annotated[tuple[str, ...], BeforeValidator(_actions)] = Field(
+        default_factory=lambda: catalog.default_actions()
+    )
+    permission_types: Annotated[tuple[PermissionType, ...], BeforeValidator(_types)] = ("delegated", "application")
+    permission_source: Literal["guide", "least"] = "guide"
+    # The application
+    application_name: Name = "StackOne Entra ID connector"
+    unique_name: Annotated[str, AfterValidator(_unique_name)] = "stackone-entra-id-connector"
+    application_object_id: Annotated[str, AfterValidator(_guid)] = ""
+    sign_in_audience: Literal["single", "multi"] = "single"
+    redirect_uri: str = ""
+    consent: Literal["api", "link"] = "api"
+    # The client secret
+    secret_description: Name = "StackOne connector"
+    secret_lifetime_days: Annotated[int, Field(ge=1, le=730)] = 180
+    secret_renew_before_days: Annotated[int, Field(ge=0, le=365)] = 30
+    secret_store: Annotated[str, AfterValidator(_secret_store)] = "auto"
+    # StackOne
+    stackone_api_key_ref: Reference = ""
+    connector_profile_name: Name = "Microsoft Entra ID"
+    account_owner_id: Name = "entra-id-runbook"
+    account_owner_name: Name = "Entra ID runbook"
+    account_username: Line = ""
+    link_timeout_seconds: Annotated[int, Field(ge=10, le=3600)] = 300
+    # How
+    allow_writes: bool | None = None
+    apply: bool | None = None
+    records: Annotated[str, Field(min_length=1)] = "records"
+
+    @model_validator(mode="after")
+    def _together(self) -> Parameters:
+        """What no field can tell alone."""
+        mistakes: list[tuple[str, str]] = []
+        if self.redirect_uri:
+            mistakes += [("redirect_uri", text) for text in redirect_problems(self.redirect_uri)]
+        if self.secret_renew_before_days >= self.secret_lifetime_days:
+            mistakes.append(("secret_renew_before_days", "must be smaller than secret_lifetime_days."))
+        if self.target == "entra":
+            mistakes += self._needed_on_a_real_tenant()
+        elif self.cloud != "global":
+            mistakes.append(("cloud", "is for a real tenant; the sandbox has its own addresses."))
+        if mistakes:
+            raise PydanticCustomError("runbook_many", "several", {"mistakes": mistakes})
+        return self
+
+    def _needed_on_a_real_tenant(self) -> list[tuple[str, str]]:
+        needed = {"tenant_id": "the directory (tenant) id", "client_id": "the administrator application's client id"}
+        if self.sign_in == "client-secret":
+            needed["client_secret_ref"] = "the reference of that application's client secret"
+        needed["stackone_api_key_ref"] = "the reference of the StackOne API key"
+        mistakes = [(name, f"is needed for target entra: {text}.") for name, text in needed.items() if not getattr(self, name)]
+        if self.sandbox_file:
+            mistakes.append(("sandbox_file", "is for target sandbox."))
+        return mistakes
+
+
+def parse(values: Mapping[str, Any]) -> Parameters:
+    """Check ``values`` (a flat mapping of parameter names) and return the choice.
+
+    Raises :class:`InputError` that names every mistake at once.
+    """
+    try:
+        return Parameters.model_validate(dict(values))
+    except ValidationError as error:
+        problems = list(_problems(error))
+        rejected = {problem.where.split("[")[0] for problem in problems}
+        raise InputError(problems + _remaining(values, rejected)) from None
+
+
+def _remaining(values: Mapping[str, Any], rejected: Iterable[str]) -> list[Problem]:
+    """Mistakes between fields, which pydantic only looks for when every field is right by itself."""
+    sound = {key: value for key, value in values.items() if key not in set(rejected)}
+    if len(sound) == len(values):
+        return []
+    try:
+        Parameters.model_validate(sound)
+    except ValidationError as error:
+        return [problem for problem in _problems(error) if problem.where not in rejected]
+    return []
+
+
+def _problems(error: ValidationError) -> Iterable[Problem]:
+    for item in error.errors(include_input=False, include_url=False):
+        where = str(item["loc"][0]) if item["loc"] else "parameters"
+        if item["type"] == "runbook_many":
+            for name, text in item["ctx"]["mistakes"]:
+                yield Problem(name, text)
+        elif item["type"] == "extra_forbidden":
+            yield Problem(where, "is not a parameter.", _did_you_mean(where))
+        elif item["type"] == "runbook":
+            yield Problem(where, item["msg"])
+        else:
+            yield Problem(where, item["msg"][:1].lower() + item["msg"][1:] + ".")
+
+
+def _did_you_mean(name: str) -> str:
+    from rapidfuzz import process
+
+    found = process.extractOne(name, list(Parameters.model_fields), score_cutoff=60)
+    return f"Did you mean {found[0]}?" if found else "The README lists the parameters."
+
+
+def read_mapping(path: Path) -> dict[str, Any]:
+    """The flat mapping in a YAML or JSON file; :class:`InputError` when it is not there or is none."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise InputError(Problem(str(path), f"cannot be read: {reason}.")) from None
+    try:
+        values = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
+    except (yaml.YAMLError, json.JSONDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        line = mark.line + 1 if mark else getattr(error, "lineno", "?")
+        # The text itself is not repeated: it may hold what does not belong there.
+        raise InputError(Problem(f"{path}, line {line}", "is not valid YAML or JSON.")) from None
+    if values is None:
+        return {}
+    if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
+        raise InputError(Problem(str(path), "must be a mapping of parameter names to values."))
+    return values
+
+
+def load(path: Path, overrides: Mapping[str, Any] | None = None) -> Parameters:
+    """Read and check a parameters file; ``overrides`` win over it."""
+    return parse({**read_mapping(path), **(overrides or {})})
+
+
+def save(parameters: Parameters, path: Path) -> None:
+    """Write the choice whole, as YAML or (for ``*.json``) JSON, with only the values that differ from the defaults."""
+    from runbook.records.atomic import write
+
+    values = parameters.model_dump(mode="json", exclude_defaults=True)
+    values["actions"] = list(parameters.actions)
+    text = json.dumps(values, indent=2) + "\n" if path.suffix == ".json" else yaml.safe_dump(values, sort_keys=False)
+    write(path, text.encode())

@@ -1,0 +1,121 @@
+"""Bad input is refused with exit code 2, every mistake at once, and before the first request."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from runbook.errors import InputError
+from runbook.parameters import Parameters, load, parse, save
+from tests.conftest import Listener, Runner
+
+BAD = {
+    "an unknown key": ({"aplication_name": "x"}, "aplication_name", "Did you mean application_name?"),
+    "a wrong type": ({"secret_lifetime_days": "long"}, "secret_lifetime_days", "integer"),
+    "text for a number": ({"secret_lifetime_days": "180"}, "secret_lifetime_days", "integer"),
+    "a number out of range": ({"secret_lifetime_days": 100_000}, "secret_lifetime_days", "730"),
+    "an unknown action": ({"actions": ["List Usrs"]}, "actions", "List Users"),
+    "no action at all": ({"actions": []}, "actions", "choose at least one action"),
+    "actions that are no list": ({"actions": 7}, "actions", "list of actions"),
+    "an unknown permission type": ({"permission_types": ["delegate"]}, "permission_types", "delegated"),
+    "an unknown target": ({"target": "production"}, "target", "entra"),
+    "a tenant that is none": ({"tenant_id": "contoso"}, "tenant_id", "GUID"),
+    "a client id that is none": ({"client_id": "abc"}, "client_id", "GUID"),
+    "an unknown audience": ({"sign_in_audience": "everybody"}, "sign_in_audience", "single"),
+    "a redirect URI over http": ({"redirect_uri": "http://example.com/callback"}, "redirect_uri", "https"),
+    "a redirect URI with a fragment": ({"redirect_uri": "https://example.com/callback#a"}, "redirect_uri", "fragment"),
+    "a redirect URI with a wildcard": ({"redirect_uri": "https://*.example.com/callback"}, "redirect_uri", "*"),
+    "a redirect URI that is too long": ({"redirect_uri": "https://example.com/" + "a" * 260}, "redirect_uri", "256"),
+    "a redirect URI that is none": ({"redirect_uri": "callback"}, "redirect_uri", ""),
+    "a secret in place of its reference": ({"client_secret_ref": "Hx.8Q~planted"}, "client_secret_ref", "reference"),
+    "an unknown secret store": ({"secret_store": "drawer"}, "secret_store", "keyring"),
+    "a name that is too long": ({"application_name": "n" * 91}, "application_name", "90"),
+    "a name with a line break": ({"application_name": "a\nb"}, "application_name", "line breaks"),
+    "a renewal after the end": (
+        {"secret_lifetime_days": 10, "secret_renew_before_days": 20},
+        "secret_renew_before_days",
+        "smaller",
+    ),
+    "a real tenant without a sign-in": ({"target": "entra"}, "tenant_id", "needed"),
+}
+
+
+@pytest.mark.parametrize(("values", "where", "says"), BAD.values(), ids=BAD.keys())
+def test_each_mistake_is_named_with_its_place_and_a_way_out(values: dict[str, object], where: str, says: str) -> None:
+    with pytest.raises(InputError) as refused:
+        parse(values)
+    assert where in {problem.where for problem in refused.value.problems}
+    assert says in str(refused.value)
+
+
+@pytest.mark.parametrize("values", [case[0] for case in BAD.values()], ids=BAD.keys())
+def test_run_refuses_it_with_exit_code_2_and_sends_nothing(
+    values: dict[str, object], command: Runner, listener: Listener, tmp_path: Path
+) -> None:
+    (tmp_path / "parameters.yaml").write_text(yaml.safe_dump({"sandbox_file": str(listener.ready_file), **values}))
+    done = command("run", "--parameters", "parameters.yaml")
+    assert done.returncode == 2, done.stderr
+    assert listener.connections == []
+    assert not (tmp_path / "records").exists()
+
+
+def test_a_good_input_does_reach_the_listener(command: Runner, listener: Listener) -> None:
+    """The counter above can count."""
+    done = command("plan", "--sandbox", str(listener.ready_file))
+    assert done.returncode not in (0, 2)
+    assert listener.connections
+
+
+def test_every_mistake_is_named_in_one_go(command: Runner, tmp_path: Path) -> None:
+    wrong = {"colour": "red", "actions": ["List Usrs", "Fly"], "secret_lifetime_days": 0, "tenant_id": "?"}
+    wrong |= {"redirect_uri": "http://example.com/a#b"}
+    (tmp_path / "p.yaml").write_text(yaml.safe_dump(wrong))
+    done = command("run", "--parameters", "p.yaml", "--set", "secret_store=drawer", "--json")
+    assert done.returncode == 2
+    named = {problem["where"] for problem in json.loads(done.stdout)["problems"]}
+    assert named == {*wrong, "secret_store"}
+
+
+def test_a_planted_secret_is_not_repeated_in_the_refusal(command: Runner) -> None:
+    done = command("run", "--set", "client_secret_ref=Hx8.Q~planted-value")
+    assert done.returncode == 2
+    assert "planted-value" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("text", ["a: [1", "- a\n- b\n", "7", "{"], ids=["broken", "a list", "a number", "a brace"])
+def test_a_file_that_is_no_mapping_is_refused(text: str, command: Runner, tmp_path: Path) -> None:
+    (tmp_path / "p.yaml").write_text(text)
+    assert command("run", "--parameters", "p.yaml").returncode == 2
+
+
+def test_a_file_that_is_not_there_is_refused(command: Runner) -> None:
+    done = command("run", "--parameters", "absent.yaml")
+    assert done.returncode == 2
+    assert "absent.yaml" in done.stderr
+
+
+@pytest.mark.parametrize("span", ["0..8", "3..2", "a..b", "9", "1..9", ""])
+def test_a_range_outside_the_guide_is_refused(span: str, command: Runner) -> None:
+    assert command("run", "--sections", span).returncode == 2
+
+
+def test_names_slugs_and_stackone_ids_are_the_same_choice() -> None:
+    named = parse({"actions": ["Create Group", "List Users"]})
+    assert named == parse({"actions": "list_users, create_group"})
+    assert named == parse({"actions": ["microsoftentraid_list_users", "microsoftentraid_create_group", "List Users"]})
+
+
+@pytest.mark.parametrize("name", ["p.yaml", "p.json"])
+def test_a_saved_choice_is_read_back_the_same(name: str, tmp_path: Path) -> None:
+    choice = parse({"actions": ["Create Group"], "sign_in_audience": "multi", "secret_lifetime_days": 90})
+    save(choice, tmp_path / name)
+    assert load(tmp_path / name) == choice
+
+
+def test_the_default_choice_reads_only() -> None:
+    from runbook import catalog
+
+    assert {catalog.action(slug).effect for slug in Parameters().actions} == {"read"}
