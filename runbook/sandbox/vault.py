@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
 import secrets
 
 from cryptography.fernet import Fernet, InvalidToken
@@ -25,12 +24,8 @@ class Vault:
 
     def __init__(self, folder: Folder) -> None:
         path = folder.file("vault.key")
-        try:
-            os.link(write_private(folder.file("vault.key.new"), Fernet.generate_key()), path)
-        except FileExistsError:
-            pass  # the key of an earlier start; two starters at once also agree on the first one's
-        finally:
-            folder.file("vault.key.new").unlink(missing_ok=True)
+        if not path.exists():
+            write_private(path, Fernet.generate_key())
         self._fernet = Fernet(path.read_bytes())
 
     def seal(self, text: str) -> str:
