@@ -1,0 +1,289 @@
+"""The journal of a run: one event a line, appended, synced and hash-chained.
+
+A line is the canonical JSON (UTF-8, keys sorted, no spaces) of ``{"seq", "at", "event", "prev", "hash", …data}``.
+``hash`` is the SHA-256 of the canonical JSON of the event without ``hash``; ``prev`` is the hash of the line before, so
+no line can be changed, removed or put in between without breaking the chain. A line is on disk before
+:meth:`Journal.event` returns: an intent is there before the request that it announces goes out.
+
+Kinds of event, and the data that the summary and the report read from them::
+
+    run.started       run_id, target, tenant_id, parameters, plan_hash, sections [{name, notebook, title}], actor, tool
+    section.started   section, title, notebook
+    section.plan      section, changes [{what, now, wanted, kind, note}]
+    http.call         service, host, section, method, path, status, effect, request_id, ms, retries     a read
+    http.intent       the same as far as known before the request goes out                              a write
+    http.outcome      intent (the seq of its http.intent), and the rest as in http.call
+    hand_over         kind, title, url, steps, fields, who, expires_at                          a person must act
+    hand_over.done    kind
+    section.evidence  section, rows [{what, value, source, request_id}], notes
+    section.finished  section, verdict, created, updated, deleted, unchanged, facts {…}, error, next_step
+    journal.torn      bytes, text: what a killed writer left of its last line
+    run.finished      verdict, reason
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import hashlib
+import json
+import os
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from runbook.errors import RecordError
+from runbook.records import atomic, redaction
+from runbook.records.locking import locked
+
+__all__ = ["GENESIS", "JOURNAL", "Event", "Journal", "NullJournal", "canonical", "event_hash", "read", "verify_chain"]
+
+Event = dict[str, Any]
+
+JOURNAL = "journal.jsonl"
+GENESIS = "0" * 64
+_OWN_KEYS = frozenset({"seq", "at", "event", "prev", "hash"})
+_TAIL = 64 * 1024
+
+
+def canonical(value: Any) -> bytes:
+    """The one spelling of ``value`` in JSON: what is hashed and what is written."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")).encode()
+
+
+def event_hash(event: Mapping[str, Any]) -> str:
+    """SHA-256 (hex) over the event without its own hash."""
+    return hashlib.sha256(canonical({key: value for key, value in event.items() if key != "hash"})).hexdigest()
+
+
+class NullJournal:
+    """Takes every event and keeps none: for reading and planning without a record."""
+
+    def __init__(self) -> None:
+        self._section = ""
+
+    def event(self, kind: str, /, **data: Any) -> int:
+        """Record one event; returns its number in the journal."""
+        del kind, data
+        return 0
+
+    def call(self, **facts: Any) -> None:
+        """Record a read after its answer; ``facts`` as in ``http.call``."""
+        self.event("http.call", **self._named(facts))
+
+    def intent(self, **facts: Any) -> int:
+        """Record a write before it is sent; the number that is returned belongs to its :meth:`outcome`."""
+        return self.event("http.intent", **self._named(facts))
+
+    def outcome(self, ticket: int, **facts: Any) -> None:
+        """Record what became of the write that ``ticket`` (the number of its intent) announced."""
+        self.event("http.outcome", intent=ticket, **self._named(facts))
+
+    @contextlib.contextmanager
+    def section(self, name: str) -> Iterator[None]:
+        """Name the section that the calls inside belong to (between its own events that is known already)."""
+        before, self._section = self._section, name
+        try:
+            yield
+        finally:
+            self._section = before
+
+    def _named(self, facts: dict[str, Any]) -> dict[str, Any]:
+        return {"section": self._section, **facts}
+
+
+class Journal(NullJournal):
+    """An append-only journal file that several processes may write in turn (the runner and its kernels).
+
+    Every event is scrubbed of secrets. All methods that write raise :class:`RecordError` when the line could not be
+    made durable; whoever was about to send a write must then not send it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path = path
+        self._thread_lock = threading.Lock()
+        self._size = -1  # of the file when this process wrote last; another size means that somebody else wrote
+        self._seq = 0
+        self._head = GENESIS
+
+    @classmethod
+    def create(cls, records: str | os.PathLike[str], run_id: str, **started: Any) -> Journal:
+        """Make the record folder ``records/run_id`` with a journal whose first event is ``run.started``.
+
+        Raises :class:`RecordError` if that record exists already or cannot be written.
+        """
+        folder = Path(records) / run_id
+        try:
+            folder.mkdir(parents=True)
+            path = folder / JOURNAL
+            path.open("xb").close()
+            atomic.sync_folder(folder)
+            atomic.sync_folder(folder.parent)
+        except FileExistsError as error:
+            raise RecordError(f"the record {folder} exists already", next_step="choose another run id.") from error
+        except OSError as error:
+            raise _unwritable(folder, error) from error
+        journal = cls(path)
+        journal.event("run.started", run_id=run_id, **started)
+        return journal
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str]) -> Journal:
+        """Go on with a journal: its file, or the record folder that holds it. Raises :class:`RecordError` if absent."""
+        file = _file_of(path)
+        if not file.is_file():
+            raise RecordError(f"there is no journal at {file}")
+        return cls(file)
+
+    @property
+    def folder(self) -> Path:
+        """The record that this journal belongs to."""
+        return self.path.parent
+
+    @property
+    def run_id(self) -> str:
+        return self.folder.name
+
+    def event(self, kind: str, /, **data: Any) -> int:
+        """Append one event, durable when this returns; its number (from 1) is returned."""
+        clash = _OWN_KEYS & data.keys()
+        if clash:
+            raise ValueError(f"these names belong to the journal itself: {', '.join(sorted(clash))}")
+        clean = redaction.scrub(data)
+        try:
+            with self._thread_lock, self.path.open("r+b", buffering=0) as file, locked(file):
+                descriptor = file.fileno()
+                torn = self._catch_up(descriptor)
+                if torn:
+                    self._append(descriptor, "journal.torn", _torn_data(torn))
+                self._append(descriptor, kind, clean)
+                os.fsync(descriptor)
+        except OSError as error:
+            raise _unwritable(self.path, error) from error
+        return self._seq
+
+    def _catch_up(self, descriptor: int) -> bytes:
+        """Learn the head that others wrote since; returns what a killed writer left after the last whole line."""
+        size = os.fstat(descriptor).st_size
+        if size == self._size:
+            return b""
+        last, torn = _last_line(descriptor, size)
+        event = _parse(last, self.path) if last else None
+        self._seq, self._head = (event["seq"], event["hash"]) if event else (0, GENESIS)
+        self._size = size - len(torn)
+        return torn
+
+    def _append(self, descriptor: int, kind: str, data: Mapping[str, Any]) -> None:
+        event = {**data, "seq": self._seq + 1, "at": _now(), "event": kind, "prev": self._head}
+        event["hash"] = event_hash(event)
+        line = canonical(event) + b"\n"
+        # Over a torn tail the line is written first and the rest cut off after: killed in between, the rest is a
+        # torn tail again, so nothing of it ever goes without an event that says so.
+        os.lseek(descriptor, self._size, os.SEEK_SET)
+        _write_all(descriptor, line)
+        end = self._size + len(line)
+        if os.fstat(descriptor).st_size > end:
+            os.ftruncate(descriptor, end)
+        self._seq, self._head, self._size = event["seq"], event["hash"], end
+        if kind == "section.started":
+            self._section = event["section"]
+        elif kind == "section.finished":
+            self._section = ""
+
+
+def read(path: str | os.PathLike[str]) -> list[Event]:
+    """Every whole event of a journal (its file, or its record folder), oldest first; a torn last line is absent.
+
+    Raises :class:`RecordError` if there is no journal or a whole line of it is not an event. The chain is checked by
+    :func:`verify_chain`, not here: a report of a damaged record must be possible.
+    """
+    file = _file_of(path)
+    try:
+        lines = file.read_bytes().split(b"\n")
+    except OSError as error:
+        raise RecordError(f"the journal {file} cannot be read: {error.strerror}") from error
+    return [_parse(line, file) for line in lines[:-1]]
+
+
+def verify_chain(events: Iterable[Mapping[str, Any]]) -> list[str]:
+    """What is wrong with the chain, in words; empty if every event follows from the one before it."""
+    problems = []
+    previous, number = GENESIS, 0
+    for number, event in enumerate(events, 1):
+        if event["seq"] != number:
+            problems.append(f"event {number} calls itself number {event['seq']}")
+        if event["prev"] != previous:
+            problems.append(f"event {number} does not follow the event before it")
+        if event["hash"] != event_hash(event):
+            problems.append(f"event {number} was changed after it was written")
+        previous = event["hash"]
+    return problems
+
+
+def _file_of(path: str | os.PathLike[str]) -> Path:
+    given = Path(path)
+    return given / JOURNAL if given.is_dir() else given
+
+
+def _last_line(descriptor: int, size: int) -> tuple[bytes, bytes]:
+    """The last whole line without its end, and the torn bytes after it."""
+    length = 0
+    while True:
+        length = min(size, max(_TAIL, length * 4))
+        os.lseek(descriptor, size - length, os.SEEK_SET)
+        tail = _read_all(descriptor, length)
+        whole, end, torn = tail.rpartition(b"\n")
+        _before, _, last = whole.rpartition(b"\n")
+        if length == size or (end and len(whole) > len(last)):
+            return last, torn
+
+
+def _parse(line: bytes, path: Path) -> Event:
+    try:
+        event = json.loads(line)
+    except ValueError as error:
+        raise _damaged(path) from error
+    if not isinstance(event, dict) or not event.keys() >= _OWN_KEYS:
+        raise _damaged(path)
+    return event
+
+
+def _damaged(path: Path) -> RecordError:
+    return RecordError(
+        f"a line of {path} is not an event of a journal",
+        meaning="the file was changed by something else than the runbook.",
+        next_step="keep this record as it is and start a new run.",
+    )
+
+
+def _unwritable(path: Path, error: OSError) -> RecordError:
+    return RecordError(
+        f"{path} cannot be written: {error.strerror or error}",
+        meaning="no further change was sent, because nothing is changed without a record of it.",
+        next_step="make room or give another folder with --records, then run the same command again.",
+    )
+
+
+def _torn_data(torn: bytes) -> dict[str, Any]:
+    # What stands there was scrubbed before it was written, but a cut can hide the telling name: scrub it again.
+    return {"bytes": len(torn), "text": redaction.scrub_text(torn[:2000].decode("utf-8", "replace"))}
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def _read_all(descriptor: int, length: int) -> bytes:
+    pieces = []
+    while length > 0 and (piece := os.read(descriptor, length)):
+        pieces.append(piece)
+        length -= len(piece)
+    return b"".join(pieces)

@@ -1,0 +1,286 @@
+"""The one redaction: nothing that is written passes by it unscrubbed.
+
+Two nets, one behind the other. *By structure*: values under telling names (``secretText``, ``access_token``,
+``Authorization``, …) and values of telling shape (JWT, PEM private key, ``v1.<region>.<token>`` of StackOne, Entra ID's
+client secrets, Basic and Bearer headers, userinfo of an address), in JSON and in text. *By value*: the exact secrets
+that this process knows (:func:`register`), also URL-encoded, JSON- or HTML-escaped, and inside Base64.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import PurePath
+from typing import Any
+from uuid import UUID
+
+from runbook.records.encodings import encodings
+from runbook.secrets.secret import MASK, Secret
+
+__all__ = ["MASK", "SHORTEST", "Finding", "find", "forget", "plain", "register", "scrub", "scrub_text"]
+
+SHORTEST = 6
+"""A known value with fewer characters cannot be told from ordinary text; it is masked under its name only."""
+
+# Names as compared: lower case, without "_" and "-". OAuth 2.0 (RFC 6749, 7521, 7636, 8628), Graph, StackOne, HTTP.
+_SECRET_NAMES = frozenset(
+    (
+        *("secrettext", "clientsecret", "secretvalue", "accesstoken", "refreshtoken", "idtoken", "sessiontoken"),
+        *("authtoken", "bearertoken", "token", "password", "passwd", "passphrase", "assertion", "clientassertion"),
+        *("samlresponse", "devicecode", "codeverifier", "apikey", "privatekey", "authorization"),
+        *("proxyauthorization", "cookie", "setcookie"),
+    )
+)
+_SECRET_ENDINGS = (
+    "secrettext",
+    "clientsecret",
+    "accesstoken",
+    "refreshtoken",
+    "idtoken",
+    "password",
+    "apikey",
+    "privatekey",
+)
+_CODE = "code"  # an authorization code in a form, an error code in an error body: told apart by its shape
+
+# Names as found in text, with quotes of JSON, Python, HTML and nested escaping around them.
+_QUOTE = r"(?:\\*[\"']|&quot;|&\#34;|&\#0?39;|&\#x27;|%22|%27)"
+# To the closing quote of the same nesting: an escaped quote inside the value has one backslash more before it.
+_UP_TO_QUOTE = r"(?P<secret>(?:(?!(?<!\\)(?P=quote))[^\n])+)"
+_NAMES = (
+    r"(?:secret_?-?text|client_?-?secret(?:_?-?value)?|secret_?-?value|(?:access|refresh|id|session|auth|bearer)_?-?token"
+    r"|(?:new_?|current_?)?password|passwd|passphrase|(?:client_?-?)?assertion|SAMLResponse|device_?-?code"
+    r"|code_?-?verifier|(?:x-|stackone_?)?api_?-?key|private_?-?key|(?:proxy-)?authorization|(?:set-)?cookie)"
+)
+_NAME_START = r"(?<![A-Za-z0-9])"
+_NAME_END = r"(?![A-Za-z0-9_-])"
+
+_Replace = str | Callable[[re.Match[str]], str]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A secret found in a text: its kind, the line it is on (from 1) and the offset; never the value."""
+
+    kind: str
+    line: int
+    offset: int
+
+    def __str__(self) -> str:
+        return f"{self.kind} on line {self.line} (character {self.offset})"
+
+
+@dataclass(frozen=True)
+class _Rule:
+    kind: str
+    pattern: re.Pattern[str]
+    secret: str = "secret"  # the group that holds the secret
+
+
+def _rule(kind: str, pattern: str, flags: int = 0) -> _Rule:
+    return _Rule(kind, re.compile(pattern, flags))
+
+
+_RULES: tuple[_Rule, ...] = (
+    _rule(
+        "private key",
+        r"(?P<secret>-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----(?:(?!-----)[\s\S])*"
+        r"(?:-----END [A-Z0-9 ]*PRIVATE KEY-----)?)",
+    ),
+    _rule("JSON web token", r"(?<![A-Za-z0-9_-])(?P<secret>eyJ[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*){1,4})"),
+    _rule("StackOne API key", r"(?<![A-Za-z0-9.])(?P<secret>v1\.[a-z][a-z0-9-]*\.[A-Za-z0-9_~+/=.-]{12,})"),
+    _rule("client secret of Entra ID", r"(?P<secret>[A-Za-z0-9_~.-]{3}\dQ~[A-Za-z0-9_~.-]{31,34})"),
+    _rule(
+        "refresh token of Entra ID", r"(?<![A-Za-z0-9._-])(?P<secret>[01]\.A[A-Za-z0-9_-]{60,}(?:\.[A-Za-z0-9_-]+)*)"
+    ),
+    # "Basic authentication" and 'Bearer realm=""' are words, not credentials: a credential is not all lower case.
+    _rule("credentials of a header", r"(?i:\b(?:Basic|Bearer))\s+(?P<secret>(?![a-z]+\b)[A-Za-z0-9._~+/-]{8,}=*)"),
+    _rule("userinfo of an address", r"[A-Za-z][A-Za-z0-9+.-]*://(?P<secret>[^/\s:@\"'<>]*:[^/\s@\"'<>]+)@"),
+    _rule(
+        "named value",
+        rf"{_NAME_START}{_NAMES}{_NAME_END}{_QUOTE}?\]?\s*(?:=|:|=&gt;|%3D)\s*"
+        rf"[bfr]?(?P<quote>{_QUOTE}){_UP_TO_QUOTE}",
+        re.IGNORECASE,
+    ),
+    _rule(
+        "named value of a form",
+        rf"(?:{_NAME_START}{_NAMES}|(?<![A-Za-z0-9_$])token)(?:=|%3D)(?P<secret>[^\s&;,\"'<>\\)\]}}]+)",
+        re.IGNORECASE,
+    ),
+    _rule(
+        "named value of a header",
+        rf"{_NAME_START}{_NAMES}{_NAME_END}:[ \t]*(?:(?:Basic|Bearer)[ \t]+)?"
+        r"(?P<secret>[^\s&;,\"'<>\\(){}\[\]]{6,})",
+        re.IGNORECASE,
+    ),
+    _rule(
+        "named value of a table",
+        rf">\s*{_NAMES}\s*</t[dh]>\s*<t[dh][^>]*>(?P<secret>[^<]+)<",
+        re.IGNORECASE,
+    ),
+    _rule("token of an answer", rf"{_QUOTE}token{_QUOTE}\s*:\s*(?P<quote>{_QUOTE}){_UP_TO_QUOTE}"),
+    _rule("authorization code", r"(?:^|[?&#]|&amp;)code=(?P<secret>[^\s&\"'<>#\\]{16,})"),
+)
+# What may stand where a secret would: a mask, nothing, a type, or the reference under which a secret is kept.
+_HARMLESS = re.compile(
+    r"\*+|…|\.\.\.|None|null|true|false|str|bytes|Secret|Basic|Bearer|(?:keyring|azure-key-vault|file):.*|Secret\('?\*+'?\)?",
+    re.IGNORECASE,
+)
+_ANSI = re.compile(r"\x1b\[[0-9;:?]*[ -/]*[@-~]")
+_CODE_WORDS = re.compile(r"[A-Za-z]+(?:_[A-Za-z]+)*|AADSTS\d+")
+
+_lock = threading.Lock()
+_known: set[str] = set()
+_known_pattern: re.Pattern[str] | None = None
+
+
+def register(*secrets: Secret | str) -> None:
+    """Make exact values known to this process, so that they are masked wherever they stand, in whatever encoding.
+
+    Values shorter than :data:`SHORTEST` are left to their names.
+    """
+    global _known_pattern
+    values = {secret.reveal() if isinstance(secret, Secret) else secret for secret in secrets}
+    with _lock:
+        new = {value for value in values if len(value) >= SHORTEST and value != MASK} - _known
+        if new:
+            _known.update(new)
+            _known_pattern = _compile(_known)
+
+
+def forget() -> None:
+    """Forget every registered value (between the tests of one process)."""
+    global _known_pattern
+    with _lock:
+        _known.clear()
+        _known_pattern = None
+
+
+def _compile(values: set[str]) -> re.Pattern[str]:
+    forms = {form for value in values for form in encodings(value) if len(form) >= SHORTEST}
+    # The longest form first: a value that begins like another one is masked to its end.
+    return re.compile("|".join(re.escape(form) for form in sorted(forms, key=lambda form: (-len(form), form))))
+
+
+def scrub(value: Any) -> Any:
+    """The same shape with every secret masked: text, or what JSON can hold (tuples and sets become lists).
+
+    Paths, dates, UUIDs and enumerations become their text. Raises ``TypeError`` for anything else: an object of
+    unknown form could show a secret.
+    """
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, Secret):
+        return MASK
+    if isinstance(value, Enum):
+        return scrub(value.value)
+    if isinstance(value, str):
+        return scrub_text(value)
+    if isinstance(value, bytes):
+        return scrub_text(value.decode("utf-8", "backslashreplace"))
+    if isinstance(value, Mapping):
+        return {_scrub_name(name): _scrub_member(str(name), member) for name, member in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        members = sorted(value, key=repr) if isinstance(value, set | frozenset) else value
+        return [scrub(member) for member in members]
+    if isinstance(value, PurePath | UUID | datetime.date | datetime.time):
+        return scrub_text(str(value))
+    raise TypeError(f"{type(value).__name__} is not written into a record; give its plain form")
+
+
+def scrub_text(text: str) -> str:
+    """``text`` with every secret masked.
+
+    Terminal colours can stand inside a secret (coloured tracebacks): where they do, the text comes back without them.
+    """
+    scrubbed = _scrub_plain(text)
+    if "\x1b[" in scrubbed:
+        plain_text = plain(scrubbed)
+        without_colours = _scrub_plain(plain_text)
+        if without_colours != plain_text:
+            return without_colours
+    return scrubbed
+
+
+def plain(text: str) -> str:
+    """``text`` without terminal colours."""
+    return _ANSI.sub("", text)
+
+
+def find(text: str) -> tuple[Finding, ...]:
+    """Where secrets stand in ``text``: what a scan of a finished file must not find."""
+    return tuple(
+        Finding(kind, text.count("\n", 0, start) + 1, start) for kind, start, _end in sorted(_spans(text), key=_start)
+    )
+
+
+def _scrub_plain(text: str) -> str:
+    # Each pass may join texts into a new telling shape only by masks, which are harmless: two passes settle it.
+    for _ in range(2):
+        spans = sorted(_spans(text), key=_start)
+        if not spans:
+            return text
+        text = "".join(_pieces(text, spans))
+    return text
+
+
+def _pieces(text: str, spans: list[tuple[str, int, int]]) -> Iterator[str]:
+    position = 0
+    for _kind, start, end in spans:
+        if end <= position:
+            continue
+        if start >= position:
+            yield text[position:start]
+            yield MASK
+        position = end
+    yield text[position:]
+
+
+def _spans(text: str) -> Iterator[tuple[str, int, int]]:
+    pattern = _known_pattern
+    if pattern is not None:
+        for match in pattern.finditer(text):
+            yield "known value", match.start(), match.end()
+    for rule in _RULES:
+        for match in rule.pattern.finditer(text):
+            start, end = match.span(rule.secret)
+            if not _HARMLESS.fullmatch(text, start, end):
+                yield rule.kind, start, end
+
+
+def _start(span: tuple[str, int, int]) -> tuple[int, int]:
+    return span[1], -span[2]
+
+
+def _scrub_name(name: object) -> str:
+    return scrub_text(str(name))
+
+
+def _scrub_member(name: str, member: Any) -> Any:
+    bare = name.lower().replace("_", "").replace("-", "")
+    if bare in _SECRET_NAMES or bare.endswith(_SECRET_ENDINGS):
+        return _mask_leaves(member)
+    if bare == _CODE and isinstance(member, str) and _is_authorization_code(member):
+        return MASK
+    return scrub(member)
+
+
+def _mask_leaves(value: Any) -> Any:
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, Mapping):
+        return {_scrub_name(name): _mask_leaves(member) for name, member in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_mask_leaves(member) for member in value]
+    if isinstance(value, str) and (not value or _HARMLESS.fullmatch(value)):
+        return value
+    return MASK
+
+
+def _is_authorization_code(value: str) -> bool:
+    """An authorization code is long and random; an error code is short, or words joined by underscores."""
+    return len(value) >= 16 and (len(value) >= 48 or not _CODE_WORDS.fullmatch(value))

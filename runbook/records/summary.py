@@ -1,0 +1,214 @@
+"""``summary.json``: what a run came to, folded from its journal and from nothing else.
+
+A run is only as good as its journal says: without a closing event it is ``incomplete``, whatever else was claimed, and
+it is never better than the worst of its sections. A section puts what it learned about the tenant under the names
+``application``, ``secret``, ``connector_profile``, ``account``, ``permissions`` and ``actions`` of its ``facts``;
+what a later section says counts.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from runbook.records import atomic, redaction
+
+__all__ = ["SUMMARY", "VERDICTS", "fold", "text", "to_bytes", "write"]
+
+SUMMARY = "summary.json"
+VERDICTS = ("passed", "failed", "parked", "incomplete")
+_OBJECTS = ("application", "secret", "connector_profile", "account")
+_COUNTS = ("created", "updated", "deleted", "unchanged")
+# A section that only planned, or was never reached, keeps a run from passing: a plan waits for somebody to apply it.
+_WORST_FIRST = {
+    "failed": "failed",
+    "incomplete": "incomplete",
+    "not tried": "incomplete",
+    "parked": "parked",
+    "planned": "parked",
+}
+_SIGNS = {"passed": "ok", "failed": "FAILED", "parked": "parked", "incomplete": "INCOMPLETE", "not tried": "not tried"}
+
+
+def fold(events: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """The summary of a run, of any sequence of its events however cut short."""
+    folded = _Fold()
+    for event in events:
+        folded.add(event)
+    return folded.summary()
+
+
+def to_bytes(summary: Mapping[str, Any]) -> bytes:
+    """``summary.json`` as it is written: two-space indent, UTF-8, scrubbed of secrets."""
+    return (json.dumps(redaction.scrub(summary), ensure_ascii=False, indent=2) + "\n").encode()
+
+
+def write(folder: str | os.PathLike[str], summary: Mapping[str, Any]) -> Path:
+    """Write ``summary.json`` into a record folder, whole; returns its path. Raises ``OSError``."""
+    path = Path(folder) / SUMMARY
+    atomic.write(path, to_bytes(summary))
+    return path
+
+
+class _Http:
+    """Requests, writes and retries, in all and by host. A write whose outcome is not known counts as a write."""
+
+    def __init__(self) -> None:
+        self.total = {"requests": 0, "writes": 0, "retries": 0}
+        self.by_host: dict[str, dict[str, int]] = {}
+
+    def add(self, event: Mapping[str, Any]) -> None:
+        kind = event["event"]
+        retries = int(event.get("retries") or 0)
+        host = self.by_host.setdefault(str(event.get("host") or ""), {"requests": 0, "writes": 0, "retries": 0})
+        for counts in (self.total, host):
+            counts["requests"] += retries + (0 if kind == "http.outcome" else 1)
+            counts["writes"] += 1 if kind == "http.intent" else 0
+            counts["retries"] += retries
+
+    def as_dict(self) -> dict[str, Any]:
+        return {**self.total, "by_host": {host: dict(counts) for host, counts in sorted(self.by_host.items())}}
+
+
+class _Fold:
+    def __init__(self) -> None:
+        self.started: Mapping[str, Any] = {}
+        self.finished: Mapping[str, Any] | None = None
+        self.last_at: str | None = None
+        self.sections: dict[str, dict[str, Any]] = {}
+        self.section_http: dict[str, _Http] = {}
+        self.http = _Http()
+        self.intents: dict[int, Mapping[str, Any]] = {}
+        self.objects: dict[str, dict[str, Any]] = {name: {} for name in _OBJECTS}
+        self.permissions: dict[str, Any] = {"delegated": [], "application": []}
+        self.actions: list[Any] = []
+        self.hand_overs: list[dict[str, Any]] = []
+
+    def add(self, event: Mapping[str, Any]) -> None:
+        kind = event["event"]
+        self.last_at = event.get("at")
+        if kind == "run.started":
+            self.started = event
+            for section in event.get("sections") or ():
+                self._section(section["name"]).update(_named(section))
+        elif kind == "run.finished":
+            self.finished = event
+        elif kind == "section.started":
+            self._section(event["section"]).update(_named(event), verdict="incomplete")
+        elif kind == "section.finished":
+            self._finish_section(event)
+        elif kind.startswith("http."):
+            self._call(event)
+        elif kind == "hand_over":
+            self.hand_overs.append({**_data(event), "done": False})
+        elif kind == "hand_over.done":
+            for hand_over in self.hand_overs:
+                if hand_over.get("kind") == event.get("kind"):
+                    hand_over["done"] = True
+
+    def _section(self, name: str) -> dict[str, Any]:
+        fresh = {"name": name, "notebook": "", "title": name, "verdict": "not tried", **dict.fromkeys(_COUNTS, 0)}
+        return self.sections.setdefault(name, fresh)
+
+    def _finish_section(self, event: Mapping[str, Any]) -> None:
+        section = self._section(event["section"])
+        section.update(_named(event), verdict=event["verdict"])
+        section.update({key: event[key] for key in ("error", "next_step") if event.get(key)})
+        for count in ("created", "updated", "deleted"):
+            section[count] += int(event.get(count) or 0)  # a section may run twice in one run: what it did adds up
+        section["unchanged"] = int(event.get("unchanged") or 0)
+        facts = event.get("facts") or {}
+        for name in _OBJECTS:
+            self.objects[name].update(facts.get(name) or {})
+        self.permissions.update(facts.get("permissions") or {})
+        self.actions = list(facts.get("actions") or self.actions)
+
+    def _call(self, event: Mapping[str, Any]) -> None:
+        if event["event"] == "http.intent":
+            self.intents[event["seq"]] = event
+        elif event["event"] == "http.outcome":
+            self.intents.pop(event["intent"], None)
+        self.http.add(event)
+        self.section_http.setdefault(event.get("section") or "", _Http()).add(event)
+
+    def summary(self) -> dict[str, Any]:
+        sections = list(self.sections.values())
+        for section in sections:
+            section["http"] = self.section_http.get(section["name"], _Http()).total
+        return {
+            "run_id": self.started.get("run_id", ""),
+            "target": self.started.get("target", ""),
+            "tenant_id": self.started.get("tenant_id", ""),
+            "started_at": self.started.get("at"),
+            "finished_at": self.finished.get("at") if self.finished else None,
+            "last_event_at": self.last_at,
+            "plan_hash": (self.finished or {}).get("plan_hash") or self.started.get("plan_hash", ""),
+            "verdict": self._verdict(),
+            "reason": (self.finished or {}).get("reason", ""),
+            "sections": sections,
+            "permissions": self.permissions,
+            "actions": self.actions,
+            **self.objects,
+            "http": self.http.as_dict(),
+            "hand_overs": self.hand_overs,
+            "writes_without_outcome": [
+                {key: intent.get(key, "") for key in ("seq", "section", "service", "method", "path")}
+                for intent in self.intents.values()
+            ],
+        }
+
+    def _verdict(self) -> str:
+        if self.finished is None:
+            return "incomplete"
+        claimed = self.finished.get("verdict")
+        found = {section["verdict"] for section in self.sections.values()}
+        if claimed in ("failed", "parked", "incomplete"):
+            # A run that parked did not reach its later sections: that is no reason to call it incomplete.
+            return "failed" if "failed" in found else str(claimed)
+        worst = next((verdict for name, verdict in _WORST_FIRST.items() if name in found), claimed)
+        return worst if worst in VERDICTS else "incomplete"
+
+
+def _named(event: Mapping[str, Any]) -> dict[str, Any]:
+    named = {key: str(event[key]) for key in ("notebook", "title") if event.get(key)}
+    if "notebook" in named:
+        named["notebook"] = named["notebook"].removesuffix(".ipynb") + ".ipynb"
+    return named
+
+
+def _data(event: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in event.items() if key not in ("seq", "event", "prev", "hash")}
+
+
+def text(summary: Mapping[str, Any]) -> str:
+    """The summary for a terminal: a line a section, what it came to, and what is left to do."""
+    lines = [_section_line(number, section) for number, section in enumerate(summary["sections"], 1)]
+    tried = [action for action in summary["actions"] if isinstance(action, Mapping)]
+    if tried:
+        proven = sum(action.get("verdict") == "passed" for action in tried)
+        lines.append(f"{proven} of {len(tried)} actions proven")
+    http = summary["http"]
+    lines.append(
+        f"{_count(http['requests'], 'request')}, {_count(http['writes'], 'write')}, {_count(http['retries'], 'retry')}"
+    )
+    for write_ in summary.get("writes_without_outcome", ()):
+        lines.append(f"Outcome not known: {write_['method']} {write_['path']} (section {write_['section']})")
+    for hand_over in summary.get("hand_overs", ()):
+        if not hand_over.get("done"):
+            lines.append(f"Waiting for {hand_over.get('who') or 'a person'}: {hand_over.get('title', '')}")
+    lines.append(f"Verdict: {summary['verdict']}" + (f" ({summary['reason']})" if summary.get("reason") else ""))
+    return "\n".join(lines)
+
+
+def _section_line(number: int, section: Mapping[str, Any]) -> str:
+    done = [f"{section[count]} {count}" for count in ("created", "updated", "deleted") if section[count]]
+    sign = _SIGNS.get(section["verdict"], section["verdict"])
+    return f"{number}  {section['title']:<28} {sign:<11} {', '.join(done) or 'nothing changed'}"
+
+
+def _count(number: int, noun: str) -> str:
+    plural = noun[:-1] + "ies" if noun.endswith("y") else noun + "s"
+    return f"{number} {noun if number == 1 else plural}"
