@@ -1,0 +1,64 @@
+"""The hand-over card: what a person has to do elsewhere, field by field, with a link and a QR code."""
+
+from __future__ import annotations
+
+from runbook.errors import HandOver
+from runbook.widgets import markup
+from runbook.widgets.panel import Panel
+from runbook.widgets.table import Table
+
+__all__ = ["HandOverCard", "qr_code"]
+
+
+def qr_code(address: str) -> str:
+    """The address as an inline SVG of a QR code (ISO/IEC 18004), dark on white so that any camera reads it."""
+    import segno
+
+    svg: str = segno.make(address, error="m").svg_inline(scale=3, border=2, dark="#111", light="#fff")
+    return f'<span class="qr" role="img" aria-label="QR code of the link">{svg}</span>'
+
+
+class HandOverCard(Panel):
+    """Who has to do what, where, with which values; no field of it is a secret."""
+
+    def __init__(self, hand_over: HandOver) -> None:
+        self._hand_over = hand_over
+
+    @property
+    def value(self) -> HandOver:
+        return self._hand_over
+
+    def table(self) -> Table:
+        return Table(("Field", "Value"), tuple(self._hand_over.fields.items()), "Values to put in")
+
+    def text(self) -> str:
+        hand_over = self._hand_over
+        lines = [hand_over.title, *([f"Who: {hand_over.who}"] if hand_over.who else []), f"Link: {hand_over.url}"]
+        lines += [f"{number}. {step}" for number, step in enumerate(hand_over.steps, start=1)]
+        lines += [f"Until: {hand_over.expires_at}"] if hand_over.expires_at else []
+        return "\n".join(lines) + (f"\n{self.table().text()}" if hand_over.fields else "")
+
+    def fragment(self) -> str:
+        hand_over = self._hand_over
+        steps = "".join(f"<li>{markup.escape(step)}</li>" for step in hand_over.steps)
+        who = f'<p class="soft">For: {markup.escape(hand_over.who)}</p>' if hand_over.who else ""
+        until = f'<p class="soft">Valid until {markup.escape(hand_over.expires_at)}</p>' if hand_over.expires_at else ""
+        return (
+            f'<div class="card"><div class="large">{markup.escape(hand_over.title)}</div>{who}'
+            f"<p>{markup.link(hand_over.url)} {markup.copy_button(hand_over.url, 'the link')}</p>{until}"
+            f"{f'<ol>{steps}</ol>' if steps else ''}{self._fields()}{self._qr()}</div>"
+        )
+
+    def _fields(self) -> str:
+        rows = "".join(
+            f'<tr><th scope="row">{markup.escape(name)}</th><td class="mono">{markup.escape(value)}</td>'
+            f"<td>{markup.copy_button(value, name)}</td></tr>"
+            for name, value in self._hand_over.fields.items()
+        )
+        return f"<table><tbody>{rows}</tbody></table>" if rows else ""
+
+    def _qr(self) -> str:
+        for_phone = self._hand_over.kind in ("link_account", "admin_consent", "device_sign_in")
+        if not for_phone or not self._hand_over.url.startswith(("https://", "http://")):
+            return ""
+        return markup.fold("QR code of the link", qr_code(self._hand_over.url))

@@ -1,0 +1,95 @@
+"""The header line: where one is in the guide, on which tenant, signed in as whom."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from runbook.widgets import markup
+from runbook.widgets.panel import Panel
+from runbook.widgets.table import Table
+
+__all__ = ["Header", "Place", "Step"]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One of the eight steps; ``state`` is a word (done, open, next, …) or empty when it was not looked at."""
+
+    number: int
+    title: str
+    state: str = ""
+
+
+@dataclass(frozen=True)
+class Place:
+    """What the header says. ``target`` is in plain words; ``signed_in`` names who and with which roles."""
+
+    steps: tuple[Step, ...]
+    current: int
+    target: str
+    tenant: str
+    signed_in: str
+    rehearsal: bool
+
+
+class Header(Panel):
+    """The guide's eight steps with the current one marked, the target in plain words, and who is signed in."""
+
+    def __init__(self, place: Place, title: str = "", summary: str = "", portal: str = "") -> None:
+        self._place, self._title, self._summary, self._portal = place, title, summary, portal
+
+    @property
+    def value(self) -> Place:
+        return self._place
+
+    def table(self) -> Table:
+        place = self._place
+        rows = [
+            ("Step", f"{place.current} of {len(place.steps)}: {self._title}" if place.current else self._title),
+            ("Target", place.target),
+            ("Tenant", place.tenant),
+            ("Signed in as", place.signed_in),
+            ("Guide", _line(place.steps)),
+            ("What this does", self._summary),
+            ("In the portal", self._portal),
+        ]
+        return Table(("What", "Value"), tuple((name, text) for name, text in rows if text))
+
+    def text(self) -> str:
+        return "\n".join(f"{name}: {text}" for name, text in self.table().rows)
+
+    def fragment(self) -> str:
+        place = self._place
+        tone = "info" if place.rehearsal else "bad"
+        pairs = [
+            ("Target", markup.word(place.target, tone)),
+            ("Tenant", markup.escape(place.tenant)),
+            ("Signed in as", markup.escape(place.signed_in)),
+        ]
+        lines = f"<p>{markup.escape(self._summary)}</p>" if self._summary else ""
+        if self._portal:
+            lines += f'<p class="soft">In the portal: {markup.escape(self._portal)}</p>'
+        return f'<div class="card">{_rail(place)}{markup.facts(pairs)}</div>{lines}'
+
+
+def _rail(place: Place) -> str:
+    items = "".join(
+        f"<li{_current(step, place)}>"
+        f'<span class="n">{step.number}</span>{markup.escape(step.title)}{_state(step)}</li>'
+        for step in place.steps
+    )
+    return f'<ol class="steps" aria-label="Steps of the guide">{items}</ol>' if items else ""
+
+
+def _current(step: Step, place: Place) -> str:
+    return ' aria-current="step"' if step.number == place.current else ""
+
+
+def _state(step: Step) -> str:
+    tones = {"done": "good", "parked": "wait", "next": "info"}
+    return f' <span class="{tones.get(step.state, "none")}">{markup.escape(step.state)}</span>' if step.state else ""
+
+
+def _line(steps: Sequence[Step]) -> str:
+    return ", ".join(f"{step.number} {step.title}{f' ({step.state})' if step.state else ''}" for step in steps)

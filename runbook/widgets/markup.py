@@ -1,0 +1,65 @@
+"""Small pieces of HTML: escaped text, words with a colour behind them, a button that copies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cache
+from html import escape
+from importlib.resources import files
+
+__all__ = ["copy_button", "escape", "facts", "fold", "link", "page", "style", "word"]
+
+TONES = ("good", "bad", "wait", "none", "info")
+
+
+@cache
+def style() -> str:
+    """The style sheet of everything shown, as a ``<style>`` element."""
+    css = files("runbook.widgets").joinpath("style.css").read_text(encoding="utf-8")
+    return f"<style>{' '.join(css.split())}</style>"
+
+
+def page(fragment: str) -> str:
+    """The fragment in the frame that carries the style."""
+    return f'{style()}<div class="rb">{fragment}</div>'
+
+
+def word(text: str, tone: str) -> str:
+    """A word that says the state; the tone only colours it."""
+    if tone not in TONES:
+        raise ValueError(f"unknown tone {tone!r}, known are {', '.join(TONES)}")
+    return f'<span class="word {tone}">{escape(text)}</span>'
+
+
+def copy_button(value: str, label: str) -> str:
+    """A button that puts ``value`` on the clipboard of the browser; the value must not be secret."""
+    script = (
+        "navigator.clipboard.writeText(this.dataset.value).then(()=>{const t=this.textContent;"
+        "this.textContent='Copied';setTimeout(()=>{this.textContent=t},1500)})"
+    )
+    return (
+        f'<button type="button" class="copy" data-value="{escape(value)}" aria-label="Copy {escape(label)}" '
+        f'onclick="{escape(script)}">Copy</button>'
+    )
+
+
+def link(address: str, text: str = "") -> str:
+    """A link that opens beside the notebook; only web addresses become links."""
+    if not address.startswith(("https://", "http://")):
+        return escape(text or address)
+    return f'<a href="{escape(address)}" target="_blank" rel="noopener noreferrer">{escape(text or address)}</a>'
+
+
+def facts(pairs: Mapping[str, str] | Iterable[tuple[str, str]]) -> str:
+    """Names and (already escaped) values in one line that wraps."""
+    items = pairs.items() if isinstance(pairs, Mapping) else pairs
+    return (
+        '<dl class="facts">'
+        + "".join(f"<div><dt>{escape(name)}</dt><dd>{value}</dd></div>" for name, value in items)
+        + "</dl>"
+    )
+
+
+def fold(summary: str, fragment: str, *, opened: bool = False) -> str:
+    """A part that is folded away until somebody wants it."""
+    return f"<details{' open' if opened else ''}><summary>{escape(summary)}</summary>{fragment}</details>"

@@ -1,0 +1,127 @@
+"""Permissions and actions against wanted, requested, granted, in token, used: words in cells, never colour alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from runbook.widgets import markup
+from runbook.widgets.panel import Panel
+from runbook.widgets.table import Table
+
+__all__ = ["ActionMatrix", "PermissionMatrix"]
+
+TONES = {"yes": "good", "no": "bad", "unknown": "wait", "not tried": "none", "—": "none"}
+STAGES = ("wanted", "requested", "granted", "in_token")
+
+
+class PermissionMatrix(Panel):
+    """One row a permission and type: wanted / requested / granted / in token, and why it is there.
+
+    ``permissions`` has the shape of the summary: type -> rows of ``name`` and the four stages, each True, False
+    or None (unknown, which is never shown as good). ``why`` gives the reason by type and name.
+    """
+
+    def __init__(
+        self, permissions: Mapping[str, Sequence[Mapping[str, Any]]], why: Mapping[str, Mapping[str, str]] | None = None
+    ) -> None:
+        self._permissions, self._why = permissions, why or {}
+
+    @property
+    def value(self) -> Mapping[str, Sequence[Mapping[str, Any]]]:
+        return self._permissions
+
+    def table(self) -> Table:
+        rows = [row for kind in self._permissions for row in self._rows(kind)]
+        return Table(("Type", "Permission", *map(_title, STAGES), "Because of"), tuple(rows), "Permissions")
+
+    def fragment(self) -> str:
+        return "".join(self._kind(kind) for kind in self._permissions)
+
+    def _kind(self, kind: str) -> str:
+        rows = tuple(row[1:] for row in self._rows(kind))
+        names = tuple(map(_title, STAGES))
+        table = Table(("Permission", *names, "Because of"), rows, "", dict.fromkeys(names, TONES))
+        return f"<h3>{markup.escape(kind.capitalize())} permissions ({len(rows)})</h3>{table.html()}"
+
+    def _rows(self, kind: str) -> list[tuple[str, ...]]:
+        why = self._why.get(kind, {})
+        return [
+            (kind, str(row["name"]), *(_mark(row.get(stage)) for stage in STAGES), why.get(str(row["name"]), ""))
+            for row in self._permissions[kind]
+        ]
+
+
+class ActionMatrix(Panel):
+    """One row an action: for each permission type, and through StackOne, the first stage that fails or "used".
+
+    ``actions`` has the shape of the summary: ``name``, ``delegated``, ``application`` and optionally ``stackone``,
+    each a mapping of stage to True, False, None or a word, plus ``verdict`` and ``explanation``.
+    """
+
+    def __init__(self, actions: Sequence[Mapping[str, Any]]) -> None:
+        self._actions = tuple(actions)
+
+    @property
+    def value(self) -> tuple[Mapping[str, Any], ...]:
+        return self._actions
+
+    def table(self) -> Table:
+        roads = [road for road in ("delegated", "application", "stackone") if any(road in a for a in self._actions)]
+        stages = {road: _stages(self._actions, road) for road in roads}
+        columns = ["Action", *(_column(road, stage) for road in roads for stage in stages[road]), "Verdict"]
+        rows = tuple(
+            (
+                str(action["name"]),
+                *(_cell(action, road, stage) for road in roads for stage in stages[road]),
+                str(action.get("verdict", "")),
+            )
+            for action in self._actions
+        )
+        tones = dict.fromkeys(columns[1:-1], TONES)
+        verdicts = {"passed": "good", "failed": "bad", "not tried": "none", "parked": "wait"}
+        return Table(tuple(columns), rows, self._counts(), {**tones, "Verdict": verdicts})
+
+    def fragment(self) -> str:
+        red = [action for action in self._actions if action.get("explanation")]
+        reasons = "".join(
+            f'<div class="bar bad"><span class="word">{markup.escape(str(action["name"]))}</span>'
+            f"{markup.escape(str(action['explanation']))}</div>"
+            for action in red
+        )
+        return f'<h3>Actions: {markup.escape(self._counts())}</h3><div class="picture">{self._html()}</div>{reasons}'
+
+    def _html(self) -> str:
+        table = self.table()
+        return Table(table.columns, table.rows, "", table.tones).html()
+
+    def _counts(self) -> str:
+        verdicts = [str(action.get("verdict", "")) for action in self._actions]
+        return ", ".join(f"{verdicts.count(name)} {name}" for name in dict.fromkeys(verdicts) if name) or "none"
+
+
+def _stages(actions: Sequence[Mapping[str, Any]], road: str) -> list[str]:
+    cells = [action.get(road) for action in actions]
+    return list(dict.fromkeys(stage for cell in cells if isinstance(cell, Mapping) for stage in cell)) or [""]
+
+
+def _cell(action: Mapping[str, Any], road: str, stage: str) -> str:
+    cell = action.get(road)
+    return _mark(cell.get(stage) if isinstance(cell, Mapping) else cell)
+
+
+def _column(road: str, stage: str) -> str:
+    name = {"stackone": "StackOne"}.get(road, road.capitalize())
+    return f"{name}: {_title(stage).lower()}" if stage else name
+
+
+def _title(stage: str) -> str:
+    return stage.replace("_", " ").capitalize()
+
+
+def _mark(value: Any) -> str:
+    if value is None:
+        return "unknown"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)

@@ -1,0 +1,80 @@
+"""One line with its reason: the verdict of a section, or an error with what it means and what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from runbook.errors import InputError, RunbookError
+from runbook.widgets import markup
+from runbook.widgets.panel import Panel
+from runbook.widgets.table import Table
+
+__all__ = ["Message", "failure", "verdict"]
+
+VERDICTS: Mapping[str, tuple[str, str]] = {
+    "passed": ("Passed", "good"),
+    "failed": ("Failed", "bad"),
+    "parked": ("Parked", "wait"),
+    "planned": ("Planned", "info"),
+    "not tried": ("Not tried", "none"),
+    "incomplete": ("Incomplete", "bad"),
+}
+
+
+class Message(Panel):
+    """A word, a sentence and what follows from it."""
+
+    def __init__(self, word: str, tone: str, sentence: str, details: Mapping[str, str] | None = None) -> None:
+        self._word, self._tone, self._sentence = word, tone, sentence
+        self._details = {name: text for name, text in (details or {}).items() if text}
+
+    @property
+    def value(self) -> dict[str, str]:
+        return {"verdict": self._word, "sentence": self._sentence, **self._details}
+
+    def table(self) -> Table:
+        return Table(("What", "Value"), tuple(self.value.items()))
+
+    def text(self) -> str:
+        lines = [f"{self._word}: {self._sentence}" if self._sentence else self._word]
+        return "\n".join(lines + [f"{name}: {text}" for name, text in self._details.items()])
+
+    def fragment(self) -> str:
+        lines = "".join(
+            f'<div><span class="soft">{markup.escape(name)}:</span> {_linked(text)}</div>'
+            for name, text in self._details.items()
+        )
+        head = f'<span class="word">{markup.escape(self._word)}</span>{_linked(self._sentence)}'
+        return f'<div class="bar {self._tone}" role="status">{head}{lines}</div>'
+
+
+def verdict(state: str, sentence: str, next_step: str = "", **details: str) -> Message:
+    """The verdict of a section or of a run; ``state`` is one of passed, failed, parked, planned, not tried."""
+    word, tone = VERDICTS[state]
+    return Message(word, tone, sentence, {**details, "Next": next_step})
+
+
+def failure(error: RunbookError) -> Message:
+    """An error as a person reads it: what happened, what it means, the next thing to do."""
+    if isinstance(error, InputError):
+        problems = {f"{i}. {problem.where}": f"{problem.what} {problem.hint}".strip() for i, problem in enumerate(error.problems, 1)}
+        return Message("Not started", "bad", "the input has mistakes; nothing was sent.", {**problems, "Next": error.next_step})
+    return Message(
+        "Stopped",
+        "bad",
+        error.what,
+        {
+            "What it means": error.meaning,
+            "Next": error.next_step,
+            "Code": error.code or "",
+            "Request id": error.request_id or "",
+        },
+    )
+
+
+def _linked(text: str) -> str:
+    parts = [
+        markup.link(part) if part.startswith(("https://", "http://")) else markup.escape(part)
+        for part in text.split(" ")
+    ]
+    return " ".join(parts)
