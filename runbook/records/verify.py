@@ -1,0 +1,380 @@
+"""Checks a record offline. Alone it needs Python only: ``python verify.py DIR [--public-key FILE]``.
+
+A record is a folder. What is checked, in this order:
+
+1. ``manifest.json`` is as it was written: its text is the canonical one and its ``digest`` fits.
+2. The folder holds exactly the files of the manifest, each with its size and SHA-256; for a notebook that differs the
+   cells that differ are named.
+3. ``journal.jsonl``: every line is the canonical JSON of an event, whose ``hash`` is the SHA-256 of the event without
+   it and whose ``prev`` is the hash of the line before; the first line opens the run, the last one closes it, and the
+   last hash is the head that the manifest names.
+4. ``summary.json`` claims the run, the tenant and no better verdict than the journal closes with.
+5. ``manifest.sig``: an Ed25519 signature (RFC 8032) over the bytes of ``manifest.json``. Checking it needs the package
+   ``cryptography``. Without a signature only accidents are found: whoever changes a file can write a new manifest.
+
+Exit code 0: nothing is wrong; 1: something is; 2: the call was wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+__all__ = ["VerifyReport", "cell_digests", "digest", "files_of", "fingerprint", "raw_public_key", "render", "verify"]
+
+MANIFEST = "manifest.json"
+SIGNATURE = "manifest.sig"
+JOURNAL = "journal.jsonl"
+FORMAT = "entra-id-runbook-record/1"
+GENESIS = "0" * 64
+_ED25519_DER = bytes.fromhex("302a300506032b6570032100")  # RFC 8410: what stands before the 32 bytes of a public key
+_UNREADABLE = (OSError, ValueError, RecursionError)
+
+
+@dataclass
+class VerifyReport:
+    """What the check came to. ``ok``: nothing is wrong, so the record is also ``complete`` (its run ended).
+
+    ``signed``: a signature is there and fits; without a public key to compare with, ``signer`` says by whom.
+    """
+
+    folder: str
+    complete: bool = False
+    signed: bool = False
+    signer: str = ""
+    run_id: str = ""
+    verdict: str = "incomplete"
+    files: int = 0
+    events: int = 0
+    head: str = ""
+    problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        return not self.problems
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON: every field, and ``ok``."""
+        return {"ok": self.ok, **vars(self)}
+
+    def __str__(self) -> str:
+        head = "The record is intact" if self.ok else f"The record does not hold ({len(self.problems)} found)"
+        lines = [f"{head}: run {self.run_id or 'unknown'}, verdict {self.verdict}."]
+        lines += [f"  - {problem}" for problem in self.problems]
+        lines += [f"  {note}" for note in self.notes]
+        return "\n".join(lines)
+
+
+def verify(folder: str | os.PathLike[str], public_key: str | None = None) -> VerifyReport:
+    """Check the record in ``folder``. ``public_key`` (PEM, or Base64 of its 32 bytes) is who must have signed it.
+
+    Never raises for what stands in the record. Raises ``ValueError`` if ``public_key`` is not an Ed25519 key.
+    """
+    expected = raw_public_key(public_key) if public_key else None
+    root = Path(folder)
+    report = VerifyReport(str(folder))
+    if not root.is_dir():
+        report.problems.append(f"there is no record at {root}")
+        return report
+    manifest = _check_manifest(root, report)
+    _check_files(root, manifest, report)
+    opening, closing = _check_journal(root, manifest, report)
+    _check_summary(root, opening, closing, report)
+    _check_signature(root, manifest, expected, report)
+    report.complete = bool(manifest) and bool(closing)
+    return report
+
+
+# 1. The manifest
+
+
+def render(document: dict[str, Any]) -> bytes:
+    """The one spelling of ``manifest.json`` and ``manifest.sig``."""
+    return (json.dumps(document, ensure_ascii=False, sort_keys=True, indent=1) + "\n").encode()
+
+
+def digest(document: dict[str, Any]) -> str:
+    """SHA-256 of a manifest without its own ``digest``."""
+    return hashlib.sha256(render({key: value for key, value in document.items() if key != "digest"})).hexdigest()
+
+
+def _check_manifest(root: Path, report: VerifyReport) -> dict[str, Any]:
+    if not (root / MANIFEST).exists():
+        report.problems.append(f"there is no {MANIFEST}: the run never ended, or the file was removed")
+        return {}
+    try:
+        content = (root / MANIFEST).read_bytes()
+        manifest = json.loads(content)
+        if content != render(manifest) or manifest["digest"] != digest(manifest) or manifest["format"] != FORMAT:
+            raise ValueError("not as written")
+        _check_shape(manifest)
+    except (*_UNREADABLE, LookupError, TypeError, AttributeError):
+        report.problems.append(f"{MANIFEST} was changed")
+        return {}
+    report.run_id = str(manifest["run_id"])
+    return dict(manifest)
+
+
+def _check_shape(manifest: dict[str, Any]) -> None:
+    """Raises if the manifest does not have the parts that the checks below rely on: anybody can write a digest."""
+    rows = [row for entry in manifest["files"] for row in entry.get("cells", ())]
+    texts = [entry[key] for entry in manifest["files"] for key in ("path", "sha256")]
+    numbers = [manifest["journal"]["events"], *(entry["size"] for entry in manifest["files"])]
+    texts += [
+        manifest["run_id"],
+        manifest["journal"]["head"],
+        manifest["signed_by"] or "",
+        *(t for row in rows for t in row),
+    ]
+    if not all(isinstance(text, str) for text in texts) or not all(isinstance(number, int) for number in numbers):
+        raise TypeError("not a manifest")
+    if any(len(row) != 2 for row in rows):
+        raise TypeError("not a manifest")
+
+
+def _paths(manifest: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {entry["path"]: entry for entry in manifest["files"]}
+
+
+# 2. The files
+
+
+def files_of(root: Path) -> Iterator[Path]:
+    """Every file and every link in a record but the manifest and its signature, links not followed."""
+    for folder, folders, names in os.walk(root):
+        here = Path(folder)
+        for name in sorted([*names, *(name for name in folders if (here / name).is_symlink())]):
+            if here != root or name not in (MANIFEST, SIGNATURE):
+                yield here / name
+
+
+def _check_files(root: Path, manifest: dict[str, Any], report: VerifyReport) -> None:
+    there = {path.relative_to(root).as_posix(): path for path in files_of(root)}
+    report.files = len(there)
+    if not manifest:
+        return
+    expected = _paths(manifest)
+    held = {entry["sha256"]: name for name, entry in expected.items()}
+    report.problems += [f"{name} was removed" for name in sorted(expected.keys() - there.keys())]
+    report.problems += [f"{name} was added: the manifest does not know it" for name in sorted(there.keys() - expected)]
+    for name in sorted(expected.keys() & there.keys()):
+        problem = _file_problem(there[name], expected[name], held)
+        if problem:
+            report.problems.append(f"{name} {problem}")
+
+
+def _file_problem(path: Path, entry: dict[str, Any], held: dict[str, str]) -> str:
+    if path.is_symlink() or not path.is_file():
+        return "is a link or no file at all"
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    found = hashlib.sha256(content).hexdigest()
+    if found == entry["sha256"] and len(content) == entry["size"]:
+        return ""
+    if found in held:
+        return f"was swapped: it holds what {held[found]} held"
+    cells = _changed_cells(content, entry["cells"]) if "cells" in entry else ""
+    return f"was changed: {cells}" if cells else f"was changed: {len(content)} bytes, once {entry['size']}"
+
+
+def cell_digests(notebook: bytes) -> list[list[str]]:
+    """For each cell of a notebook: a digest of the cell without its outputs, and one of its outputs."""
+    return [
+        [_short({key: value for key, value in cell.items() if key != "outputs"}), _short(cell.get("outputs", []))]
+        for cell in json.loads(notebook)["cells"]
+    ]
+
+
+def _short(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _changed_cells(content: bytes, written: list[list[str]]) -> str:
+    try:
+        found = cell_digests(content)
+    except (*_UNREADABLE, LookupError, TypeError, AttributeError):
+        return "it is no notebook any more"
+    if len(found) != len(written):
+        return f"it has {len(found)} cells, {len(written)} when it was written"
+    changes = []
+    for number, (now, before) in enumerate(zip(found, written, strict=True), 1):
+        if now[0] != before[0]:
+            changes.append(f"cell {number}")
+        elif now[1] != before[1]:
+            changes.append(f"the output of cell {number}")
+    return ", ".join(changes) or "outside its cells"
+
+
+# 3. The journal
+
+
+def _check_journal(root: Path, manifest: dict[str, Any], report: VerifyReport) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Checks the chain; returns the opening event, and the closing one or nothing if the run never ended."""
+    try:
+        lines = (root / JOURNAL).read_bytes().split(b"\n")
+    except OSError:
+        report.problems.append(f"{JOURNAL} is missing or cannot be read")
+        return {}, {}
+    if lines.pop() != b"":
+        report.problems.append(f"{JOURNAL} ends in the middle of a line")
+    first: dict[str, Any] = {}
+    event: dict[str, Any] = {}
+    report.head = GENESIS
+    for number, line in enumerate(lines, 1):
+        event = _check_event(line, number, report)
+        report.head = str(event.get("hash"))
+        first = first or event
+    report.events = len(lines)
+    journal = manifest.get("journal") or {"head": report.head, "events": report.events}
+    if (report.head, report.events) != (journal["head"], journal["events"]):
+        report.problems.append(
+            f"{JOURNAL} was cut or extended: it has {report.events} events, the manifest names {journal['events']}"
+        )
+    if first.get("event") != "run.started" or (report.run_id and first.get("run_id") != report.run_id):
+        report.problems.append(f"{JOURNAL} does not begin with the start of run {report.run_id or 'that it records'}")
+    report.run_id = report.run_id or str(first.get("run_id", ""))
+    if event.get("event") != "run.finished":
+        report.problems.append(f"the run never ended: the last event is number {report.events}, {event.get('event')}")
+        return first, {}
+    report.verdict = str(event.get("verdict"))
+    return first, event
+
+
+def _check_event(line: bytes, number: int, report: VerifyReport) -> dict[str, Any]:
+    try:
+        event = json.loads(line)
+        bare = {key: value for key, value in event.items() if key != "hash"}
+        intact = _canonical(event) == line and hashlib.sha256(_canonical(bare)).hexdigest() == event["hash"]
+    except (*_UNREADABLE, LookupError, TypeError, AttributeError):
+        report.problems.append(f"{JOURNAL} line {number} is not an event")
+        return {}
+    if not intact:
+        report.problems.append(f"{JOURNAL} line {number} was changed after it was written")
+    if event.get("prev") != report.head or event.get("seq") != number:
+        report.problems.append(f"{JOURNAL} line {number} does not follow the line before it")
+    return dict(event)
+
+
+def _canonical(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+
+
+# 4. The summary
+
+
+def _check_summary(root: Path, opening: dict[str, Any], closing: dict[str, Any], report: VerifyReport) -> None:
+    try:
+        summary = json.loads((root / "summary.json").read_bytes())
+        claims = {name: summary[name] for name in ("run_id", "target", "tenant_id", "verdict")}
+    except (*_UNREADABLE, LookupError, TypeError, AttributeError):
+        report.problems.append("summary.json is missing or cannot be read")
+        return
+    for name in ("run_id", "target", "tenant_id"):
+        if claims[name] != opening.get(name, ""):
+            report.problems.append(f"summary.json names another {name} than the journal: {claims[name]}")
+    if claims["verdict"] == "passed" != closing.get("verdict"):
+        report.problems.append("summary.json claims that the run passed; the journal does not")
+    elif closing:
+        report.verdict = str(claims["verdict"])  # a run is no better than its worst section
+
+
+# 5. The signature
+
+
+def raw_public_key(text: str) -> bytes:
+    """The 32 bytes of an Ed25519 public key given as PEM or as Base64. Raises ``ValueError`` if it is none."""
+    body = "".join(line.strip() for line in text.splitlines() if not line.startswith("-----"))
+    key = base64.b64decode(body, validate=True).removeprefix(_ED25519_DER)
+    if len(key) != 32:
+        raise ValueError("an Ed25519 public key has 32 bytes, in PEM or Base64")
+    return key
+
+
+def fingerprint(public_key: bytes) -> str:
+    """How people name a public key: ``SHA256:`` and the hash of its 32 bytes in Base64."""
+    return "SHA256:" + base64.b64encode(hashlib.sha256(public_key).digest()).decode().rstrip("=")
+
+
+def _check_signature(root: Path, manifest: dict[str, Any], expected: bytes | None, report: VerifyReport) -> None:
+    path = root / SIGNATURE
+    if not path.exists():
+        if manifest.get("signed_by") or expected:
+            report.problems.append(f"there is no {SIGNATURE}, though this record must be signed")
+        elif manifest:
+            report.notes.append("The record is not signed: this check finds accidents only.")
+        return
+    try:
+        content = path.read_bytes()
+        document = json.loads(content)
+        key = base64.b64decode(document["public_key"], validate=True)
+        signature = base64.b64decode(document["signature"], validate=True)
+        if content != render(signature_document(key, signature)):
+            raise ValueError("not as written")
+    except (*_UNREADABLE, LookupError, TypeError, AttributeError):
+        report.problems.append(f"{SIGNATURE} was changed")
+        return
+    report.signer = fingerprint(key)
+    if expected is not None and key != expected:
+        report.problems.append(f"signed by another key: {report.signer}, not {fingerprint(expected)}")
+    if manifest and manifest.get("signed_by") != report.signer:
+        report.problems.append(f"{SIGNATURE} is of another key than the manifest names")
+    problem = _signature_problem(key, signature, (root / MANIFEST).read_bytes() if manifest else b"")
+    if problem:
+        report.problems.append(problem)
+        return
+    report.signed = True
+    report.notes.append(
+        f"Signed by {report.signer}." + ("" if expected else " Compare it with the key that you trust.")
+    )
+
+
+def signature_document(public_key: bytes, signature: bytes) -> dict[str, Any]:
+    """What ``manifest.sig`` holds."""
+    return {
+        "algorithm": "Ed25519",
+        "public_key": base64.b64encode(public_key).decode(),
+        "signature": base64.b64encode(signature).decode(),
+    }
+
+
+def _signature_problem(public_key: bytes, signature: bytes, content: bytes) -> str:
+    try:
+        from cryptography.exceptions import InvalidSignature
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+    except ImportError:
+        return "the signature was not checked: that needs the Python package cryptography"
+    try:
+        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, content)
+    except (InvalidSignature, ValueError):
+        return "the signature does not fit the manifest"
+    return ""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """``python verify.py DIR [--public-key FILE]``; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="verify", description="Check the record of a run, offline.")
+    parser.add_argument("folder", help="the record: the folder that holds manifest.json")
+    parser.add_argument("--public-key", metavar="FILE", help="the Ed25519 public key that must have signed it (PEM)")
+    given = parser.parse_args(arguments)
+    try:
+        key = Path(given.public_key).read_text() if given.public_key else None
+        report = verify(given.folder, key)
+    except (OSError, ValueError) as error:
+        parser.error(f"--public-key: {error}")
+    print(report)
+    return 0 if report.ok else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
