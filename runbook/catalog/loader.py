@@ -35,6 +35,7 @@ __all__ = [
     "GRAPH_APP_ID",
     "actions",
     "base_permissions",
+    "body_definition",
     "body_schema",
     "default_actions",
     "parse_actions",
@@ -122,6 +123,12 @@ def body_schema(name: str) -> Mapping[str, Any]:
             definitions[reference] = data["$defs"][reference]
             waiting.extend(_references(definitions[reference]))
     return MappingProxyType({**schema, "$defs": dict(sorted(definitions.items()))})
+
+
+def body_definition(name: str) -> Mapping[str, Any]:
+    """A shared definition of ``bodies.json``, such as ``guid``."""
+    definition: Mapping[str, Any] = _read("bodies.json")["$defs"][name]
+    return definition
 
 
 def _references(node: Any) -> Iterator[str]:

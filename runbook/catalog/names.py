@@ -12,8 +12,8 @@ from runbook.errors import InputError, Problem
 
 __all__ = ["action", "parse_list", "read_file", "resolve"]
 
-_CLOSE_ENOUGH = 72
-"""Least rapidfuzz score (0 to 100) of a suggestion: one or two letters wrong, or a word left out."""
+_CLOSE, _SAME_WORDS = 75, 80
+"""Least rapidfuzz scores (0 to 100) of a suggestion: the whole name is alike, or the words given are part of it."""
 
 
 @cache
@@ -76,16 +76,12 @@ def read_file(path: Path) -> tuple[Action, ...]:
 def _unknown(text: str) -> Problem:
     from rapidfuzz import fuzz, process
 
-    names = {item.slug: item.name for item in loader.actions()}
-    close = process.extract(
-        text.lower().replace("_", " ").replace("-", " "),
-        {slug: name.lower() for slug, name in names.items()},
-        scorer=fuzz.WRatio,
-        limit=3,
-        score_cutoff=_CLOSE_ENOUGH,
-    )
-    if not close:
-        return Problem("actions", f"{text!r} is not an action.", "`runbook actions` lists all of them.")
-    best = close[0][1]
-    likely = [names[slug] for _, score, slug in close if score >= best - 5]
-    return Problem("actions", f"{text!r} is not an action.", f"Did you mean {' or '.join(likely)}?")
+    known = {item.slug: item.name.lower() for item in loader.actions()}
+    asked = " ".join(_key(text).removeprefix("microsoftentraid_").split("_"))
+    for scorer, cutoff in ((fuzz.token_sort_ratio, _CLOSE), (fuzz.token_set_ratio, _SAME_WORDS)):
+        close = process.extract(asked, known, scorer=scorer, limit=3, score_cutoff=cutoff)
+        likely = [slug for _, score, slug in close if score >= close[0][1] - 8]
+        if likely:
+            meant = " or ".join(action(slug).name for slug in likely)
+            return Problem("actions", f"{text!r} is not an action.", f"Did you mean {meant}?")
+    return Problem("actions", f"{text!r} is not an action.", "`runbook actions` lists all of them.")

@@ -1,0 +1,178 @@
+"""From an action and its arguments to a Microsoft Graph request, with every mistake named before anything is sent."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+from runbook.catalog import names
+from runbook.catalog.body import body_problems
+from runbook.catalog.model import Action, Shape
+from runbook.errors import InputError, Problem
+
+__all__ = ["Request", "prepare", "validate"]
+
+_GUID = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
+_SHAPES: dict[Shape, tuple[re.Pattern[str], str]] = {
+    "guid": (re.compile(_GUID), "a GUID such as 11111111-2222-4333-8444-555555555555"),
+    "guid-or-upn": (
+        re.compile(rf"{_GUID}|[^@\s/?\\]+@[^@\s/?\\]+\.[^@\s/?\\]+"),
+        "a GUID, or a user principal name such as ada@contoso.com",
+    ),
+    "domain-name": (
+        re.compile(
+            r"(?=.{4,253}$)([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]([A-Za-z0-9-]{0,61}[A-Za-z0-9])"
+        ),
+        "a domain name such as contoso.com",
+    ),
+    "opaque": (re.compile(r"[A-Za-z0-9_\-]{8,}=*"), "an id as Graph gave it: letters, digits, - and _"),
+    "text": (re.compile(r"\S(.*\S)?"), "a text that is not empty"),
+}
+_ALTERNATE_SHAPES: dict[str, Shape] = {
+    "appId": "guid",
+    "deviceId": "guid",
+    "roleTemplateId": "guid",
+    "uniqueName": "text",
+}
+_EVENTUAL_FILTER = re.compile(r"\bne\b|\bnot\b|\bendswith\s*\(", re.IGNORECASE)
+_QUOTED = re.compile(r"'(?:[^']|'')*'")
+
+
+@dataclass(frozen=True)
+class Request:
+    """A checked request: ``path`` is relative to ``/v1.0`` and percent-encoded, ``query`` and ``headers`` are text."""
+
+    action: Action
+    method: str
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: Mapping[str, Any] | None = None
+
+
+def validate(
+    action: Action | str,
+    path: Mapping[str, Any] | None = None,
+    query: Mapping[str, Any] | None = None,
+    body: Any = None,
+) -> None:
+    """Check the arguments of an action. Raises InputError that names every mistake; nothing is sent.
+
+    ``path``: parameter -> value, or the key of an alternate path (``appId``). ``query``: OData options with or without
+    their ``$``. ``body``: JSON data.
+    """
+    prepare(action, path, query, body)
+
+
+def prepare(
+    action: Action | str,
+    path: Mapping[str, Any] | None = None,
+    query: Mapping[str, Any] | None = None,
+    body: Any = None,
+) -> Request:
+    """The request for these arguments (as :func:`validate`). Raises InputError that names every mistake.
+
+    Advanced queries get ``$count=true`` and ``ConsistencyLevel: eventual``
+    (learn.microsoft.com/graph/aad-advanced-queries). The header must be sent again with every next page.
+    """
+    item = names.action(action) if isinstance(action, str) else action
+    problems: list[Problem] = []
+    filled = _path(item, dict(path or {}), problems)
+    options = _query(item, dict(query or {}), problems)
+    problems.extend(body_problems(item, body))
+    if problems:
+        raise InputError(problems)
+    headers: dict[str, str] = {}
+    if item.advanced_queries and _is_advanced(options):
+        headers["ConsistencyLevel"] = "eventual"
+        options["$count"] = "true"
+    return Request(item, item.method, filled, options, headers, body or None)
+
+
+def _path(action: Action, values: dict[str, Any], problems: list[Problem]) -> str:
+    template, shapes = action.path, {parameter.name: parameter.shape for parameter in action.path_parameters}
+    for alternate in action.alternate_paths:
+        keys = re.findall(r"\{([^}]+)\}", alternate)
+        if keys and set(keys) <= set(values):
+            template, shapes = alternate, {key: _ALTERNATE_SHAPES.get(key, shapes.get(key, "text")) for key in keys}
+            break
+    given = {_parameter(name, shapes): value for name, value in values.items()}
+    for name in sorted(set(given) - set(shapes)):
+        problems.append(Problem(f"path.{name}", "is not a parameter of this action.", _choices(name, shapes)))
+    for name, shape in shapes.items():
+        if name not in given:
+            problems.append(Problem(f"path.{name}", "is missing.", f"It is {_SHAPES[shape][1]}."))
+            continue
+        value = given[name]
+        if not isinstance(value, str) or not _SHAPES[shape][0].fullmatch(value):
+            problems.append(Problem(f"path.{name}", f"{value!r} has the wrong shape.", f"It is {_SHAPES[shape][1]}."))
+            continue
+        quoted = value.replace("'", "''") if f"'{{{name}}}'" in template else value
+        template = template.replace(f"{{{name}}}", quote(quoted, safe="@"))
+    return template
+
+
+def _parameter(name: str, known: Iterable[str]) -> str:
+    """``user_id`` and ``id`` (where there is only one) are taken for ``user-id``."""
+    known = list(known)
+    same = [item for item in known if item.replace("-", "_").lower() == name.replace("-", "_").lower()]
+    return same[0] if same else known[0] if name == "id" and len(known) == 1 else name
+
+
+def _query(action: Action, values: dict[str, Any], problems: list[Problem]) -> dict[str, str]:
+    options: dict[str, str] = {}
+    for name, value in values.items():
+        option = "$" + name.removeprefix("$").lower()
+        if option not in action.query:
+            problems.append(Problem(f"query.{name}", "is not an option of this action.", _choices(name, action.query)))
+            continue
+        text = _option(action, option, value)
+        if text.startswith("!"):
+            problems.append(Problem(f"query.{option}", f"{value!r} is wrong.", text[1:]))
+        else:
+            options[option] = text
+    if "$expand" in options and "$search" in options:
+        problems.append(Problem("query.$expand", "cannot be combined with $search.", "Graph has no such query."))
+    return options
+
+
+def _option(action: Action, option: str, value: Any) -> str:
+    """The option's value as text, or "!" and what would be right."""
+    if option == "$count":
+        text = str(value).lower()
+        return text if text in ("true", "false") else "!It is true or false."
+    if option in ("$top", "$skip"):
+        most = action.paging.max_top if action.paging and option == "$top" else None
+        text, low = str(value), 1 if option == "$top" else 0
+        good = not isinstance(value, bool) and text.isdecimal() and low <= int(text) and (not most or int(text) <= most)
+        return text if good else f"!It is a whole number from {low}" + (f" to {most}." if most else " up.")
+    if isinstance(value, list | tuple) and option in ("$select", "$expand", "$orderby") and value:
+        value = ",".join(str(part) for part in value)
+    if not isinstance(value, str) or not value.strip():
+        return "!It is a text that is not empty."
+    if option == "$search" and not re.search(r'"[^"]+"', value):
+        return '!Graph wants it quoted: "displayName:ada".'
+    return value.strip()
+
+
+def _is_advanced(options: Mapping[str, str]) -> bool:
+    outside_texts = _QUOTED.sub("''", options.get("$filter", ""))
+    return (
+        "$search" in options
+        or options.get("$count") == "true"
+        or ("$filter" in options and "$orderby" in options)
+        or bool(_EVENTUAL_FILTER.search(outside_texts))
+    )
+
+
+def _choices(name: str, known: Iterable[str]) -> str:
+    from rapidfuzz import process
+
+    known = list(known)
+    close = process.extractOne(name, known, score_cutoff=75)
+    if close:
+        return f"Did you mean {close[0]}?"
+    return f"There are {', '.join(known)}." if known else "It takes none."
