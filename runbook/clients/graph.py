@@ -1,0 +1,242 @@
+"""Microsoft Graph v1.0: objects, collections, links and batches; its errors as ours.
+
+Every path is relative to ``/v1.0``. Bodies and answers are plain dicts as Graph's reference describes them.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from runbook.clients import odata, retry
+from runbook.clients.auth import Bearer, TokenSource
+from runbook.clients.explain import graph_next_step
+from runbook.clients.http import Answer, CallLog, Counters, Effect, Session, shown_path
+from runbook.clients.retry import Pace
+from runbook.errors import GraphError, NotSettled, ServiceError, TransportError
+
+if TYPE_CHECKING:
+    from runbook.targets import Target
+
+__all__ = ["GraphClient", "Page", "Upserted", "graph_error"]
+
+T = TypeVar("T")
+JSON = dict[str, Any]
+
+
+class Page(NamedTuple):
+    """One page of a collection. ``total`` is there on the first page of a query that asked for the count."""
+
+    items: tuple[JSON, ...]
+    total: int | None
+    next_link: str | None
+
+
+class Upserted(NamedTuple):
+    """What an upsert did; ``body`` is the new object, ``None`` when an existing one was updated."""
+
+    created: bool
+    body: JSON | None
+
+
+class GraphClient:
+    """Calls to one tenant's Graph with one token source. Safe to use from several threads."""
+
+    def __init__(
+        self,
+        target: Target,
+        tokens: TokenSource,
+        journal: CallLog | None = None,
+        *,
+        counters: Counters | None = None,
+        pace: Pace | None = None,
+    ) -> None:
+        self.pace = pace or retry.pace(rehearsal=target.rehearsal)
+        self.session = Session(
+            f"{target.endpoints.graph}/v1.0",
+            "graph",
+            pace=self.pace,
+            ca_file=target.endpoints.ca_file,
+            auth=Bearer(tokens),
+            journal=journal,
+            counters=counters,
+        )
+
+    def __enter__(self) -> GraphClient:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.session.close()
+
+    def get(self, path: str, params: Mapping[str, str] | None = None) -> JSON:
+        """One object; ``params`` as :func:`runbook.clients.odata.query` makes them. Raises :class:`GraphError`."""
+        asked, headers = odata.prepare(params)
+        return _object(self._send("GET", path, params=asked, headers=headers), "GET", path)
+
+    def find(self, path: str, params: Mapping[str, str] | None = None) -> JSON | None:
+        """One object, or ``None`` when Graph says 404."""
+        try:
+            return self.get(path, params)
+        except GraphError as error:
+            if error.status == 404:
+                return None
+            raise
+
+    def page(self, path: str, params: Mapping[str, str] | None = None) -> Page:
+        """One page of a collection. ``path`` may be the ``next_link`` of the page before, with the same ``params``."""
+        asked, headers = odata.prepare(params)
+        following = path.startswith("http")
+        body = _object(self._send("GET", path, params=None if following else asked, headers=headers), "GET", path)
+        items = body.get("value")
+        if not isinstance(items, list):
+            raise TransportError(f"GET {shown_path(path)} answered something that is not a collection.")
+        return Page(tuple(items), body.get("@odata.count"), body.get("@odata.nextLink"))
+
+    def list(self, path: str, params: Mapping[str, str] | None = None) -> Iterator[JSON]:
+        """Every item, page after page as they are consumed; ``@odata.nextLink`` is followed as it is given."""
+        link: str | None = path
+        while link is not None:
+            page = self.page(link, params)
+            yield from page.items
+            link = page.next_link
+
+    def count(self, path: str, *, filter: str = "", search: str = "") -> int:
+        """How many there are (``/$count``)."""
+        params = {name: value for name, value in (("$filter", filter), ("$search", search)) if value}
+        answer = self._send("GET", f"{path}/$count", params=params, headers={**odata.EVENTUAL, "Accept": "text/plain"})
+        try:
+            return int(answer.text.strip().lstrip("\ufeff"))
+        except ValueError:
+            raise TransportError(f"GET {shown_path(path)}/$count answered something that is not a number.") from None
+
+    def post(
+        self, path: str, body: JSON | None = None, *, effect: Effect = "write", fresh: bool = False
+    ) -> JSON | None:
+        """Create, or call a function. ``fresh``: see :meth:`_write`. ``None`` when the answer has no body."""
+        return self._write("POST", path, body, effect=effect, fresh=fresh)
+
+    def patch(self, path: str, body: JSON, *, fresh: bool = False) -> JSON | None:
+        """Update the given properties."""
+        return self._write("PATCH", path, body, fresh=fresh)
+
+    def put(self, path: str, body: JSON, *, fresh: bool = False) -> JSON | None:
+        """Replace."""
+        return self._write("PUT", path, body, fresh=fresh)
+
+    def delete(self, path: str, *, missing_ok: bool = True) -> bool:
+        """Delete; ``False`` when it was not there any more (an error unless ``missing_ok``)."""
+        try:
+            self._write("DELETE", path, None)
+        except GraphError as error:
+            if error.status == 404 and missing_ok:
+                return False
+            raise
+        return True
+
+    def upsert(self, path: str, body: JSON) -> Upserted:
+        """PATCH by an alternate key, creating what is missing (learn.microsoft.com/graph/api/application-upsert)."""
+        answer = self._send("PATCH", path, json=body, headers={"Prefer": "create-if-missing"})
+        return Upserted(answer.status == 201, answer.body if isinstance(answer.body, dict) else None)
+
+    def ensure(self, find: Callable[[], T | None], create: Callable[[], object], *, what: str = "The new object") -> T:
+        """Have exactly one of it: ``find`` it, else ``create`` it and find it.
+
+        After every answer that leaves open whether the write took effect (a reset after sending, a known misleading
+        404, "already exists") ``find`` is asked before ``create`` is tried again. ``what`` names it for the error.
+        Raises :class:`NotSettled` after the pace's deadline, and any error that does not pass.
+        """
+        ends, pause = time.monotonic() + self.pace.deadline, threading.Event()
+        created, doubts, last, interval = False, 0, "", self.pace.interval
+        while (found := find()) is None:
+            if time.monotonic() > ends:
+                raise NotSettled(
+                    f"{what} could not be seen within {self.pace.deadline:.0f} s.{last}",
+                    meaning="The change has not reached every replica, or Graph keeps refusing it.",
+                    next_step="Run again: it is looked for first, and only created when it is not there.",
+                )
+            if not created and doubts == 0:
+                try:
+                    create()
+                    created = True
+                    continue
+                except (ServiceError, TransportError) as error:
+                    row = retry.transient(error)
+                    if row is None and not retry.maybe_applied(error):
+                        raise
+                    last = f" The last answer was: {error.what}"
+                    # One replica's "not there" proves nothing: look several times before creating it again.
+                    doubts = self.pace.sightings if retry.maybe_applied(error) else 1
+            doubts = max(0, doubts - 1)
+            pause.wait(interval)
+            interval = min(interval * 1.5, self.pace.longest_interval)
+        return found
+
+    def _write(
+        self, method: str, path: str, body: JSON | None, *, effect: Effect = "write", fresh: bool = False
+    ) -> JSON | None:
+        """One write. ``fresh`` says that an object in it was just made: known replication answers are waited out."""
+        ends, pause, interval = time.monotonic() + self.pace.deadline, threading.Event(), self.pace.interval
+        while True:
+            try:
+                answer = self._send(method, path, json=body, effect=effect)
+            except GraphError as error:
+                row = retry.transient(error)
+                if not fresh or row is None or row.then != "repeat" or time.monotonic() > ends:
+                    raise
+                pause.wait(interval)
+                interval = min(interval * 1.5, self.pace.longest_interval)
+                continue
+            return answer.body if isinstance(answer.body, dict) else None
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        json: Any = None,
+        headers: Mapping[str, str] | None = None,
+        effect: Effect | None = None,
+        note: Mapping[str, Any] | None = None,
+    ) -> Answer:
+        answer = self.session.request(method, path, params=params, json=json, headers=headers, effect=effect, note=note)
+        if not answer.ok:
+            raise graph_error(answer.status, answer.body, method, path, answer.headers, answer.request_id)
+        return answer
+
+
+def graph_error(
+    status: int, body: Any, method: str, path: str, headers: Mapping[str, str], request_id: str | None = None
+) -> GraphError:
+    """Graph's error body as our error (learn.microsoft.com/graph/errors); also for the parts of a batch."""
+    error = body.get("error") if isinstance(body, dict) else None
+    error = error if isinstance(error, dict) else {}
+    inner = error.get("innerError") or error.get("innererror") or {}
+    code, message = str(error.get("code") or ""), str(error.get("message") or "")
+    wait = retry.retry_after(headers)
+    said = f"{code}: {message}" if code or message else "no reason given"
+    meaning, next_step = graph_next_step(status, code, message, path)
+    return GraphError(
+        f"Microsoft Graph refused {method} {shown_path(path)} with {status} ({said}).",
+        status=status,
+        method=method,
+        path=shown_path(path),
+        message=message,
+        retry_after=wait,
+        code=code or None,
+        meaning=meaning,
+        next_step=next_step,
+        request_id=request_id or (inner.get("request-id") if isinstance(inner, dict) else None),
+    )
+
+
+def _object(answer: Answer, method: str, path: str) -> JSON:
+    if not isinstance(answer.body, dict):
+        raise TransportError(f"{method} {shown_path(path)} answered {answer.status} without an object.")
+    return answer.body

@@ -1,0 +1,373 @@
+"""The one transport: every request of the product, to Entra ID, Microsoft Graph and StackOne, goes out here.
+
+TLS is always verified, everything has a timeout, every call is counted and journaled (a write before it goes out and
+again after), and the one retry loop of :mod:`runbook.clients.retry` stands behind it. What an answer *means* is the
+business of the service's own client; here only the absence of a usable answer is an error.
+"""
+
+from __future__ import annotations
+
+import json as jsonlib
+import ssl
+import threading
+import time
+import uuid
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol
+from urllib.parse import parse_qsl, urlsplit
+
+import httpx
+
+from runbook import __version__
+from runbook.clients import retry
+from runbook.clients.retry import Pace
+from runbook.clients.tls import tls_context
+from runbook.errors import TransportError
+
+__all__ = ["Answer", "CallLog", "Counters", "Effect", "NoLog", "Session", "Timeouts", "shown_path"]
+
+Effect = Literal["read", "write"]
+
+_READS = frozenset({"GET", "HEAD", "OPTIONS"})
+_UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+_PASSING = (httpx.TimeoutException, httpx.NetworkError, httpx.RemoteProtocolError)
+# Values of these query parameters say what was asked; any other value (codes, tokens, skip tokens) is left out.
+_SHOWN = frozenset(
+    {"$select", "$filter", "$search", "$orderby", "$top", "$count", "$expand", "$format", "page", "page_size"}
+    | {"provider", "connector_key", "status", "enabled", "origin_owner_id", "api-version"}
+)
+
+
+class CallLog(Protocol):
+    """Where calls are recorded; the journal of a run is one."""
+
+    def intent(self, **call: Any) -> object:
+        """A write is about to go out. Returns a ticket for :meth:`outcome`."""
+
+    def outcome(self, ticket: Any, **call: Any) -> object:
+        """What became of the write that ``ticket`` announced."""
+
+    def call(self, **call: Any) -> object:
+        """A read was made."""
+
+
+class NoLog:
+    """Records nothing: for a look without a run."""
+
+    def intent(self, **call: Any) -> object: ...
+    def outcome(self, ticket: Any, **call: Any) -> object: ...
+    def call(self, **call: Any) -> object: ...
+
+
+class Counters:
+    """What went over the wire, shared by the clients of a run: requests sent, calls that write, retries; per host."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._by_host: dict[str, dict[str, int]] = defaultdict(lambda: {"requests": 0, "writes": 0, "retries": 0})
+
+    def add(self, host: str, what: Literal["requests", "writes", "retries"], number: int = 1) -> None:
+        """Count ``number`` more of ``what`` for ``host``."""
+        with self._lock:
+            self._by_host[host][what] += number
+
+    def as_dict(self) -> dict[str, Any]:
+        """``{"requests", "writes", "retries", "by_host": {host: {…}}}``, as the summary of a run has it."""
+        with self._lock:
+            hosts = {host: dict(counts) for host, counts in sorted(self._by_host.items())}
+        totals = {what: sum(counts[what] for counts in hosts.values()) for what in ("requests", "writes", "retries")}
+        return {**totals, "by_host": hosts}
+
+
+@dataclass(frozen=True)
+class Timeouts:
+    """Seconds: to connect, between two pieces of an answer, and for one whole attempt."""
+
+    connect: float = 10
+    read: float = 60
+    whole: float = 120
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One HTTP answer, read whole. ``body`` is the parsed JSON, ``None`` when there is none."""
+
+    status: int
+    headers: Mapping[str, str]
+    text: str = field(repr=False)
+    body: Any = field(repr=False)
+    request_id: str | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether the status is 2xx."""
+        return 200 <= self.status < 300
+
+
+@dataclass
+class _Call:
+    """One logical call: what is journaled about it, and what the attempts share."""
+
+    method: str
+    url: str
+    effect: Effect
+    repeatable: bool
+    fields: dict[str, Any]
+    options: dict[str, Any] = field(repr=False)
+    attempt: int = 1
+
+
+class _Busy(Exception):
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(f"HTTP {answer.status}")
+        self.answer = answer
+
+
+class _Broken(Exception):
+    """The answer says JSON and is none: it was cut on the way."""
+
+
+class Session:
+    """A connection to one service at ``base`` (scheme, host and path prefix, without trailing slash).
+
+    ``ca_file`` is the only trusted CA when given, and then nothing of the environment (CA variables, proxies) is used;
+    without it the system's store, the usual CA variables and proxies apply. ``pinned`` refuses addresses of other
+    hosts, so that a link in an answer can never carry a token elsewhere.
+    """
+
+    def __init__(
+        self,
+        base: str,
+        service: str,
+        *,
+        pace: Pace,
+        ca_file: Path | None = None,
+        auth: httpx.Auth | None = None,
+        journal: CallLog | None = None,
+        counters: Counters | None = None,
+        timeouts: Timeouts = Timeouts(),
+        pinned: bool = True,
+    ) -> None:
+        self.base = base.rstrip("/")
+        self.service = service
+        self.pace = pace
+        self.counters = counters or Counters()
+        self._journal: CallLog = journal or NoLog()
+        self._timeouts = timeouts
+        self._pinned = pinned
+        self._spacing = _Spacing()
+        self._client = httpx.Client(
+            verify=tls_context(ca_file),
+            trust_env=ca_file is None,
+            auth=auth,
+            timeout=httpx.Timeout(timeouts.read, connect=timeouts.connect, pool=timeouts.connect),
+            headers={"user-agent": f"entra-id-runbook/{__version__}", "accept": "application/json"},
+            follow_redirects=False,
+            event_hooks={"request": [lambda request: self.counters.add(_host(request.url), "requests")]},
+        )
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.close()
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        json: Any = None,
+        form: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        effect: Effect | None = None,
+        repeatable: bool | None = None,
+        note: Mapping[str, Any] | None = None,
+    ) -> Answer:
+        """Send one call and return its answer, whatever its status.
+
+        ``path`` is relative to the base, or a whole address on the same host. ``effect`` may be given for a POST that
+        only reads; ``repeatable`` for a read that may be sent once only (a code to redeem). ``note`` goes into the
+        journal with the call. Raises :class:`TransportError`; it says whether a write may have been applied.
+        """
+        url = self._address(path)
+        effect = effect or ("read" if method in _READS else "write")
+        call_id = str(uuid.uuid4())
+        fields = {
+            "service": self.service,
+            "host": _host(httpx.URL(url)),
+            "method": method,
+            "path": shown_path(url, params),
+            "effect": effect,
+            "client_request_id": call_id,
+            **(note or {}),
+        }
+        options = {
+            "params": params,
+            "json": json,
+            "data": form,
+            "headers": {"client-request-id": call_id, **(headers or {})},
+        }
+        call = _Call(method, url, effect, effect == "read" if repeatable is None else repeatable, fields, options)
+        self._spacing.wait(call.fields["path"].removeprefix("/v1.0"), self.pace)
+        return self._journaled(call)
+
+    def _journaled(self, call: _Call) -> Answer:
+        ticket = None
+        if call.effect == "write":
+            self.counters.add(call.fields["host"], "writes")
+            ticket = self._journal.intent(**call.fields)
+        started = time.monotonic()
+        result: dict[str, Any] = {"status": None, "request_id": None}
+        failure: TransportError | None = None
+        answer: Answer | None = None
+        try:
+            answer = self._attempts(call)
+            result = {"status": answer.status, "request_id": answer.request_id}
+        except (httpx.HTTPError, _Broken) as error:
+            failure = _failure(error, call)
+            result["error"] = failure.what
+        result |= {"ms": round((time.monotonic() - started) * 1000), "retries": call.attempt - 1}
+        if call.effect == "write":
+            self._journal.outcome(ticket, **call.fields, **result)
+        else:
+            self._journal.call(**call.fields, **result)
+        if answer is None:
+            # Raised outside the except block: httpx's error refers to the request, whose body may hold a secret.
+            raise failure or TransportError(f"{call.method} {call.fields['path']} was not sent.")
+        return answer
+
+    def _attempts(self, call: _Call) -> Answer:
+        try:
+            for number, attempt in retry.attempts(self.pace, lambda error: self._again(error, call)):
+                call.attempt = number
+                if number > 1:
+                    self.counters.add(call.fields["host"], "retries")
+                with attempt:
+                    answer = self._once(call)
+                    if answer.status in retry.table().statuses.busy:
+                        raise _Busy(answer)
+                    return answer
+        except _Busy as busy:
+            return busy.answer
+        raise AssertionError("the retry loop ends by returning or raising")
+
+    def _once(self, call: _Call) -> Answer:
+        ends = time.monotonic() + self._timeouts.whole
+        content = bytearray()
+        with self._client.stream(call.method, call.url, **call.options) as response:
+            for piece in response.iter_bytes():
+                content += piece
+                if time.monotonic() > ends:
+                    raise httpx.ReadTimeout(f"the answer took over {self._timeouts.whole:.0f} s")
+            text = content.decode(response.charset_encoding or "utf-8", errors="replace")
+            headers = response.headers
+        body = None
+        if text.strip() and "json" in headers.get("content-type", ""):
+            try:
+                body = jsonlib.loads(text)
+            except ValueError:
+                raise _Broken("the answer is not the JSON that it says it is, as if it had been cut off") from None
+        request_id = headers.get("request-id") or headers.get("x-ms-request-id") or headers.get("x-request-id")
+        return Answer(response.status_code, headers, text, body, request_id)
+
+    def _again(self, error: Exception, call: _Call) -> bool | float:
+        """Whether (and after how many seconds) to ask again after ``error``."""
+        if isinstance(error, _Busy):
+            if error.answer.status not in retry.table().statuses.not_applied and not call.repeatable:
+                return False
+            asked = retry.retry_after(error.answer.headers)
+            if asked is not None and asked > self.pace.longest_retry_after:
+                return False
+            return asked or True
+        if isinstance(error, _UNSENT):
+            return not _is_tls(error)
+        return call.repeatable and isinstance(error, (*_PASSING, _Broken))
+
+    def _address(self, path: str) -> str:
+        if not path.startswith(("http://", "https://")):
+            return f"{self.base}/{path.lstrip('/')}"
+        ours, theirs = urlsplit(self.base), urlsplit(path)
+        if self._pinned and (ours.scheme, ours.netloc) != (theirs.scheme, theirs.netloc):
+            raise TransportError(
+                f"An answer of {ours.netloc} points to another host, {theirs.netloc}; it was not followed.",
+                meaning="Following it would send the access token to a host that was not asked for.",
+                next_step="Check what stands between this machine and the service (a proxy that rewrites answers?).",
+            )
+        return path
+
+
+class _Spacing:
+    """Keeps requests apart where the service documents a rate and sends no Retry-After."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._next: dict[str, float] = {}
+
+    def wait(self, path: str, pace: Pace) -> None:
+        row = retry.spacing(path) if pace.spaced else None
+        if row is None:
+            return
+        with self._lock:
+            now = time.monotonic()
+            start = max(now, self._next.get(row.path, now))
+            self._next[row.path] = start + row.seconds
+        threading.Event().wait(start - now)
+
+
+def shown_path(url: str, params: Mapping[str, str] | None = None) -> str:
+    """The path and query of ``url`` as it may be shown: names of parameters, and values only of harmless ones."""
+    parts = urlsplit(url)
+    pairs = [*parse_qsl(parts.query, keep_blank_values=True), *(params or {}).items()]
+    query = "&".join(f"{name}={value if name.lower() in _SHOWN else '…'}" for name, value in pairs)
+    return parts.path + (f"?{query}" if query else "")
+
+
+def _host(url: httpx.URL) -> str:
+    return url.netloc.decode("ascii")
+
+
+def _is_tls(error: BaseException | None) -> bool:
+    return any(isinstance(cause, ssl.SSLError) or "CERTIFICATE_VERIFY" in str(cause) for cause in _causes(error))
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _failure(error: httpx.HTTPError | _Broken, call: _Call) -> TransportError:
+    """Our error for ``error``: plain words, and no reference to httpx's objects, which hold the request's body."""
+    host = call.fields["host"]
+    reason = str(error) or type(error).__name__
+    what = f"{call.method} {call.fields['path']} at {host} brought no usable answer: {reason}."
+    if _is_tls(error):
+        return TransportError(
+            what,
+            meaning=f"The certificate of {host} is not trusted here.",
+            next_step="A company proxy may replace it: name its CA file in REQUESTS_CA_BUNDLE or SSL_CERT_FILE. "
+            "For a sandbox, use the CA file that it printed.",
+        )
+    if isinstance(error, _UNSENT):
+        return TransportError(
+            what,
+            meaning="No connection came about, so nothing was sent.",
+            next_step=f"Check that {host} can be reached from here (name, proxy, firewall), then run again.",
+        )
+    if call.effect == "write":
+        return TransportError(
+            what,
+            maybe_applied=True,
+            meaning="The request had been sent, so the change may or may not have been made.",
+            next_step="Run again: what is there is read first, and only what is missing is done.",
+        )
+    return TransportError(what, meaning="The service or the network is unwell.", next_step="Run again in a while.")

@@ -1,0 +1,79 @@
+"""msal's HTTP client on our transport (the two methods that msal documents: ``get`` and ``post``)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from runbook.clients import retry
+from runbook.clients.http import CallLog, Counters, Session
+from runbook.errors import TransportError
+
+if TYPE_CHECKING:
+    from runbook.targets import Target
+
+__all__ = ["MsalHttp"]
+
+# Redeeming these a second time is refused, so a lost answer must not be asked for again by itself.
+_ONCE = ("authorization_code", "refresh_token")
+
+
+@dataclass(frozen=True)
+class _Response:
+    status_code: int
+    text: str
+    headers: Mapping[str, str]
+
+    def raise_for_status(self) -> None:
+        if self.status_code >= 400:
+            raise TransportError(
+                f"Entra ID answered {self.status_code}.",
+                meaning="The sign-in service is unwell for the moment.",
+                next_step="Run again in some minutes.",
+            )
+
+
+class MsalHttp:
+    """``http_client=`` for msal. A token request changes nothing in the tenant, so it counts as a read."""
+
+    def __init__(self, target: Target, journal: CallLog | None = None, counters: Counters | None = None) -> None:
+        self._session = Session(
+            target.endpoints.authority,
+            "entra",
+            pace=retry.pace(rehearsal=target.rehearsal),
+            ca_file=target.endpoints.ca_file,
+            journal=journal,
+            counters=counters,
+            pinned=False,  # the discovery document may name a sister host of the same cloud
+        )
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+    def get(self, url: str, params: Mapping[str, str] | None = None, headers: Any = None, **_: Any) -> _Response:
+        """GET for msal."""
+        return self._send("GET", url, params, headers, None)
+
+    def post(
+        self, url: str, params: Mapping[str, str] | None = None, data: Any = None, headers: Any = None, **_: Any
+    ) -> _Response:
+        """POST of a form for msal."""
+        return self._send("POST", url, params, headers, data)
+
+    def _send(self, method: str, url: str, params: Any, headers: Any, form: Any) -> _Response:
+        if not url.startswith("https://"):
+            raise TransportError("Entra ID's discovery names an address without TLS; it was not used.")
+        grant = form.get("grant_type", "") if isinstance(form, Mapping) else ""
+        answer = self._session.request(
+            method,
+            url if not params else f"{url}?{urlencode(params)}",
+            form=None if form is None else {name: str(value) for name, value in form.items()},
+            headers={name: str(value) for name, value in (headers or {}).items()},
+            effect="read",
+            repeatable=grant not in _ONCE,
+            note={"grant_type": grant} if grant else None,
+        )
+        return _Response(answer.status, answer.text, dict(answer.headers))

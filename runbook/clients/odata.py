@@ -1,0 +1,71 @@
+"""Query options of Microsoft Graph, and what the advanced ones need besides.
+
+Sources: learn.microsoft.com/graph/query-parameters and /graph/aad-advanced-queries.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from urllib.parse import quote
+
+__all__ = ["EVENTUAL", "is_advanced", "key", "literal", "prepare", "query"]
+
+EVENTUAL = {"ConsistencyLevel": "eventual"}
+_ADVANCED = re.compile(r"\b(ne|not)\b|\bendswith\s*\(|/\$count\b", re.IGNORECASE)
+_QUOTED = re.compile(r"'(?:[^']|'')*'")
+
+
+def literal(value: str) -> str:
+    """``value`` as a string literal for ``$filter``: quoted, its own quotes doubled."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def key(name: str, value: str) -> str:
+    """An alternate key for a path, such as ``(appId='…')``; the value is escaped and percent-encoded."""
+    return f"({name}='{quote(value.replace(chr(39), chr(39) * 2), safe='')}')"
+
+
+def query(
+    *,
+    select: Iterable[str] = (),
+    filter: str = "",
+    search: str = "",
+    orderby: str = "",
+    expand: str = "",
+    top: int | None = None,
+    count: bool = False,
+) -> dict[str, str]:
+    """The query parameters of the given options. ``search`` is as Graph has it: ``"displayName:Anna"`` in quotes."""
+    found = {
+        "$select": ",".join(select),
+        "$filter": filter,
+        "$search": search,
+        "$orderby": orderby,
+        "$expand": expand,
+        "$top": "" if top is None else str(top),
+        "$count": "true" if count else "",
+    }
+    return {name: value for name, value in found.items() if value}
+
+
+def is_advanced(params: Mapping[str, str]) -> bool:
+    """Whether directory objects need both ``ConsistencyLevel: eventual`` and ``$count=true`` for this query.
+
+    So for ``$search``, ``$count``, ``ne``/``not``/``endsWith``, and ``$filter`` together with ``$orderby``.
+    """
+    condition = params.get("$filter", "")
+    return (
+        "$search" in params
+        or params.get("$count", "").lower() == "true"
+        or bool(condition and "$orderby" in params)
+        or _ADVANCED.search(_QUOTED.sub("''", condition)) is not None
+    )
+
+
+def prepare(params: Mapping[str, str] | None) -> tuple[dict[str, str], dict[str, str]]:
+    """The parameters and the headers to send for ``params``. ``nextLink`` keeps the former, never the latter."""
+    asked = dict(params or {})
+    if not is_advanced(asked):
+        return asked, {}
+    return {**asked, "$count": "true"}, dict(EVENTUAL)

@@ -1,0 +1,198 @@
+"""What passes by itself: when to ask again, how long to wait, and after which answers to look before repeating.
+
+One table (``transient.json``) and one retry loop (stamina) for the whole product. A *read* may be repeated after any
+transient failure. A *write* is repeated only when it cannot have been applied: the connection was refused before
+anything was sent, or the service answered 429. Everything else about a write is *uncertain*: the caller reads first
+(:meth:`runbook.clients.graph.GraphClient.ensure`).
+"""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import json
+import logging
+import re
+from collections.abc import Callable, Iterator, Mapping
+from email.utils import parsedate_to_datetime
+from importlib import resources
+from typing import Literal, NamedTuple
+
+import stamina
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from runbook.errors import GraphError, RunbookError, ServiceError, TransportError
+
+__all__ = [
+    "Pace",
+    "TransientError",
+    "attempts",
+    "maybe_applied",
+    "pace",
+    "retry_after",
+    "spacing",
+    "table",
+    "transient",
+]
+
+# stamina logs each retry; without a handler Python would print that to stderr in the middle of our own lines.
+logging.getLogger("stamina").addHandler(logging.NullHandler())
+
+Then = Literal["repeat", "read-first", "exists"]
+
+
+class Pace(BaseModel):
+    """How fast to ask and how long to wait, in seconds; a rehearsal is brisk, a real tenant is not."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    interval: float = Field(gt=0)
+    longest_interval: float = Field(gt=0)
+    sightings: int = Field(ge=2)
+    deadline: float = Field(gt=0)
+    attempts: int = Field(ge=1)
+    first_wait: float = Field(gt=0)
+    longest_wait: float = Field(gt=0)
+    jitter: float = Field(ge=0)
+    longest_retry_after: float = Field(gt=0)
+    spaced: bool
+
+
+class Spacing(BaseModel):
+    """Requests to paths that begin with ``path`` go out at least ``seconds`` apart."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: str
+    seconds: float = Field(gt=0)
+    why: str
+    source: str
+
+
+class TransientError(BaseModel):
+    """One row: an answer of Graph that passes, what it means, and what to do next."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    method: str
+    path: str
+    status: int
+    code: str
+    message: str
+    then: Then
+    why: str
+    source: str
+
+    @field_validator("path", "method")
+    @classmethod
+    def _is_a_pattern(cls, value: str) -> str:
+        re.compile(value)
+        return value
+
+    def matches(self, error: ServiceError) -> bool:
+        """Whether ``error`` is this answer: status, code and the beginning of the message, on this kind of call."""
+        return (
+            error.status == self.status
+            and (not self.code or error.code == self.code)
+            and error.message.startswith(self.message)
+            and re.fullmatch(self.method, error.method) is not None
+            and re.search(self.path, error.path.split("?")[0]) is not None
+        )
+
+
+class Statuses(BaseModel):
+    """``busy``: ask again later; ``not_applied``: so even for a write; ``uncertain``: a write may have been applied."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    busy: frozenset[int]
+    not_applied: frozenset[int]
+    uncertain: frozenset[int]
+
+
+class Table(BaseModel):
+    """``transient.json``, validated."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    about: str
+    paces: dict[Literal["rehearsal", "real"], Pace]
+    spacing: tuple[Spacing, ...]
+    statuses: Statuses
+    errors: tuple[TransientError, ...]
+
+
+@functools.cache
+def table() -> Table:
+    """The table of ``transient.json``."""
+    text = resources.files(__package__).joinpath("transient.json").read_text(encoding="utf-8")
+    return Table.model_validate(json.loads(text))
+
+
+def pace(*, rehearsal: bool) -> Pace:
+    """The pace of a rehearsal or of a real tenant."""
+    return table().paces["rehearsal" if rehearsal else "real"]
+
+
+def spacing(path: str) -> Spacing | None:
+    """The documented spacing of requests to ``path``, if the service asks for one."""
+    return next((row for row in table().spacing if path.startswith(row.path)), None)
+
+
+def transient(error: RunbookError) -> TransientError | None:
+    """The row that describes ``error``, or ``None`` when it does not pass by itself."""
+    if not isinstance(error, GraphError):
+        return None
+    return next((row for row in table().errors if row.matches(error)), None)
+
+
+def maybe_applied(error: RunbookError) -> bool:
+    """Whether the write that ended in ``error`` may have taken effect, so that one has to read before repeating it."""
+    if isinstance(error, TransportError):
+        return error.maybe_applied
+    if isinstance(error, ServiceError):
+        row = transient(error)
+        return error.status in table().statuses.uncertain or (row is not None and row.then != "repeat")
+    return False
+
+
+def retry_after(headers: Mapping[str, str], *, now: datetime.datetime | None = None) -> float | None:
+    """Seconds of a ``Retry-After`` header, given as a number or as an HTTP date (RFC 9110 section 10.2.3)."""
+    value = (headers.get("retry-after") or headers.get("Retry-After") or "").strip()
+    if not value:
+        return None
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass  # not a number: an HTTP date, or nothing that can be used
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)
+    return max(0.0, (moment - (now or datetime.datetime.now(datetime.UTC))).total_seconds())
+
+
+class Attempt(NamedTuple):
+    """The number of the attempt, from 1, and the context in which to make it."""
+
+    number: int
+    context: stamina.Attempt
+
+
+def attempts(pace: Pace, again: Callable[[Exception], bool | float]) -> Iterator[Attempt]:
+    """Make up to ``pace.attempts`` attempts, with exponential backoff and jitter between them.
+
+    ``again`` is asked about each failure: ``False`` gives up, ``True`` waits by backoff, a number waits that long.
+    """
+    context = stamina.retry_context(
+        on=again,
+        attempts=pace.attempts,
+        timeout=pace.deadline,
+        wait_initial=pace.first_wait,
+        wait_max=pace.longest_wait,
+        wait_jitter=pace.jitter,
+    )
+    for attempt in context:
+        yield Attempt(attempt.num, attempt)

@@ -1,0 +1,249 @@
+"""StackOne's API as documented at docs.stackone.com: connector profiles, connect sessions, accounts, actions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from runbook.clients import retry
+from runbook.clients.auth import ApiKey
+from runbook.clients.explain import stackone_next_step
+from runbook.clients.http import Answer, CallLog, Counters, Effect, Session
+from runbook.clients.retry import Pace
+from runbook.errors import InputError, Problem, StackOneError, TransportError
+
+if TYPE_CHECKING:
+    from runbook.targets import Target
+
+__all__ = ["StackOneClient"]
+
+JSON = dict[str, Any]
+_PAGE_SIZE = 25
+
+
+class StackOneClient:
+    """Calls to one StackOne project (the API key's). Safe to use from several threads.
+
+    Raises :class:`InputError` at the first call when the target has no API key.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        journal: CallLog | None = None,
+        *,
+        counters: Counters | None = None,
+        pace: Pace | None = None,
+    ) -> None:
+        self.pace = pace or retry.pace(rehearsal=target.rehearsal)
+        self._has_key = target.stackone_api_key is not None
+        self.session = Session(
+            target.endpoints.stackone,
+            "stackone",
+            pace=self.pace,
+            ca_file=target.endpoints.ca_file,
+            auth=ApiKey(target.stackone_api_key) if target.stackone_api_key else None,
+            journal=journal,
+            counters=counters,
+        )
+
+    def __enter__(self) -> StackOneClient:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.session.close()
+
+    def auth_configs(self, *, connector_key: str | None = None, enabled: bool | None = None) -> Iterator[JSON]:
+        """The project's connector profiles (``GET /auth_configs``), page by page."""
+        params = {"connector_key": connector_key, "enabled": None if enabled is None else str(enabled).lower()}
+        return self._numbered_pages("/auth_configs", params)
+
+    def connect_session(
+        self,
+        *,
+        owner_id: str,
+        owner_name: str,
+        provider: str,
+        connector_profile_id: str | None = None,
+        account_id: str | None = None,
+        username: str | None = None,
+        label: str | None = None,
+        expires_in: int = 1800,
+        type: str = "PRODUCTION",
+    ) -> JSON:
+        """A session in which a person links an account (``POST /connect_sessions``); ``auth_link_url`` is their link.
+
+        ``expires_in`` is in seconds. The same owner id, owner name and provider opens the existing account again.
+        The answer's ``token`` opens the session too: do not show or keep it.
+        """
+        body = {
+            "origin_owner_id": owner_id,
+            "origin_owner_name": owner_name,
+            "origin_username": username,
+            "provider": provider,
+            "connector_profile_id": connector_profile_id,
+            "account_id": account_id,
+            "label": label,
+            "expires_in": expires_in,
+            "type": type,
+        }
+        return _object(self._send("POST", "/connect_sessions", json=_present(body)), "POST /connect_sessions")
+
+    def accounts(
+        self, *, provider: str | None = None, owner_id: str | None = None, status: str | None = None
+    ) -> Iterator[JSON]:
+        """Linked accounts (``GET /accounts``); a plain list and an object with ``data`` are both understood."""
+        params = {"provider": provider, "origin_owner_id": owner_id, "status": status}
+        return self._numbered_pages("/accounts", params)
+
+    def account(self, account_id: str) -> JSON:
+        """One linked account."""
+        return _object(self._send("GET", f"/accounts/{quote(account_id, safe='')}"), "GET /accounts/{id}")
+
+    def find_account(self, account_id: str) -> JSON | None:
+        """One linked account, or ``None`` when StackOne says 404."""
+        try:
+            return self.account(account_id)
+        except StackOneError as error:
+            if error.status == 404:
+                return None
+            raise
+
+    def account_meta(self, account_id: str) -> JSON:
+        """What the connector can do for one account (``GET /accounts/{id}/meta``)."""
+        path = f"/accounts/{quote(account_id, safe='')}/meta"
+        return _object(self._send("GET", path), "GET /accounts/{id}/meta")
+
+    def update_account(self, account_id: str, changes: Mapping[str, Any]) -> JSON:
+        """Change an account's label, owner or metadata (``PATCH``)."""
+        path = f"/accounts/{quote(account_id, safe='')}"
+        return _object(self._send("PATCH", path, json=dict(changes)), "PATCH /accounts/{id}")
+
+    def delete_account(self, account_id: str) -> bool:
+        """Remove a linked account; ``False`` when it was not there any more."""
+        try:
+            self._send("DELETE", f"/accounts/{quote(account_id, safe='')}")
+        except StackOneError as error:
+            if error.status == 404:
+                return False
+            raise
+        return True
+
+    def actions_meta(self, *, connector: str | None = None, account_id: str | None = None) -> Iterator[JSON]:
+        """The actions that StackOne offers (``GET /actions``), following its ``next`` cursor."""
+        cursor: str | None = None
+        while True:
+            params = _strings({"filter[connectors]": connector, "filter[account_ids]": account_id, "next": cursor})
+            body = self._send("GET", "/actions", params=params).body
+            yield from _items(body, "GET /actions")
+            following = body.get("next") if isinstance(body, dict) else None
+            if not following or following == cursor:
+                return
+            cursor = str(following)
+
+    def call_action(
+        self,
+        action_id: str,
+        account_id: str,
+        *,
+        path: Mapping[str, Any] | None = None,
+        query: Mapping[str, Any] | None = None,
+        headers: Mapping[str, Any] | None = None,
+        body: Any = None,
+        effect: Effect = "write",
+    ) -> JSON:
+        """Run one action through a linked account (``POST /actions/rpc``): ``{"data": …, "next": …}``.
+
+        ``effect="read"`` for an action that only reads: it may then be repeated after a failure.
+        """
+        content = _present({"action": action_id, "path": path, "query": query, "headers": headers, "body": body})
+        answer = self._send(
+            "POST",
+            "/actions/rpc",
+            json=content,
+            headers={"x-account-id": account_id},
+            effect=effect,
+            note={"action": action_id, "account_id": account_id},
+        )
+        return _object(answer, f"POST /actions/rpc {action_id}")
+
+    def _numbered_pages(self, path: str, filters: Mapping[str, Any]) -> Iterator[JSON]:
+        number, seen = 1, 0
+        while True:
+            params = _strings({**filters, "page": number, "page_size": _PAGE_SIZE})
+            body = self._send("GET", path, params=params).body
+            items = _items(body, f"GET {path}")
+            yield from items
+            seen += len(items)
+            total = body.get("total") if isinstance(body, dict) else None
+            # A plain list, or one without a total, ends with the first page that is not full.
+            if not items or (seen >= total if isinstance(total, int) else len(items) < _PAGE_SIZE):
+                return
+            number += 1
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        json: Any = None,
+        headers: Mapping[str, str] | None = None,
+        effect: Effect | None = None,
+        note: Mapping[str, Any] | None = None,
+    ) -> Answer:
+        if not self._has_key:
+            raise InputError(Problem("stackone_api_key_ref", "is needed here: it names the StackOne API key."))
+        answer = self.session.request(method, path, params=params, json=json, headers=headers, effect=effect, note=note)
+        if not answer.ok:
+            raise _error(answer, method, path)
+        return answer
+
+
+def _error(answer: Answer, method: str, path: str) -> StackOneError:
+    """StackOne's error body ``{statusCode, message, timestamp, …}``, with the provider's own error inside, as ours."""
+    body = answer.body if isinstance(answer.body, dict) else {}
+    message = body.get("message")
+    text = "; ".join(map(str, message)) if isinstance(message, list) else str(message or "no reason given")
+    provider = body.get("provider_errors") or body.get("providerErrors") or []
+    inner = provider[0] if isinstance(provider, list) and provider and isinstance(provider[0], dict) else {}
+    meaning, next_step = stackone_next_step(answer.status, text, path)
+    behind = f" The service behind it answered {inner.get('status')}." if inner.get("status") else ""
+    return StackOneError(
+        f"StackOne refused {method} {path} with {answer.status} ({text}).{behind}",
+        status=answer.status,
+        method=method,
+        path=path,
+        message=text,
+        retry_after=retry.retry_after(answer.headers),
+        code=str(body.get("error") or body.get("code") or answer.status),
+        meaning=meaning,
+        next_step=next_step,
+        request_id=answer.request_id,
+    )
+
+
+def _items(body: Any, call: str) -> list[JSON]:
+    items = body.get("data") if isinstance(body, dict) else body
+    if not isinstance(items, list):
+        raise TransportError(f"{call} answered something that is not a list.")
+    return items
+
+
+def _object(answer: Answer, call: str) -> JSON:
+    if not isinstance(answer.body, dict):
+        raise TransportError(f"{call} answered {answer.status} without an object.")
+    return answer.body
+
+
+def _present(values: Mapping[str, Any]) -> JSON:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _strings(values: Mapping[str, Any]) -> dict[str, str]:
+    return {name: str(value) for name, value in values.items() if value is not None}

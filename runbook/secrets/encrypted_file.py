@@ -1,0 +1,158 @@
+"""One encrypted file for all secrets of the user (Fernet: AES-128-CBC with HMAC-SHA-256).
+
+The key lies in the system's keyring where one works, else in a file of its own, mode 0600, in another folder than the
+secrets. With RUNBOOK_SECRETS_DIR both files lie in that folder and no keyring is asked: the folder can then be moved
+as it is, and has to be protected as a whole.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import filelock
+from cryptography.fernet import Fernet, InvalidToken
+
+from runbook.errors import SecretStoreError
+from runbook.records import atomic
+from runbook.secrets.keyring_backend import KeyringBackend, keyring_problem
+from runbook.secrets.reference import Kind
+from runbook.secrets.secret import Secret
+
+__all__ = ["EncryptedFileBackend"]
+
+_APP = "entra-id-runbook"
+_KEY_NAME = f"{_APP}/secrets-file-key"
+_LOCK_SECONDS = 20
+
+
+@dataclass(frozen=True)
+class EncryptedFileBackend:
+    """Secrets in ``file``; the key in ``key_file``, or in the keyring when that is ``None``."""
+
+    file: Path
+    key_file: Path | None
+    kind: Kind = "file"
+
+    @classmethod
+    def of_user(cls) -> EncryptedFileBackend:
+        """The user's own: in the data folder, the key in the keyring or the config folder."""
+        moved = os.environ.get("RUNBOOK_SECRETS_DIR")
+        if moved:
+            folder = Path(moved).expanduser().absolute()
+            return cls(folder / "secrets.enc", folder / "secrets.key")
+        import platformdirs
+
+        file = platformdirs.user_data_path(_APP, appauthor=False) / "secrets.enc"
+        key_file = platformdirs.user_config_path(_APP, appauthor=False) / "secrets.key"
+        # Once there is a key file it stays the key, also on a day when a keyring works.
+        return cls(file, None if keyring_problem() is None and not key_file.exists() else key_file)
+
+    def put(self, name: str, secret: Secret) -> str:
+        """Keep it; the file is written whole, under a lock."""
+        with self._locked():
+            entries = self._read()
+            self._write({**entries, name: secret.reveal()})
+        return name
+
+    def get(self, name: str) -> Secret | None:
+        """Read it."""
+        if not self.file.exists():
+            return None
+        with self._locked():
+            value = self._read().get(name)
+        return Secret(value) if value else None
+
+    def delete(self, name: str) -> bool:
+        """Forget it."""
+        if not self.file.exists():
+            return False
+        with self._locked():
+            entries = self._read()
+            if name not in entries:
+                return False
+            self._write({key: value for key, value in entries.items() if key != name})
+        return True
+
+    def describe(self) -> str:
+        """In words."""
+        place = "the system's keyring" if self.key_file is None else str(self.key_file)
+        return f"the encrypted file {self.file} (its key: {place})"
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        try:
+            for folder in {self.file.parent, (self.key_file or self.file).parent}:
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with filelock.FileLock(self.file.with_name(self.file.name + ".lock"), timeout=_LOCK_SECONDS, mode=0o600):
+                yield
+        except filelock.Timeout:
+            raise SecretStoreError(
+                f"Another process has held the lock of {self.file} for {_LOCK_SECONDS} s.", next_step="Run again."
+            ) from None
+        except OSError as error:
+            raise SecretStoreError(
+                f"The secrets file {self.file} cannot be used: {error.strerror}.",
+                next_step="Check its folder and the free space, or set RUNBOOK_SECRETS_DIR to another folder.",
+            ) from None
+
+    def _read(self) -> dict[str, str]:
+        if not self.file.exists():
+            return {}
+        _private(self.file)
+        try:
+            opened = json.loads(Fernet(self._key(make=False)).decrypt(self.file.read_bytes()))
+        except (InvalidToken, ValueError):
+            opened = None
+        if not isinstance(opened, dict):
+            raise SecretStoreError(
+                f"The secrets file {self.file} cannot be decrypted.",
+                meaning="It was made with another key, or it was changed.",
+                next_step="Bring its key back, or move the file away; secrets are then made anew.",
+            )
+        return opened
+
+    def _write(self, entries: dict[str, str]) -> None:
+        content = Fernet(self._key(make=True)).encrypt(json.dumps(entries).encode())
+        atomic.write(self.file, content, mode=0o600)
+
+    def _key(self, *, make: bool) -> bytes:
+        kept = self._kept_key()
+        if kept is not None:
+            return kept
+        if not make or self.file.exists():
+            where = "the keyring" if self.key_file is None else str(self.key_file)
+            raise SecretStoreError(
+                f"The key of the secrets file {self.file} is not in {where} any more.",
+                next_step="Bring it back, or move the secrets file away; secrets are then made anew.",
+            )
+        key = Fernet.generate_key()
+        if self.key_file is None:
+            KeyringBackend().put(_KEY_NAME, Secret(key.decode()))
+        else:
+            atomic.write(self.key_file, key, mode=0o600)
+        return key
+
+    def _kept_key(self) -> bytes | None:
+        if self.key_file is None:
+            secret = KeyringBackend().get(_KEY_NAME)
+            return secret.reveal().encode() if secret else None
+        if not self.key_file.exists():
+            return None
+        _private(self.key_file)
+        return self.key_file.read_bytes().strip()
+
+
+def _private(path: Path) -> None:
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if sys.platform != "win32" and mode & 0o077:
+        raise SecretStoreError(
+            f"{path} can be read by others (mode {mode:04o}).",
+            next_step=f"If nobody has read it, `chmod 600 {path}`; else replace the secrets in it.",
+        )

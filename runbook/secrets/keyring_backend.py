@@ -1,0 +1,100 @@
+"""The system's keyring (Windows, macOS, Secret Service, KWallet) by the keyring library."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from runbook.errors import SecretStoreError
+from runbook.secrets.reference import Kind
+from runbook.secrets.secret import Secret
+
+__all__ = ["KeyringBackend", "keyring_problem"]
+
+_SERVICE = "entra-id-runbook"
+
+
+def keyring_problem() -> str | None:
+    """Why the system's keyring cannot be used; ``None`` when it can.
+
+    A backend that keeps nothing (null), fails always (fail) or keeps secrets in clear is not a keyring.
+    """
+    import keyring
+    from keyring.backends import fail, null
+
+    backend: Any = keyring.get_keyring()
+    if isinstance(backend, fail.Keyring):
+        return "this system offers no keyring (no desktop session, or no Secret Service)"
+    if isinstance(backend, null.Keyring):
+        return "the keyring is switched off (the null backend keeps nothing)"
+    if "plaintext" in type(backend).__name__.lower():
+        return "the configured keyring keeps secrets in clear"
+    chained = getattr(backend, "backends", None)
+    if chained is not None and not list(chained):
+        return "no keyring backend works on this system"
+    return None
+
+
+class KeyringBackend:
+    """Secrets under service and user name; a name without service goes to the service ``entra-id-runbook``."""
+
+    kind: Kind = "keyring"
+
+    def __init__(self) -> None:
+        problem = keyring_problem()
+        if problem is not None:
+            raise SecretStoreError(
+                f"The system's keyring cannot be used: {problem}.",
+                next_step="Set secret_store to file, or to azure-key-vault:<vault url>.",
+            )
+
+    def put(self, name: str, secret: Secret) -> str:
+        """Keep it."""
+        import keyring
+
+        service, user = self._place(name)
+        _calling("keep", lambda: keyring.set_password(service, user, secret.reveal()))
+        return f"{service}/{user}"
+
+    def get(self, name: str) -> Secret | None:
+        """Read it."""
+        import keyring
+
+        service, user = self._place(name)
+        value = _calling("read", lambda: keyring.get_password(service, user))
+        return Secret(value) if value else None
+
+    def delete(self, name: str) -> bool:
+        """Forget it."""
+        import keyring
+
+        service, user = self._place(name)
+        if not _calling("read", lambda: keyring.get_password(service, user)):
+            return False
+        _calling("delete", lambda: keyring.delete_password(service, user))
+        return True
+
+    def describe(self) -> str:
+        """In words."""
+        import keyring
+
+        return f"the system's keyring ({keyring.get_keyring().name})"
+
+    @staticmethod
+    def _place(name: str) -> tuple[str, str]:
+        service, slash, user = name.partition("/")
+        return (service, user) if slash else (_SERVICE, service)
+
+
+def _calling(verb: str, call: Any) -> Any:
+    import keyring.errors
+
+    reason: str
+    try:
+        return call()
+    except keyring.errors.KeyringError as error:
+        reason = type(error).__name__
+    # Raised here and without a cause: the backend's frames hold the value.
+    raise SecretStoreError(
+        f"The system's keyring did not {verb} the secret ({reason}).",
+        next_step="Unlock the keyring and run again, or set secret_store to file.",
+    )

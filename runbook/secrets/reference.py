@@ -1,0 +1,69 @@
+"""References to secrets: ``keyring:service/name``, ``file:name``, ``azure-key-vault:vault/name``.
+
+A reference may be shown, logged and kept anywhere. So that nobody passes a value where a reference belongs, what looks
+like a value is refused, and the refused text is never repeated.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from runbook.errors import SecretStoreError
+
+__all__ = ["Kind", "Reference", "check_name"]
+
+Kind = Literal["keyring", "file", "azure-key-vault"]
+
+_KINDS: tuple[str, ...] = get_args(Kind)
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*")
+_GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_LOOKS_LIKE_A_VALUE = re.compile(
+    r"^eyJ"  # a JSON web token
+    r"|^v1\.[a-z0-9]+\.[A-Za-z0-9_-]{16,}"  # a StackOne API key
+    r"|^(?=[^/]*[a-z])(?=[^/]*[A-Z])(?=[^/]*\d)[A-Za-z0-9._-]{24,}$"  # a long mixture of small, capital and digits
+)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Where a secret is kept: the kind of store, and its name there."""
+
+    kind: Kind
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.name}"
+
+    @classmethod
+    def parse(cls, text: str) -> Reference:
+        """The reference that ``text`` is. Raises :class:`SecretStoreError`, without repeating the text."""
+        kind, colon, name = text.partition(":")
+        for known in get_args(Kind):
+            if colon and kind == known:
+                return cls(known, check_name(name))
+        raise SecretStoreError(
+            "What was given is not a reference to a secret (its text is not shown).",
+            meaning="A reference begins with " + ", ".join(f"{kind}:" for kind in _KINDS) + ".",
+            next_step="Put the secret into a store and give its reference, such as keyring:stackone/api-key.",
+        )
+
+
+def check_name(name: str) -> str:
+    """``name`` if it can name a secret: parts of letters, digits, ``.``, ``_`` and ``-``, with ``/`` between them.
+
+    Raises :class:`SecretStoreError` for anything else and for what looks like a secret itself.
+    """
+    if len(name) > 250 or _NAME.fullmatch(name) is None or ".." in name:
+        raise SecretStoreError(
+            "The name of a secret is not usable (its text is not shown).",
+            next_step="Use letters, digits, dots, hyphens and underscores, with slashes between parts.",
+        )
+    for part in name.split("/"):
+        if _GUID.fullmatch(part) is None and _LOOKS_LIKE_A_VALUE.match(part):
+            raise SecretStoreError(
+                "The name of a secret looks like a secret itself (its text is not shown).",
+                next_step="Give a plain name, such as stackone/api-key. If it is a secret, replace it: it was exposed.",
+            )
+    return name
