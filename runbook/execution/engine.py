@@ -125,7 +125,7 @@ def _engine() -> Any:
 
     from runbook.execution.environment import child_environment
 
-    class ThisInterpreter(AsyncKernelManager):  # type: ignore[misc]
+    class ThisInterpreter(AsyncKernelManager):
         """Starts the kernel with the interpreter that runs now."""
 
         @property

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 
 __all__ = ["child_environment"]
 
-_TELLING = re.compile(r"(SECRET|PASSWORD|PASSWD|PASSPHRASE|TOKEN|CREDENTIAL|API_?KEY|PRIVATE_?KEY|ACCESS_?KEY)", re.IGNORECASE)
+_TELLING = re.compile(
+    r"(SECRET|PASSWORD|PASSWD|PASSPHRASE|TOKEN|CREDENTIAL|API_?KEY|PRIVATE_?KEY|ACCESS_?KEY)", re.IGNORECASE
+)
 _REFERENCE = re.compile(r"(_FILE|_PATH|_REF|_DIR|_URL)$", re.IGNORECASE)
 
 

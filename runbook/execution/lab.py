@@ -49,5 +49,7 @@ def _environment(folder: Path) -> dict[str, str]:
     configuration = folder / ".jupyter" / "labconfig"
     configuration.mkdir(parents=True, exist_ok=True)
     atomic.write(configuration / "default_setting_overrides.json", json.dumps(SETTINGS, indent=2) + "\n")
-    path = os.pathsep.join(filter(None, [str(configuration.parent.resolve()), os.environ.get("JUPYTER_CONFIG_PATH", "")]))
+    path = os.pathsep.join(
+        filter(None, [str(configuration.parent.resolve()), os.environ.get("JUPYTER_CONFIG_PATH", "")])
+    )
     return {**os.environ, "JUPYTER_CONFIG_PATH": path}

@@ -1,4 +1,4 @@
-"""What is made of a finished journal: summary, report and manifest, in this order, each whole."""
+"""What is made of a journal that ends: summary, report and manifest, in this order, each whole."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ def publish(folder: Path) -> dict[str, Any]:
 
     Raises :class:`RecordError` or ``OSError`` when something cannot be written.
     """
-    from runbook.records import summary
+    from runbook.records import manifest, report, summary
     from runbook.records.journal import read
 
     folded = summary.fold(read(folder))
     summary.write(folder, folded)
+    report.write(folder)
+    manifest.seal(folder)
     return folded

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from runbook.records.journal import Journal
     from runbook.sections.base import Change, Context, Section
 
-__all__ = ["PARAMETERS", "PlanReport", "Progress", "RunOutcome", "new_run_id", "plan", "run"]
+__all__ = ["PARAMETERS", "PlanReport", "Progress", "RunOutcome", "conclude", "new_run_id", "opening", "plan", "run"]
 
 PARAMETERS = "parameters.yaml"
 EXIT_CODES: Mapping[str, int] = {"passed": 0, "failed": 1, "incomplete": 1, "parked": 3}
@@ -66,7 +66,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class RunOutcome:
-    """How a run ended. ``summary`` is ``summary.json``; ``error`` and ``hand_over`` (journal data) say why it stopped."""
+    """How a run ended. ``summary`` is ``summary.json``; ``error`` and ``hand_over`` (an event) say why it stopped."""
 
     exit_code: int
     summary: dict[str, Any]
@@ -113,18 +113,18 @@ def run(
     with _stoppable(), open_context(params) as ctx:
         tell(Progress("planning"))
         report = _plan(ctx, chosen)
-        journal = Journal.create(records, new_run_id(), **_opening(ctx, chosen, report))
+        journal = Journal.create(records, new_run_id(), **opening(ctx, chosen, report.plan_hash))
         save(params, journal.folder / PARAMETERS)
         try:
             verdict = _sections(journal, chosen, tell)
         except KeyboardInterrupt:
-            _conclude(journal, "")
+            conclude(journal, "")
             raise Interrupted(
                 "The run was stopped.",
                 meaning=f"its record {journal.folder} says incomplete; what is done stays done.",
                 next_step="run the same command again.",
             ) from None
-        return _conclude(journal, verdict)
+        return conclude(journal, verdict)
 
 
 def _chosen(span: tuple[int, int]) -> list[Section]:
@@ -146,15 +146,16 @@ def _plan(ctx: Context, chosen: list[Section]) -> PlanReport:
     )
 
 
-def _opening(ctx: Context, chosen: list[Section], report: PlanReport) -> dict[str, Any]:
+def opening(ctx: Context, chosen: list[Section], plan_hash: str) -> dict[str, Any]:
     """The data of ``run.started``."""
     return {
         "target": ctx.target.name,
         "tenant_id": ctx.target.tenant_id,
         "parameters": ctx.params.model_dump(mode="json"),
-        "plan_hash": report.plan_hash,
+        "plan_hash": plan_hash,
         "sections": [
-            {"name": each.NAME, "title": each.TITLE, "notebook": f"{each.NUMBER:02d}_{each.NAME}.ipynb"} for each in chosen
+            {"name": each.NAME, "title": each.TITLE, "notebook": f"{each.NUMBER:02d}_{each.NAME}.ipynb"}
+            for each in chosen
         ],
         "tool": {"name": "entra-id-runbook", "version": __version__},
     }
@@ -186,7 +187,9 @@ def _finished(journal: Journal, each: Section, execution: Execution) -> dict[str
     for event in reversed(found):
         if event["section"] == each.NAME:
             return event
-    reason = "its kernel died" if execution.died else f"{execution.error}: {execution.message}" if execution.error else ""
+    reason = (
+        "its kernel died" if execution.died else f"{execution.error}: {execution.message}" if execution.error else ""
+    )
     return {
         "verdict": "incomplete",
         "error": f"{each.TITLE} did not come to an end" + (f": {reason}" if reason else "."),
@@ -209,7 +212,7 @@ def _news(each: Section, finished: Mapping[str, Any], seconds: float) -> Progres
     )
 
 
-def _conclude(journal: Journal, verdict: str) -> RunOutcome:
+def conclude(journal: Journal, verdict: str) -> RunOutcome:
     """Close the journal, unless the run did not come to an end, and write what is folded from it."""
     from runbook.execution.publish import publish
     from runbook.records.journal import read

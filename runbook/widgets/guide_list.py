@@ -50,5 +50,9 @@ class GuideList(Panel):
         )
         head = "".join(f'<th scope="col">{name}</th>' for name in ("Step", "What", "State", "Why"))
         missing = "".join(f"<li>{markup.escape(text)}</li>" for text in self._missing)
-        needed = f'<div class="bar wait"><span class="word">Before you begin</span><ul>{missing}</ul></div>' if missing else ""
+        needed = (
+            f'<div class="bar wait"><span class="word">Before you begin</span><ul>{missing}</ul></div>'
+            if missing
+            else ""
+        )
         return f"{needed}<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"

@@ -75,8 +75,7 @@ class Header(Panel):
 
 def _rail(place: Place) -> str:
     items = "".join(
-        f"<li{_current(step, place)}>"
-        f'<span class="n">{step.number}</span>{markup.escape(step.title)}{_state(step)}</li>'
+        f'<li{_current(step, place)}><span class="n">{step.number}</span>{markup.escape(step.title)}{_state(step)}</li>'
         for step in place.steps
     )
     return f'<ol class="steps" aria-label="Steps of the guide">{items}</ol>' if items else ""

@@ -57,8 +57,13 @@ def verdict(state: str, sentence: str, next_step: str = "", **details: str) -> M
 def failure(error: RunbookError) -> Message:
     """An error as a person reads it: what happened, what it means, the next thing to do."""
     if isinstance(error, InputError):
-        problems = {f"{i}. {problem.where}": f"{problem.what} {problem.hint}".strip() for i, problem in enumerate(error.problems, 1)}
-        return Message("Not started", "bad", "the input has mistakes; nothing was sent.", {**problems, "Next": error.next_step})
+        problems = {
+            f"{i}. {problem.where}": f"{problem.what} {problem.hint}".strip()
+            for i, problem in enumerate(error.problems, 1)
+        }
+        return Message(
+            "Not started", "bad", "the input has mistakes; nothing was sent.", {**problems, "Next": error.next_step}
+        )
     return Message(
         "Stopped",
         "bad",

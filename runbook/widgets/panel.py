@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
-from runbook.widgets import markup
+from runbook.widgets import frontend, markup
 
 if TYPE_CHECKING:
     import ipywidgets
@@ -48,9 +48,8 @@ class Panel(ABC):
 
     def display(self) -> None:
         """Show it in the running cell."""
-        from IPython.display import display
 
-        display(self)
+        frontend.show(self)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:  # noqa: ARG002
         return {"text/plain": self.text(), "text/html": self.html()}
@@ -70,12 +69,10 @@ class Area:
 
     def show(self, panel: Panel) -> None:
         """Replace what is shown, wherever the area has been displayed."""
-        from IPython.display import update_display
 
         self.panel = panel
-        update_display(panel, display_id=self._display_id)
+        frontend.replace(panel, self._display_id)
 
     def _ipython_display_(self) -> None:
-        from IPython.display import display
 
-        display(self.panel, display_id=self._display_id)
+        frontend.show(self.panel, self._display_id)

@@ -52,8 +52,9 @@ class Picture(Panel):
 
     def _column(self, index: int, name: str, left: float, top: float, height: float) -> str:
         x = left + CELL * index + CELL / 2
+        ends = f'x1="{x:.0f}" y1="{top:.0f}" x2="{x:.0f}" y2="{height - 6:.0f}"'
         return (
-            f'<line x1="{x:.0f}" y1="{top:.0f}" x2="{x:.0f}" y2="{height - 6:.0f}" stroke="currentColor" opacity="0.12"/>'
+            f'<line {ends} stroke="currentColor" opacity="0.12"/>'
             f'<text transform="translate({x + 3:.0f} {top - 5:.0f}) rotate(-45)">{markup.escape(name)}</text>'
         )
 
@@ -64,5 +65,7 @@ class Picture(Panel):
             for i, name in enumerate(self._permissions)
             if name in self._needs[action]
         )
-        line = f'<line x1="{left:.0f}" y1="{y:.0f}" x2="{right:.0f}" y2="{y:.0f}" stroke="currentColor" opacity="0.12"/>'
+        line = (
+            f'<line x1="{left:.0f}" y1="{y:.0f}" x2="{right:.0f}" y2="{y:.0f}" stroke="currentColor" opacity="0.12"/>'
+        )
         return f'{line}<text x="{left - 8:.0f}" y="{y + 4:.0f}" text-anchor="end">{markup.escape(action)}</text>{dots}'

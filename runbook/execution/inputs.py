@@ -1,0 +1,123 @@
+"""The parameters of a notebook: the simple-valued names that exist when it first calls the runbook.
+
+Papermill writes its parameters as assignments and only warns of unknown ones; here every name counts, so a mistyped
+parameter is refused before the first request, with every other mistake.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from runbook.errors import InputError, Problem
+from runbook.parameters import Parameters, parse, read_mapping
+
+__all__ = ["DEFAULT_FILE", "Inputs", "names_in", "read", "somebody_there"]
+
+DEFAULT_FILE = "parameters.yaml"
+OPTIONS = ("parameters_file", "record", "interaction")
+INTERACTIONS = ("auto", "widgets", "none")
+# What a fresh kernel of IPython holds besides names with an underscore; none of it is the notebook's.
+OF_IPYTHON = frozenset({"In", "Out", "exit", "quit", "open", "get_ipython"})
+SIMPLE = (str, int, float, list, tuple, dict, set, frozenset, bytes, Path)
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The choice, the file that keeps it, the record to join (or None), and whether a person is there."""
+
+    params: Parameters
+    file: Path
+    record: Path | None
+    attended: bool
+    explicit: frozenset[str]
+    """Names that the notebook sets itself; they win over the file."""
+    chosen: bool
+    """Whether somebody chose the actions, in the file or in the notebook; else they are the default ones."""
+
+
+_first: frozenset[str] | None = None
+
+
+def read(namespace: Mapping[str, Any]) -> Inputs:
+    """Read and check the parameters of the notebook whose globals are ``namespace``.
+
+    A name that is None or absent is taken from ``parameters_file`` (default ``parameters.yaml`` if it is there), then
+    from the defaults. Raises :class:`InputError` with every mistake at once.
+    """
+    global _first
+    if _first is None:
+        _first = names_in(namespace)
+    # On a second call in the same kernel the notebook has variables of its own: they are no parameters.
+    names = names_in(namespace) & (_first | set(Parameters.model_fields) | set(OPTIONS))
+    given = {name: namespace[name] for name in sorted(names) if namespace[name] is not None}
+    options = {name: given.pop(name, "") for name in OPTIONS}
+    problems = _option_problems(options)
+    file, from_file = _file(options["parameters_file"], problems)
+    params = _parsed({**from_file, **{name: _plain(value) for name, value in given.items()}}, problems)
+    if problems or params is None:
+        raise InputError(problems)
+    record = Path(options["record"]) if options["record"] else None
+    return Inputs(
+        params,
+        file,
+        record,
+        somebody_there(options["interaction"] or "auto"),
+        frozenset(given),
+        "actions" in {*given, *from_file},
+    )
+
+
+def names_in(namespace: Mapping[str, Any]) -> frozenset[str]:
+    """The names in ``namespace`` with simple values, without those of IPython."""
+    return frozenset(
+        name
+        for name, value in namespace.items()
+        if not name.startswith("_") and name not in OF_IPYTHON and (value is None or isinstance(value, SIMPLE))
+    )
+
+
+def somebody_there(interaction: str = "auto") -> bool:
+    """Whether a person sees the notebook: the frontend that runs the cell accepts input (papermill's does not)."""
+    if interaction != "auto":
+        return interaction == "widgets"
+    from IPython import get_ipython
+
+    return bool(getattr(getattr(get_ipython(), "kernel", None), "_allow_stdin", False))
+
+
+def _option_problems(options: dict[str, Any]) -> list[Problem]:
+    problems = [
+        Problem(name, "must be text.", "Leave it empty for the default.")
+        for name, value in options.items()
+        if not isinstance(value, str | Path)
+    ]
+    if options["interaction"] not in ("", *INTERACTIONS):
+        problems.append(Problem("interaction", f"must be one of {', '.join(INTERACTIONS)}."))
+    return problems
+
+
+def _file(given: Any, problems: list[Problem]) -> tuple[Path, dict[str, Any]]:
+    """The parameters file and what is in it; one that was named must exist, the default one may."""
+    file = Path(given) if isinstance(given, str | Path) and given else Path(DEFAULT_FILE)
+    if not given and not file.is_file():
+        return file, {}
+    try:
+        return file, read_mapping(file)
+    except InputError as error:
+        problems += error.problems
+        return file, {}
+
+
+def _parsed(values: dict[str, Any], problems: list[Problem]) -> Parameters | None:
+    try:
+        return parse(values)
+    except InputError as error:
+        problems += error.problems
+        return None
+
+
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, Path) else value

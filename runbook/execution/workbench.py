@@ -1,0 +1,198 @@
+"""What a notebook works with: its choice, one look at the tenant without a record, and a record once it writes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+from runbook import sections
+from runbook.errors import HandOver, Parked, RunbookError
+from runbook.execution.sources import notebook_name
+
+if TYPE_CHECKING:
+    from runbook.execution.inputs import Inputs
+    from runbook.parameters import Parameters
+    from runbook.records.journal import Journal
+    from runbook.sections.base import Change, Context, Section, SectionResult
+    from runbook.widgets.guide_list import Chapter
+    from runbook.widgets.panel import Panel
+
+__all__ = ["Workbench"]
+
+
+class Workbench:
+    """Opens the tenant when it is first looked at; closes everything when the notebook begins anew or ends."""
+
+    def __init__(self, inputs: Inputs) -> None:
+        self.inputs = inputs
+        self.params = inputs.params
+        self._stack = ExitStack()
+        self._looking: Context | None = None
+        self._journal: Journal | None = None
+        self._own_record = False
+        self._observed: Any = None  # the tenant's permissions, read once: each click plans against them anew
+        self._states: dict[str, tuple[str, str]] = {}
+
+    def close(self) -> None:
+        """Close clients, and the target with them."""
+        self._looking = None
+        self._stack.close()
+
+    @property
+    def apply_allowed(self) -> bool:
+        """Whether a plan is applied where nobody is there to press a button."""
+        return self._look().target.rehearsal if self.params.apply is None else self.params.apply
+
+    def choose(self, params: Parameters) -> None:
+        """Go on with another choice on the same tenant."""
+        from runbook.catalog import scopes
+
+        self.params = params
+        if self._looking is not None:
+            self._looking.params = params
+            self._looking.scopes = scopes.compute(params.actions, params.permission_types, params.permission_source)
+
+    def plan(self, section: Section) -> Sequence[Change]:
+        """What the section would change now."""
+        ctx = self._look()
+        with ctx.journal.section(section.NAME):
+            return section.plan(ctx, section.read(ctx))
+
+    def preview(self) -> Sequence[Change]:
+        """What the present choice of actions would change among the permissions (section 4)."""
+        section, ctx = sections.section("api_permissions"), self._look()
+        if self._observed is None:
+            with ctx.journal.section(section.NAME):
+                self._observed = section.read(ctx)
+        return section.plan(ctx, self._observed)
+
+    def run(self, section: Section, *, look_only: bool = False) -> SectionResult:
+        """Read, plan, apply, read back. A record is kept, except when the section only looks.
+
+        Where nobody is there the plan is applied if the parameters allow it; a pressed button allows it.
+        """
+        from runbook.sections.base import open_context, run_section
+
+        apply = self.inputs.attended or self.apply_allowed
+        if look_only or not apply or self.inputs.record is not None:
+            return run_section(self._look(), section, apply=apply and not look_only)
+        self._journal = self._new_record(section)
+        self._own_record = True
+        with open_context(self.params, self._journal) as ctx:
+            if self.inputs.attended:
+                ctx.hand_over = self._to_the_person(ctx.hand_over)
+            return run_section(ctx, section, apply=True)
+
+    def finish(self, result: SectionResult | None) -> None:
+        """Close the record of this notebook, if it keeps one of its own."""
+        from runbook.execution.runs import conclude
+
+        if self._own_record and self._journal is not None and result is not None:
+            conclude(self._journal, result.verdict)
+            self._own_record = False
+
+    def header(self, section: Section | None) -> Panel:
+        """Who and where; with a person there also the state of every step."""
+        from runbook.widgets.header import Header, Place, Step
+
+        ctx = self._look()
+        if self.inputs.attended or section is None:
+            self._ask_states()
+        steps = tuple(Step(each.NUMBER, each.TITLE, self._state(each)) for each in sections.SECTIONS)
+        place = Place(
+            steps=steps,
+            current=section.NUMBER if section else 0,
+            target=ctx.target.description,
+            tenant=ctx.target.tenant_id,
+            signed_in=self._signed_in(ctx),
+            rehearsal=ctx.target.rehearsal,
+        )
+        if section is None:
+            return Header(place)
+        return Header(place, section.TITLE, section.SUMMARY, section.PORTAL)
+
+    def guide(self) -> Panel:
+        """The eight steps with their state and notebook."""
+        from runbook.widgets.guide_list import GuideList
+
+        self._ask_states()
+        return GuideList([self._chapter(each) for each in sections.SECTIONS])
+
+    def next_notebook(self) -> str:
+        """The notebook of the first step that is not done; empty when all are."""
+        self._ask_states()
+        return next((notebook_name(name) for name in sections.NAMES if self._states[name][0] != "done"), "")
+
+    def following(self, section: Section) -> str:
+        """What to do after a section has passed."""
+        if len(sections.NAMES) == section.NUMBER:
+            return "nothing; the connection is proven."
+        return f"open {notebook_name(sections.NAMES[section.NUMBER])}."
+
+    def _look(self) -> Context:
+        """The tenant, opened once; in a run its reads are in the run's journal."""
+        from runbook.records.journal import Journal
+        from runbook.sections.base import open_context
+
+        if self._looking is None:
+            journal = Journal.open(self.inputs.record) if self.inputs.record else None
+            self._looking = self._stack.enter_context(open_context(self.params, journal))
+        return self._looking
+
+    def _new_record(self, section: Section) -> Journal:
+        from pathlib import Path
+
+        from runbook.execution.runs import new_run_id, opening
+        from runbook.records.journal import Journal
+        from runbook.sections.base import plan_hash
+
+        hashed = plan_hash({section.NAME: self.plan(section)})
+        return Journal.create(Path(self.params.records), new_run_id(), **opening(self._look(), [section], hashed))
+
+    def _to_the_person(self, otherwise: Callable[[HandOver], None]) -> Callable[[HandOver], None]:
+        """Where a person is there, the person acts; only a sign-in by code is played in a rehearsal."""
+
+        def hand_over(item: HandOver) -> None:
+            if item.kind == "device_sign_in":
+                otherwise(item)
+            else:
+                raise Parked(item)
+
+        return hand_over
+
+    def _signed_in(self, ctx: Context) -> str:
+        return getattr(ctx.administrator, "description", "") or ctx.params.sign_in
+
+    def _ask_states(self) -> None:
+        if self._states:
+            return
+        for section in sections.SECTIONS:
+            try:
+                changes = self.plan(section)
+            except Parked as error:
+                self._states[section.NAME] = ("parked", error.hand_over.title)
+            except RunbookError as error:
+                self._states[section.NAME] = ("unknown", error.what)
+            else:
+                self._states[section.NAME] = _state_of(changes)
+
+    def _state(self, section: Section) -> str:
+        state = self._states.get(section.NAME, ("", ""))[0]
+        return "next" if state == "open" and self._first_open() == section.NAME else state
+
+    def _first_open(self) -> str:
+        return next((name for name, (state, _) in self._states.items() if state != "done"), "")
+
+    def _chapter(self, section: Section) -> Chapter:
+        from runbook.widgets.guide_list import Chapter
+
+        reason = self._states[section.NAME][1]
+        return Chapter(section.NUMBER, section.TITLE, self._state(section), reason, notebook_name(section.NAME))
+
+
+def _state_of(changes: Sequence[Change]) -> tuple[str, str]:
+    from runbook.widgets.plan_table import counts
+
+    pending = [change for change in changes if change.kind != "same"]
+    return ("open", counts(pending)) if pending else ("done", "as wanted")

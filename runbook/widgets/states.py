@@ -1,0 +1,95 @@
+"""What the cells of a step show in each state: before, planned, applied, failed, parked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runbook.errors import Parked, RunbookError
+from runbook.widgets import message
+from runbook.widgets.message import Message
+from runbook.widgets.panel import Panel
+
+if TYPE_CHECKING:
+    from runbook.sections.base import SectionResult
+
+__all__ = ["applied", "beside_button", "evidence", "kept", "not_reached", "undecided", "verdict"]
+
+
+def not_reached(what: str) -> Message:
+    """A cell whose turn did not come because one above it failed."""
+    return Message("Not tried", "none", f"{what}: an earlier cell of this notebook failed.")
+
+
+def undecided() -> Message:
+    """The plan before anything is chosen."""
+    return Message("Nothing chosen", "none", "tick actions above; what they would change appears here.")
+
+
+def kept(file: Path) -> Message:
+    """The apply cell of section 1, where a choice is all there is."""
+    return Message("Nothing to apply", "none", f"the choice is kept in {file} with every click.")
+
+
+def applied(result: SectionResult | None, error: RunbookError | None, *, allowed: bool) -> Panel:
+    """The outcome of applying where nobody is there to press a button."""
+    if error is not None:
+        return message.failure(error)
+    if result is None or result.verdict == "planned":
+        hint = "" if allowed else "set apply=True in the parameters, or press the button in JupyterLab."
+        return message.verdict("planned", "nothing was written; applying was not allowed.", hint)
+    if result.verdict == "parked":
+        return message.verdict("parked", "applied as far as possible; a person must act.", result.next_step)
+    return Message("Applied", "good" if result.verdict == "passed" else "bad", made(result))
+
+
+def made(result: SectionResult) -> str:
+    """What was made, counted."""
+    numbers = {"created": result.created, "updated": result.updated, "deleted": result.deleted}
+    words = ", ".join(f"{number} {name}" for name, number in numbers.items() if number)
+    return f"{words or 'nothing to write'}, {result.unchanged} unchanged."
+
+
+def beside_button(result: SectionResult | None, error: RunbookError | None) -> str:
+    """A few words for the place beside the button."""
+    if error is not None:
+        return f"Failed: {error.what}"
+    if result is None:
+        return ""
+    return {"passed": "Done: ", "parked": "Parked: ", "failed": "Failed: ", "planned": "Planned: "}[
+        result.verdict
+    ] + made(result)
+
+
+def evidence(result: SectionResult | None, error: RunbookError | None, *, attended: bool) -> Panel:
+    """What was read back; or why there is nothing yet."""
+    from runbook.widgets.evidence import EvidenceTable
+    from runbook.widgets.hand_over import HandOverCard
+    from runbook.widgets.section_facts import panels
+
+    if result is not None and result.hand_over is not None:
+        return HandOverCard(result.hand_over)
+    if error is not None and not isinstance(error, Parked):
+        return message.failure(error)
+    if result is None or result.evidence is None:
+        waiting = "press the button above; what is read back appears here." if attended else "nothing was applied."
+        return Message("Nothing yet", "none", waiting)
+    return EvidenceTable(result.evidence.rows, panels(result.section, result.facts), result.evidence.notes)
+
+
+def verdict(title: str, result: SectionResult | None, error: RunbookError | None, following: str) -> Message:
+    """One line, the word first, with the next thing to do."""
+    if result is not None and result.verdict == "parked":
+        who = result.hand_over.title if result.hand_over else "what was asked could not be found out."
+        return message.verdict(
+            "parked", f"{title}: {who}", result.next_step or "act as described, then run this again."
+        )
+    if error is not None:
+        return message.verdict("failed", f"{title}: {error.what}", error.next_step)
+    if result is None:
+        return message.verdict("not tried", f"{title}: the plan is not applied yet.", "press the button above.")
+    if result.verdict == "planned":
+        return message.verdict("planned", f"{title}: nothing was written.", result.next_step)
+    if result.verdict == "failed":
+        return message.verdict("failed", f"{title}: what was read back is not what was wanted.", result.next_step)
+    return message.verdict("passed", f"{title}: {made(result)}", result.next_step or following)
