@@ -123,7 +123,7 @@ def open_target(params: Parameters, store: SecretStore) -> Iterator[Target]:
     with ExitStack() as stack:
         file = params.sandbox_file or os.environ.get("RUNBOOK_SANDBOX", "")
         ready = _ready_line(Path(file).expanduser()) if file else stack.enter_context(_own_sandbox())
-        yield _sandbox(ready)
+        yield _sandbox(ready, store)
 
 
 def _real(params: Parameters, store: SecretStore) -> Target:
@@ -162,16 +162,22 @@ def _own_sandbox() -> Iterator[Mapping[str, Any]]:
         yield ready
 
 
-def _sandbox(ready: Mapping[str, Any]) -> Target:
+def _sandbox(ready: Mapping[str, Any], store: SecretStore) -> Target:
     missing = [name for name in _NEEDED if not isinstance(ready.get(name), str) or not ready[name]]
     if missing:
         raise InputError(Problem("sandbox_file", f"The sandbox's ready line lacks {', '.join(missing)}."))
     bases = {name: str(ready[name]).rstrip("/") for name in ("authority", "graph", "stackone")}
 
     def attend(hand_over: HandOver) -> bool:
-        from runbook.sandbox.attendant import attend as play
+        from runbook.sandbox import attendant
 
-        return bool(play(dict(ready), hand_over))
+        try:
+            return attendant.attend(ready, hand_over, lambda ref: store.get(ref).reveal())
+        except attendant.Lost as lost:
+            raise RunbookError(
+                f"The rehearsal's person could not do it ({hand_over.title}): {lost}.",
+                next_step="Look at the plan of this step; a person would have met the same page.",
+            ) from None
 
     return Target(
         name="sandbox",

@@ -8,12 +8,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, Unpack
 
 from runbook.clients import odata, retry
 from runbook.clients.auth import Bearer, TokenSource
 from runbook.clients.explain import graph_next_step
 from runbook.clients.http import Answer, CallLog, Counters, Effect, Session, shown_path
+from runbook.clients.odata import Options
 from runbook.clients.retry import Pace
 from runbook.errors import GraphError, NotSettled, ServiceError, TransportError
 
@@ -24,6 +25,7 @@ __all__ = ["GraphClient", "Page", "Upserted", "graph_error"]
 
 T = TypeVar("T")
 JSON = dict[str, Any]
+Params = Mapping[str, str]
 
 
 class Page(NamedTuple):
@@ -74,23 +76,23 @@ class GraphClient:
         """Close the connections."""
         self.session.close()
 
-    def get(self, path: str, params: Mapping[str, str] | None = None) -> JSON:
-        """One object; ``params`` as :func:`runbook.clients.odata.query` makes them. Raises :class:`GraphError`."""
-        asked, headers = odata.prepare(params)
+    def get(self, path: str, params: Params | None = None, **options: Unpack[Options]) -> JSON:
+        """One object. ``options`` are those of :func:`runbook.clients.odata.query`. Raises :class:`GraphError`."""
+        asked, headers = odata.prepare(params, **options)
         return _object(self._send("GET", path, params=asked, headers=headers), "GET", path)
 
-    def find(self, path: str, params: Mapping[str, str] | None = None) -> JSON | None:
+    def find(self, path: str, params: Params | None = None, **options: Unpack[Options]) -> JSON | None:
         """One object, or ``None`` when Graph says 404."""
         try:
-            return self.get(path, params)
+            return self.get(path, params, **options)
         except GraphError as error:
             if error.status == 404:
                 return None
             raise
 
-    def page(self, path: str, params: Mapping[str, str] | None = None) -> Page:
-        """One page of a collection. ``path`` may be the ``next_link`` of the page before, with the same ``params``."""
-        asked, headers = odata.prepare(params)
+    def page(self, path: str, params: Params | None = None, **options: Unpack[Options]) -> Page:
+        """One page of a collection. ``path`` may be the ``next_link`` of the page before, with the same options."""
+        asked, headers = odata.prepare(params, **options)
         following = path.startswith("http")
         body = _object(self._send("GET", path, params=None if following else asked, headers=headers), "GET", path)
         items = body.get("value")
@@ -98,11 +100,11 @@ class GraphClient:
             raise TransportError(f"GET {shown_path(path)} answered something that is not a collection.")
         return Page(tuple(items), body.get("@odata.count"), body.get("@odata.nextLink"))
 
-    def list(self, path: str, params: Mapping[str, str] | None = None) -> Iterator[JSON]:
+    def list(self, path: str, params: Params | None = None, **options: Unpack[Options]) -> Iterator[JSON]:
         """Every item, page after page as they are consumed; ``@odata.nextLink`` is followed as it is given."""
         link: str | None = path
         while link is not None:
-            page = self.page(link, params)
+            page = self.page(link, params, **options)
             yield from page.items
             link = page.next_link
 
@@ -144,15 +146,17 @@ class GraphClient:
         answer = self._send("PATCH", path, json=body, headers={"Prefer": "create-if-missing"})
         return Upserted(answer.status == 201, answer.body if isinstance(answer.body, dict) else None)
 
-    def ensure(self, find: Callable[[], T | None], create: Callable[[], object], *, what: str = "The new object") -> T:
-        """Have exactly one of it: ``find`` it, else ``create`` it and find it.
+    def ensure(
+        self, find: Callable[[], T | None], create: Callable[[], object], *, what: str = "The new object"
+    ) -> tuple[T, bool]:
+        """Have exactly one of it: ``find`` it, else ``create`` it and find it. Returns it and whether it was created.
 
         After every answer that leaves open whether the write took effect (a reset after sending, a known misleading
         404, "already exists") ``find`` is asked before ``create`` is tried again. ``what`` names it for the error.
         Raises :class:`NotSettled` after the pace's deadline, and any error that does not pass.
         """
         ends, pause = time.monotonic() + self.pace.deadline, threading.Event()
-        created, doubts, last, interval = False, 0, "", self.pace.interval
+        created, perhaps, doubts, last, interval = False, False, 0, "", self.pace.interval
         while (found := find()) is None:
             if time.monotonic() > ends:
                 raise NotSettled(
@@ -171,11 +175,12 @@ class GraphClient:
                         raise
                     last = f" The last answer was: {error.what}"
                     # One replica's "not there" proves nothing: look several times before creating it again.
+                    perhaps = row is None or row.then == "read-first"
                     doubts = self.pace.sightings if retry.maybe_applied(error) else 1
             doubts = max(0, doubts - 1)
             pause.wait(interval)
             interval = min(interval * 1.5, self.pace.longest_interval)
-        return found
+        return found, created or perhaps
 
     def _write(
         self, method: str, path: str, body: JSON | None, *, effect: Effect = "write", fresh: bool = False

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from typing import TypedDict, Unpack, cast
 from urllib.parse import quote
 
-__all__ = ["EVENTUAL", "is_advanced", "key", "literal", "prepare", "query"]
+__all__ = ["EVENTUAL", "Options", "is_advanced", "key", "literal", "prepare", "query"]
 
 EVENTUAL = {"ConsistencyLevel": "eventual"}
 _ADVANCED = re.compile(r"\b(ne|not)\b|\bendswith\s*\(|/\$count\b", re.IGNORECASE)
@@ -26,27 +27,29 @@ def key(name: str, value: str) -> str:
     return f"({name}='{quote(value.replace(chr(39), chr(39) * 2), safe='')}')"
 
 
-def query(
-    *,
-    select: Iterable[str] = (),
-    filter: str = "",
-    search: str = "",
-    orderby: str = "",
-    expand: str = "",
-    top: int | None = None,
-    count: bool = False,
-) -> dict[str, str]:
-    """The query parameters of the given options. ``search`` is as Graph has it: ``"displayName:Anna"`` in quotes."""
-    found = {
-        "$select": ",".join(select),
-        "$filter": filter,
-        "$search": search,
-        "$orderby": orderby,
-        "$expand": expand,
-        "$top": "" if top is None else str(top),
-        "$count": "true" if count else "",
-    }
-    return {name: value for name, value in found.items() if value}
+class Options(TypedDict, total=False):
+    """Query options by their Graph names without ``$``; a ``search`` is quoted: ``"displayName:Anna"``."""
+
+    select: Iterable[str]
+    filter: str
+    search: str
+    orderby: str
+    expand: str
+    top: int
+    count: bool
+
+
+def query(**options: Unpack[Options]) -> dict[str, str]:
+    """The query parameters of ``options``; empty ones are left out."""
+    found: dict[str, str] = {}
+    for name, value in options.items():
+        if value in ("", None, False):
+            continue
+        if isinstance(value, bool | int | str):
+            found[f"${name}"] = str(value).lower() if isinstance(value, bool) else str(value)
+        elif names := ",".join(cast("Iterable[str]", value)):
+            found[f"${name}"] = names
+    return found
 
 
 def is_advanced(params: Mapping[str, str]) -> bool:
@@ -63,9 +66,11 @@ def is_advanced(params: Mapping[str, str]) -> bool:
     )
 
 
-def prepare(params: Mapping[str, str] | None) -> tuple[dict[str, str], dict[str, str]]:
-    """The parameters and the headers to send for ``params``. ``nextLink`` keeps the former, never the latter."""
-    asked = dict(params or {})
+def prepare(
+    params: Mapping[str, str] | None = None, **options: Unpack[Options]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """The parameters and the headers to send. A ``nextLink`` keeps the former, never the latter."""
+    asked = {**(params or {}), **query(**options)}
     if not is_advanced(asked):
         return asked, {}
     return {**asked, "$count": "true"}, dict(EVENTUAL)

@@ -36,11 +36,13 @@ class KeyVaultBackend:
             ) from None
         self._client: Any = SecretClient(f"https://{self._host}", DefaultAzureCredential())
 
-    def put(self, name: str, secret: Secret) -> str:
+    def place(self, name: str) -> str:
+        """With the vault's host."""
+        return f"{self._host}/{self._key(name)}"
+
+    def put(self, name: str, secret: Secret) -> None:
         """Keep it, as a new version of the vault's secret."""
-        key = _vault_name(name)
-        self._calling("keep", lambda: self._client.set_secret(key, secret.reveal(), content_type="client secret"))
-        return f"{self._host}/{key}"
+        self._calling("keep", lambda: self._client.set_secret(self._key(name), secret.reveal()))
 
     def get(self, name: str) -> Secret | None:
         """Read its latest version."""

@@ -47,13 +47,16 @@ class KeyringBackend:
                 next_step="Set secret_store to file, or to azure-key-vault:<vault url>.",
             )
 
-    def put(self, name: str, secret: Secret) -> str:
+    def place(self, name: str) -> str:
+        """With its service."""
+        return "/".join(self._place(name))
+
+    def put(self, name: str, secret: Secret) -> None:
         """Keep it."""
         import keyring
 
         service, user = self._place(name)
         _calling("keep", lambda: keyring.set_password(service, user, secret.reveal()))
-        return f"{service}/{user}"
 
     def get(self, name: str) -> Secret | None:
         """Read it."""

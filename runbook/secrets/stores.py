@@ -25,6 +25,12 @@ class SecretStore(Protocol):
     def get(self, ref: str) -> Secret:
         """The secret of a reference of any kind."""
 
+    def has(self, ref: str) -> bool:
+        """Whether there is a secret under ``ref``."""
+
+    def reference(self, name: str) -> str:
+        """The reference that ``put`` gives or would give for ``name``."""
+
     def delete(self, ref: str) -> bool:
         """Forget the secret of ``ref``; ``False`` when there was none."""
 
@@ -39,8 +45,11 @@ class Backend(Protocol):
     def kind(self) -> Kind:
         """The kind, as references begin."""
 
-    def put(self, name: str, secret: Secret) -> str:
-        """Keep it; returns the name under which it can be read."""
+    def place(self, name: str) -> str:
+        """The name in references of what is kept under ``name``; it is its own place."""
+
+    def put(self, name: str, secret: Secret) -> None:
+        """Keep it."""
 
     def get(self, name: str) -> Secret | None:
         """Read it; ``None`` when there is none."""
@@ -59,8 +68,15 @@ class _Store:
         self._backend = backend
 
     def put(self, name: str, secret: Secret) -> str:
-        kept = self._backend.put(check_name(name), secret)
-        return str(Reference(self._backend.kind, kept))
+        self._backend.put(check_name(name), secret)
+        return self.reference(name)
+
+    def has(self, ref: str) -> bool:
+        reference = Reference.parse(ref)
+        return self._for(reference).get(reference.name) is not None
+
+    def reference(self, name: str) -> str:
+        return str(Reference(self._backend.kind, self._backend.place(check_name(name))))
 
     def get(self, ref: str) -> Secret:
         reference = Reference.parse(ref)
