@@ -163,6 +163,14 @@ class _Server(uvicorn.Server):
         await super().startup(sockets=sockets)
         self.up.set()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # An idle TLS connection would hold the end up until its client says good-bye, which idle clients do not.
+        for connection in list(self.server_state.connections):
+            cycle = getattr(connection, "cycle", None)
+            if cycle is None or cycle.response_complete:
+                connection.transport.abort()
+        await super().shutdown(sockets=sockets)
+
 
 def _server(app: ASGIApp, context: ssl.SSLContext | None) -> _Server:
     config = uvicorn.Config(

@@ -1,0 +1,15 @@
+"""Entra ID: discovery, tokens, and the pages on which people sign in and consent."""
+
+from __future__ import annotations
+
+from starlette.routing import BaseRoute
+
+from runbook.sandbox.entra import discovery, token
+from runbook.sandbox.settings import Services
+
+__all__ = ["routes"]
+
+
+def routes(services: Services) -> list[BaseRoute]:
+    """Every route of Entra ID; the first segment of a path is the tenant."""
+    return [*discovery.routes(services), *token.routes(services)]
