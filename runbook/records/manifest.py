@@ -13,7 +13,7 @@ from typing import Any
 
 from runbook import __version__
 from runbook.errors import RecordError, SecretStoreError
-from runbook.records import atomic, verify
+from runbook.records import atomic, scan, verify
 from runbook.records.journal import JOURNAL, read, verify_chain
 from runbook.secrets.secret import Secret
 
@@ -24,7 +24,8 @@ def seal(folder: str | os.PathLike[str], key: Secret | None = None) -> Path:
     """Write the manifest of a finished record, signed if there is a ``key`` (Ed25519 private key, PEM).
 
     Nothing may be written into the record afterwards. Returns the manifest's path. Raises :class:`RecordError` if the
-    journal is damaged or a file cannot be read or written, :class:`SecretStoreError` if the key is not Ed25519.
+    journal is damaged, a file still holds a secret (it is withheld then, and the record stays unsealed), or something
+    cannot be read or written; :class:`SecretStoreError` if the key is not an Ed25519 key.
     """
     root = Path(folder)
     signer = None if key is None else _private_key(key)
@@ -47,6 +48,7 @@ def seal(folder: str | os.PathLike[str], key: Secret | None = None) -> Path:
     try:
         for leftover in filter(atomic.is_leftover, list(verify.files_of(root))):
             leftover.unlink()
+        scan.check(root)
         manifest["files"] = [_entry(root, path) for path in verify.files_of(root)]
         manifest["digest"] = verify.digest(manifest)
         content = verify.render(manifest)

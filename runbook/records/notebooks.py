@@ -4,106 +4,59 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from runbook.errors import RecordError
-from runbook.records import atomic, redaction
+from runbook.records import atomic, redaction, scan
 
-if TYPE_CHECKING:
-    from nbformat import NotebookNode
-
-__all__ = ["LONGEST_TEXT", "clean", "finish", "withhold"]
+__all__ = ["LARGEST_PICTURE", "LONGEST_TEXT", "finish", "publishable"]
 
 LONGEST_TEXT = 200_000
-"""Characters of one output; what is longer keeps its beginning and its end."""
-_LONGEST_DATA = 2_000_000  # a picture cannot be cut: it is left out as a whole
+"""Characters of one output; of a longer text the beginning and the end are kept."""
+LARGEST_PICTURE = 2_000_000
+"""Characters of one picture; it cannot be cut, so a larger one is left out as a whole."""
 _WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 
 
 def finish(path_in: str | os.PathLike[str], path_out: str | os.PathLike[str] | None = None) -> Path:
     """Write the executed notebook ``path_in`` as it may be published to ``path_out`` (default: in its place).
 
-    Outputs, tracebacks and the state of widgets are scrubbed, huge outputs trimmed, the result held against the schema
-    of nbformat and searched for secrets once more. Raises :class:`RecordError` if it is no notebook, or if a secret is
-    still in it: then nothing is published but a note that says so (see :func:`withhold`).
+    Raises :class:`RecordError` if it is no notebook, or if a secret is still in it after scrubbing: then nothing is
+    published but a note that says so (:mod:`runbook.records.scan`). Raises ``OSError`` if it cannot be written.
     """
     source, target = Path(path_in), Path(path_in if path_out is None else path_out)
     try:
-        text = _text(clean(_read(source)))
+        text = publishable(source.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        reason = redaction.scrub_text(str(error).partition("\n")[0])
+        reason = redaction.scrub_text(str(error))
         raise RecordError(f"{source.name} is not a notebook that can be published: {reason}") from None
-    findings = [*redaction.find(text), *_findings_of_leaves(json.loads(text))]
-    if findings:
-        withhold(target, findings)
-    atomic.write(target, text)
+    atomic.write(target, scan.check_text(target, text))
     return target
 
 
-def clean(notebook: NotebookNode) -> NotebookNode:
-    """The same notebook, scrubbed, trimmed and valid against nbformat 4. Raises ``ValueError`` if it is not valid."""
+def publishable(text: str) -> str:
+    """A notebook's JSON with sources, outputs, tracebacks and widget state scrubbed, huge outputs trimmed, and valid.
+
+    Raises ``ValueError`` if it is no notebook of nbformat 4.
+    """
     import nbformat
 
-    scrubbed = redaction.scrub(notebook)
-    for cell in scrubbed.get("cells", ()):
+    node = nbformat.reads(text, as_version=4)  # type: ignore[no-untyped-call]
+    document = redaction.scrub(node)
+    for cell in document.get("cells", ()):
         for output in cell.get("outputs", ()):
             _trim(output)
-    widgets = scrubbed.get("metadata", {}).get("widgets", {}).get(_WIDGET_STATE, {}).get("state", {})
-    for model in widgets.values():
+    models = document.get("metadata", {}).get("widgets", {}).get(_WIDGET_STATE, {}).get("state", {})
+    for model in models.values():
         _mask_password(model)
-    node: NotebookNode = nbformat.from_dict(scrubbed)  # type: ignore[no-untyped-call]
+    clean = nbformat.from_dict(document)  # type: ignore[no-untyped-call]
     try:
-        nbformat.validate(node)
+        nbformat.validate(clean)
     except nbformat.ValidationError as error:
         # The error quotes the cell that it is about; its first line names the rule only.
         raise ValueError(str(error).partition("\n")[0]) from None
-    return node
-
-
-def _read(path: Path) -> NotebookNode:
-    import nbformat
-
-    node: NotebookNode = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
-    return node
-
-
-def _text(notebook: NotebookNode) -> str:
-    """As nbformat writes it to disk."""
-    import nbformat
-
-    return str(nbformat.writes(notebook)) + "\n"  # type: ignore[no-untyped-call]
-
-
-def withhold(path: Path, findings: list[redaction.Finding]) -> None:
-    """Take a file that holds a secret out of the record and leave a note in its place. Always raises RecordError."""
-    kinds = ", ".join(sorted({finding.kind for finding in findings}))
-    path.unlink(missing_ok=True)
-    note = path.with_name(path.name + ".withheld.txt")
-    atomic.write(
-        note,
-        f"{path.name} is not part of this record: the scan before publishing found a secret in it ({kinds}).\n"
-        "Nothing of it was kept. The journal tells what happened; the secret that was shown should be replaced.\n",
-    )
-    raise RecordError(
-        f"{path.name} was not published: it held a secret ({kinds})",
-        meaning="redaction missed it, which is a defect of the runbook; the record says that the file was withheld.",
-        next_step="replace the secret (runbook rotate) and report the defect with the note, which holds no secret.",
-    )
-
-
-def _findings_of_leaves(value: Any) -> list[redaction.Finding]:
-    """Secrets that the file's own escaping hides: in nbformat a text is a list of lines, and quotes are escaped."""
-    if isinstance(value, str):
-        return list(redaction.find(value))
-    if isinstance(value, list):
-        if value and all(isinstance(member, str) for member in value):
-            return list(redaction.find("".join(value)))
-        return [finding for member in value for finding in _findings_of_leaves(member)]
-    if isinstance(value, Mapping):
-        return [finding for member in value.values() for finding in _findings_of_leaves(member)]
-    return []
+    return str(nbformat.writes(clean)) + "\n"  # type: ignore[no-untyped-call]
 
 
 def _trim(output: dict[str, Any]) -> None:
@@ -112,13 +65,13 @@ def _trim(output: dict[str, Any]) -> None:
     if isinstance(output.get("traceback"), list):
         output["traceback"] = [_shorten(line) for line in output["traceback"]]
     data = output.get("data", {})
-    for kind in [kind for kind, content in data.items() if len(json.dumps(content)) > LONGEST_TEXT]:
-        content = data[kind]
+    for kind, content in list(data.items()):
+        size = len(content) if isinstance(content, str) else len(json.dumps(content))
         if kind == "text/plain" and isinstance(content, str):
             data[kind] = _shorten(content)
-        elif not kind.startswith("image/") or len(json.dumps(content)) > _LONGEST_DATA:
+        elif size > (LARGEST_PICTURE if kind.startswith("image/") else LONGEST_TEXT):
             del data[kind]
-            data.setdefault("text/plain", f"[{kind} of {len(json.dumps(content)):,} bytes left out of the record]")
+            data.setdefault("text/plain", f"[{kind} of {size:,} characters left out of the record]")
 
 
 def _shorten(text: str) -> str:
@@ -129,7 +82,7 @@ def _shorten(text: str) -> str:
 
 
 def _mask_password(model: dict[str, Any]) -> None:
-    """The value of ipywidgets' Password field is stored like any other; nothing of ours uses it."""
+    """The value of ipywidgets' Password field is stored like any other; nothing of ours uses one."""
     state = model.get("state", {})
     if state.get("_model_name") == "PasswordModel" and state.get("value"):
         state["value"] = redaction.MASK

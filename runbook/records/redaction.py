@@ -11,7 +11,7 @@ from __future__ import annotations
 import datetime
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import PurePath
@@ -58,8 +58,6 @@ _NAMES = (
 )
 _NAME_START = r"(?<![A-Za-z0-9])"
 _NAME_END = r"(?![A-Za-z0-9_-])"
-
-_Replace = str | Callable[[re.Match[str]], str]
 
 
 @dataclass(frozen=True)
@@ -184,9 +182,10 @@ def scrub(value: Any) -> Any:
         return scrub_text(value.decode("utf-8", "backslashreplace"))
     if isinstance(value, Mapping):
         return {_scrub_name(name): _scrub_member(str(name), member) for name, member in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        members = sorted(value, key=repr) if isinstance(value, set | frozenset) else value
-        return [scrub(member) for member in members]
+    if isinstance(value, set | frozenset):
+        return [scrub(member) for member in sorted(value, key=repr)]
+    if isinstance(value, list | tuple):
+        return _scrub_lines(value) or [scrub(member) for member in value]
     if isinstance(value, PurePath | UUID | datetime.date | datetime.time):
         return scrub_text(str(value))
     raise TypeError(f"{type(value).__name__} is not written into a record; give its plain form")
@@ -254,6 +253,17 @@ def _spans(text: str) -> Iterator[tuple[str, int, int]]:
 
 def _start(span: tuple[str, int, int]) -> tuple[int, int]:
     return span[1], -span[2]
+
+
+def _scrub_lines(members: Sequence[Any]) -> list[str]:
+    """A text that is kept as a list of its lines (nbformat on disk) is one text: a private key has many lines."""
+    if len(members) < 2 or not all(isinstance(line, str) and line.endswith("\n") for line in members[:-1]):
+        return []
+    if not isinstance(members[-1], str):
+        return []
+    text = "".join(members)
+    scrubbed = scrub_text(text)
+    return list(members) if scrubbed == text else scrubbed.splitlines(keepends=True)
 
 
 def _scrub_name(name: object) -> str:

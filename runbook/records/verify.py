@@ -74,7 +74,7 @@ class VerifyReport:
         return "\n".join(lines)
 
 
-def verify(folder: str | os.PathLike[str], public_key: str | None = None) -> VerifyReport:
+def verify(folder: str | os.PathLike[str], public_key: str | bytes | None = None) -> VerifyReport:
     """Check the record in ``folder``. ``public_key`` (PEM, or Base64 of its 32 bytes) is who must have signed it.
 
     Never raises for what stands in the record. Raises ``ValueError`` if ``public_key`` is not an Ed25519 key.
@@ -292,8 +292,9 @@ def _check_summary(root: Path, opening: dict[str, Any], closing: dict[str, Any],
 # 5. The signature
 
 
-def raw_public_key(text: str) -> bytes:
+def raw_public_key(given: str | bytes) -> bytes:
     """The 32 bytes of an Ed25519 public key given as PEM or as Base64. Raises ``ValueError`` if it is none."""
+    text = given.decode("ascii") if isinstance(given, bytes) else given
     body = "".join(line.strip() for line in text.splitlines() if not line.startswith("-----"))
     key = base64.b64decode(body, validate=True).removeprefix(_ED25519_DER)
     if len(key) != 32:

@@ -1,0 +1,245 @@
+"""``report.html``: the record for people, made from the journal alone, so the same journal gives the same report.
+
+One file without a script, a font or an address to load; it reads on paper and by a screen reader: words stand before
+colours, tables have captions and scopes, the picture has a text.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from runbook.errors import RecordError
+from runbook.records import atomic, scan, summary
+from runbook.records.journal import GENESIS, Event, read
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+__all__ = ["REPORT", "render", "write"]
+
+REPORT = "report.html"
+STAGES = ("wanted", "requested", "granted", "in_token", "used")
+_ROADS = ("delegated", "application", "stackone")
+_COLUMNS = 40  # permissions in one row of the picture
+_HEADLINES = {
+    "passed": "Everything that was chosen is set up, and was proven by using it.",
+    "failed": "The run failed. What it did before stays done; running it again goes on from there.",
+    "parked": "The run waits for a person. Running it again goes on from there.",
+    "incomplete": "The run did not come to its end. What the journal holds below happened; nothing else is claimed.",
+}
+
+
+def write(folder: str | os.PathLike[str], output: str | os.PathLike[str] | None = None) -> Path:
+    """Render the record in ``folder`` to ``output`` (default: its ``report.html``); returns the path.
+
+    A sealed record is not written to: a report that differs from the sealed one needs another ``output``. Raises
+    :class:`RecordError` then, and if the journal cannot be read or a secret is found in the report.
+    """
+    record = Path(folder)
+    target = record / REPORT if output is None else Path(output)
+    html = scan.check_text(target, render(read(record)))
+    if target.parent.resolve() == record.resolve() and (record / "manifest.json").exists():
+        if target.exists() and target.read_text(encoding="utf-8") == html:
+            return target
+        raise RecordError(
+            f"the record {record} is sealed, and its report would change",
+            meaning="another version of the runbook wrote it, or a file was changed since.",
+            next_step="give another place with --output, and check the record with: runbook records verify.",
+        )
+    try:
+        atomic.write(target, html)
+    except OSError as error:
+        raise RecordError(f"{target} cannot be written: {error.strerror or error}") from error
+    return target
+
+
+def render(events: Sequence[Event]) -> str:
+    """The report of a run, as HTML."""
+    return _environment().get_template("report.html.j2").render(**_view(events))
+
+
+@cache
+def _environment() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("runbook.records", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(moment=_moment, word=_word, tone=_tone, lines=_lines, cell=_cell)
+    return environment
+
+
+def _view(events: Sequence[Event]) -> dict[str, Any]:
+    """Everything that the template shows."""
+    folded = summary.fold(events)
+    opening: Mapping[str, Any] = next((event for event in events if event["event"] == "run.started"), {})
+    actions = [_action(row) for row in folded["actions"]]
+    return {
+        "summary": folded,
+        "headline": _HEADLINES[folded["verdict"]],
+        "duration": _duration(folded["started_at"], folded["finished_at"] or folded["last_event_at"]),
+        "opening": opening,
+        "sections": [_section(section, events) for section in folded["sections"]],
+        "actions": actions,
+        "roads": [road for road in _ROADS if any(road in action["cells"] for action in actions)],
+        "counts": _tally(action["verdict"] for action in actions),
+        "stages": STAGES,
+        "failures": [action for action in actions if action["verdict"] in ("failed", "parked")],
+        "pictures": {kind: _picture(rows) for kind, rows in folded["permissions"].items() if rows},
+        "calls": _calls_by_section(events, folded["sections"]),
+        "torn": [event for event in events if event["event"] == "journal.torn"],
+        "head": events[-1]["hash"] if events else GENESIS,
+        "events": len(events),
+    }
+
+
+def _section(section: Mapping[str, Any], events: Iterable[Event]) -> dict[str, Any]:
+    """A section with its plan and evidence; of several plans the last that changed something, else the last."""
+    own = [event for event in events if event.get("section") == section["name"]]
+    plans = [event["changes"] for event in own if event["event"] == "section.plan"]
+    pending = [plan for plan in plans if any(change["kind"] != "same" for change in plan)]
+    evidence = [event for event in own if event["event"] == "section.evidence"]
+    return {
+        **section,
+        "plan": (pending or plans or [[]])[-1],
+        "changed": bool(pending),
+        "evidence": evidence[-1].get("rows", []) if evidence else [],
+        "notes": evidence[-1].get("notes", []) if evidence else [],
+    }
+
+
+def _action(row: Mapping[str, Any]) -> dict[str, Any]:
+    cells = {road: _stage_cells(row[road]) for road in _ROADS if row.get(road) is not None}
+    explanation = row.get("explanation") or {}
+    if isinstance(explanation, str):
+        explanation = {"cause": explanation}
+    return {**row, "cells": cells, "explanation": explanation, "verdict": row.get("verdict", "not tried")}
+
+
+def _stage_cells(value: Any) -> dict[str, Any]:
+    """One road of one action as stage -> True, False, None or a word."""
+    return dict(value) if isinstance(value, Mapping) else {"used": value}
+
+
+def _tally(words: Iterable[str]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for word in words:
+        counts[word] = counts.get(word, 0) + 1
+    return counts
+
+
+def _picture(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Permissions as columns, stages as rows of a grid (in SVG units), and the same in words."""
+    stages = STAGES[:4]
+    bands = -(-len(rows) // _COLUMNS)
+    cells = [
+        {
+            "x": 92 + (number % _COLUMNS) * 20,
+            "y": 22 + (number // _COLUMNS) * 112 + line * 20,
+            "mark": _mark(row.get(stage)),
+        }
+        for number, row in enumerate(rows)
+        for line, stage in enumerate(stages)
+    ]
+    counts = {stage: sum(row.get(stage) is True for row in rows) for stage in stages}
+    unknown = sum(row.get(stage) is None for row in rows for stage in stages)
+    words = ", ".join(f"{count} {stage.replace('_', ' ')}" for stage, count in counts.items())
+    return {
+        "rows": [{**row, "number": number} for number, row in enumerate(rows, 1)],
+        "cells": cells,
+        "bands": [{"y": 22 + band * 112, "first": band * _COLUMNS} for band in range(bands)],
+        "stages": stages,
+        "width": 96 + min(len(rows), _COLUMNS) * 20,
+        "height": bands * 112 - 4,
+        "columns": _COLUMNS,
+        "words": f"Of {len(rows)} permissions: {words}" + (f"; {unknown} unknown" if unknown else "") + ".",
+    }
+
+
+def _mark(value: Any) -> str:
+    return "yes" if value is True else "no" if value is False else "unknown"
+
+
+def _calls_by_section(events: Iterable[Event], sections: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Every call, in the order of its answer, by section; a write whose outcome is not known says so."""
+    calls: list[dict[str, Any]] = []
+    open_writes: dict[int, dict[str, Any]] = {}
+    for event in events:
+        if event["event"] == "http.intent":
+            open_writes[event["seq"]] = {**event, "status": None, "error": "outcome not known"}
+            calls.append(open_writes[event["seq"]])
+        elif event["event"] == "http.outcome":
+            open_writes.setdefault(event["intent"], {}).update({"error": "", **event, "seq": event["intent"]})
+        elif event["event"] == "http.call":
+            calls.append({"error": "", **event})
+    titles = {section["name"]: section["title"] for section in sections}
+    grouped: dict[str, list[dict[str, Any]]] = {}
+    for call in calls:
+        grouped.setdefault(call.get("section") or "", []).append(call)
+    return [
+        {
+            "title": titles.get(name, name or "Before the first section"),
+            "calls": members,
+            "writes": sum(call.get("effect") == "write" or call["event"] != "http.call" for call in members),
+            "retries": sum(int(call.get("retries") or 0) for call in members),
+        }
+        for name, members in grouped.items()
+    ]
+
+
+def _moment(value: str | None) -> str:
+    """``2026-01-02T03:04:05.678Z`` as ``2026-01-02 03:04:05 UTC``."""
+    return f"{value[:10]} {value[11:19]} UTC" if value else "not ended"
+
+
+def _duration(start: str | None, end: str | None) -> str:
+    if not start or not end:
+        return "unknown"
+    seconds = int((datetime.datetime.fromisoformat(end) - datetime.datetime.fromisoformat(start)).total_seconds())
+    minutes, seconds = divmod(seconds, 60)
+    return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
+
+
+_TONES = {
+    **dict.fromkeys(("yes", "passed", "added", "same", "ok", "success", "done", "active"), "good"),
+    **dict.fromkeys(("no", "failed", "removed", "denied", "error"), "bad"),
+    **dict.fromkeys(("unknown", "parked", "changed", "incomplete", "planned"), "wait"),
+}
+_SIGNS = {"added": "+ added", "changed": "~ changed", "removed": "− removed", "same": "= same", "unknown": "? unknown"}
+
+
+def _word(value: Any) -> str:
+    """A value of the journal as a person reads it; None is unknown, never blank."""
+    if value is None:
+        return "unknown"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return _SIGNS.get(str(value), str(value))
+
+
+def _cell(cells: Mapping[str, Any], stage: str) -> str:
+    """A stage of an action; what was not looked at is a dash."""
+    return _word(cells[stage]) if stage in cells else "—"
+
+
+def _tone(word: Any) -> str:
+    text = _word(word)
+    return _TONES.get(text.rpartition(" ")[2] if text[:1] in "+~−=?" else text, "none")
+
+
+def _lines(value: Any, prefix: str = "") -> list[tuple[str, str]]:
+    """Nested data as rows of name and value."""
+    if isinstance(value, Mapping):
+        return [row for key, member in value.items() for row in _lines(member, f"{prefix} {key}".strip())]
+    if isinstance(value, list):
+        return [(prefix, ", ".join(map(_word, value)) or "none")]
+    return [(prefix, "not set" if value in ("", None) else _word(value))]
