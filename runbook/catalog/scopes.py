@@ -77,10 +77,15 @@ class PermissionSet:
 
 @dataclass(frozen=True)
 class Explanation:
-    """One sentence on why an action asks for what it asks, or what a smaller permission would still do."""
+    """One sentence on why an action asks for what it asks.
+
+    ``about`` is ``guide`` (the guide and Microsoft differ), ``reach`` (what a smaller permission would still do),
+    ``note`` (what there is to know of Microsoft's own data) or ``unsupported``.
+    """
 
     slug: str
     kind: PermissionType
+    about: Literal["guide", "reach", "note", "unsupported"]
     text: str
 
 
@@ -113,7 +118,9 @@ class Scopes:
             "base": list(self.base),
             "delegated": self.delegated.to_dict(),
             "application": self.application.to_dict(),
-            "explanations": [{"slug": e.slug, "type": e.kind, "text": e.text} for e in self.explanations],
+            "explanations": [
+                {"slug": e.slug, "type": e.kind, "about": e.about, "text": e.text} for e in self.explanations
+            ],
         }
 
 
@@ -225,31 +232,24 @@ def _candidates(action: Action, kind: PermissionType, source: Source) -> tuple[t
 
 def _explain(slug: str, kind: PermissionType, source: Source, computed: PermissionSet) -> Iterator[Explanation]:
     action = names.action(slug)
-    access, needed = action.access(kind), computed.per_action.get(slug)
+    access, needed, listed = action.access(kind), computed.per_action.get(slug), action.guide_scopes or ()
     if needed is None:
-        yield Explanation(slug, kind, access.note or f"{action.name} has no {kind} permission.")
+        yield Explanation(slug, kind, "unsupported", access.note or f"{action.name} has no {kind} permission.")
         return
-    if needed in computed.left_out.values() and any(name in computed.left_out for name in action.guide_scopes or ()):
-        yield Explanation(
-            slug,
-            kind,
-            f"The guide lists {_and(action.guide_scopes or ())}; {_and(needed)} is asked for anyway and covers it.",
-        )
-    elif source == "guide" and action.guide_scopes == needed and needed != access.least:
-        yield Explanation(
-            slug, kind, f"The guide asks for {_and(needed)}; {_and(access.least)} would do{_but(action, kind)}."
-        )
+    if any(name in computed.left_out for name in listed):
+        text = f"The guide lists {_and(listed)}; {_and(needed)} is asked for anyway and covers it."
+        yield Explanation(slug, kind, "guide", text)
+    elif source == "guide" and listed == needed and needed != access.least:
+        smaller = f"{_and(access.least)} would do{_but(action, kind)}"
+        yield Explanation(slug, kind, "guide", f"The guide asks for {_and(needed)}; {smaller}.")
     for limited in access.limited:
         if limited.permissions == needed:
-            yield Explanation(slug, kind, f"{_and(needed)} {limited.does}.")
-        elif action.guide_scopes is None and source == "guide":
-            yield Explanation(
-                slug,
-                kind,
-                f"{_and(limited.permissions)} would be less, but {limited.does}; so {_and(needed)} is taken.",
-            )
-    if access.documented_least != access.least or (access.note and not action.guide_scopes):
-        yield Explanation(slug, kind, access.note)
+            yield Explanation(slug, kind, "reach", f"{_and(needed)} {limited.does}.")
+        elif not listed and source == "guide":
+            less = f"{_and(limited.permissions)} would be less, but {limited.does}"
+            yield Explanation(slug, kind, "reach", f"{less}; so {_and(needed)} is taken.")
+    if access.note and (not listed or access.documented_least != access.least):
+        yield Explanation(slug, kind, "note", access.note)
 
 
 def _but(action: Action, kind: PermissionType) -> str:
