@@ -86,7 +86,16 @@ def run(
     from runbook.execution import runs
 
     choice = _choice(
-        target, sandbox, parameters, actions, actions_file, all_actions, permission_types, records, set_, {"apply": True}
+        target,
+        sandbox,
+        parameters,
+        actions,
+        actions_file,
+        all_actions,
+        permission_types,
+        records,
+        set_,
+        {"apply": True},
     )
     span = _span(sections)
     screen = console.Screen(as_json=as_json)
@@ -233,7 +242,7 @@ def records_verify(
 
     _need_folder(folder)
     report = checker.verify(folder, public_key=public_key.read_bytes() if public_key else None)
-    console.Screen(as_json=as_json).record_check(folder, report)
+    console.Screen(as_json=as_json).record_check(report)
     raise typer.Exit(0 if report.ok else 1)
 
 
@@ -301,7 +310,9 @@ def _choice(
             values[name.strip()] = _typed(name.strip(), value)
     named = [flag for flag, given in (("--actions", actions), ("--actions-file", actions_file)) if given is not None]
     if len(named) + all_actions > 1:
-        problems.append(Problem("actions", "are given more than once.", "Use one of --actions, --actions-file, --all-actions."))
+        problems.append(
+            Problem("actions", "are given more than once.", "Use one of --actions, --actions-file, --all-actions.")
+        )
     if all_actions:
         values["actions"] = [action.slug for action in catalog.actions()]
     elif actions is not None:

@@ -189,7 +189,9 @@ class Parameters(BaseModel):
         if self.sign_in == "client-secret":
             needed["client_secret_ref"] = "the reference of that application's client secret"
         needed["stackone_api_key_ref"] = "the reference of the StackOne API key"
-        mistakes = [(name, f"is needed for target entra: {text}.") for name, text in needed.items() if not getattr(self, name)]
+        mistakes = [
+            (name, f"is needed for target entra: {text}.") for name, text in needed.items() if not getattr(self, name)
+        ]
         if self.sandbox_file:
             mistakes.append(("sandbox_file", "is for target sandbox."))
         return mistakes

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+import trustme
 
 Runner = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -61,11 +62,13 @@ def listener(tmp_path: Path) -> Iterator[Listener]:
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(0.1)
         base = f"https://localhost:{server.getsockname()[1]}"
+        authority = tmp_path / "ca.pem"
+        trustme.CA().cert_pem.write_to_path(str(authority))
         key = tmp_path / "key"
         key.write_text("unused")
         key.chmod(0o600)
-        ready = {name: base for name in ("authority", "graph", "stackone", "pages")} | {
-            "ca_file": str(key),
+        ready = dict.fromkeys(("authority", "graph", "stackone", "pages"), base) | {
+            "ca_file": str(authority),
             "tenant_id": "11111111-1111-4111-8111-111111111111",
             "client_id": "22222222-2222-4222-8222-222222222222",
             "client_secret_ref": "file:unused",

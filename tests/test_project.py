@@ -1,0 +1,130 @@
+"""The promises of the project's own files: light imports, arrows that go down, documents that cannot lie."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from runbook.parameters import Parameters
+from tests.conftest import Runner
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+HEAVY = ("pandas", "papermill", "msal", "ipywidgets", "matplotlib", "httpx", "jupyter_client", "nbformat", "starlette")
+
+
+@pytest.mark.parametrize("module", ["runbook", "runbook.cli", "runbook.parameters", "runbook.catalog"])
+def test_importing_it_brings_no_heavy_library(module: str) -> None:
+    code = f"import sys, json, {module}; print(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {name for name in json.loads(done.stdout) if name.split(".")[0] in HEAVY}
+
+
+def imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def test_the_sandbox_is_known_to_the_targets_and_the_command_line_alone() -> None:
+    outside = [path for path in (ROOT / "runbook").rglob("*.py") if "sandbox" not in path.parts]
+    knows = {str(path.relative_to(ROOT)) for path in outside if any("runbook.sandbox" in i for i in imports(path))}
+    assert knows == {"runbook/cli.py", "runbook/targets.py"}
+
+
+def test_the_sandbox_imports_nothing_of_the_rest_but_the_catalogue() -> None:
+    for path in (ROOT / "runbook" / "sandbox").rglob("*.py"):
+        foreign = {i for i in imports(path) if i.startswith("runbook.") and not i.startswith("runbook.sandbox")}
+        assert all(i.startswith("runbook.catalog") for i in foreign) or foreign <= {"runbook.errors"}, path
+
+
+LAYERS = {
+    "catalog": {"errors"},
+    "secrets": {"errors", "records", "secrets"},
+    "clients": {"errors", "secrets", "catalog", "targets", "parameters"},
+    "records": {"errors", "secrets", "catalog", "clients"},
+    "sections": {"errors", "secrets", "catalog", "targets", "parameters", "clients", "records", "explain"},
+}
+
+
+@pytest.mark.parametrize("layer", sorted(LAYERS))
+def test_arrows_go_down_only(layer: str) -> None:
+    for path in (ROOT / "runbook" / layer).rglob("*.py"):
+        used = {i.split(".")[1] for i in imports(path) if i.startswith("runbook.") and i != "runbook.__version__"}
+        assert used <= LAYERS[layer] | {layer}, path
+
+
+def test_the_readme_begins_with_exactly_two_commands() -> None:
+    first = re.search(r"```\w*\n(.*?)```", README, re.DOTALL)
+    assert first
+    lines = first[1].strip().splitlines()
+    assert len(lines) == 2
+    assert lines[0].endswith("runbook run")
+    assert lines[1].removeprefix("bash ") in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+
+
+def commands(runner: Runner, *path: str) -> Iterator[tuple[str, ...]]:
+    shown = runner(*path, "--help").stdout
+    found = re.search(r"Commands.*", shown, re.DOTALL)
+    names = re.findall(r"^\W{0,3}([a-z]+)\s{2,}", found[0], re.MULTILINE) if found else []
+    if not names:
+        yield path
+    for name in names:
+        yield from commands(runner, *path, name)
+
+
+def test_every_command_is_in_the_readme(command: Runner) -> None:
+    found = list(commands(command))
+    assert len(found) >= 10
+    assert not [" ".join(path) for path in found if f"`runbook {' '.join(path)}" not in README]
+
+
+def test_every_parameter_is_in_the_readme_with_its_default() -> None:
+    for name, field in Parameters.model_fields.items():
+        row = re.search(rf"^\| `{name}` \| (.*?) \|", README, re.MULTILINE)
+        assert row, f"{name} is missing"
+        if isinstance(field.default, str | int) and field.default not in ("", None):
+            assert str(field.default) in row[1], name
+
+
+def test_every_notebook_and_every_document_that_the_readme_names_is_there() -> None:
+    for name in re.findall(r"`(0\d_\w+)`", README):
+        assert (ROOT / "notebooks" / f"{name}.ipynb").is_file()
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", README):
+        assert (ROOT / target).exists(), target
+
+
+def test_the_conda_environment_asks_for_the_same_packages() -> None:
+    listed = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))["dependencies"]
+    conda = {item for item in listed if isinstance(item, str)} - {"pip"}
+    assert conda == {*PROJECT["dependencies"], f"python{PROJECT['requires-python']}"}
+
+
+def test_the_lock_file_holds_every_package_that_is_asked_for_and_no_address() -> None:
+    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    locked = {line.split("==")[0].lower().replace("_", "-") for line in lock.splitlines() if "==" in line}
+    asked = [*PROJECT["dependencies"], *(r for extra in PROJECT["optional-dependencies"].values() for r in extra)]
+    assert {re.split(r"[<>=~ ;\[]", item)[0].lower().replace("_", "-") for item in asked} <= locked
+    assert "://" not in lock
+
+
+def test_the_changelog_names_the_version() -> None:
+    assert "## Unreleased" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_switching_off_tls_verification_occurs_nowhere() -> None:
+    forbidden = ("verify" + "=False", "CERT" + "_NONE", "_create_unverified" + "_context")
+    for path in [*ROOT.glob("runbook/**/*.py"), *ROOT.glob("tests/**/*.py"), *ROOT.glob("notebooks/**/*.ipynb")]:
+        assert not [word for word in forbidden if word in path.read_text(encoding="utf-8")], path
