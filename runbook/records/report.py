@@ -27,7 +27,7 @@ STAGES = ("wanted", "requested", "granted", "in_token", "used")
 _ROADS = ("delegated", "application", "stackone")
 _COLUMNS = 40  # permissions in one row of the picture
 _HEADLINES = {
-    "passed": "Everything that was chosen is set up, and was proven by using it.",
+    "passed": "Every section of this run ended as planned.",
     "failed": "The run failed. What it did before stays done; running it again goes on from there.",
     "parked": "The run waits for a person. Running it again goes on from there.",
     "incomplete": "The run did not come to its end. What the journal holds below happened; nothing else is claimed.",
@@ -83,15 +83,17 @@ def _view(events: Sequence[Event]) -> dict[str, Any]:
     folded = summary.fold(events)
     opening: Mapping[str, Any] = next((event for event in events if event["event"] == "run.started"), {})
     actions = [_action(row) for row in folded["actions"]]
+    counts = _tally(action["verdict"] for action in actions)
     return {
         "summary": folded,
-        "headline": _HEADLINES[folded["verdict"]],
+        "headline": _headline(folded["verdict"], counts),
+        "stopped": next((section for section in folded["sections"] if section.get("error")), None),
         "duration": _duration(folded["started_at"], folded["finished_at"] or folded["last_event_at"]),
         "opening": opening,
         "sections": [_section(section, events) for section in folded["sections"]],
         "actions": actions,
         "roads": [road for road in _ROADS if any(road in action["cells"] for action in actions)],
-        "counts": _tally(action["verdict"] for action in actions),
+        "counts": counts,
         "stages": STAGES,
         "failures": [action for action in actions if action["verdict"] in ("failed", "parked")],
         "pictures": {kind: _picture(rows) for kind, rows in folded["permissions"].items() if rows},
@@ -100,6 +102,16 @@ def _view(events: Sequence[Event]) -> dict[str, Any]:
         "head": events[-1]["hash"] if events else GENESIS,
         "events": len(events),
     }
+
+
+def _headline(verdict: str, counts: Mapping[str, int]) -> str:
+    """One sentence, which claims no more than was proven."""
+    if verdict != "passed" or not counts:
+        return _HEADLINES[verdict]
+    if set(counts) == {"passed"}:
+        return "Everything that was chosen is set up, and every action was proven by using it."
+    proven = f"{counts.get('passed', 0)} of {sum(counts.values())} actions were proven by using them"
+    return f"Everything that was chosen is set up; {proven}."
 
 
 def _section(section: Mapping[str, Any], events: Iterable[Event]) -> dict[str, Any]:
@@ -119,10 +131,11 @@ def _section(section: Mapping[str, Any], events: Iterable[Event]) -> dict[str, A
 
 def _action(row: Mapping[str, Any]) -> dict[str, Any]:
     cells = {road: _stage_cells(row[road]) for road in _ROADS if row.get(road) is not None}
-    explanation = row.get("explanation") or {}
-    if isinstance(explanation, str):
-        explanation = {"cause": explanation}
-    return {**row, "cells": cells, "explanation": explanation, "verdict": row.get("verdict", "not tried")}
+    given = row.get("explanation") or {}
+    explanation = {"cause": "", "who": "", "remedy": "", **(given if isinstance(given, Mapping) else {"cause": given})}
+    explanation["rest"] = {key: value for key, value in explanation.items() if key not in ("cause", "who", "remedy")}
+    verdict = row.get("verdict") or "not tried"
+    return {**row, "cells": cells, "explanation": explanation, "verdict": verdict, "probe": row.get("probe") or {}}
 
 
 def _stage_cells(value: Any) -> dict[str, Any]:
@@ -206,7 +219,7 @@ def _duration(start: str | None, end: str | None) -> str:
         return "unknown"
     seconds = int((datetime.datetime.fromisoformat(end) - datetime.datetime.fromisoformat(start)).total_seconds())
     minutes, seconds = divmod(seconds, 60)
-    return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
+    return f"{minutes} min {seconds} s" if minutes else f"{seconds} s" if seconds else "under a second"
 
 
 _TONES = {
@@ -214,7 +227,7 @@ _TONES = {
     **dict.fromkeys(("no", "failed", "removed", "denied", "error"), "bad"),
     **dict.fromkeys(("unknown", "parked", "changed", "incomplete", "planned"), "wait"),
 }
-_SIGNS = {"added": "+ added", "changed": "~ changed", "removed": "− removed", "same": "= same", "unknown": "? unknown"}
+_SIGNS = {"added": "+ added", "changed": "~ changed", "removed": "− removed", "same": "= same"}
 
 
 def _word(value: Any) -> str:
