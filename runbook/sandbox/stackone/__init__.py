@@ -8,7 +8,7 @@ from typing import Any
 from starlette.routing import Route
 
 from runbook.sandbox.settings import Services
-from runbook.sandbox.stackone import accounts, catalogue, dashboard, hub, profiles, rpc, sessions
+from runbook.sandbox.stackone import accounts, catalogue, dashboard, hub, mcp, profiles, rpc, search, sessions
 from runbook.sandbox.stackone.connector import connector
 from runbook.sandbox.stackone.http import Threads, endpoint
 from runbook.sandbox.stackone.pages import page
@@ -27,7 +27,9 @@ _API: tuple[tuple[str, str, Callable[..., Any]], ...] = (
     ("GET", "/accounts/{id}/meta", accounts.get_account_meta),
     ("GET", "/actions", catalogue.list_actions),
     ("POST", "/actions/rpc", rpc.run_action),
+    ("POST", "/actions/search", search.search_actions),
     ("POST", "/unified/proxy", rpc.proxy),
+    ("POST", "/mcp", mcp.handle),
     ("GET", "/connectors/meta", catalogue.list_connectors_meta),
     ("GET", "/connectors/meta/{provider}", catalogue.get_connector_meta),
 )

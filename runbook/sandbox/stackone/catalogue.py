@@ -109,10 +109,13 @@ def input_schema(action: Action) -> dict[str, Any]:
     if action.query:
         names = {name: {"type": "string"} for name in (*action.query, "next")}
         properties["query"] = {"type": "object", "properties": names}
+    schema: dict[str, Any] = {"type": "object", "properties": properties, "required": required}
     if action.body is not None:
-        properties["body"] = dict(action.body.schema)
+        body = dict(action.body.schema)
+        schema["$defs"] = body.pop("$defs", {})  # its references are written from the root
+        properties["body"] = body
         required.append("body")
-    return {"type": "object", "properties": properties, "required": required}
+    return schema
 
 
 def _shown(action: Action, details: list[str]) -> dict[str, Any]:

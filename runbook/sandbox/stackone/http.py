@@ -102,8 +102,10 @@ def endpoint(
             found = await threads.run(_handle, project, handler, request, raw)
         except ApiError as error:
             return error_response(project, error, request.url.path, request_id)
-        body, status, headers = (found.body, found.status, found.headers or {})
-        return JSONResponse(body, status, {"x-request-id": request_id, **headers})
+        headers = {"x-request-id": request_id, **(found.headers or {})}
+        if found.body is None:
+            return Response(status_code=found.status, headers=headers)
+        return JSONResponse(found.body, found.status, headers)
 
     return answer
 

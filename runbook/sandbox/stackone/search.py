@@ -1,0 +1,50 @@
+"""``POST /actions/search``: actions by what they do (``ActionSearchDto`` of the npm client, ``stackone-ai``).
+
+StackOne ranks by meaning; here words are compared, so scores differ and the order is only a likeness.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from runbook.sandbox.stackone.catalogue import all_actions
+from runbook.sandbox.stackone.connector import connector
+from runbook.sandbox.stackone.http import Call, parsed
+from runbook.sandbox.stackone.project import Project
+
+__all__ = ["search_actions"]
+
+
+class Wanted(BaseModel):
+    """The body of ``POST /actions/search``."""
+
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+    query: str = Field(min_length=1, max_length=1000)
+    connector: str | None = None
+    project_id: str | None = None
+    top_k: int | None = Field(default=None, ge=1, le=500)
+    min_similarity: float | None = Field(default=None, ge=0, le=1)
+
+
+def search_actions(_project: Project, call: Call) -> dict[str, Any]:
+    """``{results: [{id, similarity_score}], total_count, query, connector_filter, project_filter}``, best first."""
+    from rapidfuzz import fuzz, utils
+
+    wanted = parsed(Wanted, call.body)
+    least = 0.4 if wanted.min_similarity is None else wanted.min_similarity
+    scored = [
+        (fuzz.token_set_ratio(wanted.query, f"{one.name} {one.summary}", processor=utils.default_process) / 100, id_)
+        for id_, one in all_actions().items()
+        if wanted.connector in (None, connector().key)
+    ]
+    best = sorted((-score, id_) for score, id_ in scored if score >= least)[: wanted.top_k or 10]
+    return {
+        "results": [{"id": id_, "similarity_score": round(-score, 4)} for score, id_ in best],
+        "total_count": len(best),
+        "query": wanted.query,
+        "connector_filter": wanted.connector,
+        "project_filter": wanted.project_id,
+    }
