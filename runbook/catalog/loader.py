@@ -38,6 +38,7 @@ __all__ = [
     "body_definition",
     "body_schema",
     "default_actions",
+    "microsoft_marks",
     "parse_actions",
     "parse_permissions",
     "permissions",
@@ -129,6 +130,12 @@ def body_definition(name: str) -> Mapping[str, Any]:
     """A shared definition of ``bodies.json``, such as ``guid``."""
     definition: Mapping[str, Any] = _read("bodies.json")["$defs"][name]
     return definition
+
+
+def microsoft_marks() -> Mapping[str, Mapping[str, Sequence[str]]]:
+    """Slug -> permission type -> what Microsoft's permission table marked least privileged when this was made."""
+    marks: Mapping[str, Mapping[str, Sequence[str]]] = _read("microsoft_table.json")["least"]
+    return marks
 
 
 def _references(node: Any) -> Iterator[str]:
