@@ -28,7 +28,7 @@ def section(name: str) -> Section:
     """The section module called ``name`` (a slug of :data:`NAMES`); KeyError if there is none."""
     if name not in NAMES:
         raise KeyError(name)
-    module: Section = import_module(f"runbook.sections.{name}")  # type: ignore[assignment]
+    module: Section = import_module(f"runbook.sections.{name}")
     return module
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -39,6 +39,7 @@ __all__ = [
     "Section",
     "SectionResult",
     "Verdict",
+    "attended",
     "open_context",
     "pending",
     "plan_hash",
@@ -50,7 +51,9 @@ __all__ = [
 Kind = Literal["added", "changed", "removed", "same", "unknown"]
 Verdict = Literal["passed", "failed", "parked", "planned"]
 
-SIGNS: Mapping[Kind, str] = MappingProxyType({"added": "+", "changed": "~", "removed": "-", "same": "=", "unknown": "?"})
+SIGNS: Mapping[Kind, str] = MappingProxyType(
+    {"added": "+", "changed": "~", "removed": "-", "same": "=", "unknown": "?"}
+)
 _COUNTED: Mapping[str, str] = MappingProxyType({"added": "created", "changed": "updated", "removed": "deleted"})
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -96,7 +99,10 @@ class Evidence:
 
 @dataclass
 class Context:
-    """What a section works with: clients, not settings for clients. ``facts`` are shared between sections."""
+    """What a section works with: clients, not settings for clients. ``facts`` are shared between sections.
+
+    ``applying`` is set while a section runs with leave to write: proofs that write wait for it.
+    """
 
     params: Parameters
     target: Target
@@ -109,6 +115,7 @@ class Context:
     scopes: Scopes
     facts: dict[str, Any] = field(default_factory=dict)
     done: list[Change] = field(default_factory=list)
+    applying: bool = False
 
     def did(self, change: Change) -> None:
         """Note that ``change`` was made, so that a run that fails half way reports what it did."""
@@ -194,7 +201,7 @@ def run_section(ctx: Context, section: Section, *, apply: bool) -> SectionResult
     A :class:`RunbookError` ends the section as ``failed`` and a missing person as ``parked``; both are returned, not
     raised. Anything else is a defect: it is recorded as failed and raised.
     """
-    ctx.done = []
+    ctx.done, ctx.applying = [], apply
     ctx.journal.event("section.started", section=section.NAME, title=section.TITLE, notebook=_notebook(section))
     changes: list[Change] = []
     evidence: Evidence | None = None
@@ -299,7 +306,7 @@ def open_context(params: Parameters, journal: Journal | NullJournal | None = Non
 
     Raises :class:`SecretStoreError`, :class:`SignInError` or :class:`TransportError` when they cannot be opened.
     """
-    from runbook.catalog import scopes
+    from runbook import catalog
     from runbook.clients.entra import Administrator
     from runbook.clients.graph import GraphClient
     from runbook.clients.stackone import StackOneClient
@@ -309,17 +316,19 @@ def open_context(params: Parameters, journal: Journal | NullJournal | None = Non
 
     record = NullJournal() if journal is None else journal
     store = open_store(params.secret_store)
-    with open_target(params, store) as target:
-        administrator = Administrator(target, params)
-        with GraphClient(target, administrator, record) as graph, StackOneClient(target, record) as stackone:
-            yield Context(
-                params=params,
-                target=target,
-                graph=graph,
-                stackone=stackone,
-                administrator=administrator,
-                store=store,
-                journal=record,
-                hand_over=attended(target, record),
-                scopes=scopes.compute(params.actions, params.permission_types, params.permission_source),
-            )
+    with ExitStack() as stack:
+        target = stack.enter_context(open_target(params, store))
+        hand_over = attended(target, record)
+        administrator = Administrator(target, params, record, on_code=hand_over)
+        stack.callback(administrator.close)
+        yield Context(
+            params=params,
+            target=target,
+            graph=stack.enter_context(GraphClient(target, administrator, record)),
+            stackone=stack.enter_context(StackOneClient(target, record)),
+            administrator=administrator,
+            store=store,
+            journal=record,
+            hand_over=hand_over,
+            scopes=catalog.compute(params.actions, params.permission_types, params.permission_source),
+        )

@@ -1,0 +1,177 @@
+"""Section 4: API permissions, and admin consent for them.
+
+Requested permissions (``requiredResourceAccess``) are a declaration and grant nothing; a delegated permission is
+granted by the tenant-wide ``oauth2PermissionGrant`` and an application permission by an ``appRoleAssignment``. What the
+application requests of other APIs stays as it is; what it requests of Microsoft Graph is the runbook's to keep equal to
+the choice, so a permission that no chosen action needs any more is taken away, grant included, and the plan says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from runbook import catalog
+from runbook.errors import GraphError, NotSettled, Parked, RunbookError
+from runbook.sections.base import Change, Evidence, Kind, pending, row
+from runbook.sections.consent import by_api, by_link, consent_hand_over
+from runbook.sections.permissions import GRAPH_TYPE, TYPES, Permissions, PermissionType, Wanted, table, word
+from runbook.sections.registration import GRAPH_APP_ID, require_application, require_principal
+from runbook.sections.waiting import until
+
+if TYPE_CHECKING:
+    from runbook.sections.base import Context
+
+__all__ = ["NAME", "NUMBER", "PORTAL", "SUMMARY", "TITLE", "apply", "plan", "read", "verify"]
+
+NAME = "api_permissions"
+NUMBER = 4
+TITLE = "API permissions and admin consent"
+SUMMARY = (
+    "The application asks for exactly the Microsoft Graph permissions that the chosen actions need, and an "
+    "administrator agrees for the whole tenant. Permissions that no chosen action needs any more are taken away again."
+)
+PORTAL = "Entra admin center › App registrations › your application › API permissions › Grant admin consent."
+
+
+def read(ctx: Context) -> Permissions:
+    return Permissions.read(ctx)
+
+
+def plan(ctx: Context, observed: Permissions) -> list[Change]:
+    wanted = observed.wanted(ctx)
+    changes = [change for kind in TYPES for change in _of_type(observed, wanted[kind], kind)]
+    for identifier in observed.unknown_ids:
+        note = "Microsoft Graph of this tenant publishes no permission with this id"
+        changes.append(Change(f"permission {identifier}", "requested", "absent", "removed", note))
+    for kind in TYPES:
+        changes += [_missing(slug, names, kind) for slug, names in wanted[kind].missing.items()]
+    return changes
+
+
+def _of_type(observed: Permissions, wanted: Wanted, kind: PermissionType) -> list[Change]:
+    granted = observed.granted[kind]
+    names = sorted({*wanted.why, *observed.requested[kind], *(granted or ())})
+    changes = []
+    for name in names:
+        is_requested = name in observed.requested[kind]
+        is_granted = None if granted is None else name in granted
+        change = _kind(name in wanted.why, is_requested, is_granted)
+        target = "requested and granted" if name in wanted.why else "absent"
+        note = _note(name, wanted)
+        changes.append(Change(f"{name} ({kind})", _now(is_requested, is_granted), target, change, note))
+    return changes
+
+
+def _kind(is_wanted: bool, is_requested: bool, is_granted: bool | None) -> Kind:
+    if is_granted is None:
+        return "unknown"
+    if not is_wanted:
+        return "removed"
+    if is_requested and is_granted:
+        return "same"
+    return "changed" if is_requested or is_granted else "added"
+
+
+def _now(is_requested: bool, is_granted: bool | None) -> str:
+    requested = "requested" if is_requested else "not requested"
+    if is_granted is None:
+        return f"{requested}, grant unknown"
+    if is_requested == is_granted:
+        return "requested and granted" if is_granted else "absent"
+    return f"{requested}, {'granted' if is_granted else 'not granted'}"
+
+
+def _note(name: str, wanted: Wanted) -> str:
+    if name not in wanted.why:
+        return "no chosen action needs it"
+    actions = [catalog.action(slug).name for slug in wanted.why[name]]
+    if not actions:
+        return "sign-in needs it"
+    note = "for " + ", ".join(actions)
+    instead = sorted({other for slug in wanted.why[name] for other in wanted.replaced.get(slug, ())})
+    if instead:
+        note += f"; instead of {', '.join(instead)}, which this tenant does not publish"
+    known = catalog.permissions().get(name)
+    return f"{note}; powerful: {known.powerful}" if known and known.powerful else note
+
+
+def _missing(slug: str, names: Sequence[str], kind: PermissionType) -> Change:
+    note = f"this tenant publishes neither {', '.join(names)} nor any documented alternative"
+    return Change(f"{catalog.action(slug).name} ({kind})", "impossible here", "impossible here", "same", note)
+
+
+def apply(ctx: Context, changes: Sequence[Change]) -> None:
+    found = require_application(ctx)
+    require_principal(ctx, found["appId"])
+    state = Permissions.read(ctx)
+    wanted = state.wanted(ctx)
+    _request(ctx, state, wanted)
+    if ctx.params.consent == "api":
+        try:
+            by_api(ctx, wanted)
+        except GraphError as error:
+            if error.status != 403:
+                raise
+            # The caller may register but not consent: the person who may gets one link for everything.
+            by_link(ctx, wanted)
+    else:
+        by_link(ctx, wanted)
+    for change in pending(changes):
+        ctx.did(change)
+
+
+def _request(ctx: Context, state: Permissions, wanted: dict[PermissionType, Wanted]) -> None:
+    """Declare exactly the wanted permissions of Microsoft Graph; the entries of other APIs are written back as read."""
+    found = require_application(ctx)
+    if all(state.requested[kind] == set(wanted[kind].why) for kind in TYPES) and not state.unknown_ids:
+        return
+    access = [
+        {"id": state.ids[kind][name], "type": GRAPH_TYPE[kind]} for kind in TYPES for name in sorted(wanted[kind].why)
+    ]
+    entries: list[dict[str, Any]] = [
+        entry for entry in found.get("requiredResourceAccess") or () if entry.get("resourceAppId") != GRAPH_APP_ID
+    ]
+    if access:
+        entries.append({"resourceAppId": GRAPH_APP_ID, "resourceAccess": access})
+    ctx.graph.patch(f"/applications/{found['id']}", {"requiredResourceAccess": entries}, fresh=True)
+
+
+def verify(ctx: Context) -> Evidence:
+    def seen() -> Permissions | None:
+        state = Permissions.read(ctx)
+        return state if _as_wanted(state, state.wanted(ctx)) else None
+
+    try:
+        state = until(ctx, seen, "every wanted permission is requested and granted, and no other")
+    except NotSettled:
+        state = Permissions.read(ctx)
+        if ctx.params.consent == "link" and not _as_wanted(state, state.wanted(ctx)):
+            raise Parked(consent_hand_over(ctx, state)) from None
+        raise
+    wanted = state.wanted(ctx)
+    rows = table(state, wanted, {})
+    source = {
+        "delegated": "GET /oauth2PermissionGrants",
+        "application": f"GET /servicePrincipals/{(state.principal or {}).get('id')}/appRoleAssignments",
+    }
+    evidence = [
+        row(
+            f"{item['name']} ({kind})",
+            f"wanted {word(item['wanted'])}, requested {word(item['requested'])}, granted {word(item['granted'])}, "
+            f"in token {word(item['in_token'])}",
+            source[kind],
+        )
+        for kind in TYPES
+        for item in rows[kind]
+    ]
+    missing = [f"{catalog.action(slug).name} ({kind})" for kind in TYPES for slug in wanted[kind].missing]
+    notes = [f"{name}: no permission for it is published in this tenant." for name in missing]
+    return Evidence(not missing, evidence, {"permissions": rows}, notes)
+
+
+def _as_wanted(state: Permissions, wanted: dict[PermissionType, Wanted]) -> bool:
+    names = {kind: frozenset(wanted[kind].why) for kind in TYPES}
+    if state.principal is None:
+        raise RunbookError("The service principal is gone.", next_step="run section 2 (register application) again.")
+    return all(state.requested[kind] == names[kind] and state.granted[kind] == names[kind] for kind in TYPES)

@@ -1,0 +1,239 @@
+"""Section 5: the client secret with which StackOne proves that it may act as the application.
+
+The value is shown by Entra ID once, goes straight into the secret store, and never anywhere else. If the store does
+not take it, the secret is removed again, so no secret is left that nobody knows. Of the secrets that carry our
+description, one that has ended is removed, and so is a superseded one once the connector profile is confirmed to use
+the new one; everybody else's stay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from runbook.errors import PlanRefused, RunbookError, SignInError
+from runbook.records import redaction
+from runbook.secrets import Secret
+from runbook.sections.base import Change, Evidence, row
+from runbook.sections.credentials import Credential, current, of_application, require_current, secret_name, token
+from runbook.sections.registration import application, application_path, marks, require_application
+from runbook.sections.secret_policy import SecretPolicy, read_policy
+from runbook.sections.waiting import until
+
+if TYPE_CHECKING:
+    from runbook.clients.entra import TokenResult
+    from runbook.sections.base import Context
+
+__all__ = ["NAME", "NUMBER", "PORTAL", "SUMMARY", "TITLE", "Observed", "apply", "plan", "read", "verify"]
+
+NAME = "client_secret"
+NUMBER = 5
+TITLE = "Client secret"
+SUMMARY = (
+    "StackOne signs in as the application with a client secret, which Entra ID shows only once. "
+    "It goes straight into your secret store; notebooks and records hold only the name under which it is kept there."
+)
+PORTAL = "Entra admin center › App registrations › your application › Certificates & secrets › New client secret."
+
+# Right after it was made, a secret is refused for some seconds (learn.microsoft.com gives no figure; 4 to 20 are seen).
+YOUNG = timedelta(minutes=2)
+BAD_SECRET = "AADSTS7000215"
+
+
+@dataclass(frozen=True)
+class Observed:
+    """The secrets there, the one of ours that works, why the newest one does not, and the tenant's policy."""
+
+    secrets: list[Credential] = field(default_factory=list)
+    good: Credential | None = None
+    refused: str = ""
+    profile_key: str = ""
+    policy: SecretPolicy = field(default_factory=SecretPolicy)
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+
+def read(ctx: Context) -> Observed:
+    found = application(ctx)
+    policy = read_policy(ctx, found)
+    if found is None:
+        return Observed(policy=policy)
+    good, refused = current(ctx, found), ""
+    if good is not None:
+        try:
+            _prove(ctx, found, good)
+        except SignInError as error:
+            good, refused = None, str(error.code or error.what)
+    known = marks(found, "profile-key")
+    return Observed(of_application(ctx, found), good, refused, known[0] if known else "", policy)
+
+
+def _prove(ctx: Context, found: dict[str, Any], credential: Credential) -> TokenResult:
+    """A token with this secret; the first refusals of a young one are waited out."""
+    young = credential.starts is not None and datetime.now(UTC) - credential.starts < YOUNG
+
+    def attempt() -> TokenResult | None:
+        try:
+            return token(ctx, found, credential)
+        except SignInError as error:
+            if young and error.code == BAD_SECRET:
+                return None
+            raise
+
+    if not young:
+        return token(ctx, found, credential)
+    return until(ctx, attempt, "Entra ID accepts the new client secret")
+
+
+def plan(ctx: Context, observed: Observed) -> list[Change]:
+    changes = [_main(ctx, observed)]
+    for secret in observed.secrets:
+        if observed.good is None or secret.key_id != observed.good.key_id:
+            changes.append(_other(secret, observed))
+    return changes
+
+
+def _main(ctx: Context, observed: Observed) -> Change:
+    days = _lifetime(ctx, observed.policy)
+    margin = ctx.params.secret_renew_before_days
+    good = observed.good
+    label = f"client secret {ctx.params.secret_description!r}"
+    wanted = f"valid for {days} days, value kept in the secret store"
+    if good is not None and good.days_left(observed.now) >= min(margin, days - 1):
+        now = f"key {good.key_id}, {good.days_left(observed.now)} days left, proven"
+        return Change(label, now, wanted, "same")
+    _refuse_if_forbidden(observed.policy)
+    if good is not None:
+        now, note = (
+            f"{good.days_left(observed.now)} days left",
+            f"renewed {margin} days before it ends; the old one stays",
+        )
+    elif observed.refused:
+        now, note = f"refused by Entra ID ({observed.refused})", "a new one is made"
+    else:
+        ours = [secret for secret in observed.secrets if secret.ours]
+        now = "value not kept here" if ours else "absent"
+        note = "Entra ID shows a value only once, so a new one is made" if ours else ""
+    if days < ctx.params.secret_lifetime_days:
+        note = f"{note}; the tenant's policy allows {days} days at most".removeprefix("; ")
+    if not observed.policy.known:
+        note = f"{note}; the tenant's policy on secrets may not be read with this sign-in".removeprefix("; ")
+    return Change(label, now, wanted, "added", note, {"days": days})
+
+
+def _lifetime(ctx: Context, policy: SecretPolicy) -> int:
+    limit = policy.max_days
+    return ctx.params.secret_lifetime_days if limit is None else max(1, min(ctx.params.secret_lifetime_days, limit))
+
+
+def _refuse_if_forbidden(policy: SecretPolicy) -> None:
+    if policy.forbidden:
+        raise PlanRefused(
+            "This tenant's app management policy forbids client secrets.",
+            meaning="Entra ID would refuse to add one (CredentialTypeNotAllowedAsPerAppPolicy).",
+            next_step="ask an administrator to exempt this application in the app management policy; StackOne's "
+            "connector profile takes a client secret only, so a certificate does not help here.",
+        )
+
+
+def _other(secret: Credential, observed: Observed) -> Change:
+    label = f"client secret {secret.description!r} ({secret.key_id})"
+    left = "ended" if secret.expired(observed.now) else f"{secret.days_left(observed.now)} days left"
+    if not secret.ours:
+        return Change(label, left, "left alone", "same", "not ours", hashed="")
+    if secret.expired(observed.now):
+        return Change(label, left, "absent", "removed", "of use to nobody", {"remove": secret.key_id})
+    if observed.good is not None and observed.profile_key == observed.good.key_id:
+        note = "superseded: the connector profile uses the other one"
+        return Change(label, left, "absent", "removed", note, {"remove": secret.key_id})
+    return Change(label, left, "left alone", "same", "StackOne may be using it until the connector profile is switched")
+
+
+def apply(ctx: Context, changes: Sequence[Change]) -> None:
+    found = require_application(ctx)
+    for change in changes:
+        if "days" in change.data:
+            _add(ctx, found, int(change.data["days"]))
+            ctx.did(change)
+        elif "remove" in change.data:
+            _remove(ctx, found, str(change.data["remove"]))
+            ctx.did(change)
+
+
+def _add(ctx: Context, found: dict[str, Any], days: int) -> None:
+    ends = datetime.now(UTC).replace(microsecond=0) + timedelta(days=days)
+    body = {
+        "passwordCredential": {
+            "displayName": ctx.params.secret_description,
+            "endDateTime": f"{ends:%Y-%m-%dT%H:%M:%SZ}",
+        }
+    }
+    made = ctx.graph.post(f"/applications/{found['id']}/addPassword", body, fresh=True)
+    if not made or not made.get("secretText"):
+        raise RunbookError(
+            "Graph added a client secret without giving its value.",
+            next_step="run again: a new one is made, and this one removed once the connector profile has the new one.",
+        )
+    secret = Secret(made.pop("secretText"))
+    redaction.register(secret)
+    key_id = str(made["keyId"])
+    try:
+        ctx.store.put(secret_name(ctx, found["appId"], key_id), secret)
+    except RunbookError:
+        # A secret whose value nobody keeps is only a risk.
+        _remove(ctx, found, key_id)
+        raise
+    credential = until(ctx, lambda: _seen(ctx, key_id), "the new client secret is listed on the application")
+    _prove(ctx, found, credential)
+
+
+def _seen(ctx: Context, key_id: str) -> Credential | None:
+    found = application(ctx)
+    listed = of_application(ctx, found) if found else []
+    return next((item for item in listed if item.key_id == key_id), None)
+
+
+def _remove(ctx: Context, found: dict[str, Any], key_id: str) -> None:
+    ctx.graph.post(f"/applications/{found['id']}/removePassword", {"keyId": key_id}, fresh=True)
+    reference = ctx.store.reference(secret_name(ctx, found["appId"], key_id))
+    ctx.store.delete(reference)
+
+
+def verify(ctx: Context) -> Evidence:
+    found = require_application(ctx)
+    credential = require_current(ctx, found)
+    _prove(ctx, found, credential)
+    proven_at = datetime.now(UTC)
+    ends = f"{credential.ends:%Y-%m-%dT%H:%M:%SZ}" if credential.ends else ""
+    source = "GET " + application_path(ctx)
+    rows = [
+        row("key id", credential.key_id, source),
+        row("description", credential.description, source),
+        row("ends at", f"{ends} ({credential.days_left(proven_at)} days left)", source),
+        row("value kept in", credential.ref, "secret store"),
+        row(
+            "proof",
+            f"a token was obtained with it at {proven_at:%H:%M:%S} UTC",
+            f"POST /{ctx.target.tenant_id}/oauth2/v2.0/token",
+        ),
+    ]
+    others = [item for item in of_application(ctx, found) if item.key_id != credential.key_id]
+    rows += [row("another secret", f"{item.description!r}, hint {item.hint}…", source) for item in others]
+    secret = {
+        "key_id": credential.key_id,
+        "ends_at": ends,
+        "ref": credential.ref,
+        "description": credential.description,
+        "proven_at": f"{proven_at:%Y-%m-%dT%H:%M:%SZ}",
+    }
+    ages = [
+        {
+            "key_id": item.key_id,
+            "description": item.description,
+            "ours": item.ours,
+            "days_left": item.days_left(proven_at),
+        }
+        for item in (credential, *others)
+    ]
+    return Evidence(True, rows, {"secret": secret, "secrets": ages})

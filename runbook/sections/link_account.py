@@ -1,0 +1,206 @@
+"""Section 7: a person signs in once, and StackOne gets a linked account through which the actions run.
+
+Found by owner and provider, so running again finds the same account. It is opened again when StackOne does not list it
+as active, or when the connector profile was saved after the account was last linked: its tokens then carry the scopes
+of before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from runbook.catalog.guide import CONNECTOR_KEY
+from runbook.clients.explain import aadsts
+from runbook.errors import HandOver, NotSettled, Parked, RunbookError
+from runbook.sections.base import Change, Evidence, row
+from runbook.sections.connector_profile import find_profile
+from runbook.sections.credentials import when
+from runbook.sections.waiting import until
+
+if TYPE_CHECKING:
+    from runbook.sections.base import Context
+
+__all__ = [
+    "NAME",
+    "NUMBER",
+    "PORTAL",
+    "SUMMARY",
+    "TITLE",
+    "Observed",
+    "apply",
+    "find_account",
+    "plan",
+    "read",
+    "verify",
+]
+
+NAME = "link_account"
+NUMBER = 7
+TITLE = "Link an account"
+SUMMARY = (
+    "A person of this tenant signs in once, so that StackOne may run the chosen actions with that person's "
+    "permissions. You pass them the link (or sign in yourself); the notebook waits until the account is active."
+)
+PORTAL = "StackOne dashboard › Linked accounts, or the link that StackOne makes for the person who signs in."
+
+
+@dataclass(frozen=True)
+class Observed:
+    """The connector profile and the linked account, as StackOne lists them."""
+
+    profile: dict[str, Any] | None
+    account: dict[str, Any] | None
+
+
+def find_account(ctx: Context) -> dict[str, Any] | None:
+    """The linked account of our owner; an active one before others, the newest among equals."""
+    found = list(ctx.stackone.accounts(provider=CONNECTOR_KEY, owner_id=ctx.params.account_owner_id))
+    return max(
+        found, key=lambda item: (item.get("status") == "active", str(item.get("created_at") or "")), default=None
+    )
+
+
+def read(ctx: Context) -> Observed:
+    return Observed(find_profile(ctx), find_account(ctx))
+
+
+def plan(ctx: Context, observed: Observed) -> list[Change]:
+    label = f"linked account of {ctx.params.account_owner_id!r}"
+    account = observed.account
+    if account is None:
+        return [Change(label, "absent", "active", "added", "a person signs in")]
+    status = str(account.get("status"))
+    if status != "active":
+        return [Change(label, f"{status}{_reasons(account)}", "active", "changed", "a person signs in again")]
+    if _older_than_profile(account, observed.profile):
+        note = "a person signs in again: its tokens carry the scopes of the profile as it was before"
+        return [Change(label, "active, older than the connector profile", "active", "changed", note)]
+    return [Change(label, "active", "active", "same")]
+
+
+def _reasons(account: Mapping[str, Any]) -> str:
+    texts = [
+        str(r.get("description") or r.get("code")) for r in account.get("status_reasons") or () if isinstance(r, dict)
+    ]
+    return f" ({'; '.join(texts)})" if texts else ""
+
+
+def _older_than_profile(account: Mapping[str, Any], profile: Mapping[str, Any] | None) -> bool:
+    linked = when(account.get("updated_at") or account.get("created_at"))
+    saved = when((profile or {}).get("updated_at"))
+    return linked is not None and saved is not None and linked < saved
+
+
+def apply(ctx: Context, changes: Sequence[Change]) -> None:
+    observed = read(ctx)
+    if observed.profile is None:
+        raise RunbookError(
+            f"StackOne has no connector profile {ctx.params.connector_profile_name!r}.",
+            next_step="run section 6 (connector profile) first.",
+        )
+    session = ctx.stackone.connect_session(
+        owner_id=ctx.params.account_owner_id,
+        owner_name=ctx.params.account_owner_name,
+        provider=CONNECTOR_KEY,
+        connector_profile_id=observed.profile["id"],
+        account_id=observed.account["id"] if observed.account else None,
+        username=ctx.params.account_username or None,
+    )
+    hand_over = _hand_over(ctx, session)
+    try:
+        ctx.hand_over(hand_over)
+    except Parked:
+        # Somebody may have tried just now and failed: then their reason is worth more than another link.
+        _explain(ctx, session)
+        raise
+    _wait(ctx, session, observed, hand_over)
+    for change in changes:
+        ctx.did(change)
+
+
+def _hand_over(ctx: Context, session: Mapping[str, Any]) -> HandOver:
+    fields = {"account owner": f"{ctx.params.account_owner_name} ({ctx.params.account_owner_id})"}
+    if ctx.params.account_username:
+        fields["username"] = ctx.params.account_username
+    return HandOver(
+        kind="link_account",
+        title="Sign in to link an account of this tenant to StackOne",
+        url=str(session["auth_link_url"]),
+        steps=(
+            "Open the link in a browser; StackOne shows “Microsoft Entra ID” and a Connect button.",
+            "Press Connect and sign in with the account whose permissions StackOne is to use.",
+            "StackOne says that the account is linked; the window may be closed.",
+        ),
+        fields=fields,
+        who="The person whose account StackOne is to use",
+        expires_at=session.get("expires_at"),
+    )
+
+
+def _wait(ctx: Context, session: Mapping[str, Any], before: Observed, hand_over: HandOver) -> None:
+    def linked() -> dict[str, Any] | None:
+        _explain(ctx, session)
+        account = find_account(ctx)
+        if account is None or account.get("status") != "active" or _older_than_profile(account, before.profile):
+            return None
+        return account
+
+    try:
+        until(
+            ctx,
+            linked,
+            "StackOne lists the account as active",
+            deadline=float(ctx.params.link_timeout_seconds),
+            sightings=1,
+        )
+    except NotSettled:
+        raise Parked(hand_over) from None
+
+
+def _explain(ctx: Context, session: Mapping[str, Any]) -> None:
+    """Raise with StackOne's and Entra's reason if the latest attempt to connect failed."""
+    body = {"token": session.get("token")}
+    answer = ctx.stackone.session.request("POST", "/connect_sessions/authenticate", json=body, effect="read")
+    attempt = answer.body.get("latest_connection_attempt") if answer.ok and isinstance(answer.body, dict) else None
+    if not attempt or not attempt.get("oauth_error_code"):
+        return
+    text = str(attempt.get("oauth_error_description") or "")
+    number = next((part.strip(":,. ")[7:] for part in text.split() if part.startswith("AADSTS")), "")
+    known = aadsts().get(number)
+    raise RunbookError(
+        f"Linking the account failed: {attempt['oauth_error_code']}: {text}".rstrip(": "),
+        meaning=known.meaning if known else "Entra ID or StackOne refused the sign-in.",
+        next_step=f"{known.remedy} (Who can: {known.who}.) Then run again."
+        if known
+        else "mend the reason, then run again.",
+        code=f"AADSTS{number}" if number else str(attempt["oauth_error_code"]),
+    )
+
+
+def verify(ctx: Context) -> Evidence:
+    profile, account = find_profile(ctx), find_account(ctx)
+    if account is None:
+        return Evidence(None, [row("linked account", "absent", "GET /accounts")], next_step="run section 7 again.")
+    read_back = ctx.stackone.account(account["id"])
+    source = "GET /accounts/{id}"
+    status = str(read_back.get("status"))
+    rows = [
+        row("account", account["id"], source),
+        row("status", status + _reasons(read_back), source),
+        row("owner", f"{read_back.get('origin_owner_name')} ({read_back.get('origin_owner_id')})", source),
+        row("linked by", read_back.get("origin_username") or "not told by StackOne", source),
+        row("connector profile", (profile or {}).get("id", "absent"), "GET /auth_configs"),
+    ]
+    facts = {
+        "account": {
+            "id": account["id"],
+            "provider": read_back.get("provider"),
+            "status": status,
+            "owner_id": read_back.get("origin_owner_id"),
+            "username": read_back.get("origin_username"),
+        }
+    }
+    ok = status == "active"
+    return Evidence(ok, rows, facts, next_step="" if ok else "run section 7 again: the person signs in once more.")

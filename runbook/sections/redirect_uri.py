@@ -1,0 +1,135 @@
+"""Section 3: the redirect URI to which Entra ID sends the browser back after sign-in, StackOne's callback.
+
+``PATCH`` replaces the whole list, so everybody else's URIs are read and written back. A URI counts as ours only if
+the application carries our mark for it (a fingerprint of the URI, written in the same request that added it); a URI
+that merely looks like a callback is never removed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from runbook.catalog.guide import CALLBACK_PATH
+from runbook.errors import PlanRefused
+from runbook.sections.base import Change, Evidence, pending, row
+from runbook.sections.redirect_rules import MAX_URIS
+from runbook.sections.registration import (
+    application,
+    application_path,
+    fingerprint,
+    marks,
+    require_application,
+    with_mark,
+)
+from runbook.sections.waiting import until
+
+if TYPE_CHECKING:
+    from runbook.sections.base import Context
+
+__all__ = ["NAME", "NUMBER", "PORTAL", "SUMMARY", "TITLE", "apply", "plan", "read", "verify", "wanted_uri"]
+
+NAME = "redirect_uri"
+NUMBER = 3
+TITLE = "Redirect URI"
+SUMMARY = (
+    "After sign-in Entra ID sends the browser back to StackOne, and only to an address that is registered here. "
+    "StackOne's callback is added; addresses that others registered stay."
+)
+PORTAL = "Entra admin center › App registrations › your application › Authentication › Web › Redirect URIs."
+
+_MARK = "redirect"
+
+
+@dataclass(frozen=True)
+class Observed:
+    """The web redirect URIs, those of other platforms, and the fingerprints of those that are ours."""
+
+    uris: tuple[str, ...] = ()
+    elsewhere: tuple[str, ...] = ()
+    ours: tuple[str, ...] = ()
+
+
+def wanted_uri(ctx: Context) -> str:
+    """The callback to register: the parameter, else the guide's path at the target's StackOne address."""
+    return ctx.params.redirect_uri or ctx.target.endpoints.stackone_pages + CALLBACK_PATH
+
+
+def read(ctx: Context) -> Observed:
+    found = application(ctx)
+    return Observed() if found is None else _observed(found)
+
+
+def _observed(found: dict[str, Any]) -> Observed:
+    other = [(found.get(platform) or {}).get("redirectUris") or () for platform in ("spa", "publicClient")]
+    return Observed(
+        uris=tuple((found.get("web") or {}).get("redirectUris") or ()),
+        elsewhere=tuple(uri for uris in other for uri in uris),
+        ours=tuple(marks(found, _MARK)),
+    )
+
+
+def plan(ctx: Context, observed: Observed) -> list[Change]:
+    wanted = wanted_uri(ctx)
+    changes = []
+    if wanted in observed.uris:
+        changes.append(Change(f"redirect URI {wanted}", "registered", "registered", "same"))
+    else:
+        note = ""
+        if wanted in observed.elsewhere:
+            note = "it is registered for another platform (SPA or public client), where a client secret is refused"
+        changes.append(Change(f"redirect URI {wanted}", "absent", "registered", "added", note))
+    for uri in observed.uris:
+        if uri == wanted:
+            continue
+        if fingerprint(uri) in observed.ours:
+            changes.append(
+                Change(
+                    f"redirect URI {uri}",
+                    "registered",
+                    "absent",
+                    "removed",
+                    "registered by an earlier run",
+                    {"uri": uri},
+                )
+            )
+        else:
+            changes.append(Change(f"redirect URI {uri}", "registered", "registered", "same", "not ours, stays"))
+    return changes
+
+
+def apply(ctx: Context, changes: Sequence[Change]) -> None:
+    found = require_application(ctx)
+    observed = _observed(found)
+    wanted = wanted_uri(ctx)
+    gone = {change.data.get("uri") for change in changes if change.kind == "removed"}
+    uris = [uri for uri in observed.uris if uri not in gone]
+    # A URI that was there before us gets no mark: it is not ours to remove later.
+    ours = [mark for mark in observed.ours if mark in {fingerprint(uri) for uri in uris}]
+    if wanted not in uris:
+        uris.append(wanted)
+        ours.append(fingerprint(wanted))
+    if len(uris) > MAX_URIS:
+        raise PlanRefused(
+            f"The application would have {len(uris)} redirect URIs; Entra ID accepts {MAX_URIS}.",
+            next_step="remove redirect URIs that nobody uses any more, then run again.",
+        )
+    tags = with_mark(found.get("tags") or (), _MARK, list(dict.fromkeys(ours)))
+    ctx.graph.patch(f"/applications/{found['id']}", {"web": {"redirectUris": uris}, "tags": tags}, fresh=True)
+    for change in pending(changes):
+        ctx.did(change)
+
+
+def verify(ctx: Context) -> Evidence:
+    wanted = wanted_uri(ctx)
+
+    def seen() -> tuple[str, ...] | None:
+        found = ctx.graph.find(application_path(ctx), select=("id", "web", "spa", "publicClient", "tags"))
+        uris = _observed(found).uris if found else ()
+        return uris if wanted in uris else None
+
+    uris = until(ctx, seen, f"the application lists {wanted}")
+    source = "GET " + application_path(ctx)
+    rows = [row("redirect URI", uri, source) for uri in uris]
+    return Evidence(True, rows, {"redirect_uri": {"uri": wanted, "others": sum(uri != wanted for uri in uris)}})

@@ -1,0 +1,277 @@
+"""Section 2: the application and its service principal.
+
+The application is found by its own unique name, so running again finds the same one, and nothing local is needed.
+One with our unique name in the deleted items is restored: its unique name stays taken until it is purged, a restore
+gives back the same client id, and unlike a purge it can be undone. One made elsewhere is adopted by explicit object id
+only. Others of the same display name are shown as not ours and left alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from runbook.clients.odata import key, literal
+from runbook.errors import PlanRefused, RunbookError
+from runbook.sections.base import Change, Evidence, Kind, pending, row
+from runbook.sections.registration import (
+    MARK,
+    application,
+    application_path,
+    portal_link,
+    require_application,
+    service_principal,
+)
+from runbook.sections.waiting import until
+
+if TYPE_CHECKING:
+    from runbook.sections.base import Context
+
+__all__ = ["AUDIENCES", "NAME", "NUMBER", "PORTAL", "SUMMARY", "TITLE", "Observed", "apply", "plan", "read", "verify"]
+
+NAME = "register_application"
+NUMBER = 2
+TITLE = "Register the application"
+SUMMARY = (
+    "StackOne signs in to this tenant as an application of your own, registered here under a name that you recognise. "
+    "It is made once and found again by its unique name; it can do nothing until permissions are granted."
+)
+PORTAL = "Entra admin center › App registrations › New registration."
+
+AUDIENCES = {"single": "AzureADMyOrg", "multi": "AzureADMultipleOrgs"}
+# As the portal sets it; Graph leaves it null. It protects the copies of a multi-tenant application in other tenants.
+LOCK = {
+    "isEnabled": True,
+    "allProperties": True,
+    "credentialsWithUsageVerify": True,
+    "credentialsWithUsageSign": True,
+    "tokenEncryptionKeyId": True,
+}
+# The tag by which the portal lists a service principal under "Enterprise applications".
+ENTERPRISE = "WindowsAzureActiveDirectoryIntegratedApp"
+_DELETED_APPLICATIONS = "/directory/deletedItems/microsoft.graph.application"
+_DELETED_PRINCIPALS = "/directory/deletedItems/microsoft.graph.servicePrincipal"
+
+
+@dataclass(frozen=True)
+class Observed:
+    """Ours (present or in the deleted items), its service principal, and what only looks like ours."""
+
+    application: dict[str, Any] | None = None
+    deleted: dict[str, Any] | None = None
+    principal: dict[str, Any] | None = None
+    deleted_principal: dict[str, Any] | None = None
+    look_alikes: list[dict[str, Any]] = field(default_factory=list)
+
+
+def read(ctx: Context) -> Observed:
+    found = application(ctx)
+    _refuse_other(ctx, found)
+    deleted = None
+    if found is None:
+        deleted = _deleted(ctx, _DELETED_APPLICATIONS, "uniqueName", ctx.params.unique_name)
+    app_id = (found or deleted or {}).get("appId")
+    principal = service_principal(ctx, app_id) if app_id and found else None
+    deleted_principal = None
+    if app_id and principal is None:
+        deleted_principal = _deleted(ctx, _DELETED_PRINCIPALS, "appId", app_id)
+    return Observed(found, deleted, principal, deleted_principal, _look_alikes(ctx, found))
+
+
+def _refuse_other(ctx: Context, found: dict[str, Any] | None) -> None:
+    """An object id must name an application, and must not contradict the one that has our unique name."""
+    object_id = ctx.params.application_object_id
+    if not object_id:
+        return
+    if found is None:
+        raise RunbookError(
+            f"There is no application with the object id {object_id} in this tenant.",
+            next_step="check application_object_id (the portal's “Object ID”, not the client id), or leave it empty.",
+        )
+    named = ctx.graph.find("/applications" + key("uniqueName", ctx.params.unique_name), select=("id", "displayName"))
+    if named is not None and named["id"] != found["id"]:
+        raise PlanRefused(
+            f"The unique name {ctx.params.unique_name!r} belongs to another application, {named['id']}.",
+            meaning="One of the two would have to be left behind, and the runbook does not choose.",
+            next_step="give the adopted application a unique_name of its own, or leave application_object_id empty.",
+        )
+
+
+def _deleted(ctx: Context, path: str, name: str, value: str) -> dict[str, Any] | None:
+    """The newest deleted object whose property ``name`` is ``value``; the filter is ours, as Graph offers few here."""
+    items = [item for item in ctx.graph.list(path) if item.get(name) == value]
+    return max(items, key=lambda item: str(item.get("deletedDateTime") or ""), default=None)
+
+
+def _look_alikes(ctx: Context, found: dict[str, Any] | None) -> list[dict[str, Any]]:
+    same = ctx.graph.list(
+        "/applications",
+        filter=f"displayName eq {literal(ctx.params.application_name)}",
+        select=("id", "appId", "displayName"),
+    )
+    return [item for item in same if found is None or item["id"] != found["id"]]
+
+
+def plan(ctx: Context, observed: Observed) -> list[Change]:
+    changes = [*_application_changes(ctx, observed), _principal_change(observed)]
+    for other in observed.look_alikes:
+        name = f"application {other['displayName']!r} ({other['appId']})"
+        changes.append(Change(name, "present", "left alone", "same", "same display name, not ours", hashed=""))
+    return changes
+
+
+def _wanted(ctx: Context) -> dict[str, Any]:
+    return {
+        "displayName": ctx.params.application_name,
+        "signInAudience": AUDIENCES[ctx.params.sign_in_audience],
+        "servicePrincipalLockConfiguration": LOCK,
+    }
+
+
+def _application_changes(ctx: Context, observed: Observed) -> list[Change]:
+    label = f"application {ctx.params.unique_name}"
+    current = observed.application or observed.deleted
+    if current is None:
+        audience = AUDIENCES[ctx.params.sign_in_audience]
+        return [Change(label, "absent", f"registered as {ctx.params.application_name!r}, {audience}", "added")]
+    changes = []
+    if observed.deleted is not None:
+        note = "its unique name stays taken while it is in the deleted items; restoring keeps its client id"
+        changes.append(Change(label, "in deleted items", "restored", "changed", note, {"step": "restore"}))
+    else:
+        changes.append(Change(label, f"client id {current['appId']}", "registered", "same"))
+    return changes + _drift(ctx, current)
+
+
+def _drift(ctx: Context, current: Mapping[str, Any]) -> list[Change]:
+    """The properties that differ from what is wanted, as one change each; ``data`` is the body that mends it."""
+    wanted = _wanted(ctx)
+    changes = []
+    for name, label in (("displayName", "display name"), ("signInAudience", "supported account types")):
+        now = str(current.get(name))
+        kind: Kind = "same" if now == wanted[name] else "changed"
+        changes.append(Change(label, now, wanted[name], kind, data={"body": {name: wanted[name]}}))
+    locked = _locked(current)
+    lock = {"servicePrincipalLockConfiguration": LOCK}
+    changes.append(
+        Change(
+            "app instance property lock",
+            "on" if locked else "off",
+            "on",
+            "same" if locked else "changed",
+            data={"body": lock},
+        )
+    )
+    tags = list(current.get("tags") or ())
+    if MARK not in tags:
+        changes.append(
+            Change("mark of the runbook", "absent", "present", "changed", data={"body": {"tags": [*tags, MARK]}})
+        )
+    if not current.get("uniqueName"):
+        body = {"uniqueName": ctx.params.unique_name}
+        note = "an adopted application gets it once; it cannot be changed afterwards"
+        changes.append(Change("unique name", "none", ctx.params.unique_name, "changed", note, {"body": body}))
+    return changes
+
+
+def _locked(current: Mapping[str, Any]) -> bool:
+    lock = current.get("servicePrincipalLockConfiguration") or {}
+    return bool(lock.get("isEnabled") and lock.get("allProperties"))
+
+
+def _principal_change(observed: Observed) -> Change:
+    label = "service principal in this tenant"
+    if observed.principal is None:
+        if observed.deleted_principal is not None:
+            return Change(label, "in deleted items", "restored", "changed", data={"principal": "restore"})
+        return Change(label, "absent", "present", "added", data={"principal": "create"})
+    if observed.principal.get("accountEnabled") is False:
+        note = "somebody disabled it: nobody can sign in to the application"
+        return Change(label, "disabled", "present", "changed", note, {"principal": "enable"})
+    return Change(label, "present", "present", "same")
+
+
+def apply(ctx: Context, changes: Sequence[Change]) -> None:
+    wanted = pending(changes)
+    own = [change for change in wanted if "principal" not in change.data]
+    _write_application(ctx, own)
+    for change in own:
+        ctx.did(change)
+    for change in wanted:
+        if "principal" in change.data:
+            _write_principal(ctx, str(change.data["principal"]))
+            ctx.did(change)
+
+
+def _write_application(ctx: Context, changes: Sequence[Change]) -> None:
+    if any(change.kind == "added" for change in changes):
+        body = {**_wanted(ctx), "tags": [MARK]}
+        ctx.graph.upsert("/applications" + key("uniqueName", ctx.params.unique_name), body)
+    elif changes:
+        if any(change.data.get("step") == "restore" for change in changes):
+            _restore(ctx, _DELETED_APPLICATIONS, "uniqueName", ctx.params.unique_name)
+        body = {key: value for change in changes for key, value in change.data.get("body", {}).items()}
+        if body:
+            found = until(ctx, lambda: application(ctx), "the application can be read")
+            ctx.graph.patch(f"/applications/{found['id']}", body, fresh=True)
+    if changes:
+        until(ctx, lambda: application(ctx), "the application can be read")
+
+
+def _restore(ctx: Context, path: str, name: str, value: str) -> None:
+    item = _deleted(ctx, path, name, value)
+    if item is None:
+        raise RunbookError(
+            "The object is no longer in the deleted items.",
+            meaning="Somebody restored or purged it since the plan was made.",
+            next_step="run again: the plan is made anew.",
+        )
+    ctx.graph.post(f"/directory/deletedItems/{item['id']}/restore", {})
+
+
+def _write_principal(ctx: Context, step: str) -> None:
+    app_id = str(require_application(ctx)["appId"])
+    if step == "restore":
+        _restore(ctx, _DELETED_PRINCIPALS, "appId", app_id)
+    elif step == "enable":
+        ctx.graph.patch("/servicePrincipals" + key("appId", app_id), {"accountEnabled": True}, fresh=True)
+    else:
+        ctx.graph.ensure(
+            lambda: service_principal(ctx, app_id),
+            lambda: ctx.graph.post("/servicePrincipals", {"appId": app_id, "tags": [ENTERPRISE]}),
+            what="The service principal",
+        )
+    until(ctx, lambda: service_principal(ctx, app_id), "the service principal can be read")
+
+
+def verify(ctx: Context) -> Evidence:
+    def seen() -> tuple[dict[str, Any], dict[str, Any]] | None:
+        found = application(ctx)
+        if found is None or any(change.kind != "same" for change in _drift(ctx, found)):
+            return None
+        principal = service_principal(ctx, found["appId"])
+        return (found, principal) if principal and principal.get("accountEnabled") is not False else None
+
+    found, principal = until(ctx, seen, "the application and its service principal are read back as wanted")
+    source = "GET " + application_path(ctx)
+    rows = [
+        row("application (client) id", found["appId"], source),
+        row("object id", found["id"], source),
+        row("display name", found["displayName"], source),
+        row("supported account types", found["signInAudience"], source),
+        row("service principal object id", principal["id"], f"GET /servicePrincipals(appId='{found['appId']}')"),
+    ]
+    if link := portal_link(ctx, found["appId"]):
+        rows.append(row("page in the portal", link, "Entra admin center"))
+    facts = {
+        "application": {
+            "app_id": found["appId"],
+            "object_id": found["id"],
+            "unique_name": found.get("uniqueName") or "",
+            "display_name": found["displayName"],
+            "sign_in_audience": found["signInAudience"],
+            "service_principal_id": principal["id"],
+        }
+    }
+    return Evidence(True, rows, facts)

@@ -1,0 +1,285 @@
+"""Section 8: every chosen action proven, with fresh tokens, on every road it has.
+
+The matrix compares each action's permissions in five stages (wanted, requested, granted, in the token, used) for both
+permission types, and runs it through StackOne as the linked account. *Used* is a request: a read for a read; for a
+write, a disposable object of the runbook's own is made, used and removed, and only where writes are allowed. What was
+not tried is neither a pass nor a failure. Direct and StackOne's road both prove the delegated permission.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from runbook import catalog
+from runbook.errors import Parked, SignInError
+from runbook.sections.base import Change, Evidence, row
+from runbook.sections.credentials import current
+from runbook.sections.link_account import find_account
+from runbook.sections.permissions import Permissions, PermissionType, Wanted, table
+from runbook.sections.probing import DirectRoad, Outcome, Road, RoadName, StackOneRoad, not_tried, prove
+from runbook.sections.recipes import recipes
+from runbook.sections.registration import application, require_application, require_principal
+from runbook.sections.tokens import application_roles, delegated_scopes
+from runbook.sections.workshop import Workshop
+
+if TYPE_CHECKING:
+    from runbook.sections.base import Context
+
+__all__ = ["NAME", "NUMBER", "PORTAL", "SUMMARY", "TITLE", "apply", "plan", "read", "verify"]
+
+NAME = "verify_actions"
+NUMBER = 8
+TITLE = "Verify the actions"
+SUMMARY = (
+    "Every chosen action is tried with a fresh token, directly and through StackOne, so that a green cell means that "
+    "it worked and not that somebody agreed to it. Writes are tried on disposable objects that are removed again."
+)
+PORTAL = "There is no such page: in the portal one would see what is granted, not whether it works."
+
+ROADS: tuple[RoadName, ...] = ("delegated", "application", "stackone")
+
+
+@dataclass
+class Roads:
+    """The roads that are open, why the others are not, and the permissions in the tokens of the direct ones."""
+
+    open: dict[RoadName, Road] = field(default_factory=dict)
+    closed: dict[RoadName, str] = field(default_factory=dict)
+    tokens: dict[PermissionType, frozenset[str] | None] = field(default_factory=dict)
+    absent: bool = False
+
+
+def read(ctx: Context) -> list[str]:
+    """What must be there before anything can be tried and is not."""
+    found = application(ctx)
+    if found is None:
+        return ["the application (section 2)"]
+    return [] if current(ctx, found) else ["a client secret (section 5)"]
+
+
+def plan(ctx: Context, observed: list[str]) -> list[Change]:
+    """Nothing on the tenant changes for good; ``unknown`` while something that a proof needs is missing."""
+    count = f"{len(ctx.params.actions)} actions"
+    writes = sum(recipes().writes(slug) for slug in ctx.params.actions)
+    note = "disposable objects are made and removed again" if writes and ctx.allow_writes else ""
+    if writes and not ctx.allow_writes:
+        note = f"{writes} of them write and are not tried, because allow_writes is off"
+    if observed:
+        return [
+            Change(f"proof of {count}", f"needs {' and '.join(observed)}", "tried anew", "unknown", note, hashed="")
+        ]
+    return [Change(f"proof of {count}", "tried anew in every run", "tried anew", "same", note, hashed="")]
+
+
+def apply(ctx: Context, changes: Sequence[Change]) -> None:
+    """Nothing to do: the proof is the reading back."""
+
+
+def verify(ctx: Context) -> Evidence:
+    found = require_application(ctx)
+    principal = require_principal(ctx, found["appId"])
+    state = Permissions.read(ctx)
+    wanted = state.wanted(ctx)
+    always = {"application": found, "principal": principal, "graph_principal": {"id": state.resource_id}}
+    shop = Workshop(ctx, always, owner=principal["id"])
+    with ExitStack() as stack:
+        roads = _open_roads(ctx, stack, found, state)
+        actions = [_action(ctx, slug, shop, roads, state, wanted) for slug in ctx.params.actions]
+    return _evidence(actions, table(state, wanted, roads.tokens), shop, roads)
+
+
+def _open_roads(ctx: Context, stack: ExitStack, found: Mapping[str, Any], state: Permissions) -> Roads:
+    roads = Roads()
+    for kind, get in (("application", application_roles), ("delegated", delegated_scopes)):
+        if kind not in ctx.params.permission_types:
+            roads.closed[kind] = f"{kind} permissions were not chosen"  # type: ignore[index]
+            continue
+        _open_direct(ctx, stack, found, state, kind, get, roads)
+    if "delegated" not in ctx.params.permission_types:
+        roads.closed["stackone"] = "delegated permissions were not chosen, and a linked account works with those"
+        return roads
+    account = find_account(ctx)
+    if account is not None and account.get("status") == "active":
+        roads.open["stackone"] = StackOneRoad(ctx, str(account["id"]))
+    else:
+        roads.closed["stackone"] = "no account is linked and active (section 7)"
+        roads.absent = True
+    return roads
+
+
+def _open_direct(
+    ctx: Context,
+    stack: ExitStack,
+    found: Mapping[str, Any],
+    state: Permissions,
+    kind: PermissionType,
+    get: Any,
+    roads: Roads,
+) -> None:
+    """A road with a fresh token of one type; without one it stays closed, with the reason."""
+    from runbook.clients.auth import FixedToken
+    from runbook.clients.graph import GraphClient
+
+    if kind == "delegated" and not ctx.applying:
+        roads.closed[kind] = "nobody was asked to sign in"
+        return
+    try:
+        result = get(ctx, found, state.granted[kind])
+    except Parked:
+        roads.closed[kind] = "nobody was there to sign in with a code"
+        roads.absent = True
+        return
+    except SignInError as error:
+        roads.closed[kind] = error.what
+        return
+    roads.tokens[kind] = frozenset(result.roles if kind == "application" else result.scopes)
+    client = stack.enter_context(GraphClient(ctx.target, FixedToken(result.token), ctx.journal))
+    roads.open[kind] = DirectRoad(ctx, kind, client)
+
+
+def _action(
+    ctx: Context,
+    slug: str,
+    shop: Workshop,
+    roads: Roads,
+    state: Permissions,
+    wanted: Mapping[PermissionType, Wanted],
+) -> dict[str, Any]:
+    """One row of the matrix, in the shape of ``summary.json``."""
+    action = catalog.action(slug)
+    cells: dict[str, Any] = {}
+    outcomes: dict[RoadName, Outcome] = {}
+    for name in ROADS:
+        kind: PermissionType = "application" if name == "application" else "delegated"
+        if kind not in ctx.params.permission_types:
+            cells[name] = "—"
+            continue
+        needs = wanted[kind].needs(slug)
+        outcome = _try(ctx, slug, shop, roads, name, needs)
+        outcomes[name] = outcome
+        used: Any = "not tried" if outcome.used is None else outcome.used
+        stages = {} if name == "stackone" else _stages(needs, slug, kind, state, wanted[kind], roads.tokens.get(kind))
+        cells[name] = {**stages, "used": used}
+    verdict = _verdict(outcomes)
+    explanation = _explain(cells, outcomes) if verdict != "passed" else ""
+    best = outcomes.get("application") or outcomes.get("stackone") or next(iter(outcomes.values()))
+    return {
+        "slug": slug,
+        "name": action.name,
+        **cells,
+        "probe": best.shown(),
+        "probes": {name: outcome.shown() for name, outcome in outcomes.items()},
+        "verdict": verdict,
+        "explanation": explanation,
+    }
+
+
+def _try(ctx: Context, slug: str, shop: Workshop, roads: Roads, name: RoadName, needs: tuple[str, ...]) -> Outcome:
+    action = catalog.action(slug)
+    road = roads.open.get(name)
+    if road is None:
+        return not_tried(name, action, roads.closed.get(name, "there is no way to try it"))
+    if recipes().writes(slug):
+        if not ctx.applying:
+            return not_tried(name, action, "writes are tried when the plan is applied")
+        if not ctx.allow_writes:
+            return not_tried(name, action, "it writes, and allow_writes is off", "set allow_writes to try it.")
+    if (reason := recipes().probes[slug].rehearsal_only) and not ctx.target.rehearsal:
+        return not_tried(name, action, reason)
+    return prove(shop, road, slug, needs)
+
+
+def _stages(
+    needs: tuple[str, ...],
+    slug: str,
+    kind: PermissionType,
+    state: Permissions,
+    wanted: Wanted,
+    token: frozenset[str] | None,
+) -> dict[str, bool | None]:
+    """The first four stages of one cell; None where it is not known."""
+    if slug in wanted.missing or not needs:
+        return {"wanted": False, "requested": False, "granted": False, "in_token": False}
+    names, granted = frozenset(needs), state.granted[kind]
+    return {
+        "wanted": True,
+        "requested": names <= state.requested[kind],
+        "granted": None if granted is None else names <= granted,
+        "in_token": None if token is None else names <= token,
+    }
+
+
+def _verdict(outcomes: Mapping[RoadName, Outcome]) -> str:
+    """Failed if any road failed; passed if every chosen permission type is proven; else not tried."""
+    if any(outcome.used is False for outcome in outcomes.values()):
+        return "failed"
+    proven = {name for name, outcome in outcomes.items() if outcome.used}
+    application = "application" not in outcomes or "application" in proven
+    delegated = "delegated" not in outcomes or bool(proven & {"delegated", "stackone"})
+    return "passed" if application and delegated else "not tried"
+
+
+_WHO = {
+    "requested": ("it is not requested", "run section 4 (API permissions) again"),
+    "granted": (
+        "it is requested and not granted",
+        "let a Privileged Role Administrator or Global Administrator consent: run section 4 (API permissions) again",
+    ),
+    "in_token": (
+        "it is granted, but a fresh token does not carry it yet",
+        "wait a minute and run section 8 again; if it stays so, check that the right tenant consented",
+    ),
+}
+
+
+def _explain(cells: Mapping[str, Any], outcomes: Mapping[RoadName, Outcome]) -> str:
+    """Cause, evidence and next step of every road that did not pass, in the order of the roads."""
+    return " ".join(_reason(name, cells[name], outcome) for name, outcome in outcomes.items() if not outcome.used)
+
+
+def _reason(name: RoadName, cell: Mapping[str, Any], outcome: Outcome) -> str:
+    label = "through StackOne" if name == "stackone" else name
+    if outcome.used is None:
+        return f"{label}: not tried, {outcome.cause}." + (f" Next: {outcome.next_step}" if outcome.next_step else "")
+    stage = next((stage for stage in _WHO if cell.get(stage) is False), None)
+    evidence = f" ({outcome.status or 'no answer'} {outcome.code}, request {outcome.request_id or 'unknown'})"
+    if stage is not None and outcome.status in (401, 403):
+        cause, remedy = _WHO[stage]
+        return f"{label}: the permission: {cause}{evidence}. Next: {remedy}."
+    known = evidence if outcome.request_id else ""
+    return f"{label}: {outcome.cause}{known} Next: {outcome.next_step or 'read the cause.'}"
+
+
+def _evidence(actions: list[dict[str, Any]], permissions: dict[str, Any], shop: Workshop, roads: Roads) -> Evidence:
+    verdicts = [action["verdict"] for action in actions]
+    failed, untried = verdicts.count("failed"), verdicts.count("not tried")
+    counts = f"{verdicts.count('passed')} proven, {failed} failed, {untried} not tried"
+    notes = [counts, *(f"{action['name']}: {action['explanation']}" for action in actions if action["explanation"])]
+    notes += [f"Left behind, please remove: {item}" for item in shop.litter]
+    facts = {"permissions": permissions, "actions": actions, "litter": shop.litter, "probe_mark": shop.mark}
+    next_step = ""
+    if failed:
+        next_step = "read the explanation beside each failed action, mend it, and run section 8 again."
+    elif untried and roads.absent:
+        next_step = "let a person link an account (section 7) or sign in with the code, and run section 8 again."
+    return Evidence(_ok(verdicts, roads), list(_rows(actions)), facts, notes, next_step)
+
+
+def _ok(verdicts: Sequence[str], roads: Roads) -> bool | None:
+    """False when one failed; None when nothing was proven or a person was missing; what parameters forbid is fine."""
+    if "failed" in verdicts:
+        return False
+    if "passed" not in verdicts or (roads.absent and "not tried" in verdicts):
+        return None
+    return True
+
+
+def _rows(actions: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, str]]:
+    for action in actions:
+        for name, probe in action["probes"].items():
+            source = "POST /actions/rpc" if name == "stackone" else f"{probe['method']} {probe['path']}"
+            status = f" ({probe['status']})" if probe["status"] else ""
+            yield row(f"{action['name']}, {name}", f"{probe['outcome']}{status}", source, probe["request_id"])
