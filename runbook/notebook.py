@@ -21,7 +21,9 @@ from runbook.widgets.plan_table import PlanTable, counts
 if TYPE_CHECKING:
     from runbook.execution.workbench import Workbench
     from runbook.sections.base import Change, SectionResult
+    from runbook.widgets.apply_button import ApplyButton, Offer
     from runbook.widgets.choice import Choice
+    from runbook.widgets.watch import Watch
 
 __all__ = ["Front", "InputRefused", "SectionFailed", "SectionParked", "Step", "open", "start"]
 
@@ -123,6 +125,8 @@ class Step:
         self._error: RunbookError | None = None
         self._areas: dict[str, Area] = {}
         self._undecided = False
+        self._buttons: ApplyButton | None = None
+        self._watch: Watch | None = None
 
     def header(self) -> Panel:
         """Where one is in the guide, on which tenant, signed in as whom; what this step does."""
@@ -174,7 +178,7 @@ class Step:
         area = self._place("verdict", self._shown_verdict())
         if self._bench.inputs.attended:
             return area
-        self._bench.finish(self._result)
+        self._bench.finish(self._section, self._result, self._error)
         reason = self._error.what if self._error else (self._result.title if self._result else self._section.TITLE)
         if self._result is not None and self._result.verdict == "parked":
             area.panel.display()
@@ -229,17 +233,61 @@ class Step:
         if not pending:
             # Nothing would be written, so what is there is proven at once and without a record.
             self._run(look_only=True)
-            return ApplyButton("Check again", self._pressed, hint="nothing to apply, everything is as wanted")
-        return ApplyButton("Apply", self._pressed, hint=counts(pending))
+        hint = counts(pending) if pending else "nothing to apply, everything is as wanted"
+        self._buttons = ApplyButton(self._offers, hint)
+        return self._buttons
 
-    def _pressed(self) -> str:
+    def _offers(self) -> list[Offer]:
+        """What can be done now: apply; or, where a person must act elsewhere, say so or have it played."""
+        from runbook.widgets.apply_button import Offer
+
+        asked = self._result.hand_over if self._result else None
+        if asked is None:
+            done = self._result is not None and self._result.verdict == "passed"
+            return [Offer("Check again" if done else "Apply", self._pressed)]
+        offers = [Offer("I have done it", self._pressed)]
+        if self._bench.can_play:
+            offers.append(Offer("Let the rehearsal do it", self._played))
+        if ref := asked.fields.get("client_secret"):
+            offers.append(Offer("Show the secret once", lambda: self._bench.secret_page(ref)))
+        return offers
+
+    def _played(self) -> str:
+        return self._pressed(play=True)
+
+    def _pressed(self, *, play: bool = False) -> str:
         """What the button does; returns the words that stand beside it afterwards."""
+        if self._watch is not None:
+            self._watch.stop()
         self._error = None
-        self._run()
+        self._run(play=play)
         self._changes = self._result.changes if self._result else self._changes
-        self._bench.finish(self._result)
+        self._bench.finish(self._section, self._result, self._error)
         self._fill()
+        if self._result is not None and self._result.hand_over is not None:
+            self._notice()
         return states.beside_button(self._result, self._error)
+
+    def _notice(self) -> None:
+        """Go on by itself once the tenant or StackOne shows that the person has acted."""
+        from runbook.widgets.watch import Watch
+
+        before = [(change.what, change.now) for change in self._bench.plan(self._section)]
+
+        def changed() -> bool:
+            return before != [(change.what, change.now) for change in self._bench.plan(self._section)]
+
+        def then() -> None:
+            if self._buttons is not None:
+                self._buttons.press(self._offers()[0])
+
+        def tell(left: int) -> None:
+            if self._buttons is not None:
+                waiting = f"waiting for the person, {left // 60}:{left % 60:02d} left"
+                self._buttons.say(waiting if left else "nobody acted yet; press the button when it is done")
+
+        self._watch = Watch(changed, then, tell, self._bench.params.link_timeout_seconds)
+        self._watch.start()
 
     def _fill(self) -> None:
         if "plan" in self._areas and self._result is not None and self._section.NUMBER != 1:
@@ -249,9 +297,9 @@ class Step:
         if "verdict" in self._areas:
             self._areas["verdict"].show(self._shown_verdict())
 
-    def _run(self, *, look_only: bool = False) -> None:
+    def _run(self, *, look_only: bool = False, play: bool = False) -> None:
         try:
-            self._result = self._bench.run(self._section, look_only=look_only)
+            self._result = self._bench.run(self._section, look_only=look_only, play=play)
             self._error = self._result.error
         except RunbookError as error:
             self._error = error

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runbook import __version__
-from runbook.errors import Interrupted
+from runbook.errors import Interrupted, RecordError
 from runbook.sections import NAMES, section
 
 if TYPE_CHECKING:
@@ -117,6 +117,9 @@ def run(
         save(params, journal.folder / PARAMETERS)
         try:
             verdict = _sections(journal, chosen, tell)
+        except RecordError:
+            conclude(journal, "failed")
+            raise
         except KeyboardInterrupt:
             conclude(journal, "")
             raise Interrupted(
@@ -165,6 +168,7 @@ def _sections(journal: Journal, chosen: list[Section], tell: Callable[[Progress]
     """Execute one notebook after the other; the verdict of the run so far."""
     from runbook.execution.engine import execute
     from runbook.execution.sources import notebook
+    from runbook.records.notebooks import finish
 
     choice = {"parameters_file": str(journal.folder / PARAMETERS), "record": str(journal.folder)}
     for each in chosen:
@@ -172,6 +176,7 @@ def _sections(journal: Journal, chosen: list[Section], tell: Callable[[Progress]
         begun = time.monotonic()
         source = notebook(each.NAME)
         execution = execute(source, journal.folder / source.name, choice)
+        finish(journal.folder / source.name)
         finished = _finished(journal, each, execution)
         tell(_news(each, finished, time.monotonic() - begun))
         if finished["verdict"] != "passed":

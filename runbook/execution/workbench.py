@@ -67,9 +67,10 @@ class Workbench:
                 self._observed = section.read(ctx)
         return section.plan(ctx, self._observed)
 
-    def run(self, section: Section, *, look_only: bool = False) -> SectionResult:
+    def run(self, section: Section, *, look_only: bool = False, play: bool = False) -> SectionResult:
         """Read, plan, apply, read back. A record is kept, except when the section only looks.
 
+        ``play``: let the rehearsal's attendant act for the person of a hand-over.
         Where nobody is there the plan is applied if the parameters allow it; a pressed button allows it.
         """
         from runbook.sections.base import open_context, run_section
@@ -80,17 +81,36 @@ class Workbench:
         self._journal = self._new_record(section)
         self._own_record = True
         with open_context(self.params, self._journal) as ctx:
-            if self.inputs.attended:
+            if self.inputs.attended and not play:
                 ctx.hand_over = self._to_the_person(ctx.hand_over)
             return run_section(ctx, section, apply=True)
 
-    def finish(self, result: SectionResult | None) -> None:
-        """Close the record of this notebook, if it keeps one of its own."""
+    def finish(self, section: Section, result: SectionResult | None, error: RunbookError | None) -> None:
+        """Close the record of this notebook, if it keeps one of its own; say in a run's record why nothing was run."""
         from runbook.execution.runs import conclude
+        from runbook.records.journal import Journal
 
         if self._own_record and self._journal is not None and result is not None:
             conclude(self._journal, result.verdict)
             self._own_record = False
+        elif self.inputs.record is not None and result is None and error is not None:
+            verdict = "parked" if isinstance(error, Parked) else "failed"
+            data = {"section": section.NAME, "verdict": verdict, "error": str(error), "next_step": error.next_step}
+            Journal.open(self.inputs.record).event("section.finished", **data)
+
+    @property
+    def can_play(self) -> bool:
+        """Whether the target can play the person of a hand-over."""
+        return self._look().target.attend is not None
+
+    def secret_page(self, reference: str) -> str:
+        """Offer the secret behind ``reference`` on a page that shows it once; says where."""
+        from runbook.widgets.one_time_page import SECONDS, offer
+
+        store = self._look().store
+        return (
+            f"Open {offer(reference, lambda: store.get(reference))} within {SECONDS / 60:.0f} minutes; it works once."
+        )
 
     def header(self, section: Section | None) -> Panel:
         """Who and where; with a person there also the state of every step."""

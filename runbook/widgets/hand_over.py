@@ -55,7 +55,7 @@ class HandOverCard(Panel):
             f"<td>{markup.copy_button(value, name)}</td></tr>"
             for name, value in self._hand_over.fields.items()
         )
-        return f"<table><tbody>{rows}</tbody></table>" if rows else ""
+        return f'<table class="fields"><tbody>{rows}</tbody></table>' if rows else ""
 
     def _qr(self) -> str:
         for_phone = self._hand_over.kind in ("link_account", "admin_consent", "device_sign_in")

@@ -7,7 +7,7 @@ from functools import cache
 from html import escape
 from importlib.resources import files
 
-__all__ = ["copy_button", "escape", "facts", "fold", "link", "page", "style", "word"]
+__all__ = ["copy_button", "escape", "facts", "fold", "link", "linked", "page", "style", "word"]
 
 TONES = ("good", "bad", "wait", "none", "info")
 
@@ -48,6 +48,11 @@ def link(address: str, text: str = "") -> str:
     if not address.startswith(("https://", "http://")):
         return escape(text or address)
     return f'<a href="{escape(address)}" target="_blank" rel="noopener noreferrer">{escape(text or address)}</a>'
+
+
+def linked(text: str) -> str:
+    """Text in which web addresses are links."""
+    return " ".join(link(part) for part in text.split(" "))
 
 
 def facts(pairs: Mapping[str, str] | Iterable[tuple[str, str]]) -> str:

@@ -41,10 +41,10 @@ class Message(Panel):
 
     def fragment(self) -> str:
         lines = "".join(
-            f'<div><span class="soft">{markup.escape(name)}:</span> {_linked(text)}</div>'
+            f'<div><span class="soft">{markup.escape(name)}:</span> {markup.linked(text)}</div>'
             for name, text in self._details.items()
         )
-        head = f'<span class="word">{markup.escape(self._word)}</span>{_linked(self._sentence)}'
+        head = f'<span class="word">{markup.escape(self._word)}</span>{markup.linked(self._sentence)}'
         return f'<div class="bar {self._tone}" role="status">{head}{lines}</div>'
 
 
@@ -75,11 +75,3 @@ def failure(error: RunbookError) -> Message:
             "Request id": error.request_id or "",
         },
     )
-
-
-def _linked(text: str) -> str:
-    parts = [
-        markup.link(part) if part.startswith(("https://", "http://")) else markup.escape(part)
-        for part in text.split(" ")
-    ]
-    return " ".join(parts)

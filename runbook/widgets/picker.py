@@ -108,7 +108,7 @@ class Picker(Panel):
             layout=ipywidgets.Layout(width="330px"),
         )
         self._separator = ipywidgets.ToggleButtons(
-            options=list(SEPARATORS), value="space", description="Separator", style={"button_width": "70px"}
+            options=list(SEPARATORS), value="space", description="Separator", style={"button_width": "78px"}
         )
         self._effects = {name: self._toggle(name.capitalize()) for name in EFFECTS}
         self._types = {kind: self._type(kind) for kind in TYPES}
@@ -170,6 +170,7 @@ class Picker(Panel):
         box = ipywidgets.Checkbox(
             True, description=f"{label} actions", indent=False, layout=ipywidgets.Layout(width="auto")
         )
+        box.add_class("rb-tick")
         box.observe(self._filter, names="value")
         return box
 
@@ -182,6 +183,7 @@ class Picker(Panel):
             indent=False,
             layout=ipywidgets.Layout(width="auto"),
         )
+        box.add_class("rb-tick")
         box.observe(lambda _change: self._changed(), names="value")
         return box
 

@@ -23,17 +23,18 @@ class PickerRows:
 
     def __init__(self, chosen: Iterable[str], changed: Callable[[list[str], bool], None]) -> None:
         import ipywidgets
+        from ipywidgets.widgets.widget_bool import CheckboxStyle
 
         self._changed = changed
         self._quiet = False
         self._boxes: dict[str, ipywidgets.Checkbox] = {}
         self._rows: dict[str, ipywidgets.HBox] = {}
         self._heads: dict[str, tuple[ipywidgets.HBox, ipywidgets.HTML, list[str]]] = {}
-        self._style = ipywidgets.CheckboxStyle(description_width="0px")
+        self._style = CheckboxStyle(description_width="0px")
         self._tick = ipywidgets.Layout(width="330px", flex="0 0 auto")
         self._cost = ipywidgets.Layout(flex="1 1 auto", margin="0")
         wanted = set(chosen)
-        children: list[Any] = []
+        children: list[Any] = [_headings()]
         ordered = sorted(catalog.actions(), key=lambda action: RESOURCES.index(action.resource))
         for resource, actions in groupby(ordered, key=lambda action: action.resource):
             members = list(actions)
@@ -105,6 +106,17 @@ class PickerRows:
             words.value = f'<div class="rb"><b>{said}</b></div>'
 
 
+def _headings() -> ipywidgets.HBox:
+    import ipywidgets
+
+    width = ipywidgets.Layout(width="330px", flex="0 0 auto")
+    names = ipywidgets.HTML('<div class="rb soft">Action</div>', layout=width)
+    costs = ipywidgets.HTML('<div class="rb soft">What it does, and the permission that it needs by itself</div>')
+    head = ipywidgets.HBox([names, costs], layout=ipywidgets.Layout(flex="0 0 auto"))
+    head.add_class("rb-head")
+    return head
+
+
 def _cost(action: Action) -> str:
     """The kind of action in a word, and the permissions that it needs when chosen alone."""
     scopes = catalog.compute([action.slug])
@@ -112,7 +124,8 @@ def _cost(action: Action) -> str:
     text = _words(delegated)
     if application != delegated:
         text = f"{text} · application: {_words(application)}"
-    return f'{markup.word(action.effect, TONES[action.effect])} <span class="mono soft">{markup.escape(text)}</span>'
+    kind = f'<span class="kind">{markup.word(action.effect, TONES[action.effect])}</span>'
+    return f'{kind}<span class="mono soft">{markup.escape(text)}</span>'
 
 
 def _words(names: tuple[str, ...]) -> str:

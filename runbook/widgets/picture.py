@@ -11,7 +11,7 @@ from runbook.widgets.table import Table
 __all__ = ["Picture"]
 
 CELL = 20  # pixels of a row and of a column
-LETTER = 6.6  # pixels that a letter takes on average at 12 pixels
+LETTER = 7.4  # pixels that a letter takes on average at 12 pixels
 
 
 class Picture(Panel):

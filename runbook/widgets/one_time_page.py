@@ -1,0 +1,78 @@
+"""A page on loopback that shows a secret once: from the store to a person, past every notebook and widget.
+
+The address is unguessable and works for a short time. Opening it shows a button; pressing that shows the value once,
+so a browser that looks ahead of its user spends nothing.
+"""
+
+from __future__ import annotations
+
+import http.server
+import secrets
+import threading
+from collections.abc import Callable
+from html import escape
+from importlib.resources import files
+from string import Template
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from runbook.secrets import Secret
+
+__all__ = ["offer"]
+
+SECONDS = 120.0
+_HEADERS = {
+    "Content-Type": "text/html; charset=utf-8",
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+}
+_ASK = """<p>It is shown once, for you to paste into StackOne.</p>
+<form method="post"><button autofocus>Show it</button></form>"""
+_SHOW = """<p><label>Value <input id="value" readonly value="$value"></label></p>
+<p><button autofocus onclick="navigator.clipboard.writeText(value.value); this.textContent = 'Copied'">Copy</button></p>
+<p>Close this page afterwards.</p>"""
+_GONE = "<p>It was shown already, or the time is over. Ask for it again in the notebook.</p>"
+
+
+def offer(name: str, fetch: Callable[[], Secret]) -> str:
+    """Serve the secret called ``name`` once; returns the address. ``fetch`` is called when a person asks for it."""
+    path = f"/{secrets.token_urlsafe(32)}"
+    frame = files("runbook.widgets").joinpath("one_time_page.html").read_text(encoding="utf-8")
+    turn = threading.Lock()
+
+    class Page(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self._answer(_ASK if self.path == path and not turn.locked() else _GONE)
+
+        def do_POST(self) -> None:
+            if self.path != path or not turn.acquire(blocking=False):
+                self._answer(_GONE)
+                return
+            self._answer(Template(_SHOW).substitute(value=escape(fetch().reveal())))
+            threading.Thread(target=server.shutdown).start()
+
+        def _answer(self, fragment: str) -> None:
+            body = Template(frame).substitute(content=fragment).encode()
+            self.send_response(200)
+            for header, value in _HEADERS.items():
+                self.send_header(header, value)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Nothing: the path is a key."""
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page)
+    threading.Thread(target=_serve, args=(server,), name=f"one-time page of {name}", daemon=True).start()
+    return f"http://127.0.0.1:{server.server_address[1]}{path}"
+
+
+def _serve(server: http.server.ThreadingHTTPServer) -> None:
+    end = threading.Timer(SECONDS, server.shutdown)
+    end.daemon = True
+    end.start()
+    with server:
+        server.serve_forever(poll_interval=0.2)
+    end.cancel()
