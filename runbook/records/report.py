@@ -65,12 +65,12 @@ def render(events: Sequence[Event]) -> str:
 
 @cache
 def _environment() -> Environment:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from jinja2 import ChainableUndefined, Environment, PackageLoader
 
     environment = Environment(
         loader=PackageLoader("runbook.records", "."),
         autoescape=True,
-        undefined=StrictUndefined,
+        undefined=ChainableUndefined,  # a journal cut short lacks things; the report of it must still be possible
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -231,8 +231,8 @@ _SIGNS = {"added": "+ added", "changed": "~ changed", "removed": "− removed", 
 
 
 def _word(value: Any) -> str:
-    """A value of the journal as a person reads it; None is unknown, never blank."""
-    if value is None:
+    """A value of the journal as a person reads it; what is missing is unknown, never blank."""
+    if not value and value is not False and value != 0:  # None, an empty text, or nothing of that name at all
         return "unknown"
     if isinstance(value, bool):
         return "yes" if value else "no"

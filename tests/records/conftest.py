@@ -228,7 +228,10 @@ def _facts(section: str, passed: bool) -> dict:
         },
         "connector_profile": {"connector_profile": {"id": "cp_1", "name": "Microsoft Entra ID", "active": True}},
         "link_account": {"account": {"id": "acc_1", "status": "active", "origin_owner_id": "entra-id-runbook"}},
-        "verify_actions": {"actions": [_action(*action, passed) for action in ACTIONS]},
+        "verify_actions": {
+            "actions": [_action(*action, passed) for action in ACTIONS],
+            "permissions": {"delegated": rows[:9], "application": rows},
+        },
     }.get(section, {})
 
 
