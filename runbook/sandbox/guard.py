@@ -67,7 +67,7 @@ class Guard:
             if not status:
                 code = 413 if isinstance(error, _TooLarge) else 408
                 await PlainTextResponse("Request body too large or too slow", code)(scope, receive, noted)
-        except Exception:
+        except Exception:  # noqa: BLE001 - the last resort of a server: logged with its trace, answered with a 500
             access_log.exception("%s %s failed", scope["method"], shown_path(scope["path"]))
             if not status:
                 body = {"error": {"code": "generalException", "message": "The sandbox failed; see its log."}}

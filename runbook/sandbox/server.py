@@ -84,7 +84,7 @@ class Sandbox:
             raise
 
     def _open(self) -> None:
-        from runbook.sandbox import seed
+        from runbook.sandbox import seed, stackone
 
         self.state = self.state.expanduser().absolute()
         store = Store(self.state)
@@ -106,6 +106,7 @@ class Sandbox:
             **seed.ready(self.services),
         }
         app = application(self.services)
+        self.ready["stackone_dashboard"] = stackone.dashboard_entry(self.services)
         self._apps: tuple[ASGIApp, ASGIApp] = (Guard(app), Guard(HttpsOnly(app, addresses.api)))
 
     def _listen(self, store: Store) -> tuple[list[socket.socket], list[socket.socket]]:
@@ -255,7 +256,7 @@ def running(state: Path, **options: Any) -> Iterator[dict[str, Any]]:
     def work() -> None:
         try:
             asyncio.run(sandbox.run(up.set))
-        except BaseException as error:  # handed to the caller below
+        except BaseException as error:  # noqa: BLE001 - raised again below, in the caller's thread
             failure.append(error)
         finally:
             up.set()

@@ -141,10 +141,8 @@ def _name(common_name: str) -> x509.Name:
 
 
 def _key_usage(**used: bool) -> x509.KeyUsage:
-    names = (
-        "digital_signature content_commitment key_encipherment data_encipherment key_agreement "
-        "key_cert_sign crl_sign encipher_only decipher_only"
-    ).split()
+    others = ("content_commitment", "key_encipherment", "data_encipherment", "key_agreement")
+    names = ("digital_signature", *others, "key_cert_sign", "crl_sign", "encipher_only", "decipher_only")
     return x509.KeyUsage(**{name: used.get(name, False) for name in names})
 
 

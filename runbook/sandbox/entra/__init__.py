@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.routing import BaseRoute
 
-from runbook.sandbox.entra import discovery, token
+from runbook.sandbox.entra import authorize, discovery, sign_in, token
 from runbook.sandbox.settings import Services
 
 __all__ = ["routes"]
@@ -12,4 +12,9 @@ __all__ = ["routes"]
 
 def routes(services: Services) -> list[BaseRoute]:
     """Every route of Entra ID; the first segment of a path is the tenant."""
-    return [*discovery.routes(services), *token.routes(services)]
+    return [
+        *discovery.routes(services),
+        *token.routes(services),
+        *authorize.routes(services),
+        *sign_in.routes(services),
+    ]

@@ -16,7 +16,7 @@ from runbook.sandbox.entra.errors import AadError
 from runbook.sandbox.settings import Services
 from runbook.sandbox.store import Store
 
-__all__ = ["Call", "NO_STORE", "answer", "call_of", "refusal"]
+__all__ = ["NO_STORE", "Call", "answer", "call_of", "refusal"]
 
 NO_STORE = {"cache-control": "no-store, no-cache", "pragma": "no-cache"}
 _LONGEST = 32768

@@ -90,7 +90,9 @@ def _check_secret(call: Call, client: Client, secret: str) -> None:
     expired = False
     for entry in client.document.get("passwordCredentials") or ():
         if is_secret(call.store, str(entry["keyId"]), secret):
-            if _seconds(entry.get("startDateTime"), 0) <= now + _LEEWAY and now < _seconds(entry.get("endDateTime"), 9e99):
+            if _seconds(entry.get("startDateTime"), 0) <= now + _LEEWAY and now < _seconds(
+                entry.get("endDateTime"), 9e99
+            ):
                 return
             expired = now >= _seconds(entry.get("endDateTime"), 9e99)
     if expired:
@@ -117,7 +119,9 @@ def _check_assertion(call: Call, client: Client, assertion: str, tenant: Tenant 
         raise AadError(700027, reason="The audience or subject is not valid.", thumbprint=thumbprint)
 
 
-def _check_federated(call: Call, client: Client, assertion: str, header: dict[str, Any], claims: dict[str, Any]) -> None:
+def _check_federated(
+    call: Call, client: Client, assertion: str, header: dict[str, Any], claims: dict[str, Any]
+) -> None:
     issuer, subject = str(claims.get("iss", "")), str(claims.get("sub", ""))
     audiences = claims.get("aud")
     audiences = [audiences] if isinstance(audiences, str) else list(audiences or ())
@@ -131,7 +135,9 @@ def _check_federated(call: Call, client: Client, assertion: str, header: dict[st
     try:
         jwt.decode(assertion, _issuer_keys(call, issuer, str(header.get("kid", ""))), algorithms=_ALGORITHMS)
     except (JoseError, ValueError, httpx.HTTPError) as error:
-        raise AadError(50013, reason=f"The key of the issuer was not found or does not fit: {type(error).__name__}") from None
+        raise AadError(
+            50013, reason=f"The key of the issuer was not found or does not fit: {type(error).__name__}"
+        ) from None
     _check_times(call, claims)
 
 

@@ -23,6 +23,8 @@ __all__ = ["routes"]
 
 _PUBLIC_HOSTS = ("login.microsoftonline.com", "login.windows.net", "login.microsoft.com", "sts.windows.net")
 
+_CLAIMS = ("sub", "iss", "aud", "exp", "iat", "nonce", "preferred_username", "name", "tid", "ver", "email")
+
 
 def routes(services: Services) -> list[Route]:
     """What clients read before they ask for a token."""
@@ -92,7 +94,7 @@ def _document(services: Services, base: str, segment: str, tenant_id: str | None
         "http_logout_supported": True,
         "frontchannel_logout_supported": True,
         "end_session_endpoint": f"{base}/{segment}/{oauth}/logout",
-        "claims_supported": "sub iss aud exp iat nonce preferred_username name tid ver at_hash c_hash email".split(),
+        "claims_supported": list(_CLAIMS),
         "tenant_region_scope": "EU",
         "cloud_instance_name": "microsoftonline.com",
         "cloud_graph_host_name": "graph.windows.net",

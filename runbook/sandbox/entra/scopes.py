@@ -133,7 +133,7 @@ def resource_of(store: Store, tenant: Tenant, name: str | None) -> Resource:
 
 
 def _split(word: str, own: frozenset[str]) -> tuple[str, str]:
-    """(resource, permission); ``https://graph.microsoft.com//.default`` has an empty path, and is meant all the same."""
+    """(resource, permission); ``https://graph.microsoft.com//.default`` has an empty path and means the same."""
     if "/" not in word:
         return "https://graph.microsoft.com", word
     resource, name = word.rsplit("/", 1)

@@ -115,9 +115,7 @@ def mint_user(
     return mint(services, {name: value for name, value in claims.items() if value is not None}, USER_SECONDS)
 
 
-def mint_id(
-    services: Services, base: str, user: User, client: Client, oidc: Iterable[str], nonce: str | None
-) -> str:
+def mint_id(services: Services, base: str, user: User, client: Client, oidc: Iterable[str], nonce: str | None) -> str:
     """An ID token (v2.0) for the client."""
     claims: Claims = {
         "ver": "2.0",
