@@ -5,18 +5,17 @@ Every path is relative to ``/v1.0``. Bodies and answers are plain dicts as Graph
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, Unpack
 
-from runbook.clients import odata, retry
+from runbook.clients import batch, odata, retry, settle
 from runbook.clients.auth import Bearer, TokenSource
+from runbook.clients.batch import BatchAnswer, BatchRequest
 from runbook.clients.explain import graph_next_step
 from runbook.clients.http import Answer, CallLog, Counters, Effect, Session, shown_path
 from runbook.clients.odata import Options
 from runbook.clients.retry import Pace
-from runbook.errors import GraphError, NotSettled, ServiceError, TransportError
+from runbook.errors import GraphError, TransportError
 
 if TYPE_CHECKING:
     from runbook.targets import Target
@@ -149,53 +148,30 @@ class GraphClient:
     def ensure(
         self, find: Callable[[], T | None], create: Callable[[], object], *, what: str = "The new object"
     ) -> tuple[T, bool]:
-        """Have exactly one of it: ``find`` it, else ``create`` it and find it. Returns it and whether it was created.
+        """:func:`runbook.clients.settle.ensure` at this client's pace."""
+        return settle.ensure(find, create, pace=self.pace, what=what)
 
-        After every answer that leaves open whether the write took effect (a reset after sending, a known misleading
-        404, "already exists") ``find`` is asked before ``create`` is tried again. ``what`` names it for the error.
-        Raises :class:`NotSettled` after the pace's deadline, and any error that does not pass.
-        """
-        ends, pause = time.monotonic() + self.pace.deadline, threading.Event()
-        created, perhaps, doubts, last, interval = False, False, 0, "", self.pace.interval
-        while (found := find()) is None:
-            if time.monotonic() > ends:
-                raise NotSettled(
-                    f"{what} could not be seen within {self.pace.deadline:.0f} s.{last}",
-                    meaning="The change has not reached every replica, or Graph keeps refusing it.",
-                    next_step="Run again: it is looked for first, and only created when it is not there.",
-                )
-            if not created and doubts == 0:
-                try:
-                    create()
-                    created = True
-                    continue
-                except (ServiceError, TransportError) as error:
-                    row = retry.transient(error)
-                    if row is None and not retry.maybe_applied(error):
-                        raise
-                    last = f" The last answer was: {error.what}"
-                    # One replica's "not there" proves nothing: look several times before creating it again.
-                    perhaps = row is None or row.then == "read-first"
-                    doubts = self.pace.sightings if retry.maybe_applied(error) else 1
-            doubts = max(0, doubts - 1)
-            pause.wait(interval)
-            interval = min(interval * 1.5, self.pace.longest_interval)
-        return found, created or perhaps
+    def batch(self, requests: Iterable[BatchRequest]) -> dict[str, BatchAnswer]:
+        """Many requests in few (:func:`runbook.clients.batch.run`); answers by id, errors of parts included."""
+        return batch.run(
+            requests,
+            lambda body, effect, note: self._send("POST", "/$batch", json=body, effect=effect, note=note),
+            self.pace,
+        )
 
     def _write(
         self, method: str, path: str, body: JSON | None, *, effect: Effect = "write", fresh: bool = False
     ) -> JSON | None:
         """One write. ``fresh`` says that an object in it was just made: known replication answers are waited out."""
-        ends, pause, interval = time.monotonic() + self.pace.deadline, threading.Event(), self.pace.interval
+        wait = settle.Wait(self.pace)
         while True:
             try:
                 answer = self._send(method, path, json=body, effect=effect)
             except GraphError as error:
                 row = retry.transient(error)
-                if not fresh or row is None or row.then != "repeat" or time.monotonic() > ends:
+                if not fresh or row is None or row.then != "repeat" or wait.over:
                     raise
-                pause.wait(interval)
-                interval = min(interval * 1.5, self.pace.longest_interval)
+                wait.pause()
                 continue
             return answer.body if isinstance(answer.body, dict) else None
 

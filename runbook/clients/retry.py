@@ -162,10 +162,8 @@ def retry_after(headers: Mapping[str, str], *, now: datetime.datetime | None = N
     value = (headers.get("retry-after") or headers.get("Retry-After") or "").strip()
     if not value:
         return None
-    try:
+    if re.fullmatch(r"[+-]?\d+(\.\d+)?", value):
         return max(0.0, float(value))
-    except ValueError:
-        pass  # not a number: an HTTP date, or nothing that can be used
     try:
         moment = parsedate_to_datetime(value)
     except ValueError:

@@ -14,9 +14,9 @@ from typing import TypeVar
 
 from runbook.clients import retry
 from runbook.clients.retry import Pace
-from runbook.errors import NotSettled, ServiceError
+from runbook.errors import NotSettled, ServiceError, TransportError
 
-__all__ = ["Progress", "until"]
+__all__ = ["Progress", "Wait", "ensure", "until"]
 
 T = TypeVar("T")
 
@@ -30,6 +30,34 @@ class Progress:
     wanted: int
     waited: float
     deadline: float
+
+
+class Wait:
+    """One deadline, and pauses that grow from the pace's interval to its longest. ``stop`` ends it early."""
+
+    def __init__(self, pace: Pace, deadline: float | None = None, stop: threading.Event | None = None) -> None:
+        self.deadline = pace.deadline if deadline is None else deadline
+        self._pace = pace
+        self._stop = stop or threading.Event()
+        self._started = time.monotonic()
+        self._interval = pace.interval
+
+    @property
+    def waited(self) -> float:
+        """Seconds since the beginning."""
+        return time.monotonic() - self._started
+
+    @property
+    def over(self) -> bool:
+        """Whether the deadline has passed or the wait was stopped."""
+        return self.waited >= self.deadline or self._stop.is_set()
+
+    def pause(self, *, brisk: bool = False, at_least: float = 0) -> None:
+        """Pause once, never beyond the deadline; ``brisk`` goes back to the shortest pause."""
+        if brisk:
+            self._interval = self._pace.interval
+        self._stop.wait(max(0.0, min(max(self._interval, at_least), self.deadline - self.waited)))
+        self._interval = min(self._interval * 1.5, self._pace.longest_interval)
 
 
 def until(
@@ -49,11 +77,8 @@ def until(
     count as that too, any other error ends the wait. ``sightings`` and ``deadline`` (seconds) default to the pace's.
     ``describe`` completes "waiting until …". ``stop`` ends the wait early. Raises :class:`NotSettled`.
     """
-    wanted, limit = sightings or pace.sightings, deadline if deadline is not None else pace.deadline
-    pause = stop or threading.Event()
-    started = time.monotonic()
-    seen, interval = 0, pace.interval
-    last = "it was never seen"
+    wanted, wait = sightings or pace.sightings, Wait(pace, deadline, stop)
+    seen, last = 0, "it was never seen"
     while True:
         try:
             value = check()
@@ -65,15 +90,50 @@ def until(
         seen = seen + 1 if value else 0
         if value and seen >= wanted:
             return value
-        waited = time.monotonic() - started
         if progress is not None:
-            progress(Progress(describe, seen, wanted, waited, limit))
-        if waited >= limit or pause.wait(min(interval, max(0.0, limit - waited))):
+            progress(Progress(describe, seen, wanted, wait.waited, wait.deadline))
+        if wait.over:
             break
-        interval = pace.interval if value else min(interval * 1.5, pace.longest_interval)
+        wait.pause(brisk=bool(value))
     found = f"it was seen {seen} of {wanted} times in a row" if seen else last
     raise NotSettled(
-        f"After {time.monotonic() - started:.0f} s still waiting until {describe}: {found}.",
+        f"After {wait.waited:.0f} s still waiting until {describe}: {found}.",
         meaning="The change was accepted, but it could not be read back reliably before the deadline of this step.",
         next_step=next_step or "Run again; nothing that was done is repeated. If it stays like this, check the tenant.",
     )
+
+
+def ensure(find: Callable[[], T | None], create: Callable[[], object], *, pace: Pace, what: str) -> tuple[T, bool]:
+    """Have exactly one of it: ``find`` it, else ``create`` it and find it. Returns it and whether it was created.
+
+    After every answer that leaves open whether the write took effect (a reset after sending, a known misleading 404,
+    "already exists") ``find`` is asked, several times, before ``create`` is tried again. ``what`` names it for the
+    error. Raises :class:`NotSettled` after the deadline, and any error that does not pass.
+    """
+    wait = Wait(pace)
+    created = False  # by an answer that says so
+    perhaps = False  # by an answer that leaves it open
+    doubts, last = 0, ""
+    while (found := find()) is None:
+        if wait.over:
+            raise NotSettled(
+                f"{what} could not be seen within {wait.deadline:.0f} s.{last}",
+                meaning="The change has not reached every replica, or the service keeps refusing it.",
+                next_step="Run again: it is looked for first, and only created when it is not there.",
+            )
+        if not created and doubts == 0:
+            try:
+                create()
+                created = True
+                continue
+            except (ServiceError, TransportError) as error:
+                row = retry.transient(error)
+                if row is None and not retry.maybe_applied(error):
+                    raise
+                last = f" The last answer was: {error.what}"
+                perhaps = perhaps or row is None or row.then == "read-first"
+                # One replica's "not there" proves nothing: look several times before creating it again.
+                doubts = pace.sightings if retry.maybe_applied(error) else 1
+        doubts = max(0, doubts - 1)
+        wait.pause()
+    return found, created or perhaps

@@ -1,0 +1,268 @@
+"""Microsoft Graph's client against a scripted service."""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from runbook.clients.auth import FixedToken
+from runbook.clients.graph import GraphClient
+from runbook.clients.http import Counters
+from runbook.clients.odata import is_advanced, key, literal, query
+from runbook.clients.retry import Pace
+from runbook.errors import GraphError, TransportError
+from runbook.secrets import Secret
+from runbook.targets import Target
+
+from .conftest import Log
+from .service import Asked, Reply, Service
+
+
+class Tokens:
+    """Gives a new token each time one is asked for, and keeps the claims that it was asked with."""
+
+    def __init__(self) -> None:
+        self._number = itertools.count(1)
+        self._current = self._next()
+        self.claims: list[str | None] = []
+
+    def _next(self) -> Secret:
+        return Secret(f"token-{next(self._number)}")
+
+    def token(self) -> Secret:
+        return self._current
+
+    def renew(self, claims: str | None) -> Secret:
+        self.claims.append(claims)
+        self._current = self._next()
+        return self._current
+
+
+@pytest.fixture
+def tokens() -> Tokens:
+    return Tokens()
+
+
+@pytest.fixture
+def graph(target: Target, tokens: Tokens, pace: Pace, log: Log, counters: Counters) -> Iterator[GraphClient]:
+    with GraphClient(target, tokens, log, counters=counters, pace=pace) as client:
+        yield client
+
+
+def body_of_error(code: str, message: str) -> dict[str, object]:
+    inner = {"date": "2026-03-01T12:00:00", "request-id": "r-inner", "client-request-id": "c"}
+    return {"error": {"code": code, "message": message, "innerError": inner}}
+
+
+def test_a_list_follows_next_links_verbatim_and_lazily(service: Service, graph: GraphClient) -> None:
+    link = f"{service.base}/v1.0/users?%24skiptoken=a%2Bb%2Fc%3D"
+    service.on(
+        "GET",
+        "/v1.0/users",
+        Reply(200, {"value": [{"id": "1"}, {"id": "2"}], "@odata.nextLink": link}),
+        Reply(200, {"value": [], "@odata.nextLink": link + "2"}),
+        Reply(200, {"value": [{"id": "3"}]}),
+    )
+    users = graph.list("/users", select=("id",), top=2)
+    assert [next(users)["id"], next(users)["id"]] == ["1", "2"]
+    assert len(service.asked) == 1
+    assert [user["id"] for user in users] == ["3"]
+    assert service.asked[0].query == {"$select": "id", "$top": "2"}
+    assert service.asked[1].target == "/v1.0/users?%24skiptoken=a%2Bb%2Fc%3D"
+    assert service.asked[2].query == {"$skiptoken": "a+b/c=2"}
+
+
+def test_the_consistency_level_is_sent_with_every_page(service: Service, graph: GraphClient) -> None:
+    link = f"{service.base}/v1.0/users?$skiptoken=x"
+    service.on("GET", "/v1.0/users", Reply(200, {"value": [], "@odata.nextLink": link}), Reply(200, {"value": []}))
+    assert list(graph.list("/users", search='"displayName:Anna"')) == []
+    assert [asked.headers.get("consistencylevel") for asked in service.asked] == ["eventual", "eventual"]
+    assert service.asked[0].query == {"$search": '"displayName:Anna"', "$count": "true"}
+
+
+def test_a_next_link_to_another_host_gets_no_token(service: Service, graph: GraphClient) -> None:
+    service.on("GET", "/v1.0/users", Reply(200, {"value": [], "@odata.nextLink": "https://evil.example/v1.0/users"}))
+    with pytest.raises(TransportError, match="another host"):
+        list(graph.list("/users"))
+
+
+@pytest.mark.parametrize(
+    ("options", "advanced"),
+    [
+        ({"filter": "displayName eq 'a ne b'"}, False),
+        ({"filter": "startswith(displayName,'a')"}, False),
+        ({"filter": "displayName eq 'it''s not endsWith(x'"}, False),
+        ({"orderby": "displayName"}, False),
+        ({"select": ("id",), "top": 5}, False),
+        ({"filter": "displayName ne 'a'"}, True),
+        ({"filter": "not(accountEnabled eq true)"}, True),
+        ({"filter": "endsWith(mail,'@contoso.com')"}, True),
+        ({"filter": "owners/$count eq 0"}, True),
+        ({"filter": "accountEnabled eq true", "orderby": "displayName"}, True),
+        ({"search": '"displayName:a"'}, True),
+        ({"count": True}, True),
+    ],
+)
+def test_advanced_queries_are_recognised(options: dict[str, object], advanced: bool) -> None:
+    assert is_advanced(query(**options)) is advanced  # type: ignore[arg-type]
+
+
+def test_values_in_filters_and_keys_are_escaped() -> None:
+    assert literal("O'Neil") == "'O''Neil'"
+    assert key("uniqueName", "a/b's") == "(uniqueName='a%2Fb%27%27s')"
+
+
+def test_count_asks_with_the_consistency_level(service: Service, graph: GraphClient) -> None:
+    service.on("GET", "/v1.0/users/$count", Reply(200, b"\xef\xbb\xbf312", {"content-type": "text/plain"}))
+    assert graph.count("/users") == 312
+    assert service.asked[0].headers["consistencylevel"] == "eventual"
+
+
+def test_graphs_error_becomes_ours_with_code_request_id_and_next_step(service: Service, graph: GraphClient) -> None:
+    refusal = body_of_error("Authorization_RequestDenied", "Insufficient privileges to complete the operation.")
+    service.on("POST", "/v1.0/users", Reply(403, refusal, {"request-id": "r-header"}))
+    with pytest.raises(GraphError) as caught:
+        graph.post("/users", {"displayName": "A"})
+    error = caught.value
+    assert (error.status, error.code, error.request_id) == (403, "Authorization_RequestDenied", "r-header")
+    assert error.message == "Insufficient privileges to complete the operation."
+    assert "permission" in error.meaning
+    assert error.next_step
+
+
+def test_a_request_id_in_the_body_alone_is_found(service: Service, graph: GraphClient) -> None:
+    service.on("GET", "/v1.0/me", Reply(400, body_of_error("Request_BadRequest", "No.")))
+    with pytest.raises(GraphError) as caught:
+        graph.get("/me")
+    assert caught.value.request_id == "r-inner"
+
+
+@pytest.mark.parametrize("body", [None, b"<html>502</html>", ["x"], {"error": "x"}, {"error": {"code": None}}])
+def test_an_error_without_graphs_body_is_still_an_error(service: Service, graph: GraphClient, body: object) -> None:
+    content_type = {"content-type": "text/html"} if isinstance(body, bytes) else {}
+    service.on("GET", "/v1.0/me", Reply(400, body, content_type))
+    with pytest.raises(GraphError) as caught:
+        graph.get("/me")
+    assert caught.value.status == 400
+
+
+def test_a_throttled_error_says_how_long_to_wait(service: Service, graph: GraphClient) -> None:
+    service.on("GET", "/v1.0/users", Reply(429, body_of_error("TooManyRequests", "x"), {"retry-after": "3600"}))
+    with pytest.raises(GraphError) as caught:
+        list(graph.list("/users"))
+    assert caught.value.retry_after == 3600
+
+
+def test_find_gives_none_for_what_is_not_there_and_raises_what_is_forbidden(
+    service: Service, graph: GraphClient
+) -> None:
+    service.on("GET", "/v1.0/groups/1", Reply(404, body_of_error("Request_ResourceNotFound", "x")))
+    service.on("GET", "/v1.0/groups/2", Reply(403, body_of_error("Authorization_RequestDenied", "x")))
+    assert graph.find("/groups/1") is None
+    with pytest.raises(GraphError):
+        graph.find("/groups/2")
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "created"), [(201, {"id": "1"}, True), (204, None, False)], ids=["created", "updated"]
+)
+def test_an_upsert_says_whether_it_created(
+    service: Service, graph: GraphClient, status: int, body: dict[str, str] | None, created: bool
+) -> None:
+    service.on("PATCH", "/v1.0/applications(uniqueName='x')", Reply(status, body))
+    assert graph.upsert("/applications" + key("uniqueName", "x"), {"displayName": "X"}) == (created, body)
+    assert service.asked[0].headers["prefer"] == "create-if-missing"
+
+
+def test_a_fresh_write_waits_out_replication(service: Service, graph: GraphClient) -> None:
+    late = Reply(404, body_of_error("Request_ResourceNotFound", "Resource '1' does not exist"))
+    service.on("PATCH", "/v1.0/applications/1", late, late, Reply(204))
+    graph.patch("/applications/1", {"tags": []}, fresh=True)
+    assert len(service.asked) == 3
+
+
+def test_a_write_that_is_not_fresh_does_not_wait(service: Service, graph: GraphClient) -> None:
+    service.on("PATCH", "/v1.0/applications/1", Reply(404, body_of_error("Request_ResourceNotFound", "x")), Reply(204))
+    with pytest.raises(GraphError):
+        graph.patch("/applications/1", {"tags": []})
+
+
+def test_a_fresh_write_that_may_have_been_applied_is_not_repeated(service: Service, graph: GraphClient) -> None:
+    service.on("POST", "/v1.0/oauth2PermissionGrants", Reply(404, body_of_error("Directory_ObjectNotFound", "x")))
+    with pytest.raises(GraphError):
+        graph.post("/oauth2PermissionGrants", {}, fresh=True)
+    assert len(service.asked) == 1
+
+
+def test_a_delete_of_what_is_gone_is_no_error(service: Service, graph: GraphClient) -> None:
+    service.on("DELETE", "/v1.0/groups/1", Reply(404, body_of_error("Request_ResourceNotFound", "x")))
+    assert graph.delete("/groups/1") is False
+    with pytest.raises(GraphError):
+        graph.delete("/groups/1", missing_ok=False)
+
+
+def challenge(claims: dict[str, object]) -> dict[str, str]:
+    encoded = base64.b64encode(json.dumps(claims).encode()).decode()
+    uri = "https://login.microsoftonline.com/common/oauth2/authorize"
+    said = f'Bearer realm="", authorization_uri="{uri}", error="insufficient_claims", claims="{encoded}"'
+    return {"www-authenticate": said}
+
+
+CLAIMS = {"access_token": {"nbf": {"essential": True, "value": "1767225600"}}}
+
+
+def test_a_claims_challenge_is_answered_with_a_new_token_once(
+    service: Service, graph: GraphClient, tokens: Tokens, counters: Counters
+) -> None:
+    service.on("GET", "/v1.0/me", Reply(401, None, challenge(CLAIMS)), Reply(200, {"id": "1"}))
+    assert graph.get("/me") == {"id": "1"}
+    assert [json.loads(claims or "") for claims in tokens.claims] == [CLAIMS]
+    assert [asked.headers["authorization"] for asked in service.asked] == ["Bearer token-1", "Bearer token-2"]
+    assert counters.as_dict()["requests"] == 2
+
+
+def test_a_second_challenge_in_a_row_is_an_error(service: Service, graph: GraphClient, tokens: Tokens) -> None:
+    service.on("GET", "/v1.0/me", Reply(401, body_of_error("InvalidAuthenticationToken", "x"), challenge(CLAIMS)))
+    with pytest.raises(GraphError) as caught:
+        graph.get("/me")
+    assert caught.value.status == 401
+    assert len(tokens.claims) == 1
+
+
+def test_a_fixed_token_is_not_replaced(service: Service, target: Target, pace: Pace) -> None:
+    service.on("GET", "/v1.0/me", Reply(401, body_of_error("InvalidAuthenticationToken", "x"), challenge(CLAIMS)))
+    with (
+        GraphClient(target, FixedToken(Secret("fixed")), pace=pace) as graph,
+        pytest.raises(GraphError, match="InvalidAuthenticationToken"),
+    ):
+        graph.get("/me")
+    assert [asked.headers["authorization"] for asked in service.asked] == ["Bearer fixed"]
+
+
+def test_a_token_is_never_in_the_log(service: Service, graph: GraphClient, log: Log) -> None:
+    service.on("POST", "/v1.0/applications/1/addPassword", Reply(200, {"secretText": "canary"}))
+    graph.post("/applications/1/addPassword", {"passwordCredential": {}})
+    written = json.dumps(log.lines)
+    assert "token-1" not in written
+    assert "canary" not in written
+
+
+def test_ensure_reads_before_it_repeats_a_reset_write(service: Service, graph: GraphClient) -> None:
+    made: list[str] = []
+
+    def reset_after_writing(_asked: Asked) -> Reply:
+        made.append("grant")
+        return Reply(reset=True)
+
+    service.on("POST", "/v1.0/oauth2PermissionGrants", reset_after_writing)
+    service.on("GET", "/v1.0/oauth2PermissionGrants", lambda _asked: Reply(200, {"value": [{"id": g} for g in made]}))
+
+    def find() -> dict[str, object] | None:
+        return next(graph.list("/oauth2PermissionGrants", filter="clientId eq '1'"), None)
+
+    found, created = graph.ensure(find, lambda: graph.post("/oauth2PermissionGrants", {}), what="The grant")
+    assert (found, created, made) == ({"id": "grant"}, True, ["grant"])
