@@ -58,7 +58,7 @@ def read_policy(ctx: Context, found: Mapping[str, Any] | None) -> SecretPolicy:
     limits = [days(str(r.get("maxLifetime") or "")) for r in rules if r.get("restrictionType") == "passwordLifetime"]
     known = [limit for limit in limits if limit is not None]
     return SecretPolicy(
-        forbidden=any(rule.get("restrictionType") == "passwordAddition" for rule in rules),
+        forbidden=any(rule.get("restrictionType") == "passwordAddition" for rule in rules) or 0 in known,
         max_days=min(known) if known else None,
     )
 

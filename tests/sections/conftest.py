@@ -1,0 +1,100 @@
+"""A served sandbox, and journeys through the sections with a choice of their own on it."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runbook.parameters import Parameters, parse
+from runbook.records.journal import Journal, read
+from runbook.sandbox.server import running
+from runbook.sections import NAMES, section
+from runbook.sections.base import Change, Context, SectionResult, open_context, pending, plan_sections, run_section
+
+READS = ("list_users", "get_user", "list_groups", "get_organization")
+
+
+@dataclass
+class Journey:
+    """One choice on the shared sandbox, run section by section as a run does, each time with its own journal."""
+
+    records: Path
+    values: dict[str, Any]
+    journals: list[Path] = field(default_factory=list)
+
+    def params(self, **changes: Any) -> Parameters:
+        return parse({**self.values, **changes})
+
+    @contextmanager
+    def context(self, **changes: Any) -> Iterator[Context]:
+        """A context without a record, for looking at the tenant or damaging it."""
+        with open_context(self.params(**changes)) as ctx:
+            yield ctx
+
+    def run(self, *names: str, stop: bool = True, **changes: Any) -> dict[str, SectionResult]:
+        """Run the sections (all eight by default) until one does not pass; results by name."""
+        journal = Journal.create(self.records, secrets.token_hex(6))
+        self.journals.append(journal.path)
+        results: dict[str, SectionResult] = {}
+        with open_context(self.params(**changes), journal) as ctx:
+            for name in names or NAMES:
+                results[name] = run_section(ctx, section(name), apply=True)
+                if stop and results[name].verdict != "passed":
+                    break
+        return results
+
+    def plan(self, *names: str, **changes: Any) -> dict[str, list[Change]]:
+        """The pending changes by section, without those that stay the same."""
+        with self.context(**changes) as ctx:
+            found = plan_sections(ctx, [section(name) for name in names or NAMES])
+        return {name: pending(of_section) for name, of_section in found.items() if pending(of_section)}
+
+    def writes(self) -> dict[str, int]:
+        """Writes of the last run by section, as its journal has them."""
+        counts: dict[str, int] = {}
+        for event in read(self.journals[-1]):
+            if event["event"] == "http.intent":
+                counts[event["section"]] = counts.get(event["section"], 0) + 1
+        return counts
+
+    def journal_text(self) -> str:
+        return "".join(path.read_text() for path in self.journals)
+
+
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+    """A served sandbox of this module's own, and a home in which no secret of anybody else lies."""
+    home = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch, running(home / "sandbox.db") as ready:
+        for name in ("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"):
+            patch.setenv(name, str(home))
+        file = home / "ready.json"
+        file.write_text(json.dumps(ready))
+        yield {**ready, "file": str(file)}
+
+
+@pytest.fixture
+def journey(sandbox: dict[str, Any], tmp_path: Path) -> Callable[..., Journey]:
+    """Begin a journey whose application, profile and account nobody else uses."""
+
+    def begin(**values: Any) -> Journey:
+        own = secrets.token_hex(4)
+        defaults = {
+            "sandbox_file": sandbox["file"],
+            "application_name": f"Connector {own}",
+            "unique_name": f"connector-{own}",
+            "connector_profile_name": f"Entra {own}",
+            "account_owner_id": f"owner-{own}",
+            "secret_store": "file",
+            "actions": list(READS),
+        }
+        return Journey(tmp_path, {**defaults, **values})
+
+    return begin

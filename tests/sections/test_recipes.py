@@ -1,0 +1,67 @@
+"""What a probe may write on, read from its recipe."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from runbook import catalog
+from runbook.sections.recipes import Recipes, fill, need, recipes
+
+WRITES = [action.slug for action in catalog.actions() if action.effect != "read"]
+READS = [action.slug for action in catalog.actions() if action.effect == "read"]
+
+
+def subjects(slug: str) -> list[str]:
+    """The needs from which the path of a probe is filled."""
+    recipe = recipes()
+    probe = recipe.probes[slug]
+    needs = {**(recipe.made[probe.makes].needs if probe.makes else {}), **probe.needs}
+    return [needs[text[1:].split(".")[0]] for text in probe.path.values() if text[1:].split(".")[0] in needs]
+
+
+@pytest.mark.parametrize("slug", WRITES)
+def test_a_write_reaches_only_objects_of_our_own(slug: str) -> None:
+    probe = recipes().probes[slug]
+    foreign = [text for text in subjects(slug) if need(text)[0] != "made"]
+    # A role is nobody's disposable object: a disposable user becomes a member of a harmless one.
+    allowed = ["found:harmless_role"] if slug == "add_directory_role_member" else []
+    assert foreign == allowed or probe.rehearsal_only
+
+
+@pytest.mark.parametrize("slug", WRITES)
+def test_a_probe_that_creates_says_what_so_that_it_is_removed(slug: str) -> None:
+    action = catalog.action(slug)
+    created = action.method == "POST" and slug != "verify_domain"
+    assert bool(recipes().probes[slug].makes) == created
+
+
+@pytest.mark.parametrize("slug", READS)
+def test_a_read_needs_no_write_permission_of_the_token(slug: str) -> None:
+    assert not recipes().probes[slug].makes
+    assert recipes().probes[slug].body is None
+
+
+def test_an_action_without_a_recipe_is_found_when_the_file_is_loaded() -> None:
+    whole = recipes().model_dump()
+    del whole["probes"]["list_users"]
+    with pytest.raises(ValidationError, match="list_users"):
+        Recipes.model_validate(whole)
+
+
+def test_a_recipe_with_an_unknown_object_is_found_when_the_file_is_loaded() -> None:
+    whole = recipes().model_dump()
+    whole["probes"]["get_user"]["needs"]["user"] = "found:unicorn"
+    with pytest.raises(ValidationError, match="unicorn"):
+        Recipes.model_validate(whole)
+
+
+def test_templates_take_values_and_keep_their_types() -> None:
+    values = {"graph": "https://g/v1.0", "user": {"id": "u1", "mails": ["a"]}}
+    filled = fill({"@odata.id": "$graph/users/$user.id", "mails": "$user.mails", "n": 1, "p": "/x/$ref"}, values)
+    assert filled == {"@odata.id": "https://g/v1.0/users/u1", "mails": ["a"], "n": 1, "p": "/x/$ref"}
+
+
+def test_a_template_with_an_unknown_name_is_refused() -> None:
+    with pytest.raises(KeyError):
+        fill("$nobody.id", {})
