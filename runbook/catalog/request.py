@@ -96,7 +96,7 @@ def _path(action: Action, values: dict[str, Any], problems: list[Problem]) -> st
     template, shapes = action.path, {parameter.name: parameter.shape for parameter in action.path_parameters}
     for alternate in action.alternate_paths:
         keys = re.findall(r"\{([^}]+)\}", alternate)
-        if keys and set(keys) <= set(values):
+        if {_plain(key) for key in keys} <= {_plain(name) for name in values}:
             template, shapes = alternate, {key: _ALTERNATE_SHAPES.get(key, shapes.get(key, "text")) for key in keys}
             break
     given = {_parameter(name, shapes): value for name, value in values.items()}
@@ -118,8 +118,12 @@ def _path(action: Action, values: dict[str, Any], problems: list[Problem]) -> st
 def _parameter(name: str, known: Iterable[str]) -> str:
     """``user_id`` and ``id`` (where there is only one) are taken for ``user-id``."""
     known = list(known)
-    same = [item for item in known if item.replace("-", "_").lower() == name.replace("-", "_").lower()]
+    same = [item for item in known if _plain(item) == _plain(name)]
     return same[0] if same else known[0] if name == "id" and len(known) == 1 else name
+
+
+def _plain(name: str) -> str:
+    return name.replace("-", "_").lower()
 
 
 def _query(action: Action, values: dict[str, Any], problems: list[Problem]) -> dict[str, str]:

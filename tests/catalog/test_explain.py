@@ -1,0 +1,107 @@
+"""What a choice costs, in words and as data."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runbook import catalog
+from runbook.catalog import explain
+from runbook.catalog.model import PERMISSION_TYPES
+
+SLUGS = [action.slug for action in catalog.actions()]
+CHOICES = st.lists(st.sampled_from(SLUGS), min_size=1, max_size=25, unique=True)
+
+
+def test_the_headline_names_the_few_actions_behind_the_most_powerful_permissions() -> None:
+    reads = [action.slug for action in catalog.actions() if action.effect == "read"]
+    choice = catalog.compute([*reads, "add_directory_role_member", "assign_app_role_to_user"], ["application"])
+    sentence = explain.headline(choice)
+    assert sentence.startswith(
+        f"2 of your {len(reads) + 2} actions (Add Directory Role Member, Assign App Role To User)"
+    )
+    assert "the 2 most powerful permissions" in sentence
+    assert "RoleManagement.ReadWrite.Directory (can make itself Global Administrator)" in sentence
+
+
+def test_the_headline_of_a_harmless_choice_says_so() -> None:
+    assert explain.headline(catalog.compute(["list_users"])) == "None of your one action costs a powerful permission."
+    assert explain.headline(catalog.compute(catalog.default_actions())).startswith("None of your 8 actions")
+
+
+def test_costs_list_the_most_powerful_first_with_who_uses_forces_and_stops() -> None:
+    rows = explain.costs(catalog.compute(["list_applications", "update_application", "list_groups"], ["delegated"]))
+    assert [row.permission for row in rows] == ["Application.ReadWrite.All", "GroupMember.Read.All"]
+    assert rows[0].used_by == rows[0].stops == ("list_applications", "update_application")
+    assert rows[0].forced_by == ("update_application",)
+    assert rows[0].powerful
+
+
+def test_adding_an_action_shows_what_it_adds_and_frees() -> None:
+    before = catalog.compute(["list_users"], ["application"])
+    change = explain.if_added(before, ["delete_user"])
+    assert change.added["application"] == ("User.ReadWrite.All",)
+    assert change.freed["application"] == ("User.Read.All",)
+    assert change.sentence() == "adds User.ReadWrite.All (application); frees User.Read.All (application)"
+    assert not explain.if_added(before, ["get_user"])
+
+
+def test_dropping_an_action_shows_what_it_frees() -> None:
+    choice = catalog.compute(["list_users", "delete_user", "list_groups"], ["delegated"])
+    assert explain.if_dropped(choice, ["list_groups"]).freed["delegated"] == ("GroupMember.Read.All",)
+    assert set(explain.savings(choice)) == {"delete_user", "list_groups"}
+
+
+def test_the_remedy_names_the_actions_to_leave_out_and_what_that_frees() -> None:
+    causes, change = explain.remedy(catalog.compute(SLUGS), "Directory.AccessAsUser.All")
+    assert causes == ("delete_device", "update_device")
+    assert change.freed["delegated"] == ("Directory.AccessAsUser.All",)
+
+
+def test_the_price_of_the_guide_beside_microsofts_least() -> None:
+    application = explain.price(["create_user", "create_group"], ["application"])[0]
+    assert application.only_guide == ("Group.ReadWrite.All", "User.ReadWrite.All")
+    assert application.only_least == ("Group.Create", "User.Create")
+    assert "Create User: The guide asks for User.ReadWrite.All; User.Create would do." in application.sentences
+
+
+def test_the_matrix_marks_use_and_tells_who_would_do_with_less() -> None:
+    table = explain.matrix(catalog.compute(["list_users", "delete_user", "list_groups"]), "application")
+    assert table.permissions == ("GroupMember.Read.All", "User.ReadWrite.All")
+    assert dict(zip(table.actions, table.cells, strict=True)) == {
+        "delete_user": (False, True),
+        "list_users": (False, True),
+        "list_groups": (True, False),
+    }
+    assert table.forced[table.actions.index("list_users")] == (False, False)
+    assert table.forced[table.actions.index("delete_user")] == (False, True)
+
+
+@given(CHOICES)
+def test_every_column_and_every_row_of_the_matrix_has_a_mark(choice: list[str]) -> None:
+    found = catalog.compute(choice)
+    for kind in PERMISSION_TYPES:
+        table = explain.matrix(found, kind)
+        assert all(any(row) for row in table.cells)
+        assert all(any(column) for column in zip(*table.cells, strict=True))
+
+
+@given(CHOICES)
+def test_every_permission_stops_something_when_it_is_taken_away(choice: list[str]) -> None:
+    assert all(cost.stops for cost in explain.costs(catalog.compute(choice)))
+
+
+@pytest.mark.parametrize("choice", [["list_users"], SLUGS], ids=["one", "all"])
+def test_the_picture_marks_every_use_and_names_powerful_permissions_in_words(choice: list[str]) -> None:
+    from runbook.catalog import figure
+
+    found = catalog.compute(choice, ["application"])
+    drawn = figure.draw(found, "application")
+    axes = drawn.axes[0]
+    table = explain.matrix(found, "application")
+    assert len(axes.collections) == sum(map(sum, table.cells))
+    powerful = [name for name in table.permissions if catalog.permissions()[name].powerful]
+    labels = [label.get_text() for label in axes.get_xticklabels()]
+    assert [label.lstrip("▲ ") for label in labels if "▲" in label] == powerful
+    assert bool(powerful) == bool(drawn.get_supxlabel())
