@@ -148,7 +148,7 @@ class Parameters(BaseModel):
     application_name: Name = "StackOne Entra ID connector"
     unique_name: Annotated[str, AfterValidator(_unique_name)] = "stackone-entra-id-connector"
     application_object_id: Annotated[str, AfterValidator(_guid)] = ""
-    sign_in_audience: Literal["single", "multi"] = "single"
+    sign_in_audience: Literal["single", "multi"] = "multi"
     redirect_uri: str = ""
     consent: Literal["api", "link"] = "api"
     # The client secret

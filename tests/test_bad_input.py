@@ -110,7 +110,7 @@ def test_names_slugs_and_stackone_ids_are_the_same_choice() -> None:
 
 @pytest.mark.parametrize("name", ["p.yaml", "p.json"])
 def test_a_saved_choice_is_read_back_the_same(name: str, tmp_path: Path) -> None:
-    choice = parse({"actions": ["Create Group"], "sign_in_audience": "multi", "secret_lifetime_days": 90})
+    choice = parse({"actions": ["Create Group"], "sign_in_audience": "single", "secret_lifetime_days": 90})
     save(choice, tmp_path / name)
     assert load(tmp_path / name) == choice
 
