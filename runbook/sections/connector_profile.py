@@ -45,7 +45,8 @@ SUMMARY = (
 PORTAL = "StackOne dashboard › Connector Profiles › + Connector Profile › Microsoft Entra ID › OAuth 2.0 (Common)."
 
 CONNECTOR = "Microsoft Entra ID"
-KIND = "OAuth 2.0 (Common)"
+# The common type signs in at /common, which Entra ID refuses for single-tenant applications (AADSTS50194).
+KINDS = {"multi": "OAuth 2.0 (Common)", "single": "OAuth 2.0 (Tenant)"}
 DASHBOARD = "https://app.stackone.com"
 CONFIRMED, ASKED, KEY = "profile", "profile-asked", "profile-key"
 
@@ -55,6 +56,8 @@ class Form:
     """What goes into StackOne's form. ``secret`` is the reference of the value, ``key_id`` its id in Entra ID."""
 
     name: str
+    kind: str
+    tenant: str
     client_id: str
     key_id: str
     secret: str
@@ -63,19 +66,21 @@ class Form:
 
     def fields(self) -> dict[str, str]:
         """The form's fields in its order; the secret as its reference, never its value."""
+        tenant = {"directory (tenant) ID": self.tenant} if self.kind == KINDS["single"] else {}
         return {
             "connector": CONNECTOR,
-            "type": KIND,
+            "type": self.kind,
             "name": self.name,
             "client_id": self.client_id,
             "client_secret": self.secret,
+            **tenant,
             "scopes": " ".join(self.scopes),
             "actions": ", ".join(catalog.action(slug).name for slug in self.actions),
         }
 
     def fingerprint(self) -> str:
         """Equal for equal content; the secret is in it by its key id."""
-        return fingerprint(self.name, self.client_id, self.key_id, *self.scopes, "/", *sorted(self.actions))
+        return fingerprint(self.name, self.kind, self.client_id, self.key_id, *self.scopes, "/", *sorted(self.actions))
 
 
 @dataclass(frozen=True)
@@ -107,6 +112,8 @@ def read(ctx: Context) -> Observed:
 def _form(ctx: Context, found: Mapping[str, Any], key_id: str, ref: str) -> Form:
     return Form(
         name=ctx.params.connector_profile_name,
+        kind=KINDS[ctx.params.sign_in_audience],
+        tenant=ctx.target.tenant_id,
         client_id=found["appId"],
         key_id=key_id,
         secret=ref,
@@ -134,8 +141,9 @@ def _version(profile: Mapping[str, Any] | None) -> str:
 def plan(ctx: Context, observed: Observed) -> list[Change]:
     label = f"connector profile {ctx.params.connector_profile_name!r}"
     scopes = observed.form.scopes if observed.form else _scopes(ctx)
-    content = f"{KIND}, {len(scopes)} scopes, {len(ctx.params.actions)} actions"
-    hashed = " ".join([KIND, *scopes, "/", *sorted(ctx.params.actions)])
+    kind = KINDS[ctx.params.sign_in_audience]
+    content = f"{kind}, {len(scopes)} scopes, {len(ctx.params.actions)} actions"
+    hashed = " ".join([kind, *scopes, "/", *sorted(ctx.params.actions)])
 
     if observed.profile is None:
         return [Change(label, "absent", content, "added", "a person fills in StackOne's form", hashed=hashed)]
@@ -206,7 +214,7 @@ def _hand_over(ctx: Context, form: Form, profile: Mapping[str, Any] | None) -> H
     first = (
         f"Open Connector Profiles and edit {form.name!r}."
         if profile
-        else f"Open Connector Profiles, press + Connector Profile, choose {CONNECTOR} and the type {KIND}."
+        else f"Open Connector Profiles, press + Connector Profile, choose {CONNECTOR} and the type {form.kind}."
     )
     return HandOver(
         kind="connector_profile",
@@ -231,7 +239,7 @@ def verify(ctx: Context) -> Evidence:
     compared = {
         "name": (profile.get("name"), form.name),
         "connector": (profile.get("connector_key"), CONNECTOR_KEY),
-        "type": (profile.get("authentication_config_label") or profile.get("authentication_config_key"), KIND),
+        "type": (profile.get("authentication_config_label") or profile.get("authentication_config_key"), form.kind),
         "enabled": (profile.get("active"), True),
     }
     rows = [
