@@ -5,7 +5,9 @@ It sees what a person sees: headings, alerts, labels, fields and buttons. It run
 
 from __future__ import annotations
 
+import logging
 import ssl
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -16,6 +18,7 @@ import httpx
 
 __all__ = ["Browser", "Control", "Form", "Lost", "Screen"]
 
+_LOGGERS = ("httpx", "httpcore.http11")
 _SILENT = frozenset({"script", "style", "template", "title"})
 _VOID = frozenset({"input", "br", "hr", "img", "meta", "link", "source", "wbr"})
 
@@ -89,6 +92,7 @@ class Screen:
 
     url: str
     status: int
+    html: str = field(default="", repr=False)
     title: str = ""
     headings: list[str] = field(default_factory=list)
     alerts: list[str] = field(default_factory=list)
@@ -116,13 +120,19 @@ class Browser:
             verify=context, trust_env=False, timeout=30, follow_redirects=True, max_redirects=20
         )
 
+        self._discretion = _Discretion()
+
     def __enter__(self) -> Browser:
+        for name in _LOGGERS:
+            logging.getLogger(name).addFilter(self._discretion)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._client.close()
+        for name in _LOGGERS:
+            logging.getLogger(name).removeFilter(self._discretion)
 
     def open(self, address: str) -> Screen:
         """Go to an address; :class:`Lost` if nothing answers there."""
@@ -149,9 +159,20 @@ class Browser:
         return read(str(response.url), response.status_code, response.text)
 
 
+class _Discretion(logging.Filter):
+    """A browser's addresses and cookies hold links, codes and sessions: the HTTP library must not log them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._thread = threading.get_ident()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.thread != self._thread
+
+
 def read(url: str, status: int, html: str) -> Screen:
     """The page as a person meets it."""
-    reader = _Reader(Screen(url, status))
+    reader = _Reader(Screen(url, status, html))
     reader.feed(html)
     reader.close()
     return reader.done()

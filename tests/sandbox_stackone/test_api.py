@@ -99,7 +99,7 @@ def test_an_auth_link_outlives_its_token_by_days(own_world: World) -> None:
     assert own_world.stackone.post("/connect_sessions/authenticate", json={"token": session["token"]}).is_client_error
 
 
-@pytest.mark.parametrize("page", ["0", "x", "-1", "²"])
+@pytest.mark.parametrize("page", ["0", "x", "-1", "²", "0000000001000000000"])
 def test_a_page_that_is_not_a_number_is_a_400(world: World, page: str) -> None:
     assert "page" in refusal(world.stackone.get("/auth_configs", params={"page": page}), 400)
 

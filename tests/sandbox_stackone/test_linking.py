@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -65,6 +66,17 @@ def test_a_person_links_an_account_with_the_secret_of_the_profile(world: World) 
     assert account["credentials"] == {}
     listed = world.stackone.get("/accounts", params={"origin_owner_id": session["origin_owner_id"]}).json()
     assert listed == [account]
+
+
+def test_no_log_holds_the_link_the_code_or_the_secret(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    registration = world.register("User.Read.All")
+    session = world.session(world.profile(registration))
+    world.attend("link_account", session["auth_link_url"])
+    assert "httpx" in caplog.text
+    assert session["token"] not in caplog.text.split("connect_sessions/authenticate")[0]
+    assert registration.secret not in caplog.text
+    assert "code=" not in caplog.text
 
 
 def test_the_same_owner_is_linked_again_into_the_same_account_unless_multiple(world: World) -> None:

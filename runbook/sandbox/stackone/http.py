@@ -139,7 +139,7 @@ def number(call: Call, name: str, default: int, most: int = 1000) -> int:
     text = call.query.get(name)
     if text is None or text == "":
         return default
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= most:
+    if not text.isascii() or not text.isdigit() or len(text) > 9 or not 1 <= int(text) <= most:
         raise ApiError(400, f"{name} must be a number between 1 and {most}")
     return int(text)
 
