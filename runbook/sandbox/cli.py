@@ -38,13 +38,14 @@ def serve(
 ) -> None:
     """Serve until SIGTERM or Ctrl-C; prints one JSON line when ready."""
     from runbook.sandbox import server
+    from runbook.sandbox.faults import BadFaults
     from runbook.sandbox.settings import default_state
     from runbook.sandbox.store import UnsafeStateFile
 
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
     try:
         served = server.Sandbox(state or default_state(), port=port, faults=faults, proxy=proxy)
-    except UnsafeStateFile as error:
+    except (UnsafeStateFile, BadFaults) as error:
         _refuse(str(error))
     except server.AlreadyServed as error:
         _refuse(f"{error}. Stop it first, or name another file with --state.")

@@ -6,6 +6,7 @@ sandbox's folder.
 * ``GET /_sandbox/health`` -> ``{"status": "ok"}``
 * ``POST /_sandbox/clock {"offset": seconds}`` sets the sandbox's clock off from the machine's
 * ``POST /_sandbox/keys/rotate`` signs with the next key from now on
+* ``GET``, ``PUT`` (a faults file as JSON), ``DELETE /_sandbox/faults``: see :mod:`runbook.sandbox.faults`
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from runbook.sandbox import fault_effects, faults
 from runbook.sandbox.settings import Services, write_private
 
 __all__ = ["TOKEN_FILE", "routes"]
@@ -49,6 +51,19 @@ def routes(services: Services) -> list[Route]:
 
         return JSONResponse({"kid": keys.rotate(services)})
 
+    async def illnesses(request: Request) -> Response:
+        if request.method == "PUT":
+            try:
+                course = faults.load(await _body(request))
+            except faults.BadFaults as error:
+                return JSONResponse({"error": str(error)}, 400)
+            fault_effects.heal(services)
+            services.extras["faults"] = fault_effects.Played(services, course)
+        elif request.method == "DELETE":
+            fault_effects.heal(services)
+        played = services.extras.get("faults")
+        return JSONResponse(played.report() if played else {"illnesses": []})
+
     def guarded(call: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
         async def answer(request: Request) -> Response:
             if not hmac.compare_digest(request.headers.get("authorization", ""), f"Bearer {token}"):
@@ -61,6 +76,7 @@ def routes(services: Services) -> list[Route]:
         Route("/_sandbox/health", health, methods=["GET"]),
         Route("/_sandbox/clock", guarded(clock), methods=["POST"]),
         Route("/_sandbox/keys/rotate", guarded(rotate), methods=["POST"]),
+        Route("/_sandbox/faults", guarded(illnesses), methods=["GET", "PUT", "DELETE"]),
     ]
 
 

@@ -16,6 +16,7 @@ import select
 import signal
 import socket
 import ssl
+import struct
 import sys
 import threading
 import time
@@ -27,9 +28,9 @@ from typing import IO, Any
 
 import uvicorn
 from starlette.applications import Starlette
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Scope
 
-from runbook.sandbox import tls
+from runbook.sandbox import fault_effects, faults, tls
 from runbook.sandbox.guard import Guard, HttpsOnly
 from runbook.sandbox.settings import Addresses, Folder, Services
 from runbook.sandbox.store import Store
@@ -75,7 +76,7 @@ class Sandbox:
 
     def __post_init__(self) -> None:
         self._stack = ExitStack()
-        self._servers: list[uvicorn.Server] = []
+        self._servers: list[_Server] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         try:
             self._open()
@@ -107,7 +108,24 @@ class Sandbox:
         }
         app = application(self.services)
         self.ready["stackone_dashboard"] = stackone.dashboard_entry(self.services)
-        self._apps: tuple[ASGIApp, ASGIApp] = (Guard(app), Guard(HttpsOnly(app, addresses.api)))
+        self._play()
+        sick = fault_effects.Sick(app, self.services, self._cut)
+        self._apps: tuple[ASGIApp, ASGIApp] = (Guard(sick), Guard(HttpsOnly(sick, addresses.api)))
+
+    def _play(self) -> None:
+        if self.faults is not None:
+            self.services.extras["faults"] = fault_effects.Played(self.services, faults.load(self.faults))
+        self._stack.callback(lambda: fault_effects.heal(self.services))
+
+    def _cut(self, scope: Scope) -> None:
+        """Reset the connection of a request."""
+        for server in self._servers:
+            for connection in list(server.server_state.connections):
+                if getattr(connection, "client", None) == scope["client"]:
+                    # With linger 0 the end is a reset (RST), which no client can take for an orderly close.
+                    one = connection.transport.get_extra_info("socket")
+                    one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    connection.transport.abort()
 
     def _listen(self, store: Store) -> tuple[list[socket.socket], list[socket.socket]]:
         kept = store.setting("ports") or [0, 0]

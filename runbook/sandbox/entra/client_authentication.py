@@ -24,7 +24,7 @@ from joserfc.jwk import KeySet, RSAKey
 
 from runbook.sandbox.entra import keys
 from runbook.sandbox.entra.call import Call
-from runbook.sandbox.entra.credentials import is_secret
+from runbook.sandbox.entra.credentials import is_secret, secret_made
 from runbook.sandbox.entra.directory import Client, Tenant, tenant_of
 from runbook.sandbox.entra.errors import AadError
 
@@ -86,18 +86,19 @@ def authenticate(call: Call, client: Client, credential: Credential, tenant: Ten
 
 
 def _check_secret(call: Call, client: Client, secret: str) -> None:
-    now = call.store.now()
+    now, illness = call.store.now(), call.services.extras.get("faults")
     expired = False
     for entry in client.document.get("passwordCredentials") or ():
-        if is_secret(call.store, str(entry["keyId"]), secret):
-            if _seconds(entry.get("startDateTime"), 0) <= now + _LEEWAY and now < _seconds(
-                entry.get("endDateTime"), 9e99
-            ):
-                return
-            expired = now >= _seconds(entry.get("endDateTime"), 9e99)
-    if expired:
-        raise AadError(7000222, app_id=client.app_id)
-    raise AadError(7000215, app_id=client.app_id)
+        key_id = str(entry["keyId"])
+        if not is_secret(call.store, key_id, secret):
+            continue
+        if illness is not None and not illness.secret_usable(secret_made(call.store, key_id)):
+            continue
+        start, end = _seconds(entry.get("startDateTime"), 0), _seconds(entry.get("endDateTime"), 9e99)
+        if start <= now + _LEEWAY and now < end:
+            return
+        expired = now >= end
+    raise AadError(7000222 if expired else 7000215, app_id=client.app_id)
 
 
 def _check_assertion(call: Call, client: Client, assertion: str, tenant: Tenant | None) -> None:

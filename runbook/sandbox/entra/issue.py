@@ -66,6 +66,8 @@ def application_answer(call: Call, tenant: Tenant, client: Client, wanted: Wante
     check_application(client, principal)
     resource = resource_of(call.store, tenant, wanted.resource)
     roles = consents.application_roles(call.store, principal["id"], resource)
+    if illness := call.services.extras.get("faults"):
+        roles = illness.settled(principal["id"], resource.id, roles)
     token = tokens.mint_app(
         call.services,
         call.base,
@@ -100,7 +102,7 @@ def user_answer(
     principal = service_principal(store, user.tenant, client.app_id)
     resource = resource_of(store, user.tenant, wanted.resource)
     check_sign_in(store, user, client, principal, resource.app_id, sign_in.methods, device_code=device_code)
-    names = _consented(store, client, principal, user, resource, wanted)
+    names = _consented(call, client, principal, user, resource, wanted)
     token = tokens.mint_user(
         call.services,
         call.base,
@@ -132,10 +134,13 @@ def user_answer(
 
 
 def _consented(
-    store: Store, client: Client, principal: Document | None, user: User, resource: Resource, wanted: Wanted
+    call: Call, client: Client, principal: Document | None, user: User, resource: Resource, wanted: Wanted
 ) -> list[str]:
     """Names for ``scp``: what was asked for and consented to, in the spelling of the resource."""
+    store = call.store
     granted = consents.delegated_scopes(store, principal, resource, user.id) if principal else set()
+    if principal and (illness := call.services.extras.get("faults")):
+        granted = set(illness.settled(principal["id"], resource.id, granted))
     open_to = principal is not None and consents.any_grant(store, principal, user.id)
     words = [word for word in wanted.oidc if word != "offline_access" and (open_to or word in granted)]
     if wanted.default:

@@ -24,7 +24,7 @@ from runbook.sandbox.entra.issue import SignIn
 from runbook.sandbox.entra.pages import error_page, page
 from runbook.sandbox.entra.policy import check_sign_in
 from runbook.sandbox.entra.principals import ensure_principal
-from runbook.sandbox.entra.purposes import AdminConsent, Ask, Authorize, Purpose, purpose_of
+from runbook.sandbox.entra.purposes import Ask, Authorize, Purpose, purpose_of
 from runbook.sandbox.entra.scopes import resource_of
 from runbook.sandbox.entra.session import Browser, Interaction, browser_of, sealed_interaction
 from runbook.sandbox.settings import Services
@@ -48,8 +48,8 @@ def handler(services: Services, work: Work) -> Any:
         browser = browser_of(services, request)
         call: Call | None = None
         try:
-            form = await request.form(max_fields=200) if request.method == "POST" else {}
-            call = call_of(services, request, request.query_params, form)
+            sources = [await request.form(max_fields=200)] if request.method == "POST" else []
+            call = call_of(services, request, request.query_params, *sources)
             return browser.remember(await run_in_threadpool(work, call, browser))
         except AadError as error:
             return error_page(call or call_of(services, request), error)
@@ -267,7 +267,7 @@ def _refused(user: User, ask: Ask) -> AadError | None:
 def _record(call: Call, purpose: Purpose, user: User, ask: Ask, everybody: bool) -> None:
     """Write the consent down, unless a played illness makes it a lie."""
     illness = call.services.extras.get("faults")
-    if illness is not None and illness.consent_lies(isinstance(purpose, AdminConsent)):
+    if illness is not None and illness.consent_lies():
         return
     with call.store.transaction():
         principal = ensure_principal(call.store, user.tenant, purpose.client)
