@@ -142,6 +142,12 @@ def by_link(ctx: Context, wanted: Mapping[PermissionType, Wanted]) -> None:
     state = Permissions.read(ctx)
     if not _all_granted(state, wanted):
         ctx.hand_over(consent_hand_over(ctx, state))
+        if None in state.granted.values():
+            raise RunbookError(
+                "Whether consent was given cannot be seen: this sign-in may not read grants.",
+                meaning="A consent page is not believed; the grants themselves are read.",
+                next_step="sign in as somebody who may read them (Directory.Read.All), then run again.",
+            )
 
         def granted() -> bool | None:
             return _all_granted(Permissions.read(ctx), wanted) or None

@@ -1,0 +1,229 @@
+"""What somebody else did to the tenant: named by the plan, mended by the next run, and never more than ours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from runbook.errors import PlanRefused, RunbookError
+from runbook.sections import NAMES
+from runbook.sections.permissions import Permissions
+from runbook.sections.registration import MARK, application, require_application, service_principal
+from tests.sections.conftest import Journey
+
+Begin = Callable[..., Journey]
+SHAREPOINT = "00000003-0000-0ff1-ce00-000000000000"  # SharePoint Online: another API of Microsoft's
+
+
+@pytest.fixture
+def done(journey: Begin) -> Journey:
+    """A journey that has been made once."""
+    own = journey()
+    results = own.run()
+    assert {name: result.verdict for name, result in results.items()} == dict.fromkeys(NAMES, "passed")
+    return own
+
+
+def mended(own: Journey) -> None:
+    results = own.run()
+    assert {name: f"{r.verdict} {r.error or ''}".strip() for name, r in results.items()} == dict.fromkeys(
+        NAMES, "passed"
+    )
+    assert own.plan() == {}
+
+
+def test_a_removed_secret_is_made_anew_and_the_profile_switched(done: Journey) -> None:
+    with done.context() as ctx:
+        found = require_application(ctx)
+        (secret,) = found["passwordCredentials"]
+        ctx.graph.post(f"/applications/{found['id']}/removePassword", {"keyId": secret["keyId"]})
+    plan = done.plan()
+    assert plan.keys() == {"client_secret", "connector_profile", "verify_actions"}
+    assert plan["client_secret"][0].now == "absent"
+    mended(done)
+
+
+def test_a_revoked_grant_is_named_and_granted_again(done: Journey) -> None:
+    with done.context() as ctx:
+        state = Permissions.read(ctx)
+        assignment = state.assignments["User.Read.All"]
+        ctx.graph.delete(f"/servicePrincipals/{state.resource_id}/appRoleAssignedTo/{assignment}")
+    plan = done.plan()
+    assert [(change.what, change.now) for change in plan["api_permissions"]] == [
+        ("User.Read.All (application)", "requested, not granted")
+    ]
+    assert plan.keys() == {"api_permissions"}
+    mended(done)
+
+
+def test_a_revoked_delegated_grant_is_named_scope_by_scope(done: Journey) -> None:
+    with done.context() as ctx:
+        state = Permissions.read(ctx)
+        assert state.grant is not None
+        ctx.graph.delete(f"/oauth2PermissionGrants/{state.grant['id']}")
+        expected = {f"{name} (delegated)" for name in state.requested["delegated"]}
+    assert {change.what for change in done.plan()["api_permissions"]} == expected
+    mended(done)
+
+
+def test_a_changed_redirect_uri_is_put_back_and_the_strangers_kept(done: Journey) -> None:
+    stranger = "https://contoso.com/callback"
+    with done.context() as ctx:
+        found = require_application(ctx)
+        ctx.graph.patch(f"/applications/{found['id']}", {"web": {"redirectUris": [stranger]}})
+    assert [change.kind for change in done.plan()["redirect_uri"]] == ["added"]
+    mended(done)
+    with done.context() as ctx:
+        uris = require_application(ctx)["web"]["redirectUris"]
+    assert len(uris) == 2
+    assert stranger in uris
+
+
+def test_a_callback_that_an_earlier_run_registered_goes_when_another_is_wanted(journey: Begin) -> None:
+    own = journey(redirect_uri="https://old.stackone.com/connect/oauth2/microsoftentraid/callback")
+    own.run(*NAMES[:3])
+    new = {"redirect_uri": "https://new.stackone.com/connect/oauth2/microsoftentraid/callback"}
+    assert {change.kind for change in own.plan("redirect_uri", **new)["redirect_uri"]} == {"added", "removed"}
+    own.run("redirect_uri", **new)
+    with own.context() as ctx:
+        assert require_application(ctx)["web"]["redirectUris"] == [new["redirect_uri"]]
+
+
+def test_a_renamed_application_gets_its_name_audience_and_lock_back(done: Journey) -> None:
+    change = {
+        "displayName": "Renamed",
+        "signInAudience": "AzureADMyOrg",
+        "servicePrincipalLockConfiguration": {"isEnabled": False},
+    }
+    with done.context() as ctx:
+        ctx.graph.patch(f"/applications/{require_application(ctx)['id']}", change)
+    changes = {item.what: item.wanted for item in done.plan()["register_application"]}
+    assert changes.keys() == {"display name", "supported account types", "app instance property lock"}
+    mended(done)
+
+
+def test_permissions_and_secrets_of_others_on_the_application_stay(done: Journey) -> None:
+    other = {
+        "resourceAppId": SHAREPOINT,
+        "resourceAccess": [{"id": "9bff6588-13f2-4c48-bbf2-ddab62256b36", "type": "Scope"}],
+    }
+    with done.context() as ctx:
+        found = require_application(ctx)
+        entries = [*found["requiredResourceAccess"], other]
+        ctx.graph.patch(
+            f"/applications/{found['id']}", {"requiredResourceAccess": entries, "tags": [*found["tags"], "x"]}
+        )
+        theirs = {"passwordCredential": {"displayName": "somebody else's"}}
+        ctx.graph.post(f"/applications/{found['id']}/addPassword", theirs)
+    assert done.plan() == {}
+    done.run(actions=["list_users", "list_domains"])
+    with done.context() as ctx:
+        found = require_application(ctx)
+    assert other["resourceAppId"] in {entry["resourceAppId"] for entry in found["requiredResourceAccess"]}
+    assert "somebody else's" in {secret["displayName"] for secret in found["passwordCredentials"]}
+    assert "x" in found["tags"]
+
+
+def test_a_permission_that_nobody_chose_is_taken_away_with_its_grant(done: Journey) -> None:
+    with done.context() as ctx:
+        state = Permissions.read(ctx)
+        assert state.application is not None
+        assert state.principal is not None
+        extra = state.ids["application"]["Domain.ReadWrite.All"]
+        entries = state.application["requiredResourceAccess"]
+        entries[0]["resourceAccess"].append({"id": extra, "type": "Role"})
+        ctx.graph.patch(f"/applications/{state.application['id']}", {"requiredResourceAccess": entries})
+        body = {"principalId": state.principal["id"], "resourceId": state.resource_id, "appRoleId": extra}
+        ctx.graph.post(f"/servicePrincipals/{state.resource_id}/appRoleAssignedTo", body)
+    changes = done.plan()["api_permissions"]
+    assert [(change.what, change.kind) for change in changes] == [("Domain.ReadWrite.All (application)", "removed")]
+    mended(done)
+
+
+def test_a_deleted_application_is_restored_with_its_client_id(done: Journey) -> None:
+    with done.context() as ctx:
+        before = require_application(ctx)
+        ctx.graph.delete(f"/applications/{before['id']}")
+    assert done.plan()["register_application"][0].now == "in deleted items"
+    done.run()
+    with done.context() as ctx:
+        after = require_application(ctx)
+        assert service_principal(ctx, after["appId"]) is not None
+    assert after["appId"] == before["appId"]
+
+
+def test_a_look_alike_is_named_and_left_alone(journey: Begin) -> None:
+    own = journey()
+    with own.context() as ctx:
+        twin: Any = ctx.graph.post("/applications", {"displayName": ctx.params.application_name})
+    results = own.run("register_application")
+    labels = [change.note for change in results["register_application"].changes]
+    assert "same display name, not ours" in labels
+    assert results["register_application"].facts["application"]["object_id"] != twin["id"]
+
+
+def test_an_application_made_elsewhere_is_adopted_by_its_object_id_only(journey: Begin) -> None:
+    own = journey()
+    with own.context() as ctx:
+        made: Any = ctx.graph.post("/applications", {"displayName": "Made in the portal"})
+    results = own.run("register_application", application_object_id=made["id"])
+    assert results["register_application"].verdict == "passed"
+    with own.context() as ctx:
+        found = application(ctx)
+    assert found is not None
+    assert found["id"] == made["id"]
+    assert MARK in found["tags"]
+
+
+def test_an_object_id_that_contradicts_the_unique_name_is_refused(journey: Begin) -> None:
+    own = journey()
+    own.run("register_application")
+    with own.context() as ctx:
+        made: Any = ctx.graph.post("/applications", {"displayName": "Another"})
+    with pytest.raises(PlanRefused, match="belongs to another application"):
+        own.plan("register_application", application_object_id=made["id"])
+
+
+def test_a_secret_whose_value_is_not_here_is_kept_until_the_profile_is_switched(done: Journey) -> None:
+    with done.context() as ctx:
+        found = require_application(ctx)
+        (old,) = [secret["keyId"] for secret in found["passwordCredentials"]]
+        ctx.store.delete(ctx.store.reference(f"{ctx.target.tenant_id}/{found['appId']}/{old}"))
+    kinds = [change.kind for change in done.plan()["client_secret"]]
+    assert kinds == ["added"]
+    done.run()
+    assert [change.note for change in done.plan()["client_secret"]] == [
+        "superseded: the connector profile uses the other one"
+    ]
+    mended(done)
+    with done.context() as ctx:
+        keys = [secret["keyId"] for secret in require_application(ctx)["passwordCredentials"]]
+    assert len(keys) == 1
+    assert old not in keys
+
+
+def test_a_store_that_refuses_leaves_no_secret_on_the_application(journey: Begin) -> None:
+    class Full:
+        """A store that keeps nothing, such as one on a full disk."""
+
+        def __init__(self, store: Any) -> None:
+            self._store = store
+
+        def put(self, _name: str, _secret: object) -> str:
+            raise RunbookError("the disk is full")
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._store, name)
+
+    from runbook.sections import section
+    from runbook.sections.base import run_section
+
+    own = journey()
+    own.run(*NAMES[:4])
+    with own.context() as ctx:
+        ctx.store = Full(ctx.store)
+        result = run_section(ctx, section("client_secret"), apply=True)
+        assert result.verdict == "failed"
+        assert require_application(ctx)["passwordCredentials"] == []
