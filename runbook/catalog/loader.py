@@ -205,7 +205,7 @@ def _action(row: Mapping[str, Any]) -> Action:
         alternate_paths=tuple(row.get("alternate_paths", ())),
         query=tuple(row.get("query", ())),
         advanced_queries=row.get("advanced_queries", False),
-        body=Body(body["schema"], MappingProxyType(body["example"])) if body else None,
+        body=Body(body["schema"], body["example"]) if body else None,
         success=tuple(row["success"]),
         paging=Paging(**paging) if paging else None,
         licence=Licence(**licence) if licence else None,

@@ -38,6 +38,7 @@ _ALTERNATE_SHAPES: dict[str, Shape] = {
     "uniqueName": "text",
 }
 _EVENTUAL_FILTER = re.compile(r"\bne\b|\bnot\b|\bendswith\s*\(", re.IGNORECASE)
+_MOST = 999_999_999
 _QUOTED = re.compile(r"'(?:[^']|'')*'")
 
 
@@ -149,10 +150,11 @@ def _option(action: Action, option: str, value: Any) -> str:
         text = str(value).lower()
         return text if text in ("true", "false") else "!It is true or false."
     if option in ("$top", "$skip"):
-        most = action.paging.max_top if action.paging and option == "$top" else None
-        text, low = str(value), 1 if option == "$top" else 0
-        good = not isinstance(value, bool) and text.isdecimal() and low <= int(text) and (not most or int(text) <= most)
-        return text if good else f"!It is a whole number from {low}" + (f" to {most}." if most else " up.")
+        low = 1 if option == "$top" else 0
+        most = (action.paging.max_top if action.paging and option == "$top" else None) or _MOST
+        text = "" if isinstance(value, bool) else str(value)
+        good = re.fullmatch(r"[0-9]{1,9}", text) and low <= int(text) <= most
+        return text if good else f"!It is a whole number from {low} to {most}."
     if isinstance(value, list | tuple) and option in ("$select", "$expand", "$orderby") and value:
         value = ",".join(str(part) for part in value)
     if not isinstance(value, str) or not value.strip():

@@ -89,7 +89,7 @@ def parse(text: str, kind: Kind | None = None, name: str = "the list") -> Table:
         raise InputError(Problem("kind", f"{kind!r} is not one.", f"Use {', '.join(KINDS)}."))
     try:
         table = _parse(text)
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
         raise InputError(Problem(name, f"has the outline of a known list, but not its contents: {error!r}.")) from error
     if table is None:
         hint = f"Known are a saved guide page (with {_ATTRIBUTE}), a JSON list of actions, and tables of permissions."

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from dataclasses import asdict
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -151,3 +153,7 @@ def test_to_dict_holds_every_field(action: Action) -> None:
 def test_definitions_of_a_body_are_complete() -> None:
     schema = body_schema("conditional-access-policy-create")
     assert {"conditionalAccessUsers", "riskLevel", "conditionalAccessGuestOrExternalUserTypes"} <= set(schema["$defs"])
+
+
+def test_actions_can_be_turned_into_json() -> None:
+    assert json.loads(json.dumps([asdict(action) for action in catalog.actions()]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import html
 import json
 import threading
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from runbook import catalog
 from runbook.catalog import drift, loader
@@ -236,3 +239,39 @@ def test_the_report_as_json() -> None:
     assert data["removed"] == ["Add App Role Assignment To Service Principal"]
     assert data["changed"] is True
     assert set(data) == {"kind", "compared", "changed", "added", "removed", "renamed", "changes"}
+
+
+KEYS = [
+    "id",
+    "label",
+    "scopes",
+    "name",
+    "path",
+    "method",
+    "delegated",
+    "permissions",
+    "actions",
+    "appRoles",
+    "value",
+    "schemes",
+    "pathSets",
+    "oauth2PermissionScopes",
+    "alternatives",
+    "delegated_id",
+]
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(JSON, st.booleans())
+def test_whatever_is_given_there_is_a_report_or_bad_input(value: Any, in_a_page: bool) -> None:
+    with contextlib.suppress(InputError):
+        assert drift.check(page(value) if in_a_page else json.dumps(value)).lines()
+
+
+def test_json_nested_beyond_reason_is_bad_input() -> None:
+    with pytest.raises(InputError):
+        drift.check("[" * 100_000)

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from runbook import catalog
+from runbook.catalog.body import body_problems
 from runbook.catalog.model import Action
 from runbook.catalog.request import prepare, validate
 from runbook.errors import InputError
 from tests.catalog.conftest import GUID, VALUES
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=12), inner, max_size=3),
+    max_leaves=8,
+)
 
 
 def mistakes(*args: Any, **kwargs: Any) -> dict[str, str]:
@@ -166,3 +176,31 @@ def test_a_value_that_may_be_secret_is_not_repeated_in_the_message() -> None:
     found = mistakes(action, body={**action.body.example, "passwordProfile": {"password": ["hunter2-hunter2"]}})
     assert list(found) == ["body.passwordProfile.password"]
     assert "hunter2" not in str(found)
+
+
+NAMES = st.sampled_from(["user-id", "group-id", "domain-id", "appId", "id"]) | st.text(max_size=8)
+OPTIONS = st.sampled_from(["$top", "$count", "$filter", "$select"]) | st.text(max_size=8)
+
+
+@given(
+    st.sampled_from(catalog.actions()),
+    st.dictionaries(NAMES, ANYTHING),
+    st.dictionaries(OPTIONS, ANYTHING),
+    ANYTHING,
+)
+def test_whatever_is_given_there_is_a_request_or_bad_input(
+    action: Action, path: dict[str, Any], query: dict[str, Any], body: Any
+) -> None:
+    with contextlib.suppress(InputError):
+        request = prepare(action, path, query, body)
+        assert request.path.isascii()
+        assert "{" not in request.path
+
+
+@given(st.sampled_from([a for a in catalog.actions() if a.body]), st.data())
+def test_a_body_with_any_one_value_replaced_is_taken_or_refused_by_name(action: Action, data: st.DataObject) -> None:
+    assert action.body is not None
+    name = data.draw(st.sampled_from(sorted(action.body.schema["properties"])))
+    body = {**action.body.example, name: data.draw(ANYTHING)}
+    for problem in body_problems(action, body):
+        assert problem.where.startswith((f"body.{name}", "body.principalId"))
