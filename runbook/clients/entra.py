@@ -295,6 +295,8 @@ def _device_code(client: Any, scopes: list[str], on_code: OnCode) -> dict[str, A
 
 def _guarded(work: Callable[[], dict[str, Any]], target: Target) -> dict[str, Any]:
     """Run msal and turn what it raises into our errors, without its frames, which hold the secret in clear."""
+    from msal.exceptions import MsalError
+
     failure: RunbookError
     try:
         return work()
@@ -307,6 +309,11 @@ def _guarded(work: Callable[[], dict[str, Any]], target: Target) -> dict[str, An
             meaning=str(error).splitlines()[0] if str(error) else "",
             next_step="Check tenant_id and cloud.",
             code=_code_in(str(error)),
+        )
+    except (MsalError, RuntimeError) as error:  # msal raises RuntimeError when no browser answers in time
+        failure = SignInError(
+            f"The sign-in came to nothing: {type(error).__name__}.",
+            next_step="Try again; with sign_in: device-code any browser will do.",
         )
     raise failure
 

@@ -27,12 +27,7 @@ class _Response:
     headers: Mapping[str, str]
 
     def raise_for_status(self) -> None:
-        if self.status_code >= 400:
-            raise TransportError(
-                f"Entra ID answered {self.status_code}.",
-                meaning="The sign-in service is unwell for the moment.",
-                next_step="Run again in some minutes.",
-            )
+        """msal wants it; what it would raise for is raised before msal sees it."""
 
 
 class MsalHttp:
@@ -76,4 +71,12 @@ class MsalHttp:
             repeatable=grant not in _ONCE,
             note={"grant_type": grant} if grant else None,
         )
+        # msal would raise its own error for the first, and log the second whole.
+        if answer.status >= 500 or (method == "POST" and not isinstance(answer.body, dict)):
+            raise TransportError(
+                f"Entra ID answered {answer.status} without a result.",
+                meaning="The sign-in service, or something on the way to it, is unwell for the moment.",
+                next_step="Run again in some minutes.",
+                request_id=answer.request_id,
+            )
         return _Response(answer.status, answer.text, dict(answer.headers))

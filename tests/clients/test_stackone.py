@@ -1,0 +1,170 @@
+"""StackOne's client against a scripted service."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from runbook.clients.retry import Pace
+from runbook.clients.stackone import StackOneClient
+from runbook.errors import InputError, StackOneError, TransportError
+from runbook.targets import Target
+
+from .conftest import Log
+from .service import Asked, Reply, Service
+
+
+@pytest.fixture
+def stackone(target: Target, pace: Pace, log: Log) -> Iterator[StackOneClient]:
+    with StackOneClient(target, log, pace=pace) as client:
+        yield client
+
+
+def test_the_key_is_the_user_name_of_basic_with_an_empty_password(
+    service: Service, stackone: StackOneClient, target: Target
+) -> None:
+    service.on("GET", "/accounts/1", Reply(200, {"id": "1"}))
+    stackone.account("1")
+    kind, _, value = service.asked[0].headers["authorization"].partition(" ")
+    assert kind == "Basic"
+    assert target.stackone_api_key is not None
+    assert base64.b64decode(value).decode() == target.stackone_api_key.reveal() + ":"
+
+
+def test_without_a_key_nothing_is_sent_and_the_parameter_is_named(service: Service, target: Target) -> None:
+    with (
+        StackOneClient(replace(target, stackone_api_key=None)) as stackone,
+        pytest.raises(InputError, match="stackone_api_key_ref"),
+    ):
+        stackone.account("1")
+    assert service.asked == []
+
+
+def paged(total: int, *, with_total: bool) -> object:
+    def answer(asked: Asked) -> Reply:
+        page, size = int(asked.query["page"]), int(asked.query["page_size"])
+        items = [{"id": str(n)} for n in range(total)][(page - 1) * size : page * size]
+        body = {"page": page, "page_size": size, "data": items}
+        return Reply(200, body | ({"total": total} if with_total else {}))
+
+    return answer
+
+
+@pytest.mark.parametrize("with_total", [True, False])
+@pytest.mark.parametrize("total", [0, 1, 25, 26, 60])
+def test_profiles_are_listed_over_all_pages(
+    service: Service, stackone: StackOneClient, total: int, with_total: bool
+) -> None:
+    service.on("GET", "/auth_configs", paged(total, with_total=with_total))
+    found = [profile["id"] for profile in stackone.auth_configs(connector_key="microsoftentraid")]
+    assert found == [str(n) for n in range(total)]
+    assert {asked.query["connector_key"] for asked in service.asked} == {"microsoftentraid"}
+
+
+def test_a_plain_list_of_accounts_is_understood(service: Service, stackone: StackOneClient) -> None:
+    service.on("GET", "/accounts", Reply(200, [{"id": "1", "status": "active"}]))
+    found = list(stackone.accounts(provider="microsoftentraid", owner_id="me", status="active"))
+    assert found == [{"id": "1", "status": "active"}]
+    asked = service.asked[0].query
+    assert (asked["provider"], asked["origin_owner_id"], asked["status"]) == ("microsoftentraid", "me", "active")
+
+
+def test_actions_follow_the_cursor_to_its_end(service: Service, stackone: StackOneClient) -> None:
+    service.on(
+        "GET",
+        "/actions",
+        Reply(200, {"data": [{"id": "a"}], "next": "cursor-1"}),
+        Reply(200, {"data": [{"id": "b"}], "next": None}),
+    )
+    assert [action["id"] for action in stackone.actions_meta(connector="microsoftentraid")] == ["a", "b"]
+    assert service.asked[1].query["next"] == "cursor-1"
+
+
+def test_a_connect_session_sends_what_is_given_and_nothing_else(service: Service, stackone: StackOneClient) -> None:
+    service.on("POST", "/connect_sessions", Reply(201, {"id": "1", "token": "t", "auth_link_url": "https://x"}))
+    made = stackone.connect_session(
+        owner_id="o", owner_name="O", provider="microsoftentraid", connector_profile_id="p", expires_in=600
+    )
+    assert made["auth_link_url"] == "https://x"
+    assert service.asked[0].json == {
+        "origin_owner_id": "o",
+        "origin_owner_name": "O",
+        "provider": "microsoftentraid",
+        "connector_profile_id": "p",
+        "expires_in": 600,
+        "type": "PRODUCTION",
+    }
+
+
+def test_an_action_goes_through_the_account(service: Service, stackone: StackOneClient, log: Log) -> None:
+    service.on("POST", "/actions/rpc", Reply(200, {"data": [{"id": "u"}], "next": None}))
+    answer = stackone.call_action("microsoftentraid_list_users", "acc-1", query={"top": 5}, effect="read")
+    assert answer["data"] == [{"id": "u"}]
+    asked = service.asked[0]
+    assert asked.headers["x-account-id"] == "acc-1"
+    assert asked.json == {"action": "microsoftentraid_list_users", "query": {"top": 5}}
+    kind, line = log.lines[0]
+    assert (kind, line["action"], line["account_id"]) == ("call", "microsoftentraid_list_users", "acc-1")
+
+
+@pytest.mark.parametrize(("effect", "sent"), [("read", 2), ("write", 1)])
+def test_only_an_action_that_reads_is_repeated(
+    service: Service, stackone: StackOneClient, effect: str, sent: int
+) -> None:
+    service.on("POST", "/actions/rpc", Reply(503, {"statusCode": 503, "message": "x"}), Reply(200, {"data": []}))
+    if effect == "read":
+        stackone.call_action("a", "acc-1", effect="read")
+    else:
+        with pytest.raises(StackOneError):
+            stackone.call_action("a", "acc-1", effect="write")
+    assert len(service.asked) == sent
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "message", "meaning"),
+    [
+        (401, {"statusCode": 401, "message": "Unauthorized"}, "Unauthorized", "key"),
+        (400, {"statusCode": 400, "message": "Account not found"}, "Account not found", "account"),
+        (400, {"statusCode": 400, "message": ["a must be set", "b too"]}, "a must be set; b too", "request"),
+        (502, {"statusCode": 502, "message": "x", "provider_errors": [{"status": 403}]}, "x", "unwell"),
+        (418, None, "no reason given", ""),
+    ],
+)
+def test_an_error_body_becomes_our_error(
+    service: Service, stackone: StackOneClient, status: int, body: object, message: str, meaning: str
+) -> None:
+    service.on("GET", "/accounts/1", Reply(status, body))
+    with pytest.raises(StackOneError) as caught:
+        stackone.account("1")
+    assert (caught.value.status, caught.value.message) == (status, message)
+    assert meaning in caught.value.meaning
+
+
+def test_the_error_of_the_service_behind_is_named(service: Service, stackone: StackOneClient) -> None:
+    body = {"statusCode": 502, "message": "x", "provider_errors": [{"status": 403, "url": "https://graph"}]}
+    service.on("GET", "/accounts/1", Reply(400, body))
+    with pytest.raises(StackOneError, match="behind it answered 403"):
+        stackone.account("1")
+
+
+def test_an_account_that_is_gone_is_none_and_deleting_it_no_error(service: Service, stackone: StackOneClient) -> None:
+    service.on("GET", "/accounts/1", Reply(404, {"statusCode": 404, "message": "x"}))
+    service.on("DELETE", "/accounts/1", Reply(404, {"statusCode": 404, "message": "x"}))
+    assert stackone.find_account("1") is None
+    assert stackone.delete_account("1") is False
+
+
+def test_an_answer_that_is_no_list_is_an_error(service: Service, stackone: StackOneClient) -> None:
+    service.on("GET", "/auth_configs", Reply(200, {"data": "x"}))
+    with pytest.raises(TransportError):
+        list(stackone.auth_configs())
+
+
+def test_a_session_token_is_not_in_the_log(service: Service, stackone: StackOneClient, log: Log) -> None:
+    service.on("POST", "/connect_sessions", Reply(201, {"id": "1", "token": "canary", "auth_link_url": "canary"}))
+    stackone.connect_session(owner_id="o", owner_name="O", provider="p")
+    assert "canary" not in json.dumps(log.lines)
