@@ -241,24 +241,10 @@ def test_the_report_as_json() -> None:
     assert set(data) == {"kind", "compared", "changed", "added", "removed", "renamed", "changes"}
 
 
-KEYS = [
-    "id",
-    "label",
-    "scopes",
-    "name",
-    "path",
-    "method",
-    "delegated",
-    "permissions",
-    "actions",
-    "appRoles",
-    "value",
-    "schemes",
-    "pathSets",
-    "oauth2PermissionScopes",
-    "alternatives",
-    "delegated_id",
-]
+KEYS = (
+    *("id", "label", "scopes", "name", "path", "method", "delegated", "alternatives", "permissions", "actions"),
+    *("appRoles", "oauth2PermissionScopes", "value", "schemes", "pathSets", "delegated_id"),
+)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=4),
