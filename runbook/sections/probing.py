@@ -36,6 +36,7 @@ class Outcome:
     code: str = ""
     cause: str = ""
     next_step: str = ""
+    error: RunbookError | None = None
 
     @property
     def word(self) -> str:
@@ -200,6 +201,7 @@ def _refused(road: RoadName, request: Request, error: RunbookError) -> Outcome:
         error.code or "",
         cause,
         error.next_step,
+        error,
     )
 
 

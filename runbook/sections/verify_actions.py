@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from runbook import catalog
 from runbook.errors import Parked, SignInError
+from runbook.explain import explain
 from runbook.sections.base import Change, Evidence, row
 from runbook.sections.credentials import current
 from runbook.sections.link_account import find_account
-from runbook.sections.permissions import Permissions, PermissionType, Wanted, table
+from runbook.sections.permissions import TYPES, Permissions, PermissionType, Wanted, table
 from runbook.sections.probing import DirectRoad, Outcome, Road, RoadName, StackOneRoad, not_tried, prove
 from runbook.sections.recipes import recipes
 from runbook.sections.registration import application, require_application, require_principal
@@ -39,6 +40,7 @@ SUMMARY = (
 )
 PORTAL = "There is no such page: in the portal one would see what is granted, not whether it works."
 
+Needs = Mapping[PermissionType, tuple[str, ...]]
 ROADS: tuple[RoadName, ...] = ("delegated", "application", "stackone")
 
 
@@ -153,7 +155,7 @@ def _action(
     cells: dict[str, Any] = {}
     outcomes: dict[RoadName, Outcome] = {}
     for name in ROADS:
-        kind: PermissionType = "application" if name == "application" else "delegated"
+        kind = _kind(name)
         if kind not in ctx.params.permission_types:
             cells[name] = "—"
             continue
@@ -164,7 +166,7 @@ def _action(
         stages = {} if name == "stackone" else _stages(needs, slug, kind, state, wanted[kind], roads.tokens.get(kind))
         cells[name] = {**stages, "used": used}
     verdict = _verdict(outcomes)
-    explanation = _explain(cells, outcomes) if verdict != "passed" else ""
+    explained = _explain(cells, outcomes, {kind: wanted[kind].needs(slug) for kind in TYPES})
     best = outcomes.get("application") or outcomes.get("stackone") or next(iter(outcomes.values()))
     return {
         "slug": slug,
@@ -173,7 +175,8 @@ def _action(
         "probe": best.shown(),
         "probes": {name: outcome.shown() for name, outcome in outcomes.items()},
         "verdict": verdict,
-        "explanation": explanation,
+        "explanation": _in_words(outcomes, explained) if verdict != "passed" else "",
+        "explanations": explained,
     }
 
 
@@ -212,6 +215,10 @@ def _stages(
     }
 
 
+def _kind(road: RoadName) -> PermissionType:
+    return "application" if road == "application" else "delegated"
+
+
 def _verdict(outcomes: Mapping[RoadName, Outcome]) -> str:
     """Failed if any road failed; passed if every chosen permission type is proven; else not tried."""
     if any(outcome.used is False for outcome in outcomes.values()):
@@ -222,35 +229,33 @@ def _verdict(outcomes: Mapping[RoadName, Outcome]) -> str:
     return "passed" if application and delegated else "not tried"
 
 
-_WHO = {
-    "requested": ("it is not requested", "run section 4 (API permissions) again"),
-    "granted": (
-        "it is requested and not granted",
-        "let a Privileged Role Administrator or Global Administrator consent: run section 4 (API permissions) again",
-    ),
-    "in_token": (
-        "it is granted, but a fresh token does not carry it yet",
-        "wait a minute and run section 8 again; if it stays so, check that the right tenant consented",
-    ),
-}
+def _explain(cells: Mapping[str, Any], outcomes: Mapping[RoadName, Outcome], needs: Needs) -> dict[str, dict[str, Any]]:
+    """Cause, evidence, who can mend it and how, for every road that was tried and failed."""
+    explained: dict[str, dict[str, Any]] = {}
+    for name, outcome in outcomes.items():
+        if outcome.error is not None:
+            kind = _kind(name)
+            # The linked account's token is StackOne's: what is in it cannot be seen.
+            seen = ("requested", "granted") if name == "stackone" else ("requested", "granted", "in_token")
+            stages = {stage: cells[kind].get(stage) for stage in seen}
+            found = explain(outcome.error, permission_type=kind, permissions=needs[kind], **stages)
+            explained[name] = found.as_dict()
+    return explained
 
 
-def _explain(cells: Mapping[str, Any], outcomes: Mapping[RoadName, Outcome]) -> str:
-    """Cause, evidence and next step of every road that did not pass, in the order of the roads."""
-    return " ".join(_reason(name, cells[name], outcome) for name, outcome in outcomes.items() if not outcome.used)
-
-
-def _reason(name: RoadName, cell: Mapping[str, Any], outcome: Outcome) -> str:
-    label = "through StackOne" if name == "stackone" else name
-    if outcome.used is None:
-        return f"{label}: not tried, {outcome.cause}." + (f" Next: {outcome.next_step}" if outcome.next_step else "")
-    stage = next((stage for stage in _WHO if cell.get(stage) is False), None)
-    evidence = f" ({outcome.status or 'no answer'} {outcome.code}, request {outcome.request_id or 'unknown'})"
-    if stage is not None and outcome.status in (401, 403):
-        cause, remedy = _WHO[stage]
-        return f"{label}: the permission: {cause}{evidence}. Next: {remedy}."
-    known = evidence if outcome.request_id else ""
-    return f"{label}: {outcome.cause}{known} Next: {outcome.next_step or 'read the cause.'}"
+def _in_words(outcomes: Mapping[RoadName, Outcome], explained: Mapping[str, Mapping[str, Any]]) -> str:
+    """One text for a person: why each road that did not pass did not."""
+    texts = []
+    for name, outcome in outcomes.items():
+        label = "Through StackOne" if name == "stackone" else f"With {name} permissions"
+        if name in explained:
+            why = explained[name]
+            seen = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in why["evidence"].items())
+            texts.append(f"{label}: {why['cause']} ({seen}) Who can mend it: {why['who']}. Next: {why['remedy']}")
+        elif outcome.used is None:
+            next_step = f" Next: {outcome.next_step}" if outcome.next_step else ""
+            texts.append(f"{label}: not tried, {outcome.cause}.{next_step}")
+    return " ".join(texts)
 
 
 def _evidence(actions: list[dict[str, Any]], permissions: dict[str, Any], shop: Workshop, roads: Roads) -> Evidence:

@@ -15,11 +15,26 @@ from tests.sections.conftest import Journey
 
 Begin = Callable[..., Journey]
 SET_UP = NAMES[1:6]
-LIFECYCLE = (
-    "list_users get_user create_user update_user delete_user list_groups get_group create_group update_group "
-    "delete_group list_group_members add_group_member remove_group_member list_applications list_service_principals "
-    "list_directory_roles list_domains get_organization"
-).split()
+LIFECYCLE = [
+    "list_users",
+    "get_user",
+    "create_user",
+    "update_user",
+    "delete_user",
+    "list_groups",
+    "get_group",
+    "create_group",
+    "update_group",
+    "delete_group",
+    "list_group_members",
+    "add_group_member",
+    "remove_group_member",
+    "list_applications",
+    "list_service_principals",
+    "list_directory_roles",
+    "list_domains",
+    "get_organization",
+]
 
 
 def verdicts(results: dict[str, Any]) -> dict[str, str]:
