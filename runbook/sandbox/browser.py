@@ -199,6 +199,8 @@ class _Reader(HTMLParser):
             self._control(tag, found)
         if tag == "option":
             self._add_option(found)
+        if tag == "br":
+            self.handle_data("\n")
         if tag not in _VOID:
             self._open.append((tag, found, []))
 

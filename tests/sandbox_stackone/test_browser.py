@@ -10,7 +10,7 @@ import trustme
 from runbook.sandbox.browser import Browser, Lost, read
 
 PAGE = """<!doctype html><title>Sign in</title><style>h1 {}</style>
-<h1>Hello <em>there</em></h1><p role="alert">Wrong &lt;password&gt;</p>
+<h1>Hello <em>there</em></h1><p role="alert">Wrong<br>&lt;password&gt;</p>
 <form action="/next" method="POST">
   <input type="hidden" name="flow" value="f1">
   <label for="u">User name</label><input id="u" name="login" type="email" value="a@b">
