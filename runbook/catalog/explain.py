@@ -24,6 +24,7 @@ __all__ = [
     "price",
     "remedy",
     "savings",
+    "summary",
 ]
 
 _REACH = {"no": 0, "limited": 1, "full": 2}
@@ -151,6 +152,26 @@ def headline(scopes: Scopes) -> str:
     which = f"the {len(top)} most powerful permissions" if len(top) > 1 else "the most powerful permission"
     verb = "costs" if len(chosen) == 1 else "cost"
     return f"{len(chosen)} of {yours} ({_some(chosen)}) {verb} {which}: {words}."
+
+
+def summary(scopes: Scopes) -> tuple[str, ...]:
+    """What there is to say of a choice, a sentence a line, shortest way to a smaller set first.
+
+    The headline; what leaving out the actions behind each of the most powerful permissions would change; where the
+    guide and Microsoft differ and what smaller permissions would still do, each said once for all actions it holds for.
+    """
+    lines = [headline(scopes)]
+    powerful = list(dict.fromkeys(cost.permission for cost in costs(scopes) if cost.powerful))
+    for causes, change in (remedy(scopes, name) for name in powerful[:3]):
+        if len(causes) < len(scopes.actions):
+            lines.append(f"Leaving out {_some([names.action(slug).name for slug in causes])} {change.sentence()}.")
+    grouped: dict[str, dict[str, set[str]]] = {}
+    for item in scopes.explanations:
+        grouped.setdefault(item.text, {}).setdefault(names.action(item.slug).name, set()).add(item.kind)
+    for text, who in grouped.items():
+        kinds = sorted(set().union(*who.values()), reverse=True)
+        lines.append(f"{', '.join(who)} ({' and '.join(kinds)}): {text}")
+    return tuple(lines)
 
 
 def difference(before: Scopes, after: Scopes) -> Difference:

@@ -59,6 +59,15 @@ def test_the_remedy_names_the_actions_to_leave_out_and_what_that_frees() -> None
     assert change.freed["delegated"] == ("Directory.AccessAsUser.All",)
 
 
+def test_the_summary_says_each_thing_once_for_all_actions_and_types_that_it_holds_for() -> None:
+    lines = explain.summary(catalog.compute(SLUGS))
+    assert lines[0] == explain.headline(catalog.compute(SLUGS))
+    assert lines[1].startswith("Leaving out Delete Device, Update Device adds Device.Read.All (application); frees")
+    covered = "The guide lists User.Read.All; User.ReadWrite.All is asked for anyway and covers it."
+    assert f"Get User, List Users (delegated and application): {covered}" in lines
+    assert len({line.split("): ", 1)[-1] for line in lines}) == len(lines)
+
+
 def test_the_price_of_the_guide_beside_microsofts_least() -> None:
     application = explain.price(["create_user", "create_group"], ["application"])[0]
     assert application.only_guide == ("Group.ReadWrite.All", "User.ReadWrite.All")
