@@ -12,11 +12,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from runbook import catalog
-from runbook.errors import GraphError, NotSettled, Parked, RunbookError
+from runbook.errors import GraphError, NotSettled, Parked, RunbookError, SignInError
 from runbook.sections.base import Change, Evidence, Kind, pending, row
 from runbook.sections.consent import by_api, by_link, consent_hand_over
+from runbook.sections.credentials import current
 from runbook.sections.permissions import GRAPH_TYPE, TYPES, Permissions, PermissionType, Wanted, table, word
 from runbook.sections.registration import GRAPH_APP_ID, require_application, require_principal
+from runbook.sections.tokens import application_roles
 from runbook.sections.waiting import until
 
 if TYPE_CHECKING:
@@ -150,7 +152,7 @@ def verify(ctx: Context) -> Evidence:
             raise Parked(consent_hand_over(ctx, state)) from None
         raise
     wanted = state.wanted(ctx)
-    rows = table(state, wanted, {})
+    rows = table(state, wanted, _tokens(ctx, state))
     source = {
         "delegated": "GET /oauth2PermissionGrants",
         "application": f"GET /servicePrincipals/{(state.principal or {}).get('id')}/appRoleAssignments",
@@ -168,6 +170,18 @@ def verify(ctx: Context) -> Evidence:
     missing = [f"{catalog.action(slug).name} ({kind})" for kind in TYPES for slug in wanted[kind].missing]
     notes = [f"{name}: no permission for it is published in this tenant." for name in missing]
     return Evidence(not missing, evidence, {"permissions": rows}, notes)
+
+
+def _tokens(ctx: Context, state: Permissions) -> dict[PermissionType, frozenset[str] | None]:
+    """What a fresh application token carries, if there is a secret to get one with; else nothing is known."""
+    found = state.application or {}
+    if not found or current(ctx, found) is None:
+        return {}
+    try:
+        return {"application": frozenset(application_roles(ctx, found, state.granted["application"]).roles)}
+    except SignInError:
+        # Section 5 proves the secret and says what is wrong with it.
+        return {}
 
 
 def _as_wanted(state: Permissions, wanted: dict[PermissionType, Wanted]) -> bool:

@@ -133,9 +133,7 @@ def entra_base(ctx: Context) -> str:
 
 
 def portal_link(ctx: Context, app_id: str) -> str:
-    """The page of the Entra admin center that shows the application; empty in a rehearsal, which has no portal."""
-    if ctx.target.rehearsal:
-        return ""
-    return (
-        "https://entra.microsoft.com/#view/Microsoft_AAD_RegisteredApps/ApplicationMenuBlade/~/Overview/appId/" + app_id
-    )
+    """The page of Microsoft's portal that shows the application; empty where there is no portal."""
+    portal = ctx.target.endpoints.portal
+    page = "#view/Microsoft_AAD_RegisteredApps/ApplicationMenuBlade/~/Overview/appId/"
+    return f"{portal}/{page}{app_id}" if portal else ""
