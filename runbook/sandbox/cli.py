@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
+import subprocess
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -52,6 +54,39 @@ def serve(
     server.serve(served, leased=leased)
 
 
-def _refuse(why: str) -> None:
+@app.command()
+def shell(state: State = None, faults: Faults = None) -> None:
+    """A shell in which any tool's own commands reach the sandbox and nothing else."""
+    from runbook.sandbox import server
+    from runbook.sandbox.faults import BadFaults
+    from runbook.sandbox.proxy import shell_environment
+    from runbook.sandbox.settings import Folder, default_state
+    from runbook.sandbox.store import UnsafeStateFile
+
+    path = state or default_state()
+    try:
+        with server.running(path, faults=faults, proxy=True) as ready:
+            file = Folder(path.expanduser().absolute()).write_json("ready.json", ready)
+            program = os.environ.get("SHELL") or "/bin/sh"
+            typer.echo(_WELCOME.format(**ready, ready_file=file), err=True)
+            ended = subprocess.run([program], env=shell_environment(ready, file), check=False).returncode
+            file.unlink(missing_ok=True)
+    except (UnsafeStateFile, BadFaults) as error:
+        _refuse(str(error))
+    except server.AlreadyServed as error:
+        _refuse(f"{error}. Stop it first, or name another file with --state.")
+    raise typer.Exit(ended)
+
+
+_WELCOME = """\
+login.microsoftonline.com, graph.microsoft.com and api.stackone.com lead to the sandbox in this shell; every other
+host is refused by its proxy (a tool that ignores HTTPS_PROXY is not held back). Leave with "exit".
+  tenant     {tenant_id}
+  client     {client_id}, secret in {client_secret_file}
+  people     in {ready_file}, under "users"
+"""
+
+
+def _refuse(why: str) -> NoReturn:
     typer.echo(f"Refused: {why}", err=True)
     raise typer.Exit(2)

@@ -30,7 +30,7 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Scope
 
-from runbook.sandbox import fault_effects, faults, tls
+from runbook.sandbox import fault_effects, faults, proxy, tls
 from runbook.sandbox.guard import Guard, HttpsOnly
 from runbook.sandbox.settings import Addresses, Folder, Services
 from runbook.sandbox.store import Store
@@ -92,8 +92,11 @@ class Sandbox:
         self._stack.callback(store.close)
         folder = Folder(self.state)
         self._stack.enter_context(_claimed(folder.file("serving.lock")))
-        ca, ca_file = tls.authority(folder)
-        self._context = tls.listener_context(folder, ca)
+        if self.proxy:
+            self._context, ca_file = proxy.listener_context(folder)
+        else:
+            ca, ca_file = tls.authority(folder)
+            self._context = tls.listener_context(folder, ca)
         self._sockets = self._listen(store)
         https, http = (sockets[0].getsockname()[1] for sockets in self._sockets)
         addresses = Addresses(f"https://localhost:{https}", f"http://localhost:{http}")
@@ -108,9 +111,23 @@ class Sandbox:
         }
         app = application(self.services)
         self.ready["stackone_dashboard"] = stackone.dashboard_entry(self.services)
+        self._add_proxy()
         self._play()
         sick = fault_effects.Sick(app, self.services, self._cut)
-        self._apps: tuple[ASGIApp, ASGIApp] = (Guard(sick), Guard(HttpsOnly(sick, addresses.api)))
+        self._apps: tuple[ASGIApp, ASGIApp] = (
+            Guard(sick, proxy.HOSTS if self.proxy else ()),
+            Guard(HttpsOnly(sick, addresses.api)),
+        )
+
+    def _add_proxy(self) -> None:
+        self._proxy: proxy.Proxy | None = None
+        if self.proxy:
+            listener = _socket(socket.AF_INET, "127.0.0.1", 0)
+            self._stack.callback(listener.close)
+            self._proxy = proxy.Proxy(listener, self.services.addresses)
+            address = self._proxy.address
+            variables = proxy.environment(address, self.services.ca_file)
+            self.ready |= {"https_proxy": address, "environment": variables}
 
     def _play(self) -> None:
         if self.faults is not None:
@@ -156,11 +173,15 @@ class Sandbox:
         ]
         for server in self._servers:
             await server.up.wait()
+        carrying = asyncio.create_task(self._proxy.run()) if self._proxy else None
         started()
         try:
             await asyncio.gather(*tasks)
         finally:
             self.stop()
+            if carrying is not None:
+                carrying.cancel()
+                await asyncio.wait([carrying])
 
     def close(self) -> None:
         """Close the state file and give it back."""
