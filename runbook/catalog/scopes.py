@@ -248,7 +248,7 @@ def _explain(slug: str, kind: PermissionType, source: Source, computed: Permissi
         elif not listed and source == "guide":
             less = f"{_and(limited.permissions)} would be less, but {limited.does}"
             yield Explanation(slug, kind, "reach", f"{less}; so {_and(needed)} is taken.")
-    if access.note and (not listed or access.documented_least != access.least):
+    if access.note and (needed == access.least or any(name in access.note for name in needed)):
         yield Explanation(slug, kind, "note", access.note)
 
 

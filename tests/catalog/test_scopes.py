@@ -127,6 +127,15 @@ def test_the_smaller_permission_is_explained() -> None:
     assert "covers it" in " ".join(e.text for e in scopes.compute(["list_users", "delete_user"]).explanations)
 
 
+def test_a_note_on_microsofts_least_is_given_only_where_that_one_is_taken() -> None:
+    def notes(choice: list[str]) -> str:
+        found = scopes.compute(choice, ["delegated"])
+        return " ".join(item.text for item in found.explanations if item.about == "note")
+
+    assert "reading permission is taken" in notes(["list_user_app_role_assignments"])
+    assert notes(["list_user_app_role_assignments", "assign_app_role_to_user"]) == ""
+
+
 def test_unknown_actions_types_and_sources_are_all_refused() -> None:
     with pytest.raises(InputError) as caught:
         scopes.compute(["List Userz", "Make Coffee", "list_users"])
