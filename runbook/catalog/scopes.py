@@ -248,7 +248,8 @@ def _explain(slug: str, kind: PermissionType, source: Source, computed: Permissi
         elif not listed and source == "guide":
             less = f"{_and(limited.permissions)} would be less, but {limited.does}"
             yield Explanation(slug, kind, "reach", f"{less}; so {_and(needed)} is taken.")
-    if access.note and (needed == access.least or any(name in access.note for name in needed)):
+    about_needed = needed != access.documented_least and any(name in access.note for name in needed)
+    if access.note and (needed == access.least or about_needed):
         yield Explanation(slug, kind, "note", access.note)
 
 
