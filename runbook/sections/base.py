@@ -62,8 +62,8 @@ _NOTHING: Mapping[str, Any] = MappingProxyType({})
 class Change:
     """One line of a plan: what it is about, what is there now, what is wanted, and the difference as a word.
 
-    ``data`` carries what ``apply`` needs and is never shown; ``hashed`` replaces ``wanted`` in the plan hash where the
-    shown text holds an id or a date. Neither holds a secret.
+    ``data`` carries what ``apply`` needs and is never shown; ``hashed`` stands for ``what`` and ``wanted`` in the plan
+    hash where those hold an id or a date. Neither holds a secret.
     """
 
     what: str
@@ -182,7 +182,7 @@ def plan_hash(changes: Mapping[str, Sequence[Change]]) -> str:
     on every machine, on every day, with somebody there or not.
     """
     lines = sorted(
-        [section, change.kind, change.what, change.wanted if change.hashed is None else change.hashed]
+        [section, change.kind, *((change.what, change.wanted) if change.hashed is None else (change.hashed,))]
         for section, of_section in changes.items()
         for change in of_section
     )

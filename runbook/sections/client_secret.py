@@ -141,13 +141,16 @@ def _other(secret: Credential, observed: Observed) -> Change:
     label = f"client secret {secret.description!r} ({secret.key_id})"
     left = "ended" if secret.expired(observed.now) else f"{secret.days_left(observed.now)} days left"
     if not secret.ours:
-        return Change(label, left, "left alone", "same", "not ours", hashed="")
+        return Change(label, left, "left alone", "same", "not ours", hashed="another's secret")
     if secret.expired(observed.now):
-        return Change(label, left, "absent", "removed", "of use to nobody", {"remove": secret.key_id})
+        return Change(
+            label, left, "absent", "removed", "of use to nobody", {"remove": secret.key_id}, hashed="ended secret"
+        )
     if observed.good is not None and observed.profile_key == observed.good.key_id:
         note = "superseded: the connector profile uses the other one"
-        return Change(label, left, "absent", "removed", note, {"remove": secret.key_id})
-    return Change(label, left, "left alone", "same", "StackOne may be using it until the connector profile is switched")
+        return Change(label, left, "absent", "removed", note, {"remove": secret.key_id}, hashed="superseded secret")
+    note = "StackOne may be using it until the connector profile is switched"
+    return Change(label, left, "left alone", "same", note, hashed="earlier secret")
 
 
 def apply(ctx: Context, changes: Sequence[Change]) -> None:

@@ -143,7 +143,7 @@ def plan(ctx: Context, observed: Observed) -> list[Change]:
     scopes = observed.form.scopes if observed.form else _scopes(ctx)
     kind = KINDS[ctx.params.sign_in_audience]
     content = f"{kind}, {len(scopes)} scopes, {len(ctx.params.actions)} actions"
-    hashed = " ".join([kind, *scopes, "/", *sorted(ctx.params.actions)])
+    hashed = " ".join([label, kind, *scopes, "/", *sorted(ctx.params.actions)])
 
     if observed.profile is None:
         return [Change(label, "absent", content, "added", "a person fills in StackOne's form", hashed=hashed)]

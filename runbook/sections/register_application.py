@@ -117,7 +117,9 @@ def plan(ctx: Context, observed: Observed) -> list[Change]:
     changes = [*_application_changes(ctx, observed), _principal_change(observed)]
     for other in observed.look_alikes:
         name = f"application {other['displayName']!r} ({other['appId']})"
-        changes.append(Change(name, "present", "left alone", "same", "same display name, not ours", hashed=""))
+        changes.append(
+            Change(name, "present", "left alone", "same", "same display name, not ours", hashed="look-alike")
+        )
     return changes
 
 

@@ -71,9 +71,11 @@ def plan(ctx: Context, observed: list[str]) -> list[Change]:
         note = f"{writes} of them write and are not tried, because allow_writes is off"
     if observed:
         return [
-            Change(f"proof of {count}", f"needs {' and '.join(observed)}", "tried anew", "unknown", note, hashed="")
+            Change(
+                f"proof of {count}", f"needs {' and '.join(observed)}", "tried anew", "unknown", note, hashed="proof"
+            )
         ]
-    return [Change(f"proof of {count}", "tried anew in every run", "tried anew", "same", note, hashed="")]
+    return [Change(f"proof of {count}", "tried anew in every run", "tried anew", "same", note, hashed="proof")]
 
 
 def apply(ctx: Context, changes: Sequence[Change]) -> None:
