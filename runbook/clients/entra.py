@@ -10,31 +10,26 @@ from __future__ import annotations
 import base64
 import binascii
 import datetime
+import functools
 import json
 import threading
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from runbook.clients.explain import aadsts_code, sign_in_error
+from runbook.clients.explain import sign_in_error
 from runbook.clients.http import CallLog, Counters
+from runbook.clients.msal_apps import ANSWERS_CHALLENGES, DeviceFlow, OnCode, confidential, guarded, public
 from runbook.clients.msal_http import MsalHttp
-from runbook.errors import HandOver, InputError, Problem, RunbookError, SignInError
+from runbook.errors import InputError, Problem
 from runbook.secrets import Secret
 
 if TYPE_CHECKING:
-    import msal
-
     from runbook.parameters import Parameters
     from runbook.targets import Target
 
 __all__ = ["Administrator", "Identity", "TokenResult", "application_token", "decode_claims", "delegated_token"]
-
-OnCode = Callable[[HandOver], None]
-
-# Declares that claims challenges are understood (continuous access evaluation); only where they can be answered.
-_ANSWERS_CHALLENGES = ["CP1"]
 
 
 @dataclass(frozen=True)
@@ -136,49 +131,36 @@ class Administrator:
         )
 
     def _obtain(self, claims: str | None = None, *, fresh: bool = False) -> TokenResult:
-        scopes = [f"{self._target.endpoints.graph}/.default"]
+        scopes = _scopes(self._target)
+        if self._app is None:
+            self._app = self._make()
         if self._how == "client-secret":
-            answer = self._guarded(lambda app: app.acquire_token_for_client(scopes, claims_challenge=claims))
+            answer = guarded(lambda: self._app.acquire_token_for_client(scopes, claims_challenge=claims))
         else:
-            answer = self._guarded(lambda app: self._as_person(app, scopes, claims, fresh))
+            answer = self._as_person(scopes, claims, fresh)
         return _result(answer, "the administrator's sign-in")
 
-    def _guarded(self, ask: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
-        def work() -> dict[str, Any]:
-            if self._app is None:
-                self._app = self._make()
-            return ask(self._app)
-
-        return _guarded(work, self._target)
-
     def _make(self) -> Any:
-        if self._how == "client-secret":
-            secret = self._target.client_secret
-            if secret is None:
-                raise InputError(Problem("client_secret_ref", "is needed to sign in with a client secret."))
-            return _confidential(self._target, self._http, self._target.client_id, secret, _ANSWERS_CHALLENGES)
-        import msal
+        if self._how != "client-secret":
+            return public(self._target, self._http)
+        secret = self._target.client_secret
+        if secret is None:
+            raise InputError(Problem("client_secret_ref", "is needed to sign in with a client secret."))
+        return confidential(self._target, self._http, self._target.client_id, secret, ANSWERS_CHALLENGES)
 
-        return msal.PublicClientApplication(
-            self._target.client_id,
-            authority=_authority(self._target),
-            instance_discovery=False,
-            http_client=self._http,
-            client_capabilities=_ANSWERS_CHALLENGES,
-            token_cache=_token_cache(),
-        )
-
-    def _as_person(self, app: Any, scopes: list[str], claims: str | None, fresh: bool) -> dict[str, Any]:
+    def _as_person(self, scopes: list[str], claims: str | None, fresh: bool) -> dict[str, Any]:
+        app = self._app
         for account in app.get_accounts():
-            found = app.acquire_token_silent(scopes, account=account, claims_challenge=claims, force_refresh=fresh)
+            options = {"account": account, "claims_challenge": claims, "force_refresh": fresh}
+            found = guarded(functools.partial(app.acquire_token_silent, scopes, **options))
             if found and "access_token" in found:
                 return dict(found)
         if self._how == "browser":
             # msal opens the browser and waits on a loopback port; PKCE and state are its business.
-            return dict(app.acquire_token_interactive(scopes, claims_challenge=claims, timeout=300))
+            return guarded(lambda: dict(app.acquire_token_interactive(scopes, claims_challenge=claims, timeout=300)))
         if self._on_code is None:
             raise InputError(Problem("sign_in", "device-code needs somebody to show the code to."))
-        return _device_code(app.client, scopes, self._on_code)
+        return DeviceFlow(app, scopes).run(self._on_code)
 
 
 def application_token(
@@ -188,14 +170,9 @@ def application_token(
 
     Raises :class:`SignInError` with the AADSTS code and its remedy, :class:`TransportError` without an answer.
     """
-    http = MsalHttp(target, journal, counters)
-    try:
-        scopes = [f"{target.endpoints.graph}/.default"]
-        answer = _guarded(
-            lambda: _confidential(target, http, client_id, secret).acquire_token_for_client(scopes), target
-        )
-    finally:
-        http.close()
+    with closing(MsalHttp(target, journal, counters)) as http:
+        app = confidential(target, http, client_id, secret)
+        answer = guarded(lambda: app.acquire_token_for_client(_scopes(target)))
     return _result(answer, f"application {client_id}")
 
 
@@ -214,17 +191,9 @@ def delegated_token(
     returns once the person was told (or has signed in), or raises to give up. Waits until the code expires. Raises
     :class:`SignInError`, :class:`TransportError`.
     """
-    http = MsalHttp(target, journal, counters)
-    try:
-        scopes = [f"{target.endpoints.graph}/.default"]
-
-        def work() -> dict[str, Any]:
-            app = _confidential(target, http, client_id, secret)
-            return _device_code(app.client, scopes, on_code)
-
-        answer = _guarded(work, target)
-    finally:
-        http.close()
+    with closing(MsalHttp(target, journal, counters)) as http:
+        app = confidential(target, http, client_id, secret)
+        answer = DeviceFlow(app, _scopes(target)).run(on_code)
     return _result(answer, f"a person through application {client_id}")
 
 
@@ -240,105 +209,11 @@ def decode_claims(token: str) -> dict[str, Any]:
     return claims if isinstance(claims, dict) else {}
 
 
-def _authority(target: Target) -> str:
-    return f"{target.endpoints.authority}/{target.tenant_id}"
-
-
-def _confidential(
-    target: Target, http: MsalHttp, client_id: str, secret: Secret, capabilities: list[str] | None = None
-) -> msal.ConfidentialClientApplication:
-    import msal
-
-    # The authority comes from our own table or from the sandbox, so msal need not ask login.microsoftonline.com for it.
-    return msal.ConfidentialClientApplication(
-        client_id,
-        client_credential=secret.reveal(),
-        authority=_authority(target),
-        instance_discovery=False,
-        http_client=http,
-        client_capabilities=capabilities,
-    )
-
-
-def _device_code(client: Any, scopes: list[str], on_code: OnCode) -> dict[str, Any]:
-    """The device flow of msal's own OAuth client, with a loop of ours: msal's sleeps in whole seconds only."""
-    flow = dict(client.initiate_device_flow(scope=scopes))
-    if "user_code" not in flow:
-        return flow
-    ends = time.monotonic() + float(flow["expires_in"])
-    expires = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=float(flow["expires_in"]))
-    on_code(
-        HandOver(
-            kind="device_sign_in",
-            title="Sign in with a code",
-            url=str(flow["verification_uri"]),
-            steps=(
-                "Open the address.",
-                "Enter the code.",
-                "Sign in with the account that is to be used.",
-            ),
-            fields={"code": str(flow["user_code"])},
-            who="the person whose account is used",
-            expires_at=expires.isoformat(timespec="seconds"),
-        )
-    )
-    pause = threading.Event()
-    while True:
-        answer: dict[str, Any] = client.obtain_token_by_device_flow(
-            flow, exit_condition=lambda _flow: True, data={"code": flow["device_code"]}
-        )
-        waiting = answer.get("error") in ("authorization_pending", "slow_down")
-        if not waiting or time.monotonic() >= ends:
-            return answer
-        pause.wait(max(1, int(flow["interval"])))
-
-
-def _guarded(work: Callable[[], dict[str, Any]], target: Target) -> dict[str, Any]:
-    """Run msal and turn what it raises into our errors, without its frames, which hold the secret in clear."""
-    from msal.exceptions import MsalError
-
-    failure: RunbookError
-    try:
-        return work()
-    except RunbookError as error:
-        failure = error.with_traceback(None)
-    except ValueError as error:
-        # msal raises ValueError when the discovery document of the authority cannot be read.
-        failure = SignInError(
-            f"Entra ID does not know the tenant {target.tenant_id} at {target.endpoints.authority}.",
-            meaning=str(error).splitlines()[0] if str(error) else "",
-            next_step="Check tenant_id and cloud.",
-            code=_code_in(str(error)),
-        )
-    except (MsalError, RuntimeError) as error:  # msal raises RuntimeError when no browser answers in time
-        failure = SignInError(
-            f"The sign-in came to nothing: {type(error).__name__}.",
-            next_step="Try again; with sign_in: device-code any browser will do.",
-        )
-    raise failure
-
-
-def _code_in(text: str) -> str | None:
-    number = aadsts_code({"error_description": text})
-    return f"AADSTS{number}" if number else None
+def _scopes(target: Target) -> list[str]:
+    return [f"{target.endpoints.graph}/.default"]
 
 
 def _result(answer: Mapping[str, Any], subject: str) -> TokenResult:
     if "access_token" not in answer:
         raise sign_in_error(dict(answer), subject=subject)
     return TokenResult.of(answer)
-
-
-def _token_cache() -> Any:
-    """An encrypted cache on disk where the system offers one; else ``None``: msal then keeps tokens in memory."""
-    try:
-        import msal_extensions  # type: ignore[import-untyped]
-        import platformdirs
-    except ImportError:
-        return None
-    place = platformdirs.user_data_path("entra-id-runbook", appauthor=False) / "tokens.bin"
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return msal_extensions.PersistedTokenCache(msal_extensions.build_encrypted_persistence(str(place)))
-    except Exception:  # noqa: BLE001 - any failure of the keychain means: do not persist
-        return None

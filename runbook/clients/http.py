@@ -12,17 +12,17 @@ import ssl
 import threading
 import time
 import uuid
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol
-from urllib.parse import parse_qsl, urlsplit
+from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import httpx
 
 from runbook import __version__
 from runbook.clients import retry
+from runbook.clients.calls import CallLog, Counters, NoLog, shown_path
 from runbook.clients.retry import Pace
 from runbook.clients.tls import tls_context
 from runbook.errors import TransportError
@@ -34,52 +34,6 @@ Effect = Literal["read", "write"]
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 _UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _PASSING = (httpx.TimeoutException, httpx.NetworkError, httpx.RemoteProtocolError)
-# Values of these query parameters say what was asked; any other value (codes, tokens, skip tokens) is left out.
-_SHOWN = frozenset(
-    {"$select", "$filter", "$search", "$orderby", "$top", "$count", "$expand", "$format", "page", "page_size"}
-    | {"provider", "connector_key", "status", "enabled", "origin_owner_id", "api-version"}
-)
-
-
-class CallLog(Protocol):
-    """Where calls are recorded; the journal of a run is one."""
-
-    def intent(self, **call: Any) -> object:
-        """A write is about to go out. Returns a ticket for :meth:`outcome`."""
-
-    def outcome(self, ticket: Any, **call: Any) -> object:
-        """What became of the write that ``ticket`` announced."""
-
-    def call(self, **call: Any) -> object:
-        """A read was made."""
-
-
-class NoLog:
-    """Records nothing: for a look without a run."""
-
-    def intent(self, **call: Any) -> object: ...
-    def outcome(self, ticket: Any, **call: Any) -> object: ...
-    def call(self, **call: Any) -> object: ...
-
-
-class Counters:
-    """What went over the wire, shared by the clients of a run: requests sent, calls that write, retries; per host."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._by_host: dict[str, dict[str, int]] = defaultdict(lambda: {"requests": 0, "writes": 0, "retries": 0})
-
-    def add(self, host: str, what: Literal["requests", "writes", "retries"], number: int = 1) -> None:
-        """Count ``number`` more of ``what`` for ``host``."""
-        with self._lock:
-            self._by_host[host][what] += number
-
-    def as_dict(self) -> dict[str, Any]:
-        """``{"requests", "writes", "retries", "by_host": {host: {…}}}``, as the summary of a run has it."""
-        with self._lock:
-            hosts = {host: dict(counts) for host, counts in sorted(self._by_host.items())}
-        totals = {what: sum(counts[what] for counts in hosts.values()) for what in ("requests", "writes", "retries")}
-        return {**totals, "by_host": hosts}
 
 
 @dataclass(frozen=True)
@@ -321,14 +275,6 @@ class _Spacing:
             start = max(now, self._next.get(row.path, now))
             self._next[row.path] = start + row.seconds
         threading.Event().wait(start - now)
-
-
-def shown_path(url: str, params: Mapping[str, str] | None = None) -> str:
-    """The path and query of ``url`` as it may be shown: names of parameters, and values only of harmless ones."""
-    parts = urlsplit(url)
-    pairs = [*parse_qsl(parts.query, keep_blank_values=True), *(params or {}).items()]
-    query = "&".join(f"{name}={value if name.lower() in _SHOWN else '…'}" for name, value in pairs)
-    return parts.path + (f"?{query}" if query else "")
 
 
 def _host(url: httpx.URL) -> str:

@@ -1,0 +1,167 @@
+"""msal's application objects for a target, and calls to them whose failures are our errors."""
+
+from __future__ import annotations
+
+import datetime
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from runbook.clients.explain import aadsts_code
+from runbook.clients.msal_http import MsalHttp
+from runbook.errors import HandOver, RunbookError, SignInError
+from runbook.secrets import Secret
+
+if TYPE_CHECKING:
+    from runbook.targets import Target
+
+__all__ = ["ANSWERS_CHALLENGES", "DeviceFlow", "OnCode", "confidential", "guarded", "public"]
+
+T = TypeVar("T")
+OnCode = Callable[[HandOver], None]
+
+# Declares that claims challenges are understood (continuous access evaluation); only where they can be answered.
+ANSWERS_CHALLENGES = ["CP1"]
+
+
+def confidential(
+    target: Target, http: MsalHttp, client_id: str, secret: Secret, capabilities: list[str] | None = None
+) -> Any:
+    """A new ``ConfidentialClientApplication`` of the target's tenant, with nothing cached."""
+    import msal
+
+    # The authority comes from our own table or from the sandbox, so msal need not ask login.microsoftonline.com for it.
+    return guarded(
+        lambda: msal.ConfidentialClientApplication(
+            client_id,
+            client_credential=secret.reveal(),
+            authority=_authority(target),
+            instance_discovery=False,
+            http_client=http,
+            client_capabilities=capabilities,
+        ),
+        unknown=target,
+    )
+
+
+def public(target: Target, http: MsalHttp) -> Any:
+    """A ``PublicClientApplication`` of the target's tenant, for people; its cache is encrypted on disk or in memory."""
+    import msal
+
+    return guarded(
+        lambda: msal.PublicClientApplication(
+            target.client_id,
+            authority=_authority(target),
+            instance_discovery=False,
+            http_client=http,
+            client_capabilities=ANSWERS_CHALLENGES,
+            token_cache=_token_cache(),
+        ),
+        unknown=target,
+    )
+
+
+def guarded(work: Callable[[], T], *, unknown: Target | None = None) -> T:
+    """Call msal and turn what it raises into our errors, without its frames, which hold the secret in clear.
+
+    ``unknown`` is the target that msal looks up here: it raises ``ValueError`` when there is no discovery document.
+    """
+    from msal.exceptions import MsalError
+
+    failure: RunbookError
+    try:
+        return work()
+    except RunbookError as error:
+        failure = error.with_traceback(None)
+    except ValueError as error:
+        if unknown is None:
+            raise
+        number = aadsts_code({"error_description": str(error)})
+        failure = SignInError(
+            f"Entra ID does not know the tenant {unknown.tenant_id} at {unknown.endpoints.authority}.",
+            meaning="There is no discovery document for it, so nothing can be asked there.",
+            next_step="Check tenant_id and cloud.",
+            code=f"AADSTS{number}" if number else None,
+        )
+    except (MsalError, RuntimeError) as error:  # msal raises RuntimeError when no browser answers in time
+        failure = SignInError(
+            f"The sign-in came to nothing: {type(error).__name__}.",
+            next_step="Try again; with sign_in: device-code any browser will do.",
+        )
+    raise failure
+
+
+class DeviceFlow:
+    """Sign-in by device code (RFC 8628): msal's requests, and a loop of ours, as msal's sleeps in whole seconds.
+
+    A confidential application has no such method in msal, but its OAuth client does, and that sends the application's
+    secret with each poll. For a public application msal's own methods also ask for a refresh token.
+    """
+
+    def __init__(self, app: Any, scopes: list[str]) -> None:
+        self._app = app
+        self._scopes = scopes
+        self._public = hasattr(app, "initiate_device_flow")
+
+    def run(self, on_code: OnCode) -> dict[str, Any]:
+        """Get a code, hand it over, and poll until the person has signed in or the code expires; msal's answer."""
+        flow = guarded(self._begin)
+        if "user_code" not in flow:
+            return flow
+        lifetime = float(flow["expires_in"])
+        ends = time.monotonic() + lifetime
+        on_code(_hand_over(flow, lifetime))
+        pause = threading.Event()
+        while True:
+            answer = guarded(lambda: self._poll(flow))
+            waiting = answer.get("error") in ("authorization_pending", "slow_down")
+            if not waiting or time.monotonic() >= ends:
+                return answer
+            pause.wait(max(1, int(flow["interval"])))
+
+    def _begin(self) -> dict[str, Any]:
+        if self._public:
+            return dict(self._app.initiate_device_flow(self._scopes))
+        return dict(self._app.client.initiate_device_flow(scope=self._scopes))
+
+    def _poll(self, flow: dict[str, Any]) -> dict[str, Any]:
+        # The condition ends msal's own loop after one request; the interval must not be 0 or it never asks.
+        flow["interval"] = max(1, int(flow["interval"]))
+        once = {"exit_condition": lambda _flow: True}
+        if self._public:
+            return dict(self._app.acquire_token_by_device_flow(flow, **once))
+        data = {"code": flow["device_code"]}
+        return dict(self._app.client.obtain_token_by_device_flow(flow, data=data, **once))
+
+
+def _hand_over(flow: dict[str, Any], lifetime: float) -> HandOver:
+    expires = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=lifetime)
+    return HandOver(
+        kind="device_sign_in",
+        title="Sign in with a code",
+        url=str(flow["verification_uri"]),
+        steps=("Open the address.", "Enter the code.", "Sign in with the account that is to be used."),
+        fields={"code": str(flow["user_code"])},
+        who="the person whose account is used",
+        expires_at=expires.isoformat(timespec="seconds"),
+    )
+
+
+def _authority(target: Target) -> str:
+    return f"{target.endpoints.authority}/{target.tenant_id}"
+
+
+def _token_cache() -> Any:
+    """An encrypted cache on disk where the system offers one; else ``None``: msal then keeps tokens in memory."""
+    try:
+        import msal_extensions  # type: ignore[import-untyped]
+        import platformdirs
+    except ImportError:
+        return None
+    place = platformdirs.user_data_path("entra-id-runbook", appauthor=False) / "tokens.bin"
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return msal_extensions.PersistedTokenCache(msal_extensions.build_encrypted_persistence(str(place)))
+    except Exception:  # noqa: BLE001 - any failure of the keychain means: do not persist
+        return None
