@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import secrets
+import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -55,7 +56,7 @@ def patiently(ctx: Context, send: Callable[[], Answer], method: str, path: str, 
 
 
 class Workshop:
-    """Finds and makes what probes need. ``mark`` is in the name of everything that is made; ``litter`` what is left."""
+    """Finds and makes what probes need; may be used from several threads. ``mark`` is in the name of everything that is made; ``litter`` what is left."""
 
     def __init__(self, ctx: Context, always: Mapping[str, Any], *, owner: str = "") -> None:
         self.ctx = ctx
@@ -64,6 +65,7 @@ class Workshop:
         self._always = {**always, "mark": self.mark, "graph": f"{ctx.target.endpoints.graph}/v1.0"}
         self._owner = owner
         self._found: dict[str, dict[str, Any] | None] = {}
+        self._finding = threading.Lock()
 
     @contextmanager
     def bench(
@@ -106,6 +108,10 @@ class Workshop:
 
     def find(self, kind: str) -> dict[str, Any] | None:
         """An object of this kind that is there already, or None; asked once."""
+        with self._finding:
+            return self._found_once(kind)
+
+    def _found_once(self, kind: str) -> dict[str, Any] | None:
         if kind not in self._found:
             spec = recipes().found[kind]
             items = self.ctx.graph.page(spec.path, select=spec.select).items
