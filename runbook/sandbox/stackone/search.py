@@ -35,11 +35,12 @@ def search_actions(_project: Project, call: Call) -> dict[str, Any]:
 
     wanted = parsed(Wanted, call.body)
     least = 0.4 if wanted.min_similarity is None else wanted.min_similarity
-    scored = [
-        (fuzz.token_set_ratio(wanted.query, f"{one.name} {one.summary}", processor=utils.default_process) / 100, id_)
-        for id_, one in all_actions().items()
-        if wanted.connector in (None, connector().key)
-    ]
+    names = {id_: utils.default_process(one.name) for id_, one in all_actions().items()}
+    known = {word for name in names.values() for word in name.split()}
+    asked = utils.default_process(wanted.query)
+    asked = " ".join(word for word in asked.split() if word in known) or asked
+    offered = names if wanted.connector in (None, connector().key) else {}
+    scored = [(fuzz.token_sort_ratio(asked, name) / 100, id_) for id_, name in offered.items()]
     best = sorted((-score, id_) for score, id_ in scored if score >= least)[: wanted.top_k or 10]
     return {
         "results": [{"id": id_, "similarity_score": round(-score, 4)} for score, id_ in best],
