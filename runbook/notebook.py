@@ -8,7 +8,7 @@ once if the parameters allow it, and a section that fails or parks shows why and
 from __future__ import annotations
 
 import atexit
-from collections.abc import Mapping, Sequence
+from collections.abc import MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from runbook import sections
@@ -50,7 +50,7 @@ class SectionParked(Stopped):
 _bench: Workbench | None = None
 
 
-def open(section: str, namespace: Mapping[str, Any]) -> Step:
+def open(section: str, namespace: MutableMapping[str, Any]) -> Step:
     """Begin the notebook of ``section`` with the parameters that stand in its globals.
 
     Raises :class:`InputRefused`, after showing every mistake, before any request.
@@ -58,12 +58,12 @@ def open(section: str, namespace: Mapping[str, Any]) -> Step:
     return Step(section, _workbench(namespace))
 
 
-def start(namespace: Mapping[str, Any]) -> Front:
+def start(namespace: MutableMapping[str, Any]) -> Front:
     """Begin the front page. Raises :class:`InputRefused` as :func:`open` does."""
     return Front(_workbench(namespace))
 
 
-def _workbench(namespace: Mapping[str, Any]) -> Workbench:
+def _workbench(namespace: MutableMapping[str, Any]) -> Workbench:
     global _bench
     from runbook.execution.workbench import Workbench
 

@@ -6,7 +6,6 @@ the notebook appears whole or not at all, scrubbed, at each save; what papermill
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Mapping
@@ -20,7 +19,6 @@ __all__ = ["ENGINE", "Execution", "execute"]
 ENGINE = "entra-id-runbook"
 SCHEME = "whole:"
 START_TIMEOUT = 120  # seconds until the kernel answers
-LARGEST_OUTPUT = 2_000_000  # characters of one output; more is cut, a record stays readable
 MARKER = "papermill-error-cell-tag"
 
 
@@ -78,34 +76,27 @@ class WholeFiles:
 
     @classmethod
     def write(cls, text: str, path: str) -> None:
-        from runbook.records import atomic, redaction
+        import nbformat
 
-        document = redaction.scrub(_tidied(json.loads(text)))
-        atomic.write(Path(path.removeprefix(SCHEME)), json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+        from runbook.records import atomic
+        from runbook.records.notebooks import clean
+
+        book = clean(_tidied(nbformat.reads(text, as_version=4)))
+        atomic.write(Path(path.removeprefix(SCHEME)), nbformat.writes(book) + "\n")
 
     @classmethod
     def pretty_path(cls, path: str) -> str:
         return path.removeprefix(SCHEME)
 
 
-def _tidied(document: dict[str, Any]) -> dict[str, Any]:
-    """The notebook without papermill's markers around an error, without paths of this machine, with small outputs."""
-    document["cells"] = [cell for cell in document["cells"] if MARKER not in cell["metadata"].get("tags", [])]
-    stamp = document["metadata"].get("papermill", {})
+def _tidied(book: Any) -> Any:
+    """The notebook without papermill's markers around an error, and without paths of this machine."""
+    book.cells = [cell for cell in book.cells if MARKER not in cell.metadata.get("tags", [])]
+    stamp = book.metadata.get("papermill", {})
     for name in ("input_path", "output_path"):
         if isinstance(stamp.get(name), str):
             stamp[name] = Path(stamp[name].removeprefix(SCHEME)).name
-    for cell in document["cells"]:
-        for output in cell.get("outputs", []):
-            _shorten(output)
-    return document
-
-
-def _shorten(output: dict[str, Any]) -> None:
-    for holder, name in [(output, "text"), *((output.get("data", {}), kind) for kind in output.get("data", {}))]:
-        text = "".join(holder[name]) if isinstance(holder.get(name), list) else holder.get(name)
-        if isinstance(text, str) and len(text) > LARGEST_OUTPUT:
-            holder[name] = text[:LARGEST_OUTPUT] + "\n… cut, the output was larger"
+    return book
 
 
 @cache

@@ -6,7 +6,7 @@ parameter is refused before the first request, with every other mistake.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,20 +38,19 @@ class Inputs:
     """Whether somebody chose the actions, in the file or in the notebook; else they are the default ones."""
 
 
-_first: frozenset[str] | None = None
+FIRST = "_runbook_first_names"
+"""Where the names of the first call are kept: in the notebook's own globals, which end with the kernel."""
 
 
-def read(namespace: Mapping[str, Any]) -> Inputs:
+def read(namespace: MutableMapping[str, Any]) -> Inputs:
     """Read and check the parameters of the notebook whose globals are ``namespace``.
 
     A name that is None or absent is taken from ``parameters_file`` (default ``parameters.yaml`` if it is there), then
     from the defaults. Raises :class:`InputError` with every mistake at once.
     """
-    global _first
-    if _first is None:
-        _first = names_in(namespace)
+    first = namespace.setdefault(FIRST, names_in(namespace))
     # On a second call in the same kernel the notebook has variables of its own: they are no parameters.
-    names = names_in(namespace) & (_first | set(Parameters.model_fields) | set(OPTIONS))
+    names = names_in(namespace) & (first | set(Parameters.model_fields) | set(OPTIONS))
     given = {name: namespace[name] for name in sorted(names) if namespace[name] is not None}
     options = {name: given.pop(name, "") for name in OPTIONS}
     problems = _option_problems(options)

@@ -1,0 +1,87 @@
+"""Our papermill engine, on small notebooks of its own."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+
+from runbook.execution.engine import execute
+
+PEM = "-----BEGIN PRIVATE KEY-----\\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7\\n-----END PRIVATE KEY-----"
+
+
+def written(folder: Path, *cells: str) -> Path:
+    book = new_notebook(cells=[new_code_cell(cell) for cell in cells])
+    book.metadata.kernelspec = {"name": "a-kernel-nobody-has", "display_name": "x", "language": "python"}
+    book.cells[0].metadata.tags = ["parameters"]
+    path = folder / "book.ipynb"
+    nbformat.write(book, path)
+    return path
+
+
+def texts(path: Path) -> str:
+    return "".join(
+        output.get("text", "") for cell in nbformat.read(path, 4).cells for output in cell.get("outputs", [])
+    )
+
+
+def test_the_kernel_is_the_running_interpreter_whatever_specs_are_installed(tmp_path: Path) -> None:
+    source = written(tmp_path, "word = ''", "import sys; print(sys.executable, word)")
+    assert execute(source, tmp_path / "out.ipynb", {"word": "given"}).ok
+    assert texts(tmp_path / "out.ipynb") == f"{sys.executable} given\n"
+
+
+def test_a_folder_with_braces_in_its_name_is_only_a_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "{run}"
+    folder.mkdir()
+    assert execute(written(folder, "1"), folder / "out.ipynb", {}).ok
+
+
+def test_a_failing_cell_is_told_and_the_notebook_is_kept_without_papermills_markers(tmp_path: Path) -> None:
+    source = written(tmp_path, "x = 1", "raise ValueError('no')", "print('never')")
+    outcome = execute(source, tmp_path / "out.ipynb", {"x": 2})
+    assert (outcome.ok, outcome.error, outcome.message, outcome.died) == (False, "ValueError", "no", False)
+    book = nbformat.read(tmp_path / "out.ipynb", 4)
+    nbformat.validate(book)
+    assert [cell.cell_type for cell in book.cells] == ["code"] * 4
+    assert "never" not in texts(tmp_path / "out.ipynb")
+
+
+def test_a_kernel_that_dies_is_told_and_leaves_a_readable_notebook(tmp_path: Path) -> None:
+    source = written(tmp_path, "print('begun')", "import os; os._exit(9)", "print('never')")
+    outcome = execute(source, tmp_path / "out.ipynb", {})
+    assert outcome.died
+    assert not outcome.ok
+    assert texts(tmp_path / "out.ipynb") == "begun\n"
+
+
+def test_secrets_in_outputs_and_paths_of_this_machine_are_not_written(tmp_path: Path) -> None:
+    source = written(tmp_path, "x = 1", f"print('{PEM}')")
+    assert execute(source, tmp_path / "out.ipynb", {"x": 2}).ok
+    text = (tmp_path / "out.ipynb").read_text()
+    assert "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7" not in text
+    assert str(tmp_path) not in text
+
+
+def test_a_kernel_does_not_see_secrets_of_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOME_CLIENT_SECRET", "x")
+    source = written(tmp_path, "import os", "print('SOME_CLIENT_SECRET' in os.environ, 'PATH' in os.environ)")
+    execute(source, tmp_path / "out.ipynb", {})
+    assert texts(tmp_path / "out.ipynb") == "False True\n"
+
+
+def test_an_output_that_cannot_be_written_is_an_error_and_nothing_is_left_behind(tmp_path: Path) -> None:
+    source = written(tmp_path, "1")
+    with pytest.raises(OSError):
+        execute(source, tmp_path / "absent" / "out.ipynb", {})
+    assert [path.name for path in tmp_path.iterdir()] == ["book.ipynb"]
+
+
+def test_a_large_output_is_cut(tmp_path: Path) -> None:
+    source = written(tmp_path, "1", "print('x' * 5_000_000)")
+    assert execute(source, tmp_path / "out.ipynb", {}).ok
+    assert (tmp_path / "out.ipynb").stat().st_size < 250_000

@@ -1,0 +1,85 @@
+"""Buttons, the watch for a person's act, and the page that shows a secret once."""
+
+from __future__ import annotations
+
+import asyncio
+
+import httpx
+
+from runbook.secrets import Secret
+from runbook.widgets.apply_button import ApplyButton, Offer
+from runbook.widgets.one_time_page import offer
+from runbook.widgets.watch import Watch
+
+
+def test_nothing_happens_before_the_button_is_pressed_and_offers_follow_the_state() -> None:
+    pressed: list[str] = []
+
+    def press() -> str:
+        assert all(button.disabled for button in apply.layout.children[:-1])
+        pressed.append("apply")
+        return "Done"
+
+    def offers() -> list[Offer]:
+        return [Offer("Check again" if pressed else "Apply", press)]
+
+    apply = ApplyButton(offers, "2 added")
+    (button, _) = apply.layout.children
+    assert (pressed, button.description) == ([], "Apply")
+    button.click()
+    assert (pressed, apply.layout.children[0].description, apply.value) == (["apply"], "Check again", "Done")
+    assert not apply.layout.children[0].disabled
+
+
+def test_watch_goes_on_once_when_something_changed() -> None:
+    looks, went, left = iter([False, False, True]), [], []
+
+    async def scene() -> None:
+        done = asyncio.Event()
+
+        def then() -> None:
+            went.append(True)
+            done.set()
+
+        Watch(lambda: next(looks), then, left.append, 60).start(every=0)
+        await done.wait()
+
+    asyncio.run(scene())
+    assert went == [True]
+    assert left[0] in (59, 60)
+
+
+def test_watch_that_was_stopped_looks_no_more() -> None:
+    looks: list[bool] = []
+
+    async def scene() -> None:
+        watch = Watch(lambda: bool(looks.append(True)), lambda: None, lambda _left: None, 60)
+        watch.start(every=0)
+        watch.stop()
+        for _ in range(3):
+            await asyncio.sleep(0)
+
+    asyncio.run(scene())
+    assert looks == []
+
+
+def test_secret_is_shown_once_and_only_when_asked_for() -> None:
+    fetched: list[str] = []
+
+    def fetch() -> Secret:
+        fetched.append("x")
+        return Secret("s3cr3t-<value>")
+
+    address = offer("file:client", fetch)
+    assert "s3cr3t" not in httpx.get(address).text
+    assert fetched == []
+    wrong = address.rsplit("/", 1)[0] + "/guess"
+    assert "s3cr3t" not in httpx.post(wrong).text
+    shown = httpx.post(address)
+    assert 'value="s3cr3t-&lt;value&gt;"' in shown.text
+    assert shown.headers["Cache-Control"] == "no-store"
+    assert fetched == ["x"]
+
+
+def test_secret_page_binds_to_loopback_only() -> None:
+    assert offer("file:client", lambda: Secret("unused")).startswith("http://127.0.0.1:")

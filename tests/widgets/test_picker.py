@@ -1,0 +1,122 @@
+"""The picker: what is clicked is what the parameters file holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runbook import catalog
+from runbook.parameters import load, parse
+from runbook.widgets.choice import Choice
+from runbook.widgets.picker import Picker
+
+
+def boxes(widget: Any, kind: str = "Checkbox") -> dict[str, Any]:
+    """Every widget of a kind below ``widget``, by its label."""
+    found = {widget.description: widget} if type(widget).__name__ == kind else {}
+    for child in getattr(widget, "children", ()):
+        found |= boxes(child, kind)
+    return found
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "parameters.yaml"
+
+
+@pytest.fixture
+def picker(file: Path) -> Picker:
+    return Picker(parse({}), file, chosen=False)
+
+
+def test_every_action_has_a_checkbox_labelled_by_its_name(picker: Picker) -> None:
+    labels = boxes(picker.layout)
+    assert {action.name for action in catalog.actions()} <= labels.keys()
+
+
+def test_a_click_is_kept_in_the_parameters_file_and_told(picker: Picker, file: Path) -> None:
+    told: list[Choice] = []
+    picker.observe(told.append)
+    labels = boxes(picker.layout)
+    for name in ("List Users", "Create Group", "Add Group Member"):
+        labels[name].value = True
+    assert load(file).actions == ("add_group_member", "create_group", "list_users")
+    assert told[-1].parameters().actions == load(file).actions
+    labels["Create Group"].value = False
+    assert load(file).actions == ("add_group_member", "list_users")
+
+
+def test_a_choice_in_the_file_is_ticked_again(picker: Picker, file: Path) -> None:
+    boxes(picker.layout)["Get Organization"].value = True
+    again = Picker(load(file), file)
+    ticked = {label for label, box in boxes(again.layout).items() if box.value}
+    assert "Get Organization" in ticked
+    assert again.value == ("get_organization",)
+
+
+def test_other_parameters_of_the_file_survive_a_click(picker: Picker, file: Path) -> None:
+    file.write_text("application_name: Ours\nsecret_lifetime_days: 90\n")
+    boxes(picker.layout)["List Users"].value = True
+    kept = load(file)
+    assert (kept.application_name, kept.secret_lifetime_days) == ("Ours", 90)
+
+
+def test_an_empty_choice_is_not_written(picker: Picker, file: Path) -> None:
+    box = boxes(picker.layout)["List Users"]
+    box.value = True
+    box.value = False
+    assert load(file).actions == ("list_users",)
+    assert "Not saved" in picker.choice.note
+
+
+def test_a_file_with_a_mistake_is_left_alone_and_the_mistake_is_shown(picker: Picker, file: Path) -> None:
+    file.write_text("secret_lifetime_days: many\n")
+    boxes(picker.layout)["List Users"].value = True
+    assert file.read_text() == "secret_lifetime_days: many\n"
+    assert "secret_lifetime_days" in picker.choice.note
+
+
+def test_a_preset_replaces_the_choice_in_one_step(picker: Picker, file: Path) -> None:
+    labels, buttons = boxes(picker.layout), boxes(picker.layout, "Button")
+    labels["Delete User"].value = True
+    buttons["Read-only"].click()
+    assert set(load(file).actions) == {action.slug for action in catalog.actions() if action.effect == "read"}
+
+
+def test_select_all_and_none(picker: Picker) -> None:
+    buttons = boxes(picker.layout, "Button")
+    buttons["Select all"].click()
+    assert len(picker.value) == len(catalog.actions())
+    buttons["Select none"].click()
+    assert picker.value == ()
+
+
+def test_search_and_effect_filters_hide_rows_without_changing_the_choice(picker: Picker) -> None:
+    labels = boxes(picker.layout)
+    labels["List Users"].value = True
+    boxes(picker.layout, "Text")["Search"].value = "group"
+    labels["Read actions"].value = False
+    rows = picker._rows._rows
+    shown = {slug for slug, row in rows.items() if row.layout.display != "none"}
+    assert shown == {a.slug for a in catalog.select(search="group") if a.effect != "read"}
+    assert picker.value == ("list_users",)
+
+
+def test_permission_types_and_source_follow_their_controls(picker: Picker, file: Path) -> None:
+    labels = boxes(picker.layout)
+    labels["List Users"].value = True
+    labels["Delegated"].value = False
+    boxes(picker.layout, "Dropdown")["Permissions"].value = "least"
+    kept = load(file)
+    assert (kept.permission_types, kept.permission_source) == (("application",), "least")
+    assert "Delegated permissions" not in picker._cost.value
+
+
+def test_separator_changes_what_is_copied(picker: Picker) -> None:
+    labels = boxes(picker.layout)
+    labels["List Users"].value = True
+    labels["Create Group"].value = True
+    boxes(picker.layout, "ToggleButtons")["Separator"].value = "comma"
+    assert "Group.ReadWrite.All,User.Read.All" in picker._cost.value
