@@ -97,7 +97,7 @@ _RULES: tuple[_Rule, ...] = (
     ),
     # "Basic authentication" and 'Bearer realm=""' are words, not credentials: a credential is not all lower case.
     _rule("credentials of a header", r"(?i:\b(?:Basic|Bearer))\s+(?P<secret>(?![a-z]+\b)[A-Za-z0-9._~+/-]{8,}=*)"),
-    _rule("userinfo of an address", r"[A-Za-z][A-Za-z0-9+.-]*://(?P<secret>[^/\s:@\"'<>]*:[^/\s@\"'<>]+)@"),
+    _rule("userinfo of an address", r"[A-Za-z][A-Za-z0-9+.-]{0,30}://(?P<secret>[^/\s:@\"'<>]*:[^/\s@\"'<>]+)@"),
     _rule(
         "named value",
         rf"{_NAME_START}{_NAMES}{_NAME_END}{_QUOTE}?\]?\s*(?:=|:|=&gt;|%3D)\s*"
