@@ -63,6 +63,10 @@ class DriftReport:
             *(f"changed: {c.subject}, {c.field}: {c.catalogue} -> {c.newer}" for c in self.changes),
         )
 
+    def text(self) -> str:
+        """The lines as one text."""
+        return "\n".join(self.lines())
+
     def to_dict(self) -> dict[str, Any]:
         """JSON data."""
         return {

@@ -4,7 +4,8 @@ An action is enabled by any one of several complete sets (:attr:`Access.alternat
 together, and a higher permission may enable several actions. Which sets are candidates depends on the source:
 
 ``least``
-    every documented set whose permissions have published ids, also those that reach less than the whole tenant.
+    every documented set whose permissions have published ids. Where Microsoft's least reaches less than the whole
+    tenant it is taken; a set that reaches less than Microsoft's least is not.
 ``guide`` (default)
     only sets that work on every object of the tenant (:attr:`Access.limited` is left out). For an action whose scopes
     the guide names, the guide's set is the smallest candidate: smaller ones that Microsoft documents are not taken,
@@ -220,9 +221,11 @@ def _candidates(action: Action, kind: PermissionType, source: Source) -> tuple[t
     """The sets that may enable an action, smallest documented first; none where the type is not supported."""
     access, known = action.access(kind), loader.permissions()
     usable = tuple(s for s in access.alternatives if all(known[name].id(kind) for name in s))
-    if source == "least":
+    if source == "least" and access.limit_of(access.least):
         return usable
     reaching = tuple(s for s in usable if access.limit_of(s) is None)
+    if source == "least":
+        return reaching
     named = tuple(action.guide_scopes or ())
     if not named or not all(known[name].id(kind) for name in named):
         return reaching

@@ -61,7 +61,7 @@ def test_a_guide_page_with_added_removed_and_renamed_actions_and_other_scopes() 
     assert report.removed == ("Delete Domain",)
     assert [(r.old, r.new) for r in report.renamed] == [("Get Directory Role", "Get A Directory Role")]
     assert known_only(report) == [drift.Change("List Users", "guide scopes", "User.Read.All", "Directory.Read.All")]
-    assert "renamed: Get Directory Role -> Get A Directory Role" in report.lines()
+    assert "renamed: Get Directory Role -> Get A Directory Role" in report.text().splitlines()
 
 
 def test_the_bare_json_list_of_the_guide_is_read_too() -> None:

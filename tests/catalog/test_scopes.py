@@ -71,6 +71,11 @@ def test_three_actions_ask_for_nothing_that_they_do_not_need() -> None:
     assert found.delegated.names == found.application.names == ("Group.ReadWrite.All", "User.Read.All")
 
 
+def test_the_least_source_never_narrows_an_action_for_the_sake_of_another() -> None:
+    found = computed(["get_application", "update_service_principal"], "application", "least")
+    assert found.names == ("Application.Read.All", "Application.ReadWrite.OwnedBy")
+
+
 def test_two_permissions_that_are_needed_together_are_both_asked_for() -> None:
     assert computed(["create_ip_named_location"], "application").names == (
         "Policy.Read.All",
