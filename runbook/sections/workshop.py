@@ -56,7 +56,10 @@ def patiently(ctx: Context, send: Callable[[], Answer], method: str, path: str, 
 
 
 class Workshop:
-    """Finds and makes what probes need; may be used from several threads. ``mark`` is in the name of everything that is made; ``litter`` what is left."""
+    """Finds and makes what probes need; may be used from several threads.
+
+    ``mark`` is in the name of everything that is made; ``litter`` names what could not be removed.
+    """
 
     def __init__(self, ctx: Context, always: Mapping[str, Any], *, owner: str = "") -> None:
         self.ctx = ctx
