@@ -6,6 +6,7 @@ the notebook appears whole or not at all, scrubbed, at each save; what papermill
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Mapping
@@ -76,23 +77,20 @@ class WholeFiles:
 
     @classmethod
     def write(cls, text: str, path: str) -> None:
-        import nbformat
-
         from runbook.records import atomic
-        from runbook.records.notebooks import clean
+        from runbook.records.notebooks import publishable
 
-        book = clean(_tidied(nbformat.reads(text, as_version=4)))
-        atomic.write(Path(path.removeprefix(SCHEME)), nbformat.writes(book) + "\n")
+        atomic.write(Path(path.removeprefix(SCHEME)), publishable(json.dumps(_tidied(json.loads(text)))))
 
     @classmethod
     def pretty_path(cls, path: str) -> str:
         return path.removeprefix(SCHEME)
 
 
-def _tidied(book: Any) -> Any:
+def _tidied(book: dict[str, Any]) -> dict[str, Any]:
     """The notebook without papermill's markers around an error, and without paths of this machine."""
-    book.cells = [cell for cell in book.cells if MARKER not in cell.metadata.get("tags", [])]
-    stamp = book.metadata.get("papermill", {})
+    book["cells"] = [cell for cell in book["cells"] if MARKER not in cell["metadata"].get("tags", [])]
+    stamp = book["metadata"].get("papermill", {})
     for name in ("input_path", "output_path"):
         if isinstance(stamp.get(name), str):
             stamp[name] = Path(stamp[name].removeprefix(SCHEME)).name
