@@ -234,7 +234,7 @@ class Store:
 
     def rows(
         self,
-        kind: str,
+        kind: str | None,
         tenant: str | None = None,
         *,
         where: str = "",
@@ -248,6 +248,7 @@ class Store:
     ) -> list[Row]:
         """One page of rows, oldest first or by ``order``. ``where`` and ``order`` are SQL over the table ``o``.
 
+        ``kind`` None takes every kind, for a ``where`` that names the objects by id.
         ``after`` is the ``seq`` of the last row of the page before; ``at`` hides what is not visible then.
         """
         condition, values = _condition(kind, tenant, where, args, deleted, at)
@@ -266,7 +267,7 @@ class Store:
 
     def count(
         self,
-        kind: str,
+        kind: str | None,
         tenant: str | None = None,
         *,
         where: str = "",
@@ -412,9 +413,9 @@ def _tenant(where: str, args: list[Any], tenant: str | None) -> tuple[str, list[
 
 
 def _condition(
-    kind: str, tenant: str | None, where: str, args: Sequence[Any], deleted: bool | None, at: float | None
+    kind: str | None, tenant: str | None, where: str, args: Sequence[Any], deleted: bool | None, at: float | None
 ) -> tuple[str, list[Any]]:
-    condition, values = _tenant(f"o.kind = '{_name(kind)}'", [], tenant)
+    condition, values = _tenant("1" if kind is None else f"o.kind = '{_name(kind)}'", [], tenant)
     if deleted is not None:
         condition += f" AND o.deleted = {int(deleted)}"
     if at is not None:
