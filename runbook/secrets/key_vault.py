@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,19 +15,25 @@ from runbook.secrets.secret import Secret
 __all__ = ["KeyVaultBackend"]
 
 _PUBLIC = "vault.azure.net"
+_TAKEN = object()
 
 
+@dataclass(frozen=True)
 class KeyVaultBackend:
-    """Secrets of one vault, given by its name (public cloud), host or address; sign-in as azure-identity finds it.
+    """Secrets of the vault at ``host``, through azure-keyvault-secrets' ``SecretClient``.
 
     Names in a vault are letters, digits and hyphens only, so other characters become hyphens.
     """
 
+    host: str
+    client: Any = field(repr=False)
     kind: Kind = "azure-key-vault"
 
-    def __init__(self, vault: str) -> None:
+    @classmethod
+    def of(cls, vault: str) -> KeyVaultBackend:
+        """The vault of that name (public cloud), host or address; signs in as azure-identity finds it."""
         host = urlsplit(vault).netloc if "://" in vault else vault.strip("/")
-        self._host = host if "." in host else f"{host}.{_PUBLIC}"
+        host = host if "." in host else f"{host}.{_PUBLIC}"
         try:
             from azure.identity import DefaultAzureCredential
             from azure.keyvault.secrets import SecretClient
@@ -34,41 +42,48 @@ class KeyVaultBackend:
                 "Azure Key Vault needs libraries that are not installed.",
                 next_step="pip install 'entra-id-runbook[azure]'",
             ) from None
-        self._client: Any = SecretClient(f"https://{self._host}", DefaultAzureCredential())
+        return cls(host, SecretClient(f"https://{host}", DefaultAzureCredential()))
 
     def place(self, name: str) -> str:
         """With the vault's host."""
-        return f"{self._host}/{self._key(name)}"
+        return f"{self.host}/{self._key(name)}"
 
     def put(self, name: str, secret: Secret) -> None:
-        """Keep it, as a new version of the vault's secret."""
-        self._calling("keep", lambda: self._client.set_secret(self._key(name), secret.reveal()))
+        """Keep it, as a new version; a deleted secret of that name is recovered first, as the vault demands."""
+        key = self._key(name)
+        if self._calling("keep", lambda: self.client.set_secret(key, secret.reveal())) is _TAKEN:
+            self._calling("recover", lambda: self.client.begin_recover_deleted_secret(key).wait())
+            self._calling("keep", lambda: self.client.set_secret(key, secret.reveal()))
 
     def get(self, name: str) -> Secret | None:
         """Read its latest version."""
-        found = self._calling("read", lambda: self._client.get_secret(self._key(name)))
+        found = self._calling("read", lambda: self.client.get_secret(self._key(name)))
         return Secret(found.value) if found is not None and found.value else None
 
     def delete(self, name: str) -> bool:
         """Delete it; the vault keeps it recoverable for as long as the vault is set to."""
-        return self._calling("delete", lambda: self._client.begin_delete_secret(self._key(name))) is not None
+        return self._calling("delete", lambda: self.client.begin_delete_secret(self._key(name))) is not None
 
     def describe(self) -> str:
         """In words."""
-        return f"Azure Key Vault {self._host}"
+        return f"Azure Key Vault {self.host}"
 
     def _key(self, name: str) -> str:
-        vault, slash, key = name.partition("/")
-        return _vault_name(key) if slash and vault in (self._host, self._host.split(".")[0]) else _vault_name(name)
+        vault, slash, rest = name.partition("/")
+        key = rest if slash and vault in (self.host, self.host.split(".")[0]) else name
+        return re.sub(r"[^0-9A-Za-z-]+", "-", key).strip("-")[:127]
 
-    def _calling(self, verb: str, call: Any) -> Any:
-        from azure.core.exceptions import AzureError, ResourceNotFoundError
+    def _calling(self, verb: str, call: Callable[[], Any]) -> Any:
+        """What ``call`` gives; ``None`` for 404, ``_TAKEN`` for 409."""
+        from azure.core.exceptions import AzureError, ResourceExistsError, ResourceNotFoundError
 
         reason: str
         try:
             return call()
         except ResourceNotFoundError:
             return None
+        except ResourceExistsError:
+            return _TAKEN
         except AzureError as error:
             reason = type(error).__name__
         # Raised here and without a cause: the library's objects hold the request with the value.
@@ -76,7 +91,3 @@ class KeyVaultBackend:
             f"{self.describe()} did not {verb} the secret ({reason}).",
             next_step="Check the vault's name, your Azure sign-in and your role on the vault.",
         )
-
-
-def _vault_name(name: str) -> str:
-    return re.sub(r"[^0-9A-Za-z-]+", "-", name).strip("-")[:127]

@@ -101,7 +101,7 @@ class _Store:
         if reference.kind == "azure-key-vault":
             from runbook.secrets.key_vault import KeyVaultBackend
 
-            return KeyVaultBackend(reference.name.split("/")[0])
+            return KeyVaultBackend.of(reference.name.split("/")[0])
         return _backend(reference.kind)
 
     def __repr__(self) -> str:
@@ -131,7 +131,7 @@ def _backend(spec: str) -> Backend:
     if kind == "azure-key-vault" and rest:
         from runbook.secrets.key_vault import KeyVaultBackend
 
-        return KeyVaultBackend(rest)
+        return KeyVaultBackend.of(rest)
     raise SecretStoreError(
         "There is no such kind of secret store.",
         next_step="Use auto, keyring, file or azure-key-vault:<vault url>.",
