@@ -73,10 +73,12 @@ def test_no_log_holds_the_link_the_code_or_the_secret(world: World, caplog: pyte
     registration = world.register("User.Read.All")
     session = world.session(world.profile(registration))
     world.attend("link_account", session["auth_link_url"])
-    assert "httpx" in caplog.text
-    assert session["token"] not in caplog.text.split("connect_sessions/authenticate")[0]
-    assert registration.secret not in caplog.text
-    assert "code=" not in caplog.text
+    # pytest listens to uvicorn.access too, which has no handler and passes nothing on where a sandbox is served.
+    said = "\n".join(one.getMessage() for one in caplog.records if one.name != "uvicorn.access")
+    assert "HTTP Request: POST" in said
+    assert session["token"] not in said
+    assert registration.secret not in said
+    assert "code=" not in said
 
 
 def test_the_same_owner_is_linked_again_into_the_same_account_unless_multiple(world: World) -> None:
