@@ -78,8 +78,8 @@ def ready(services: Services) -> dict[str, Any]:
             store.set_setting(_SETTING, sealed)
     stackone.seed(store, vault)
     kept = store.setting(_SETTING)
-    secret_file = write_private(folder.file("client-secret"), vault.open_(kept["client_secret"]) + "\n")
-    key_file = write_private(folder.file("stackone-api-key"), stackone.api_key(store, vault) + "\n")
+    secret_file = write_private(folder.file("client-secret"), vault.open_(kept["client_secret"]))
+    key_file = write_private(folder.file("stackone-api-key"), stackone.api_key(store, vault))
     users = {
         name: {"password": vault.open_(one["password"]), "roles": one["roles"]} for name, one in kept["users"].items()
     }
