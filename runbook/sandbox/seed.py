@@ -580,7 +580,7 @@ class _Tenant:
                 }
             ],
         )
-        unrestricted = {"passwordCredentials": [], "keyCredentials": []}
+        unrestricted: Document = {"passwordCredentials": [], "keyCredentials": []}
         self.put(
             "tenantAppManagementPolicy",
             [

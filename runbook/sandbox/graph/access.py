@@ -127,8 +127,8 @@ def owns(call: Call, kind: str, object_id: str) -> bool:
     if kind != "servicePrincipal":
         return False
     principal = call.store.get("servicePrincipal", object_id, call.tenant, deleted=None)
-    application = principal and call.store.first("application", call.tenant, appId=principal["appId"])
-    return bool(application) and call.store.linked(
+    application = call.store.first("application", call.tenant, appId=principal["appId"]) if principal else None
+    return application is not None and call.store.linked(
         _OWNER_LINKS["application"], application["id"], call.caller.object_id
     )
 

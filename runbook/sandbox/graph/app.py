@@ -11,7 +11,6 @@ import logging
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from email.utils import formatdate
 from typing import Any, Protocol
 from urllib.parse import unquote
 
@@ -102,15 +101,14 @@ class Graph:
             answer = Answer(fault.status, body, dict(fault.headers))
         except Exception:
             log.exception("%s %s failed", request.method, request.path)
-            fault = GraphFault(500, "Service_InternalServerError", "Encountered an internal server error.")
-            answer = Answer(500, fault.body(now=now, request_id=request_id, client_request_id=client_id))
+            bug = GraphFault(500, "Service_InternalServerError", "Encountered an internal server error.")
+            answer = Answer(500, bug.body(now=now, request_id=request_id, client_request_id=client_id))
         units = 1 if request.method == "GET" and "%24select" in request.query.replace("$", "%24") else 2
         answer.headers |= {
             "request-id": request_id,
             "client-request-id": client_id,
             "x-ms-ags-diagnostic": _DIAGNOSTIC,
             "x-ms-resource-unit": str(units if request.method == "GET" else 1),
-            "Date": formatdate(now, usegmt=True),
             "Cache-Control": "no-cache",
             "OData-Version": "4.0",
         }
@@ -214,7 +212,8 @@ class ASGIApplication:
 
 async def _body(receive: Receive) -> bytes | None:
     """The whole body, or None if it is over the limit."""
-    parts, size = [], 0
+    parts: list[bytes] = []
+    size = 0
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":

@@ -177,8 +177,9 @@ def _kept_key(key: Document, certificate: Any) -> Document:
 
 
 def _check_proof(call: Call, doc: Document, proof: Any) -> None:
-    """The proof is a JWT signed with a key of the application (learn.microsoft.com/graph/application-rollkey-prooftoken)."""
+    """A JWT signed with a key of the application: learn.microsoft.com/graph/application-rollkey-prooftoken"""
     from cryptography import x509
+    from cryptography.hazmat.primitives.asymmetric import rsa
     from joserfc import jwt
     from joserfc.errors import JoseError
     from joserfc.jwk import RSAKey
@@ -188,7 +189,10 @@ def _check_proof(call: Call, doc: Document, proof: Any) -> None:
         raise refused
     for one in doc.get("keyCredentials", []):
         certificate = x509.load_der_x509_certificate(base64.b64decode(one["key"]))
-        key = RSAKey.import_key(certificate.public_key())
+        public = certificate.public_key()
+        if not isinstance(public, rsa.RSAPublicKey):
+            continue
+        key = RSAKey.import_key(public)
         try:
             claims = jwt.decode(proof, key, algorithms=["RS256"]).claims
         except (JoseError, ValueError):

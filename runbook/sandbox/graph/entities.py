@@ -12,7 +12,7 @@ from runbook.sandbox.graph.call import Answer, Call, Key
 from runbook.sandbox.graph.odata.answer import context, shape
 from runbook.sandbox.graph.query import Query
 from runbook.sandbox.graph.resource import Document, Resource, Route
-from runbook.sandbox.store import Row
+from runbook.sandbox.store import Row, value_of
 
 __all__ = ["create", "find", "get", "merged", "opaque_id", "remove", "routes", "show", "update"]
 
@@ -129,8 +129,8 @@ def find(call: Call, resource: Resource, key: Key) -> Row:
         if name == "id":
             rows = call.store.rows(resource.entity, call.tenant, where="o.id = ?", args=(value,), at=call.now)
         else:
-            found = call.store.find(resource.entity, call.tenant, **{name: value})
-            rows = [row for doc in found if (row := call.store.row(resource.entity, doc["id"], call.tenant))]
+            where = f"{value_of(name)} COLLATE NOCASE IS ?"
+            rows = call.store.rows(resource.entity, call.tenant, where=where, args=(value,), limit=1)
         if rows and rows[0].read_from <= call.now:
             return rows[0]
     shown = value if names == ("id",) or not key.name else f"{names[0]}={value}"
@@ -154,7 +154,7 @@ def _create(call: Call, resource: Resource, body: Document) -> Answer:
     for name in resource.required:
         if doc.get(name) in (None, "", []):
             raise errors.missing_value(name, resource.title)
-    doc = merged(resource.defaults(), doc)
+    doc = merged(resource.defaults(), doc) if resource.defaults else doc
     with call.store.transaction():
         if resource.quota:
             _check_quota(call)

@@ -75,7 +75,7 @@ def bind(call: Call, resource: Resource, doc: Document, bound: Document) -> None
         if len(values) > BOUND:
             raise errors.bad_request(f"The limit of {BOUND} bound references in one request has been exceeded.")
         for reference in values:
-            _draw(call, resource, link, doc, target_of(call, reference))
+            _draw(call, link, doc, target_of(call, reference))
 
 
 def expand(call: Call, resource: Resource, shown: list[Document], docs: list[Document]) -> None:
@@ -150,11 +150,11 @@ def _add(call: Call, resource: Resource, link: Link) -> Answer:
         target = target_of(call, body.get("@odata.id"))
         if source.link_from > call.now:
             raise errors.missing_reference()
-        _draw(call, resource, link, source.doc, target)
+        _draw(call, link, source.doc, target)
     return Answer(204)
 
 
-def _draw(call: Call, resource: Resource, link: Link, doc: Document, target: Row) -> None:
+def _draw(call: Call, link: Link, doc: Document, target: Row) -> None:
     if target.kind not in link.kinds:
         raise errors.bad_request(
             f"An invalid operation was included in the following modified references: '{link.name}'."

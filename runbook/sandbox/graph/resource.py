@@ -74,7 +74,7 @@ class Resource:
     required: tuple[str, ...] = ()
     read_only: tuple[str, ...] = ()
     create_only: tuple[str, ...] = ()
-    defaults: Callable[[], Document] = dict
+    defaults: Callable[[], Document] | None = None
     page: int = 100
     page_max: int = 999
     advanced: bool = True

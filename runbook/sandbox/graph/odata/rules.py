@@ -14,7 +14,7 @@ from runbook.sandbox.graph import schema
 
 __all__ = ["Rules", "rules"]
 
-OPERATORS = frozenset("eq ne not ge le gt lt in has any count startsWith endsWith".split())
+OPERATORS = frozenset(("eq", "ne", "not", "ge", "le", "gt", "lt", "in", "any", "count", "startsWith", "endsWith"))
 
 
 @dataclass(frozen=True)

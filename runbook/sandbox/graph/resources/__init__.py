@@ -1,4 +1,4 @@
-"""Every resource, one module each, named as in the address. To add one: a module with ``RESOURCES``, and a line here."""
+"""Every resource, one module each, named as in the address. To add one: a module and a line here."""
 
 from __future__ import annotations
 

@@ -150,8 +150,8 @@ def _check_audience_policy(call: Call, audience: str) -> None:
     rule: Any = (rules or {}).get(audience[0].lower() + audience[1:]) or {}
     if rule.get("state") == "enabled":
         raise errors.bad_request(
-            f"SignInAudience value '{audience}' not allowed as per assigned policy '{policy['id']}'. Set the application "
-            "to use single-tenant audience of 'AzureADMyOrg'."
+            f"SignInAudience value '{audience}' not allowed as per assigned policy '{policy['id']}'. Set the "
+            "application to use single-tenant audience of 'AzureADMyOrg'."
         )
 
 

@@ -67,7 +67,8 @@ def _check(call: Call, doc: Document) -> None:
     if doc.get("state") == "enabled" and defaults.get("isEnabled"):
         raise bad(
             1046,
-            "Security Defaults is enabled in the tenant. You must disable Security defaults before enabling a Conditional Access policy.",
+            "Security Defaults is enabled in the tenant. You must disable Security defaults before enabling a "
+            "Conditional Access policy.",
         )
 
 

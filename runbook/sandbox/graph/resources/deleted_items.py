@@ -17,7 +17,7 @@ DAYS = 30
 _KINDS = ("application", "servicePrincipal", "user", "group")
 
 
-def list_(call: Call, resource: Resource) -> Answer:
+def list_(call: Call, _: Resource) -> Answer:
     """``/directory/deletedItems/microsoft.graph.{type}``; without a type: everything."""
     if not call.cast:
         raise errors.bad_request("The type of the deleted items must be given in the address.")
@@ -31,7 +31,7 @@ def list_(call: Call, resource: Resource) -> Answer:
     return Answer(200, query.page(call, "directoryObjects", shown, call.cast, deleted=True))
 
 
-def get(call: Call, _resource_: Resource) -> Answer:
+def get(call: Call, _: Resource) -> Answer:
     """One of them, with its type."""
     row = _find(call)
     _authorize(call, "GET", row.kind)
@@ -40,7 +40,7 @@ def get(call: Call, _resource_: Resource) -> Answer:
     return Answer(200, {"@odata.context": place, "@odata.type": f"#microsoft.graph.{row.kind}", **shown})
 
 
-def restore(call: Call, _resource_: Resource) -> Answer:
+def restore(call: Call, _: Resource) -> Answer:
     """Back with the same ids; 200 with the object."""
     with call.store.transaction():
         row = _find(call)
@@ -53,7 +53,7 @@ def restore(call: Call, _resource_: Resource) -> Answer:
     return Answer(200, {"@odata.context": place, "@odata.type": f"#microsoft.graph.{row.kind}", **shown})
 
 
-def purge(call: Call, _resource_: Resource) -> Answer:
+def purge(call: Call, _: Resource) -> Answer:
     """Gone for good; its names are free again."""
     with call.store.transaction():
         row = _find(call)

@@ -1,6 +1,7 @@
-"""``/applications/{id}/federatedIdentityCredentials``: learn.microsoft.com/graph/api/resources/federatedidentitycredential
+"""``/applications/{id}/federatedIdentityCredentials``
 
-Kept under the application's ``entra`` kind so that the token endpoint finds them by application.
+learn.microsoft.com/graph/api/resources/federatedidentitycredential. A document names its application in
+``applicationId``, so that the token endpoint finds it.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ def create(call: Call, _resource: Resource) -> Answer:
             raise errors.bad_request(f"An application can have at most {MOST} federated identity credentials.")
         doc = {"description": None, **body, "id": str(uuid.uuid4()), "applicationId": row.id}
         call.store.put(KIND, doc, call.tenant)
+        call.store.link("application.federatedIdentityCredentials", row.id, doc["id"])
     place = context(call.base, f"applications('{row.id}')/federatedIdentityCredentials", (), single=True)
     return Answer(201, {"@odata.context": place, **_shape(call, doc)})
 

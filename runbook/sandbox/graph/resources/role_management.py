@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import base64
 import binascii
+import uuid
 
 from runbook.sandbox.graph import errors, roles, schema
 from runbook.sandbox.graph.call import Answer, Call
 from runbook.sandbox.graph.links import target_of
-from runbook.sandbox.graph.odata.answer import context, shape
 from runbook.sandbox.graph.odata import filter as tree
+from runbook.sandbox.graph.odata.answer import Shape, context, shape
 from runbook.sandbox.graph.resource import Document, Resource, Route
 from runbook.sandbox.graph.resources.directory_roles import check_removal
 
@@ -53,7 +54,7 @@ def create_assignment(call: Call, resource: Resource) -> Answer:
         target = target_of(call, body["principalId"])
         role = call.store.first("directoryRole", call.tenant, roleTemplateId=template)
         if role is None:
-            role = {**known, "id": schema_id(call, template), "roleTemplateId": template}
+            role = {**known, "id": _role_object_id(call, template), "roleTemplateId": template}
             call.store.put("directoryRole", role, call.tenant)
         if not call.store.link("directoryRole.members", role["id"], target.id):
             raise errors.bad_request(
@@ -92,10 +93,8 @@ def get_definition(call: Call, resource: Resource) -> Answer:
     return Answer(200, {"@odata.context": context(call.base, resource.path, (), single=True), **shown})
 
 
-def schema_id(call: Call, template: str) -> str:
+def _role_object_id(call: Call, template: str) -> str:
     """A stable object id for the role of this tenant."""
-    import uuid
-
     return str(uuid.uuid5(uuid.UUID(call.tenant), template))
 
 
@@ -140,7 +139,7 @@ def _definition(template: dict[str, str]) -> Document:
     }
 
 
-def _shape(call: Call, resource: Resource) -> object:
+def _shape(call: Call, resource: Resource) -> Shape:
     return shape(resource.entity, call.options.select, resource.select)
 
 
