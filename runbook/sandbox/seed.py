@@ -89,6 +89,7 @@ def ready(services: Services) -> dict[str, Any]:
         "client_secret_ref": f"sandbox:{secret_file.name}",
         "client_secret_file": str(secret_file),
         "stackone_api_key_file": str(key_file),
+        "stackone_dashboard": stackone.dashboard_entry(services),
         "users": users,
     }
 
