@@ -52,7 +52,7 @@ class Vault:
                 "/deletedsecrets/" + KEY,
                 f"/deletedsecrets/{KEY}/recover",
             ):
-                service.on(method, "/" + path, self._guarded)
+                service.on(method, path, self._guarded)
 
     def _guarded(self, asked: Asked) -> Reply:
         if "authorization" not in asked.headers:
