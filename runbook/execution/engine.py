@@ -107,10 +107,12 @@ def _register() -> None:
 
 
 def _engine() -> Any:
+    import zmq
     from jupyter_client.kernelspec import KernelSpec
     from jupyter_client.manager import AsyncKernelManager
     from papermill.clientwrap import PapermillNotebookClient
     from papermill.engines import NBClientEngine
+    from traitlets import default
 
     from runbook.execution.environment import child_environment
 
@@ -119,8 +121,13 @@ def _engine() -> Any:
 
         @property
         def kernel_spec(self) -> KernelSpec:
-            argv = [sys.executable, "-Xfrozen_modules=off", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-            return KernelSpec(argv=argv, display_name="Python 3", language="python")
+            argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+            encrypted = {"supported_encryption": ["curve"]}
+            return KernelSpec(argv=argv, display_name="Python 3", language="python", metadata=encrypted)
+
+        @default("transport_encryption")
+        def _encrypted_where_possible(self) -> str:
+            return "auto" if zmq.has("curve") else "disabled"
 
     class Engine(NBClientEngine):  # type: ignore[misc]
         @classmethod
