@@ -1,0 +1,208 @@
+"""The clients and the real msal against the sandbox, over its sockets."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runbook.clients import entra
+from runbook.clients.auth import FixedToken
+from runbook.clients.batch import BatchRequest
+from runbook.clients.entra import Administrator
+from runbook.clients.graph import GraphClient
+from runbook.clients.http import Counters
+from runbook.clients.odata import key, literal
+from runbook.clients.stackone import StackOneClient
+from runbook.errors import GraphError, HandOver, SignInError, StackOneError
+from runbook.parameters import Parameters
+from runbook.sandbox import server
+from runbook.secrets import Secret
+from runbook.secrets.stores import open_store
+from runbook.targets import Target, open_target
+
+GRAPH_APP = "00000003-0000-0000-c000-000000000000"
+
+
+@pytest.fixture(scope="module")
+def ready(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+    with server.running(tmp_path_factory.mktemp("sandbox") / "state.sqlite3") as line:
+        yield line
+
+
+@pytest.fixture
+def sandbox_file(ready: dict[str, Any], tmp_path: Path) -> Path:
+    file = tmp_path / "ready.json"
+    file.write_text(json.dumps(ready))
+    return file
+
+
+@pytest.fixture
+def sandbox(sandbox_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Target]:
+    monkeypatch.setenv("RUNBOOK_SECRETS_DIR", str(tmp_path / "secrets"))
+    with open_target(Parameters(sandbox_file=str(sandbox_file)), open_store("file")) as target:
+        yield target
+
+
+@pytest.fixture
+def graph(sandbox: Target, counters: Counters) -> Iterator[GraphClient]:
+    administrator = Administrator(sandbox, Parameters(), counters=counters)
+    with GraphClient(sandbox, administrator, counters=counters) as client:
+        yield client
+
+
+@pytest.fixture
+def application(graph: GraphClient) -> Iterator[dict[str, Any]]:
+    """An application of its own with a service principal, gone afterwards."""
+    path = "/applications" + key("uniqueName", "clients-test")
+    body = {"displayName": "Clients test", "signInAudience": "AzureADMyOrg"}
+    graph.upsert(path, body)
+    made, _ = graph.ensure(lambda: graph.find(path), lambda: graph.upsert(path, body), what="The application")
+    principal = "/servicePrincipals" + key("appId", made["appId"])
+    graph.ensure(
+        lambda: graph.find(principal),
+        lambda: graph.post("/servicePrincipals", {"appId": made["appId"]}),
+        what="The service principal",
+    )
+    yield made
+    graph.delete(f"/applications/{made['id']}")
+    graph.delete(f"/directory/deletedItems/{made['id']}")
+
+
+def new_secret(graph: GraphClient, application: dict[str, Any]) -> Secret:
+    credential = {"passwordCredential": {"displayName": "test"}}
+    added = graph.post(f"/applications/{application['id']}/addPassword", credential, fresh=True)
+    assert added is not None
+    return Secret(added["secretText"])
+
+
+def test_the_administrator_signs_in_and_lists_every_user(graph: GraphClient) -> None:
+    users = list(graph.list("/users", select=("id",), top=50))
+    assert len(users) == graph.count("/users")
+    assert len({user["id"] for user in users}) == len(users) > 100
+
+
+def test_an_advanced_filter_works_without_further_ado(graph: GraphClient) -> None:
+    found = list(graph.list("/users", filter="accountEnabled ne false", select=("id", "accountEnabled")))
+    assert found
+    assert all(user["accountEnabled"] is True for user in found)
+
+
+def test_a_batch_of_reads_equals_the_single_reads(graph: GraphClient) -> None:
+    ids = [user["id"] for user in graph.page("/users", select=("id",), top=30).items]
+    answers = graph.batch(BatchRequest(number, "GET", f"/users/{number}?$select=id,displayName") for number in ids)
+    assert len(answers) == len(ids)
+    assert all(answers[number].body["id"] == number for number in ids)
+
+
+def test_an_unknown_object_is_a_graph_error_with_request_id(graph: GraphClient) -> None:
+    with pytest.raises(GraphError) as caught:
+        graph.get("/groups/11111111-2222-3333-4444-555555555555")
+    assert (caught.value.status, caught.value.code) == (404, "Request_ResourceNotFound")
+    assert caught.value.request_id
+
+
+def test_an_upsert_creates_once_and_updates_then(graph: GraphClient, application: dict[str, Any]) -> None:
+    again = graph.upsert("/applications" + key("uniqueName", "clients-test"), {"displayName": "Clients test 2"})
+    assert not again.created
+    same = list(graph.list("/applications", filter=f"appId eq {literal(application['appId'])}"))
+    assert [item["id"] for item in same] == [application["id"]]
+
+
+def test_application_permissions_are_in_a_fresh_token(
+    graph: GraphClient, sandbox: Target, application: dict[str, Any]
+) -> None:
+    secret = new_secret(graph, application)
+    assert entra.application_token(sandbox, application["appId"], secret).roles == ()
+    principal = graph.get("/servicePrincipals" + key("appId", application["appId"]))
+    resource = graph.get("/servicePrincipals" + key("appId", GRAPH_APP), select=("id", "appRoles"))
+    role = next(role["id"] for role in resource["appRoles"] if role["value"] == "User.Read.All")
+    body = {"principalId": principal["id"], "resourceId": resource["id"], "appRoleId": role}
+    graph.post(f"/servicePrincipals/{resource['id']}/appRoleAssignedTo", body, fresh=True)
+    result = entra.application_token(sandbox, application["appId"], secret)
+    assert result.roles == ("User.Read.All",)
+    with GraphClient(sandbox, FixedToken(result.token)) as as_application:
+        assert as_application.page("/users", top=1).items
+        with pytest.raises(GraphError, match="Authorization_RequestDenied"):
+            as_application.page("/groups", top=1)
+
+
+def test_delegated_permissions_are_in_a_fresh_token_of_a_person(
+    graph: GraphClient, sandbox: Target, application: dict[str, Any]
+) -> None:
+    secret = new_secret(graph, application)
+    principal = graph.get("/servicePrincipals" + key("appId", application["appId"]))
+    resource = graph.get("/servicePrincipals" + key("appId", GRAPH_APP), select=("id",))
+    grant = {"clientId": principal["id"], "consentType": "AllPrincipals", "resourceId": resource["id"]}
+    graph.post("/oauth2PermissionGrants", {**grant, "scope": "User.Read Group.Read.All"}, fresh=True)
+    shown: list[HandOver] = []
+
+    def attend(hand_over: HandOver) -> None:
+        shown.append(hand_over)
+        assert sandbox.attend is not None
+        assert sandbox.attend(hand_over)
+
+    result = entra.delegated_token(sandbox, application["appId"], secret, attend)
+    assert {"User.Read", "Group.Read.All"} <= set(result.scopes)
+    assert result.roles == ()
+    assert [hand_over.kind for hand_over in shown] == ["device_sign_in"]
+
+
+def test_a_wrong_secret_is_refused_with_its_code(sandbox: Target, application: dict[str, Any]) -> None:
+    with pytest.raises(SignInError) as caught:
+        entra.application_token(sandbox, application["appId"], Secret("wrong~secret-value"))
+    assert caught.value.code == "AADSTS7000215"
+    assert "secret" in caught.value.meaning
+
+
+def test_an_unknown_application_is_refused_with_its_code(sandbox: Target) -> None:
+    with pytest.raises(SignInError) as caught:
+        entra.application_token(sandbox, "11111111-2222-3333-4444-555555555555", Secret("x~y"))
+    assert caught.value.code == "AADSTS700016"
+
+
+def test_stackones_lists_can_be_read(sandbox: Target) -> None:
+    with StackOneClient(sandbox) as stackone:
+        assert list(stackone.auth_configs(connector_key="microsoftentraid")) == []
+        assert list(stackone.accounts(provider="microsoftentraid")) == []
+        assert list(stackone.actions_meta(connector="microsoftentraid"))
+
+
+def test_stackone_refuses_an_unknown_account_with_its_own_error(sandbox: Target) -> None:
+    with StackOneClient(sandbox) as stackone:
+        assert stackone.find_account("unknown") is None
+        with pytest.raises(StackOneError):
+            stackone.call_action("microsoftentraid_list_users", "unknown", effect="read")
+
+
+SIGN_IN = """
+import sys
+from runbook.clients import entra
+from runbook.clients.graph import GraphClient
+from runbook.parameters import Parameters
+from runbook.secrets.stores import open_store
+from runbook.targets import open_target
+params = Parameters(sandbox_file=sys.argv[1])
+with open_target(params, open_store("file")) as target:
+    with GraphClient(target, entra.Administrator(target, params)) as graph:
+        print(len(graph.page("/users", top=5).items))
+"""
+
+
+@pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "HTTPS_PROXY"])
+def test_the_sandbox_works_whatever_the_machines_ca_and_proxy_variables_say(
+    sandbox_file: Path, other_ca: Path, tmp_path: Path, variable: str
+) -> None:
+    value = "http://127.0.0.1:9" if variable == "HTTPS_PROXY" else str(other_ca)
+    kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
+    environment = {**kept, "HOME": str(tmp_path), "RUNBOOK_SECRETS_DIR": str(tmp_path), variable: value}
+    done = subprocess.run(
+        [sys.executable, "-c", SIGN_IN, str(sandbox_file)], env=environment, capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.stderr, done.returncode) == ("5\n", "", 0)
