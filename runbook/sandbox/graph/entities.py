@@ -196,11 +196,11 @@ def _stamp(resource: Resource, call: Call, doc: Document) -> None:
 
 def merged(old: Document, changes: Document) -> Document:
     """A PATCH replaces values and collections and merges complex values (OData 4.01 part 1, section 11.4.3)."""
-    merged = dict(old)
+    new = dict(old)
     for name, value in changes.items():
-        before = merged.get(name)
-        merged[name] = merged(before, value) if isinstance(before, dict) and isinstance(value, dict) else value
-    return merged
+        before = new.get(name)
+        new[name] = merged(before, value) if isinstance(before, dict) and isinstance(value, dict) else value
+    return new
 
 
 def _check_quota(call: Call) -> None:
