@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -110,6 +111,8 @@ def run(
 
     tell = progress or (lambda _news: None)
     chosen = _chosen(sections)
+    # Papermill takes seconds to import; that goes on while the tenant is read.
+    threading.Thread(target=import_module, args=("papermill",), daemon=True).start()
     with _stoppable(), open_context(params) as ctx:
         tell(Progress("planning"))
         report = _plan(ctx, chosen)
