@@ -129,7 +129,7 @@ class SecretDelay(Illness):
     """The token endpoint takes a new client secret only after some seconds (AADSTS7000215 until then)."""
 
     kind: Literal["secret_delay"]
-    seconds: Seconds
+    seconds: Span
 
 
 class LateGrants(Illness):
@@ -214,10 +214,10 @@ class Faults:
         self._chances = [0] * len(course.illnesses)
         self._strikes = [0] * len(course.illnesses)
         self._seen: dict[str, float] = {}
-        self._since = store.now()
+        self._late = max((one.seconds for one in course.illnesses if isinstance(one, LateGrants)), default=0.0)
         self._challenged: set[str] = set()
         self._offset: float | None = None
-        if self._longest(LateGrants):
+        if self._late:
             self._seen = dict.fromkeys(_granted(store), -9e9)
         for illness in course.illnesses:
             if isinstance(illness, ClockSkew):
@@ -257,20 +257,19 @@ class Faults:
             return draw
 
     def lag(self, method: str, path: str) -> dict[str, float]:
-        """Seconds until what this Graph request creates is seen (``read``) and may be linked (``link``)."""
+        """Seconds until what this Graph request creates is seen (``read``), may be linked (``link``), or is known to
+        the token endpoint (``secret``)."""
         delays: dict[str, float] = {}
+        for illness, draw in self.strikes(SecretDelay, "graph", method, path):
+            delays["secret"] = max(delays.get("secret", 0.0), draw.uniform(*illness.seconds))
         for illness, draw in self.strikes(Lag, "graph", method, path):
             for name, span in (("read", illness.read), ("link", illness.link)):
                 delays[name] = max(delays.get(name, 0.0), draw.uniform(*span))
         return delays
 
-    def secret_usable(self, made: float) -> bool:
-        """Whether a client secret made at ``made`` (epoch seconds) has reached the token endpoint."""
-        return made < self._since or self._store.now() >= made + self._longest(SecretDelay)
-
     def settled(self, client: str, resource: str, names: Iterable[str]) -> list[str]:
         """Those of the permissions between two service principals (object ids) that have reached tokens."""
-        wait = self._longest(LateGrants)
+        wait = self._late
         if wait == 0:
             return list(names)
         now = self._store.now()
@@ -292,9 +291,6 @@ class Faults:
     def consent_lies(self) -> bool:
         """Whether this consent is a lie."""
         return bool(self.strikes(ConsentLies, "entra", "POST", "/consent"))
-
-    def _longest(self, kind: type[SecretDelay] | type[LateGrants]) -> float:
-        return max((illness.seconds for illness in self.course.illnesses if isinstance(illness, kind)), default=0.0)
 
 
 def _granted(store: Store) -> Iterable[str]:

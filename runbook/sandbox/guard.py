@@ -42,6 +42,7 @@ class Guard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
+        scope = _single_slash(scope)
         started, status = time.monotonic(), 0
         received = 0
 
@@ -88,6 +89,14 @@ class Guard:
         if int(length) > MAX_BODY:
             return PlainTextResponse("Request body too large", 413)
         return None
+
+
+def _single_slash(scope: Scope) -> Scope:
+    """A client whose base address ends in a slash asks for ``//v1.0/users`` and means ``/v1.0/users``."""
+    if not scope["path"].startswith("//"):
+        return scope
+    raw = scope.get("raw_path") or scope["path"].encode()
+    return {**scope, "path": "/" + scope["path"].lstrip("/"), "raw_path": b"/" + raw.lstrip(b"/")}
 
 
 class HttpsOnly:

@@ -17,14 +17,14 @@ from urllib.parse import unquote_plus, urlsplit
 
 import httpx
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet, RSAKey
 
 from runbook.sandbox.entra import keys
 from runbook.sandbox.entra.call import Call
-from runbook.sandbox.entra.credentials import is_secret, secret_made
+from runbook.sandbox.entra.credentials import is_secret
 from runbook.sandbox.entra.directory import Client, Tenant, tenant_of
 from runbook.sandbox.entra.errors import AadError
 
@@ -86,13 +86,10 @@ def authenticate(call: Call, client: Client, credential: Credential, tenant: Ten
 
 
 def _check_secret(call: Call, client: Client, secret: str) -> None:
-    now, illness = call.store.now(), call.services.extras.get("faults")
+    now = call.store.now()
     expired = False
     for entry in client.document.get("passwordCredentials") or ():
-        key_id = str(entry["keyId"])
-        if not is_secret(call.store, key_id, secret):
-            continue
-        if illness is not None and not illness.secret_usable(secret_made(call.store, key_id)):
+        if not is_secret(call.store, str(entry["keyId"]), secret):
             continue
         start, end = _seconds(entry.get("startDateTime"), 0), _seconds(entry.get("endDateTime"), 9e99)
         if start <= now + _LEEWAY and now < end:
@@ -106,11 +103,12 @@ def _check_assertion(call: Call, client: Client, assertion: str, tenant: Tenant 
     if claims.get("iss") != client.app_id:
         _check_federated(call, client, assertion, header, claims)
         return
-    thumbprint = str(header.get("x5t") or header.get("x5t#S256") or "")
+    thumbprint = str(header.get("x5t") or header.get("x5t#S256") or "").rstrip("=")  # MSAL keeps the padding
     certificate = _registered(client, thumbprint)
     if certificate is None:
         raise AadError(700027, reason="The key was not found.", thumbprint=thumbprint)
-    key = RSAKey.import_key(certificate.public_bytes(Encoding.PEM))
+    public = certificate.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    key = RSAKey.import_key(public)
     try:
         jwt.decode(assertion, key, algorithms=_ALGORITHMS)
     except (JoseError, ValueError):

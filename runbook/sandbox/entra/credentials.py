@@ -9,7 +9,7 @@ from __future__ import annotations
 from runbook.sandbox import vault
 from runbook.sandbox.store import Store
 
-__all__ = ["forget_secret", "is_password", "is_secret", "keep_password", "keep_secret", "secret_made"]
+__all__ = ["forget_secret", "is_password", "is_secret", "keep_password", "keep_secret"]
 
 _SECRET = "entra.clientSecret"
 _PASSWORD = "entra.password"
@@ -17,7 +17,7 @@ _PASSWORD = "entra.password"
 
 def keep_secret(store: Store, key_id: str, text: str, *, usable_from: float = 0.0) -> None:
     """Remember the client secret ``key_id``; the token endpoint takes it from ``usable_from`` (epoch seconds) on."""
-    store.put(_SECRET, {"id": key_id, "hash": vault.digest(text), "usableFrom": usable_from, "made": store.now()})
+    store.put(_SECRET, {"id": key_id, "hash": vault.digest(text), "usableFrom": usable_from})
 
 
 def forget_secret(store: Store, key_id: str) -> None:
@@ -29,12 +29,6 @@ def is_secret(store: Store, key_id: str, text: str) -> bool:
     """Whether ``text`` is the secret ``key_id``, and old enough to be known to the token endpoint."""
     kept = store.get(_SECRET, key_id)
     return kept is not None and store.now() >= kept["usableFrom"] and vault.matches(text, kept["hash"])
-
-
-def secret_made(store: Store, key_id: str) -> float:
-    """When the secret was made (epoch seconds); 0 for an unknown one."""
-    kept = store.get(_SECRET, key_id)
-    return float(kept["made"]) if kept else 0.0
 
 
 def keep_password(store: Store, user_id: str, text: str) -> None:

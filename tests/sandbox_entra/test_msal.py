@@ -1,0 +1,404 @@
+"""Every flow with Microsoft's own library, unmodified, over TLS with the sandbox's CA."""
+
+import base64
+import datetime
+import hashlib
+import json
+import uuid
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import msal
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509.oid import NameOID
+
+from runbook.sandbox.browser import Screen
+from runbook.sandbox.entra import tokens
+from tests.sandbox_entra.conftest import CALLBACK, App, Person, Token, World, values
+
+SCOPE = "https://graph.microsoft.com/.default"
+
+
+def confidential(world: World, app: App, tenant: str = "", **options: Any) -> msal.ConfidentialClientApplication:
+    wanted = {"client_credential": app.secret, "instance_discovery": False, "verify": world.ready["ca_file"]}
+    return msal.ConfidentialClientApplication(app.id, authority=world.authority(tenant), **{**wanted, **options})
+
+
+def public(world: World, app: App, tenant: str = "", **options: Any) -> msal.PublicClientApplication:
+    wanted = {"instance_discovery": False, "verify": world.ready["ca_file"]}
+    return msal.PublicClientApplication(app.id, authority=world.authority(tenant), **{**wanted, **options})
+
+
+def claims_of(world: World, result: dict[str, Any]) -> dict[str, Any]:
+    assert "access_token" in result, result
+    return tokens.verify(world.store, result["access_token"])
+
+
+@pytest.fixture(scope="module")
+def app(world: World) -> App:
+    app = world.app(name="Reporter")
+    world.assign(app, "User.Read.All")
+    world.consent(app, "User.Read")
+    return app
+
+
+@pytest.mark.parametrize("tenant", ["", "contoso.com"])
+@pytest.mark.parametrize(
+    "scope", [SCOPE, "{base}/.default", "{base}//.default", "https://graph.microsoft.com//.default"]
+)
+def test_client_credentials(world: World, app: App, tenant: str, scope: str) -> None:
+    result = confidential(world, app, tenant).acquire_token_for_client([scope.format(base=world.base)])
+    claims = claims_of(world, result)
+    assert claims["roles"] == ["User.Read.All"]
+    assert {name: claims[name] for name in ("tid", "oid", "sub", "appid", "idtyp", "app_displayname", "ver")} == {
+        "tid": world.tenant,
+        "oid": app.principal["id"],
+        "sub": app.principal["id"],
+        "appid": app.id,
+        "idtyp": "app",
+        "app_displayname": "Reporter",
+        "ver": "1.0",
+    }
+    assert claims["aud"] == "https://graph.microsoft.com"
+    assert claims["iss"] == f"{world.base}/{world.tenant}/"
+    assert claims["nbf"] == claims["iat"] < claims["exp"] == claims["iat"] + result["expires_in"]
+    assert "scp" not in claims
+
+
+def test_an_application_without_roles_gets_a_token_without_roles(world: World) -> None:
+    result = confidential(world, world.app()).acquire_token_for_client([SCOPE])
+    assert "roles" not in claims_of(world, result)
+
+
+def test_a_token_from_before_a_grant_keeps_its_old_permissions(world: World) -> None:
+    app = world.app()
+    world.assign(app, "User.Read.All")
+    first = confidential(world, app).acquire_token_for_client([SCOPE])
+    world.assign(app, "Group.Read.All")
+    second = confidential(world, app).acquire_token_for_client([SCOPE])
+    assert claims_of(world, first)["roles"] == ["User.Read.All"]
+    assert claims_of(world, second)["roles"] == ["Group.Read.All", "User.Read.All"]
+
+
+def test_oidc_authority_accepts_the_issuer(world: World, app: App) -> None:
+    client = msal.ConfidentialClientApplication(
+        app.id,
+        client_credential=app.secret,
+        oidc_authority=f"{world.authority()}/v2.0",
+        verify=world.ready["ca_file"],
+    )
+    assert "access_token" in client.acquire_token_for_client([SCOPE])
+
+
+def test_instance_discovery_at_the_sandbox(world: World, app: App) -> None:
+    client = confidential(world, app, instance_discovery=f"{world.base}/common/discovery/instance")
+    assert "access_token" in client.acquire_token_for_client([SCOPE])
+
+
+def test_a_wrong_ca_is_refused(world: World, app: App, tmp_path: Any) -> None:
+    import requests
+    import trustme
+
+    other = tmp_path / "other.pem"
+    trustme.CA().cert_pem.write_to_path(str(other))
+    with pytest.raises(requests.exceptions.SSLError):
+        confidential(world, app, verify=str(other)).acquire_token_for_client([SCOPE])
+
+
+@pytest.mark.parametrize("digest", ["sha1", "sha256"])
+def test_a_certificate(world: World, digest: str) -> None:
+    certificate, key = certificate_of("Reporter")
+    der = certificate.public_bytes(serialization.Encoding.DER)
+    thumbprint = hashlib.new(digest, der).hexdigest()
+    pem = certificate.public_bytes(serialization.Encoding.PEM).decode()
+    credential = {"private_key": key, "thumbprint": thumbprint, "public_certificate": pem}
+    if digest == "sha256":
+        credential = {"private_key": key, "public_certificate": pem}
+    app = world.app(keyCredentials=[{"keyId": str(uuid.uuid4()), "key": base64.b64encode(der).decode()}])
+    world.assign(app, "User.Read.All")
+    result = confidential(world, app, client_credential=credential).acquire_token_for_client([SCOPE])
+    assert claims_of(world, result)["appidacr"] == "2"
+    stranger = world.app()
+    refused = confidential(world, stranger, client_credential=credential).acquire_token_for_client([SCOPE])
+    assert refused["error_codes"] == [700027]
+
+
+def test_an_expired_assertion(world: World, token: Token) -> None:
+    from joserfc import jwt
+    from joserfc.jwk import RSAKey
+
+    certificate, key = certificate_of("Reporter")
+    der = certificate.public_bytes(serialization.Encoding.DER)
+    app = world.app(keyCredentials=[{"keyId": str(uuid.uuid4()), "key": base64.b64encode(der).decode()}])
+    x5t = base64.urlsafe_b64encode(hashlib.sha1(der, usedforsecurity=False).digest()).rstrip(b"=").decode()
+    endpoint = f"{world.authority()}/oauth2/v2.0/token"
+    now = world.store.now()
+
+    def ask(**changes: Any) -> dict[str, Any]:
+        claims = {"iss": app.id, "sub": app.id, "aud": endpoint, "iat": now, "exp": now + 600.5, **changes}
+        assertion = jwt.encode({"alg": "RS256", "x5t": x5t}, claims, RSAKey.import_key(key))
+        answer: dict[str, Any] = token(
+            grant_type="client_credentials",
+            client_id=app.id,
+            scope=SCOPE,
+            client_assertion=assertion,
+            client_assertion_type="urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+        ).json()
+        return answer
+
+    assert "access_token" in ask()
+    assert ask(iat=now - 7200, exp=now - 3600.25)["error_codes"] == [700024]
+    assert ask(aud="https://elsewhere.example/token")["error_codes"] == [700027]
+
+
+def test_a_federated_credential(world: World) -> None:
+    workload, app = world.app(name="Workload"), world.app(name="Target")
+    api = {"id": str(uuid.uuid4()), "appId": str(uuid.uuid4()), "displayName": "Exchange"}
+    world.store.put("servicePrincipal", api, world.tenant)
+    result = confidential(world, workload).acquire_token_for_client([f"{api['appId']}/.default"])
+    issued = claims_of(world, result)
+    record = {"id": str(uuid.uuid4()), "name": "trust", "issuer": issued["iss"], "subject": issued["sub"]}
+    world.store.put("federatedIdentityCredential", {**record, "audiences": [issued["aud"]]}, world.tenant)
+
+    def ask(target: App) -> dict[str, Any]:
+        credential = {"client_assertion": result["access_token"]}
+        found: dict[str, Any] = confidential(world, target, client_credential=credential).acquire_token_for_client(
+            [SCOPE]
+        )
+        return found
+
+    assert ask(app)["error_codes"] == [700211]
+    world.store.link("application.federatedIdentityCredentials", app.document["id"], record["id"])
+    assert claims_of(world, ask(app))["appid"] == app.id
+    world.change("federatedIdentityCredential", record["id"], subject="someone else")
+    assert ask(app)["error_codes"] == [700213]
+    world.change("federatedIdentityCredential", record["id"], subject=issued["sub"], audiences=["another"])
+    assert ask(app)["error_codes"] == [700212]
+
+
+@pytest.mark.parametrize("mode", ["query", "fragment", "form_post"])
+def test_authorization_code(world: World, app: App, plain: Person, mode: str) -> None:
+    client = confidential(world, app)
+    flow = client.initiate_auth_code_flow(["User.Read"], redirect_uri=CALLBACK, response_mode=mode)
+    end = plain.open(flow["auth_uri"])
+    if mode == "form_post":
+        assert isinstance(end, Screen)
+        form = end.forms[0]
+        assert form.action == CALLBACK
+        back = {one.name: one.value for one in form.controls if one.name}
+    else:
+        assert isinstance(end, str)
+        assert bool(urlsplit(end).fragment) == (mode == "fragment")
+        back = values(end)
+    result = client.acquire_token_by_auth_code_flow(flow, back)
+    claims = claims_of(world, result)
+    assert claims["scp"].split()[0] == "User.Read"
+    assert (claims["upn"], claims["oid"], claims["tid"]) == (plain.login, plain.id, world.tenant)
+    assert (claims["idtyp"], claims["appidacr"], "roles" in claims) == ("user", "1", False)
+    assert result["id_token_claims"]["aud"] == app.id
+    assert result["id_token_claims"]["sub"] != claims["sub"]
+    assert client.get_accounts()[0]["username"] == plain.login
+
+
+def test_a_code_serves_once(world: World, app: App, plain: Person) -> None:
+    flow = confidential(world, app).initiate_auth_code_flow(["User.Read"], redirect_uri=CALLBACK)
+    back = values(plain.open(flow["auth_uri"]))
+    assert "access_token" in confidential(world, app).acquire_token_by_auth_code_flow(flow, back)
+    again = confidential(world, app).acquire_token_by_auth_code_flow(flow, back)
+    assert again["error_codes"] == [54005]
+
+
+def test_a_code_needs_its_verifier_and_its_redirect_uri(world: World, app: App, plain: Person) -> None:
+    flow = confidential(world, app).initiate_auth_code_flow(["User.Read"], redirect_uri=CALLBACK)
+    back = values(plain.open(flow["auth_uri"]))
+    for changes, code in (({"code_verifier": "x" * 43}, 501481), ({"redirect_uri": "http://localhost:1/x"}, 50011)):
+        result = confidential(world, app).acquire_token_by_auth_code_flow({**flow, **changes}, back)
+        assert result["error_codes"] == [code]
+
+
+def test_a_code_of_a_web_application_needs_its_secret(world: World, app: App, plain: Person, token: Token) -> None:
+    flow = confidential(world, app).initiate_auth_code_flow(["User.Read"], redirect_uri=CALLBACK)
+    back = values(plain.open(flow["auth_uri"]))
+    ask = {"code": back["code"], "redirect_uri": CALLBACK, "code_verifier": flow["code_verifier"]}
+    answer = token(grant_type="authorization_code", client_id=app.id, **ask)
+    assert (answer.status_code, answer.json()["error_codes"]) == (401, [7000218])
+
+
+def test_a_public_client_may_listen_on_any_loopback_port(world: World, plain: Person) -> None:
+    app = world.app(web={}, publicClient={"redirectUris": ["http://localhost"]})
+    world.consent(app, "User.Read")
+    client = public(world, app)
+    flow = client.initiate_auth_code_flow(["User.Read"], redirect_uri="http://localhost:45678")
+    back = values(plain.open(flow["auth_uri"], outside="http://localhost:45678"))
+    result = client.acquire_token_by_auth_code_flow(flow, back)
+    assert claims_of(world, result)["appidacr"] == "0"
+    with_secret = values(plain.open(flow["auth_uri"], outside="http://localhost:45678"))
+    refused = confidential(world, app).acquire_token_by_auth_code_flow(flow, with_secret)
+    assert refused["error_codes"] == [700025]
+
+
+def test_a_refresh_token_is_renewed_and_serves_another_permission(world: World, plain: Person) -> None:
+    app = world.app()
+    world.consent(app, "User.Read")
+    client = confidential(world, app)
+    flow = client.initiate_auth_code_flow(["User.Read"], redirect_uri=CALLBACK)
+    first = client.acquire_token_by_auth_code_flow(flow, values(plain.open(flow["auth_uri"])))
+    account = client.get_accounts()[0]
+    second = client.acquire_token_silent(["User.Read"], account=account, force_refresh=True)
+    assert second["access_token"] != first["access_token"]
+    renewed = confidential(world, app).acquire_token_by_refresh_token(first["refresh_token"], ["User.Read"])
+    assert renewed["refresh_token"] != first["refresh_token"]
+    missing = confidential(world, app).acquire_token_by_refresh_token(first["refresh_token"], ["Group.Read.All"])
+    assert (missing["error"], missing["suberror"], missing["error_codes"]) == (
+        "invalid_grant",
+        "consent_required",
+        [65001],
+    )
+    world.consent(app, "Group.Read.All")
+    result = confidential(world, app).acquire_token_by_refresh_token(first["refresh_token"], ["Group.Read.All"])
+    assert claims_of(world, result)["scp"].split()[0] == "Group.Read.All"
+
+
+def test_a_refresh_token_ends_with_the_sessions_of_its_user(world: World) -> None:
+    app, person = world.app(), world.user()
+    world.consent(app, "User.Read")
+    client = confidential(world, app)
+    flow = client.initiate_auth_code_flow(["User.Read"], redirect_uri=CALLBACK)
+    result = client.acquire_token_by_auth_code_flow(flow, values(person.open(flow["auth_uri"])))
+    later = datetime.datetime.fromtimestamp(world.store.now() + 5, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    world.change("user", person.id, signInSessionsValidFromDateTime=later)
+    refused = confidential(world, app).acquire_token_by_refresh_token(result["refresh_token"], ["User.Read"])
+    assert refused["error_codes"] == [50173]
+    stranger = confidential(world, world.app()).acquire_token_by_refresh_token(result["refresh_token"], ["User.Read"])
+    assert stranger["error_codes"] == [70000]
+
+
+def test_device_code(world: World, plain: Person) -> None:
+    app = world.app(isFallbackPublicClient=True, name="Tool")
+    world.consent(app, "User.Read")
+    client = public(world, app)
+    flow = client.initiate_device_flow(["User.Read"])
+    assert flow["user_code"] in flow["message"]
+    screen = plain.page(flow["verification_uri"])
+    end = plain.send(screen, screen.forms[0], {"otc": flow["user_code"].lower()})
+    assert isinstance(end, Screen)
+    assert end.headings == ["You have signed in to Tool"]
+    assert claims_of(world, client.acquire_token_by_device_flow(flow))["upn"] == plain.login
+
+
+def test_device_code_by_a_confidential_client(world: World, app: App, plain: Person) -> None:
+    client = confidential(world, app)
+    flow = client.client.initiate_device_flow(scope=["User.Read"])
+    screen = plain.page(flow["verification_uri"])
+    plain.send(screen, screen.forms[0], {"otc": flow["user_code"]})
+    result = client.client.obtain_token_by_device_flow(flow)
+    assert claims_of(world, result)["appidacr"] == "1"
+
+
+def test_device_code_errors(world: World, app: App, plain: Person, token: Token, control: Any) -> None:
+    tool = world.app(isFallbackPublicClient=True)
+    flow = public(world, tool).initiate_device_flow(["User.Read"])
+    ask = {"grant_type": "urn:ietf:params:oauth:grant-type:device_code", "client_id": tool.id}
+
+    def poll(**changes: str) -> tuple[int, str, list[int]]:
+        answer = token(**{**ask, "device_code": flow["device_code"], **changes})
+        return answer.status_code, answer.json()["error"], answer.json()["error_codes"]
+
+    assert [poll() for _ in range(3)] == [(400, "authorization_pending", [70016])] * 3
+    assert poll() == (400, "slow_down", [70016])
+    assert poll(device_code="", code="unknown") == (400, "bad_verification_code", [70019])
+    assert poll(client_id=app.id) == (401, "invalid_client", [7000218])
+    screen = plain.page(flow["verification_uri"])
+    wrong = plain.send(screen, screen.forms[0], {"otc": "NOTACODE1"})
+    assert isinstance(wrong, Screen)
+    assert "didn't work" in wrong.alerts[0]
+    plain.send(screen, screen.forms[0], {"otc": flow["user_code"]}, press="Cancel")
+    assert poll() == (400, "authorization_declined", [70016])
+    late = public(world, tool).initiate_device_flow(["User.Read"])
+    control.post("/_sandbox/clock", json={"offset": 901})
+    try:
+        assert poll(device_code=late["device_code"]) == (400, "expired_token", [70020])
+    finally:
+        control.post("/_sandbox/clock", json={"offset": 0})
+
+
+def test_on_behalf_of(world: World, plain: Person) -> None:
+    scope = {"id": str(uuid.uuid4()), "value": "access_as_user", "type": "User", "isEnabled": True}
+    api = world.app(name="Middle tier")
+    world.change("application", api.document["id"], api={"requestedAccessTokenVersion": 2})
+    world.change("servicePrincipal", api.principal["id"], oauth2PermissionScopes=[scope])
+    world.consent(api, "User.Read")
+    front = world.app(name="Front")
+    grant = {"clientId": front.principal["id"], "consentType": "AllPrincipals", "principalId": None}
+    grant |= {"id": str(uuid.uuid4()), "resourceId": api.principal["id"], "scope": "access_as_user"}
+    world.store.put("oAuth2PermissionGrant", grant, world.tenant)
+    client = confidential(world, front)
+    flow = client.initiate_auth_code_flow([f"api://{api.id}/access_as_user"], redirect_uri=CALLBACK)
+    result = client.acquire_token_by_auth_code_flow(flow, values(plain.open(flow["auth_uri"])))
+    first = claims_of(world, result)
+    assert (first["aud"], first["azp"], first["ver"], first["scp"]) == (api.id, front.id, "2.0", "access_as_user")
+    assert first["iss"] == f"{world.authority()}/v2.0"
+    second = confidential(world, api).acquire_token_on_behalf_of(result["access_token"], ["User.Read"])
+    assert claims_of(world, second)["upn"] == plain.login
+    assert claims_of(world, second)["appid"] == api.id
+    wrong = confidential(world, front).acquire_token_on_behalf_of(result["access_token"], ["User.Read"])
+    assert wrong["error_codes"] == [500131]
+    broken = confidential(world, api).acquire_token_on_behalf_of("a.b.c", ["User.Read"])
+    assert broken["error_codes"] == [50013]
+
+
+def test_client_capabilities_reach_the_token(world: World, app: App) -> None:
+    client = confidential(world, app, client_capabilities=["CP1"])
+    assert claims_of(world, client.acquire_token_for_client([SCOPE]))["xms_cc"] == ["CP1"]
+
+
+def test_client_info_names_the_account(world: World, app: App, plain: Person) -> None:
+    client = confidential(world, app)
+    flow = client.initiate_auth_code_flow(["User.Read"], redirect_uri=CALLBACK)
+    result = client.acquire_token_by_auth_code_flow(flow, values(plain.open(flow["auth_uri"])))
+    info = json.loads(base64.urlsafe_b64decode(result["client_info"] + "=="))
+    assert info == {"uid": plain.id, "utid": world.tenant}
+
+
+def test_http_basic_carries_the_secret_too(app: App, token: Token) -> None:
+    basic = base64.b64encode(f"{app.id}:{app.secret}".encode()).decode()
+    ask = {"grant_type": "client_credentials", "scope": SCOPE}
+    assert token(headers={"authorization": f"Basic {basic}"}, **ask).status_code == 200
+
+
+def test_the_v1_endpoint_takes_a_resource(world: World, app: App, http: Any) -> None:
+    ask = {"grant_type": "client_credentials", "client_id": app.id, "client_secret": app.secret}
+    answer = http.post(f"/{world.tenant}/oauth2/token", data={**ask, "resource": "https://graph.microsoft.com/"})
+    assert claims_of(world, answer.json())["roles"] == ["User.Read.All"]
+
+
+def certificate_of(name: str) -> tuple[x509.Certificate, str]:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = datetime.datetime.now(datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=30))
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return certificate, private.decode()
+
+
+def test_state_comes_back_untouched(world: World, app: App, plain: Person) -> None:
+    state = "a b&c=d#é"
+    client = confidential(world, app)
+    flow = client.initiate_auth_code_flow(["User.Read"], redirect_uri=CALLBACK, state=state)
+    end = plain.open(flow["auth_uri"])
+    assert isinstance(end, str)
+    assert dict(parse_qsl(urlsplit(end).query))["state"] == state
