@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import ssl
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
-from runbook.clients import entra
+from runbook.clients import entra, settle
 from runbook.clients.auth import FixedToken
 from runbook.clients.batch import BatchRequest
 from runbook.clients.entra import Administrator
@@ -179,6 +181,105 @@ def test_stackone_refuses_an_unknown_account_with_its_own_error(sandbox: Target)
         assert stackone.find_account("unknown") is None
         with pytest.raises(StackOneError):
             stackone.call_action("microsoftentraid_list_users", "unknown", effect="read")
+
+
+SICK = [
+    {"kind": "lag", "read": [0.05, 0.4], "link": [0.05, 0.4]},
+    {"kind": "reset", "when": "after", "match": {"service": "graph", "method": "POST"}, "chance": 0.3},
+    {"kind": "reset", "when": "before", "match": {"service": "graph"}, "chance": 0.1},
+    {"kind": "throttle", "retry_after": 0, "chance": 0.15},
+    {"kind": "throttle", "retry_after": None, "match": {"service": "graph"}, "chance": 0.1},
+    {"kind": "unavailable", "match": {"service": "graph"}, "chance": 0.1},
+    {"kind": "truncate", "match": {"service": "graph"}, "chance": 0.1},
+    {"kind": "truncate", "match": {"service": "entra"}, "chance": 0.2},
+    {"kind": "claims_challenge", "skip": 5, "times": 1},
+]
+
+
+@pytest.fixture
+def illnesses(ready: dict[str, Any]) -> Iterator[Callable[[int, list[dict[str, Any]]], None]]:
+    """Make the sandbox ill, by its control call; it is well again afterwards."""
+    token = (Path(ready["ca_file"]).parent / "control-token").read_text()
+    with httpx.Client(
+        base_url=ready["graph"],
+        verify=ssl.create_default_context(cafile=ready["ca_file"]),
+        headers={"Authorization": f"Bearer {token}"},
+        trust_env=False,
+    ) as control:
+
+        def fall_ill(seed: int, course: list[dict[str, Any]]) -> None:
+            answer = control.put("/_sandbox/faults", json={"seed": seed, "illnesses": course})
+            answer.raise_for_status()
+
+        yield fall_ill
+        control.delete("/_sandbox/faults").raise_for_status()
+
+
+def exactly(graph: GraphClient, path: str, **options: Any) -> int:
+    return len(list(graph.list(path, **options)))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_through_every_illness_each_thing_is_made_exactly_once(
+    graph: GraphClient,
+    illnesses: Callable[[int, list[dict[str, Any]]], None],
+    counters: Counters,
+    seed: int,
+) -> None:
+    illnesses(seed, SICK)
+    path = "/applications" + key("uniqueName", f"ill-{seed}")
+    body = {"displayName": f"Ill {seed}", "signInAudience": "AzureADMyOrg"}
+    made, _ = graph.ensure(lambda: graph.find(path), lambda: graph.upsert(path, body), what="The application")
+    by_app_id = "/servicePrincipals" + key("appId", made["appId"])
+    principal, _ = graph.ensure(
+        lambda: graph.find(by_app_id),
+        lambda: graph.post("/servicePrincipals", {"appId": made["appId"]}),
+        what="The service principal",
+    )
+    resource = graph.get("/servicePrincipals" + key("appId", GRAPH_APP), select=("id", "appRoles"))
+    of_client = f"clientId eq {literal(principal['id'])}"
+    grant = {"clientId": principal["id"], "consentType": "AllPrincipals", "resourceId": resource["id"]}
+    graph.ensure(
+        lambda: next(graph.list("/oauth2PermissionGrants", filter=of_client), None),
+        lambda: graph.post("/oauth2PermissionGrants", {**grant, "scope": "User.Read"}),
+        what="The grant",
+    )
+    role = next(role["id"] for role in resource["appRoles"] if role["value"] == "User.Read.All")
+    assigned = f"/servicePrincipals/{principal['id']}/appRoleAssignments"
+    body = {"principalId": principal["id"], "resourceId": resource["id"], "appRoleId": role}
+    graph.ensure(
+        lambda: next((item for item in graph.list(assigned) if item["appRoleId"] == role), None),
+        lambda: graph.post(f"/servicePrincipals/{resource['id']}/appRoleAssignedTo", body),
+        what="The app role assignment",
+    )
+    illnesses(seed, [])
+    assert counters.as_dict()["retries"] > 0
+    assert exactly(graph, "/applications", filter=f"displayName eq 'Ill {seed}'") == 1
+    assert exactly(graph, "/servicePrincipals", filter=f"appId eq {literal(made['appId'])}") == 1
+    assert exactly(graph, "/oauth2PermissionGrants", filter=of_client) == 1
+    assert exactly(graph, assigned) == 1
+
+
+def test_a_secret_that_is_not_valid_yet_is_awaited(
+    graph: GraphClient,
+    sandbox: Target,
+    application: dict[str, Any],
+    illnesses: Callable[[int, list[dict[str, Any]]], None],
+) -> None:
+    illnesses(1, [{"kind": "secret_delay", "seconds": [0.4, 0.8]}])
+    secret = new_secret(graph, application)
+    refusals: list[str | None] = []
+
+    def token() -> entra.TokenResult | None:
+        try:
+            return entra.application_token(sandbox, application["appId"], secret)
+        except SignInError as error:
+            refusals.append(error.code)
+            return None
+
+    found = settle.until(token, pace=graph.pace, describe="the secret works")
+    assert found.claims["appid"] == application["appId"]
+    assert set(refusals) == {"AADSTS7000215"}
 
 
 SIGN_IN = """
