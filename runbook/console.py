@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Screen"]
 
+_FILE_WIDTH = 160
 _STYLES = {"passed": "green", "failed": "red", "parked": "yellow", "incomplete": "red", "planned": "yellow"}
 
 
@@ -47,6 +48,8 @@ class Screen:
             from rich.console import Console
 
             self._console = Console(stderr=self.as_json, highlight=False, soft_wrap=True)
+            if not self._console.is_terminal:
+                self._console.width = max(self._console.width, _FILE_WIDTH)  # names stay whole in a file or a pipe
         return self._console
 
     def document(self, value: Any) -> None:
