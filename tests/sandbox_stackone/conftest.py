@@ -50,10 +50,17 @@ class World:
 
     def shift_clock(self, seconds: float) -> None:
         """Set the sandbox's clock off."""
+        self._control("POST", "clock", {"offset": seconds})
+
+    def ail(self, *illnesses: Mapping[str, Any]) -> None:
+        """Give the sandbox these illnesses; none heals it."""
+        self._control("PUT", "faults", {"seed": 1, "illnesses": list(illnesses)})
+
+    def _control(self, method: str, name: str, body: Any) -> None:
         token = (self.state.with_name(self.state.name + ".d") / "control-token").read_text()
-        address = f"{self.ready['authority']}/_sandbox/clock"
-        headers = {"authorization": f"Bearer {token}"}
-        self.graph.post(address, json={"offset": seconds}, headers=headers).raise_for_status()
+        address = f"{self.ready['authority']}/_sandbox/{name}"
+        response = self.graph.request(method, address, json=body, headers={"authorization": f"Bearer {token}"})
+        assert response.is_success, response.text
 
     def register(self, *scopes: str, consent: bool = True, redirect: str = CALLBACK) -> Registration:
         """An application with a secret, the callback as redirect URI, and ``scopes`` granted for the whole tenant."""
