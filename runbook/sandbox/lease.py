@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -129,9 +129,24 @@ def _wait_if_last(folder: Folder, lease: IO[bytes]) -> None:
         deadline = time.monotonic() + _STOP_SECONDS
         while not _free(folder) and not _held_by_others(lease) and time.monotonic() < deadline:
             select.select([], [], [], 0.01)
+        if _free(folder):
+            _wait_for_end(int(ready["pid"]), deadline)
     for server in _started[:]:
         if server.poll() is not None:
             _started.remove(server)
+
+
+def _wait_for_end(pid: int, deadline: float) -> None:
+    """Wait until a process that has let go of its state is gone, too."""
+    server = next((one for one in _started if one.pid == pid), None)
+    if server is not None:
+        with suppress(subprocess.TimeoutExpired):
+            server.wait(max(0.0, deadline - time.monotonic()))
+    elif hasattr(os, "pidfd_open"):
+        with suppress(ProcessLookupError):
+            handle = os.pidfd_open(pid)
+            select.select([handle], [], [], max(0.0, deadline - time.monotonic()))
+            os.close(handle)
 
 
 def _held_by_others(lease: IO[bytes]) -> bool:

@@ -85,7 +85,8 @@ class Sandbox:
             raise
 
     def _open(self) -> None:
-        from runbook.sandbox import seed, stackone
+        from runbook.sandbox import stackone
+        from runbook.sandbox.seed import ready as seeded
 
         self.state = self.state.expanduser().absolute()
         store = Store(self.state)
@@ -107,7 +108,7 @@ class Sandbox:
             "stackone": addresses.api,
             "pages": addresses.pages,
             "ca_file": str(ca_file),
-            **seed.ready(self.services),
+            **seeded(self.services),
         }
         app = application(self.services)
         self.ready["stackone_dashboard"] = stackone.dashboard_entry(self.services)

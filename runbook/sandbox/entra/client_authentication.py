@@ -18,7 +18,6 @@ from urllib.parse import unquote_plus, urlsplit
 import httpx
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet, RSAKey
 
@@ -27,11 +26,11 @@ from runbook.sandbox.entra.call import Call
 from runbook.sandbox.entra.credentials import is_secret
 from runbook.sandbox.entra.directory import Client, Tenant, tenant_of
 from runbook.sandbox.entra.errors import AadError
+from runbook.sandbox.entra.signatures import read
 
 __all__ = ["Credential", "Presented", "authenticate", "presented"]
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-_ALGORITHMS = ["RS256", "PS256", "RS384", "RS512", "PS384", "PS512"]
 _LEEWAY = 300
 
 
@@ -110,7 +109,7 @@ def _check_assertion(call: Call, client: Client, assertion: str, tenant: Tenant 
     public = certificate.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     key = RSAKey.import_key(public)
     try:
-        jwt.decode(assertion, key, algorithms=_ALGORITHMS)
+        read(assertion, key)
     except (JoseError, ValueError):
         raise AadError(700027, reason="The signature is not valid.", thumbprint=thumbprint) from None
     _check_times(call, claims)
@@ -132,7 +131,7 @@ def _check_federated(
     if not any(audience in (one.get("audiences") or ()) for one in records for audience in audiences):
         raise AadError(700212, audience=", ".join(map(str, audiences)))
     try:
-        jwt.decode(assertion, _issuer_keys(call, issuer, str(header.get("kid", ""))), algorithms=_ALGORITHMS)
+        read(assertion, _issuer_keys(call, issuer, str(header.get("kid", ""))))
     except (JoseError, ValueError, httpx.HTTPError) as error:
         raise AadError(
             50013, reason=f"The key of the issuer was not found or does not fit: {type(error).__name__}"

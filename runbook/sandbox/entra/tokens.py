@@ -18,7 +18,7 @@ from typing import Any
 from joserfc import jwt
 from joserfc.errors import JoseError
 
-from runbook.sandbox.entra import keys
+from runbook.sandbox.entra import keys, signatures
 from runbook.sandbox.entra.directory import Client, Tenant, User, roles_of
 from runbook.sandbox.entra.scopes import Resource
 from runbook.sandbox.settings import Services
@@ -176,7 +176,7 @@ def _signed(store: Store, bearer: str) -> Claims:
         key = keys.public_key(store, str(kid))
         if key is None:
             raise InvalidToken("IDX10511: Signature validation failed. Keys tried: none with this kid.")
-        claims = dict(jwt.decode(bearer, key, algorithms=["RS256"]).claims)
+        claims = signatures.read(bearer, key, ("RS256",))
     except (JoseError, ValueError, KeyError, TypeError) as error:
         raise InvalidToken("IDX14100: JWT is not well formed, or its signature is wrong.") from error
     return claims
