@@ -42,19 +42,17 @@ def publishable(text: str) -> str:
     """
     import nbformat
 
-    node = nbformat.reads(text, as_version=4)  # type: ignore[no-untyped-call]
-    document = redaction.scrub(node)
-    for cell in document.get("cells", ()):
-        for output in cell.get("outputs", ()):
-            _trim(output)
-    models = document.get("metadata", {}).get("widgets", {}).get(_WIDGET_STATE, {}).get("state", {})
-    for model in models.values():
-        _mask_password(model)
-    clean = nbformat.from_dict(document)  # type: ignore[no-untyped-call]
     try:
+        document = redaction.scrub(nbformat.reads(text, as_version=4))  # type: ignore[no-untyped-call]
+        for cell in document["cells"]:
+            for output in cell.get("outputs", ()):
+                _trim(output)
+        for model in document["metadata"].get("widgets", {}).get(_WIDGET_STATE, {}).get("state", {}).values():
+            _mask_password(model)
+        clean = nbformat.from_dict(document)  # type: ignore[no-untyped-call]
         nbformat.validate(clean)
-    except nbformat.ValidationError as error:
-        # The error quotes the cell that it is about; its first line names the rule only.
+    except (nbformat.ValidationError, LookupError, TypeError, AttributeError) as error:
+        # A validation error quotes the cell that it is about; its first line names the rule only.
         raise ValueError(str(error).partition("\n")[0]) from None
     return str(nbformat.writes(clean)) + "\n"  # type: ignore[no-untyped-call]
 

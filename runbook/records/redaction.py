@@ -9,6 +9,7 @@ that this process knows (:func:`register`), also URL-encoded, JSON- or HTML-esca
 from __future__ import annotations
 
 import datetime
+import json
 import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -100,7 +101,7 @@ _RULES: tuple[_Rule, ...] = (
     _rule("userinfo of an address", r"[A-Za-z][A-Za-z0-9+.-]{0,30}://(?P<secret>[^/\s:@\"'<>]*:[^/\s@\"'<>]+)@"),
     _rule(
         "named value",
-        rf"{_NAME_START}{_NAMES}{_NAME_END}{_QUOTE}?\]?\s*(?:=|:|=&gt;|%3D)\s*"
+        rf"{_NAME_START}{_NAMES}{_NAME_END}{_QUOTE}?\]?\s*(?:=|:|=&gt;|%3D)\s*\[?\s*"
         rf"[bfr]?(?P<quote>{_QUOTE}){_UP_TO_QUOTE}",
         re.IGNORECASE,
     ),
@@ -115,9 +116,10 @@ _RULES: tuple[_Rule, ...] = (
         r"(?P<secret>[^\s&;,\"'<>\\(){}\[\]]{6,})",
         re.IGNORECASE,
     ),
+    _rule("cookies of a header", r"\b(?:set-)?cookie:[ \t]*(?P<secret>[^\s\"'][^\r\n]{3,})", re.IGNORECASE),
     _rule(
         "named value of a table",
-        rf">\s*{_NAMES}\s*</t[dh]>\s*<t[dh][^>]*>(?P<secret>[^<]+)<",
+        rf">\s*[\w.-]{{0,40}}?{_NAMES}\s*</t[dh]>\s*<t[dh][^>]*>(?P<secret>[^<]+)<",
         re.IGNORECASE,
     ),
     _rule("token of an answer", rf"{_QUOTE}token{_QUOTE}\s*:\s*(?P<quote>{_QUOTE}){_UP_TO_QUOTE}"),
@@ -196,13 +198,25 @@ def scrub_text(text: str) -> str:
 
     Terminal colours can stand inside a secret (coloured tracebacks): where they do, the text comes back without them.
     """
-    scrubbed = _scrub_plain(text)
+    scrubbed = _scrub_plain(_scrub_json(text))
     if "\x1b[" in scrubbed:
         plain_text = plain(scrubbed)
         without_colours = _scrub_plain(plain_text)
         if without_colours != plain_text:
             return without_colours
     return scrubbed
+
+
+def _scrub_json(text: str) -> str:
+    """A text that is JSON is scrubbed by its structure, and comes back as it was if there is nothing to mask."""
+    if not text.lstrip().startswith(("{", "[", '"')):
+        return text
+    try:
+        value = json.loads(text)
+        scrubbed = scrub(value)
+    except (ValueError, RecursionError):
+        return text
+    return text if scrubbed == value else json.dumps(scrubbed, ensure_ascii=False)
 
 
 def plain(text: str) -> str:
@@ -257,11 +271,11 @@ def _start(span: tuple[str, int, int]) -> tuple[int, int]:
 
 def _scrub_lines(members: Sequence[Any]) -> list[str]:
     """A text that is kept as a list of its lines (nbformat on disk) is one text: a private key has many lines."""
-    if len(members) < 2 or not all(isinstance(line, str) and line.endswith("\n") for line in members[:-1]):
-        return []
-    if not isinstance(members[-1], str):
+    if len(members) < 2 or not all(isinstance(line, str) for line in members):
         return []
     text = "".join(members)
+    if "PRIVATE KEY" not in text and not all(line.endswith("\n") for line in members[:-1]):
+        return []
     scrubbed = scrub_text(text)
     return list(members) if scrubbed == text else scrubbed.splitlines(keepends=True)
 
