@@ -305,7 +305,8 @@ class Step:
             self._error = error
 
     def _shown_evidence(self) -> Panel:
-        return states.evidence(self._result, self._error, attended=self._bench.inputs.attended)
+        given = self._bench
+        return states.evidence(self._result, self._error, attended=given.inputs.attended, scopes=given.scopes)
 
     def _shown_verdict(self) -> Panel:
         return states.verdict(self._section.TITLE, self._result, self._error, self._bench.following(self._section))

@@ -11,6 +11,7 @@ from runbook.errors import HandOver, Parked, RunbookError
 from runbook.execution.sources import notebook_name
 
 if TYPE_CHECKING:
+    from runbook.catalog.scopes import Scopes
     from runbook.execution.inputs import Inputs
     from runbook.parameters import Parameters
     from runbook.records.journal import Journal
@@ -44,14 +45,19 @@ class Workbench:
         """Whether a plan is applied where nobody is there to press a button."""
         return self._look().target.rehearsal if self.params.apply is None else self.params.apply
 
-    def choose(self, params: Parameters) -> None:
-        """Go on with another choice on the same tenant."""
+    @property
+    def scopes(self) -> Scopes:
+        """The permissions of the choice."""
         from runbook.catalog import scopes
 
+        return scopes.compute(self.params.actions, self.params.permission_types, self.params.permission_source)
+
+    def choose(self, params: Parameters) -> None:
+        """Go on with another choice on the same tenant."""
         self.params = params
         if self._looking is not None:
             self._looking.params = params
-            self._looking.scopes = scopes.compute(params.actions, params.permission_types, params.permission_source)
+            self._looking.scopes = self.scopes
 
     def plan(self, section: Section) -> Sequence[Change]:
         """What the section would change now."""
@@ -114,6 +120,7 @@ class Workbench:
 
     def header(self, section: Section | None) -> Panel:
         """Who and where; with a person there also the state of every step."""
+        from runbook.execution import whereabouts
         from runbook.widgets.header import Header, Place, Step
 
         ctx = self._look()
@@ -124,8 +131,8 @@ class Workbench:
             steps=steps,
             current=section.NUMBER if section else 0,
             target=ctx.target.description,
-            tenant=ctx.target.tenant_id,
-            signed_in=self._signed_in(ctx),
+            tenant=whereabouts.tenant(ctx),
+            signed_in=whereabouts.signed_in(ctx),
             rehearsal=ctx.target.rehearsal,
         )
         if section is None:
@@ -180,9 +187,6 @@ class Workbench:
                 raise Parked(item)
 
         return hand_over
-
-    def _signed_in(self, ctx: Context) -> str:
-        return getattr(ctx.administrator, "description", "") or ctx.params.sign_in
 
     def _ask_states(self) -> None:
         if self._states:

@@ -92,8 +92,17 @@ class ActionMatrix(Panel):
         return f'<h3>Actions: {markup.escape(self._counts())}</h3><div class="picture">{self._html()}</div>{reasons}'
 
     def _html(self) -> str:
+        """The table with the roads as a second row of headers above their stages."""
         table = self.table()
-        return Table(table.columns, table.rows, "", table.tones).html()
+        roads = [column.partition(": ") for column in table.columns[1:-1]]
+        spans = [
+            (road, sum(1 for other, _, _ in roads if other == road)) for road in dict.fromkeys(r for r, _, _ in roads)
+        ]
+        above = "".join(f'<th scope="colgroup" colspan="{n}">{markup.escape(road)}</th>' for road, n in spans)
+        names = ("Action", *((stage or road) for road, _, stage in roads), "Verdict")
+        head = "".join(f'<th scope="col">{markup.escape(name.capitalize())}</th>' for name in names)
+        body = table.html().partition("<tbody>")[2]
+        return f"<table><thead><tr><td></td>{above}<td></td></tr><tr>{head}</tr></thead><tbody>{body}"
 
     def _counts(self) -> str:
         verdicts = [str(action.get("verdict", "")) for action in self._actions]

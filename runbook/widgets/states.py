@@ -11,6 +11,7 @@ from runbook.widgets.message import Message
 from runbook.widgets.panel import Panel
 
 if TYPE_CHECKING:
+    from runbook.catalog.scopes import Scopes
     from runbook.sections.base import SectionResult
 
 __all__ = ["applied", "beside_button", "evidence", "kept", "not_reached", "undecided", "verdict"]
@@ -61,7 +62,9 @@ def beside_button(result: SectionResult | None, error: RunbookError | None) -> s
     ] + made(result)
 
 
-def evidence(result: SectionResult | None, error: RunbookError | None, *, attended: bool) -> Panel:
+def evidence(
+    result: SectionResult | None, error: RunbookError | None, *, attended: bool, scopes: Scopes | None = None
+) -> Panel:
     """What was read back; or why there is nothing yet."""
     from runbook.widgets.evidence import EvidenceTable
     from runbook.widgets.hand_over import HandOverCard
@@ -74,7 +77,7 @@ def evidence(result: SectionResult | None, error: RunbookError | None, *, attend
     if result is None or result.evidence is None:
         waiting = "press the button above; what is read back appears here." if attended else "nothing was applied."
         return Message("Nothing yet", "none", waiting)
-    return EvidenceTable(result.evidence.rows, panels(result.section, result.facts), result.evidence.notes)
+    return EvidenceTable(result.evidence.rows, panels(result.section, result.facts, scopes), result.evidence.notes)
 
 
 def verdict(title: str, result: SectionResult | None, error: RunbookError | None, following: str) -> Message:
