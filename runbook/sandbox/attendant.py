@@ -40,7 +40,7 @@ def attend(ready: Mapping[str, Any], hand_over: HandOver, reveal: Callable[[str]
     kinds: dict[str, Callable[[_Person], None]] = {
         "connector_profile": lambda person: person.fill_in_profile(hand_over.fields, reveal),
         "connector_profile_removal": lambda person: person.remove_profile(hand_over.fields),
-        "link_account": lambda person: person.link_account(hand_over.url),
+        "link_account": lambda person: person.link_account(hand_over.url, hand_over.fields),
         "admin_consent": lambda person: person.consent(hand_over.url),
         "device_sign_in": lambda person: person.enter_code(hand_over.url, hand_over.fields),
     }
@@ -111,13 +111,14 @@ class _Person:
 
     # Entra ID
 
-    def link_account(self, url: str) -> None:
-        """Open the auth link, connect, sign in, consent."""
+    def link_account(self, url: str, fields: Mapping[str, str]) -> None:
+        """Open the auth link, connect, sign in (as ``username`` if that is one of the seeded people), consent."""
         screen = self._browser.open(url)
         form = next((one for one in screen.forms if one.button("Connect")), None)
         if form is None or screen.status >= 400:
             raise Lost(f"the link does not offer to connect: {screen.says()}")
-        end = self._through(self._browser.send(screen, form, form.button("Connect")))
+        given = {_plain(name): value for name, value in fields.items()}
+        end = self._through(self._browser.send(screen, form, form.button("Connect")), given.get("username", ""))
         if not any("is connected" in heading for heading in end.headings):
             raise Lost(f"the account was not linked: {end.says()}")
 
@@ -143,9 +144,9 @@ class _Person:
         if end.status >= 400 or end.alerts:
             raise Lost(f"the device was not signed in: {end.says()}")
 
-    def _through(self, screen: Screen) -> Screen:
+    def _through(self, screen: Screen, user: str = "") -> Screen:
         """Sign in and accept until a page asks for nothing more."""
-        name, password = self._administrator()
+        name, password = self._credentials(user)
         signed_in = False
         for _ in range(_MOST_SCREENS):
             step = _next_step(screen)
@@ -162,7 +163,11 @@ class _Person:
             screen = self._browser.send(screen, form, button)
         raise Lost(f"the sign-in does not come to an end: {screen.says()}")
 
-    def _administrator(self) -> tuple[str, str]:
+    def _credentials(self, user: str) -> tuple[str, str]:
+        people = {name.lower(): name for name in self._ready["users"]}
+        if user.lower() in people:
+            name = people[user.lower()]
+            return name, self._ready["users"][name]["password"]
         for name, person in self._ready["users"].items():
             if ADMINISTRATOR in person["roles"]:
                 return name, person["password"]

@@ -93,6 +93,18 @@ def test_the_same_owner_is_linked_again_into_the_same_account_unless_multiple(wo
     assert world.link(profile_id, account_id=first["id"])["id"] == first["id"]
 
 
+def test_the_person_whom_the_hand_over_names_signs_in(world: World) -> None:
+    registration = world.register("User.Read.All", "Directory.AccessAsUser.All")
+    session = world.session(world.profile(registration))
+    name, _ = plain_user(world)
+    assert world.attend("link_account", session["auth_link_url"], username=name.upper())
+    account = {"id": world.attempt(session)["account_secure_id"]}
+    me = world.stackone.post(
+        "/unified/proxy", json={"method": "get", "path": "/me"}, headers={"x-account-id": account["id"]}
+    )
+    assert me.json()["userPrincipalName"] == name
+
+
 def test_a_tenant_profile_signs_in_at_its_own_directory(world: World) -> None:
     fields = {"type": "OAuth 2.0 (Tenant)", "Directory (tenant) ID": world.ready["tenant_id"]}
     assert world.link(world.profile(world.register("User.Read.All"), **fields))["status"] == "active"
