@@ -14,9 +14,9 @@ from runbook.sandbox.stackone.http import Threads, endpoint
 from runbook.sandbox.stackone.pages import page
 from runbook.sandbox.stackone.project import Project, api_key, dashboard_entry, dashboard_user, seed
 
-__all__ = ["api_key", "dashboard_entry", "dashboard_user", "routes", "seed"]
+__all__ = ["API", "api_key", "dashboard_entry", "dashboard_user", "routes", "seed"]
 
-_API: tuple[tuple[str, str, Callable[..., Any]], ...] = (
+API: tuple[tuple[str, str, Callable[..., Any]], ...] = (
     ("GET", "/auth_configs", profiles.list_auth_configs),
     ("POST", "/connect_sessions", sessions.create),
     ("POST", "/connect_sessions/authenticate", sessions.authenticate),
@@ -33,6 +33,7 @@ _API: tuple[tuple[str, str, Callable[..., Any]], ...] = (
     ("GET", "/connectors/meta", catalogue.list_connectors_meta),
     ("GET", "/connectors/meta/{provider}", catalogue.get_connector_meta),
 )
+"""The calls of the API: method, path, handler. ``docs/sandbox/stackone.md`` says where each comes from."""
 
 _PAGES: tuple[tuple[str, str, Callable[..., Any]], ...] = (
     ("GET", "/hub/{token}", hub.show),
@@ -59,6 +60,6 @@ def routes(services: Services) -> list[Route]:
     services.extras["stackone"] = project
     pages = (*_PAGES, ("GET", connector().callback_path, hub.callback))
     return [
-        *(Route(path, endpoint(project, threads, handler), methods=[method]) for method, path, handler in _API),
+        *(Route(path, endpoint(project, threads, handler), methods=[method]) for method, path, handler in API),
         *(Route(path, page(project, threads, handler), methods=[method]) for method, path, handler in pages),
     ]
