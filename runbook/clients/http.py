@@ -27,7 +27,7 @@ from runbook.clients.retry import Pace
 from runbook.clients.tls import tls_context
 from runbook.errors import TransportError
 
-__all__ = ["Answer", "CallLog", "Counters", "Effect", "NoLog", "Session", "Timeouts", "shown_path"]
+__all__ = ["Answer", "CallLog", "Counters", "Effect", "NoLog", "Session", "Spacing", "Timeouts", "shown_path"]
 
 Effect = Literal["read", "write"]
 
@@ -112,7 +112,7 @@ class Session:
         self._journal: CallLog = journal or NoLog()
         self._timeouts = timeouts
         self._pinned = pinned
-        self._spacing = _Spacing()
+        self._spacing = Spacing()
         self._client = httpx.Client(
             verify=tls_context(ca_file),
             trust_env=ca_file is None,
@@ -171,7 +171,8 @@ class Session:
             "headers": {"client-request-id": call_id, **(headers or {})},
         }
         call = _Call(method, url, effect, effect == "read" if repeatable is None else repeatable, fields, options)
-        self._spacing.wait(call.fields["path"].removeprefix("/v1.0"), self.pace)
+        if self.pace.spaced:
+            threading.Event().wait(self._spacing.delay(urlsplit(url).path.removeprefix("/v1.0"), time.monotonic()))
         return self._journaled(call)
 
     def _journaled(self, call: _Call) -> Answer:
@@ -259,22 +260,22 @@ class Session:
         return path
 
 
-class _Spacing:
+class Spacing:
     """Keeps requests apart where the service documents a rate and sends no Retry-After."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._next: dict[str, float] = {}
 
-    def wait(self, path: str, pace: Pace) -> None:
-        row = retry.spacing(path) if pace.spaced else None
+    def delay(self, path: str, now: float) -> float:
+        """Seconds to wait before a request to ``path`` at ``now``; takes the turn."""
+        row = retry.spacing(path)
         if row is None:
-            return
+            return 0
         with self._lock:
-            now = time.monotonic()
             start = max(now, self._next.get(row.path, now))
             self._next[row.path] = start + row.seconds
-        threading.Event().wait(start - now)
+        return start - now
 
 
 def _host(url: httpx.URL) -> str:

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from runbook.clients import retry
 from runbook.clients.retry import Pace
@@ -74,18 +74,15 @@ def until(
     """Call ``check`` until it gives a truthy value several times in a row, and return the last one.
 
     ``check`` gives ``None`` (or anything falsy) while the change cannot be seen; the known replication answers of Graph
-    count as that too, any other error ends the wait. ``sightings`` and ``deadline`` (seconds) default to the pace's.
-    ``describe`` completes "waiting until …". ``stop`` ends the wait early. Raises :class:`NotSettled`.
+    and a service that is busy count as that too, any other error ends the wait. ``sightings`` and ``deadline``
+    (seconds) default to the pace's. ``describe`` completes "waiting until …". ``stop`` ends the wait early. Raises
+    :class:`NotSettled`.
     """
     wanted, wait = sightings or pace.sightings, Wait(pace, deadline, stop)
     seen, last = 0, "it was never seen"
     while True:
-        try:
-            value = check()
-        except ServiceError as error:
-            if retry.transient(error) is None:
-                raise
-            value, last = None, error.what
+        look = _look(check)
+        value, last = look.value, look.answer or last
         # A relapse after a sighting is another replica's answer: start counting anew.
         seen = seen + 1 if value else 0
         if value and seen >= wanted:
@@ -114,14 +111,15 @@ def ensure(find: Callable[[], T | None], create: Callable[[], object], *, pace: 
     created = False  # by an answer that says so
     perhaps = False  # by an answer that leaves it open
     doubts, last = 0, ""
-    while (found := find()) is None:
+    while (look := _look(find)).value is None:
         if wait.over:
             raise NotSettled(
                 f"{what} could not be seen within {wait.deadline:.0f} s.{last}",
                 meaning="The change has not reached every replica, or the service keeps refusing it.",
                 next_step="Run again: it is looked for first, and only created when it is not there.",
             )
-        if not created and doubts == 0:
+        # A busy service did not say that it is not there.
+        if not created and not doubts and not look.busy:
             try:
                 create()
                 created = True
@@ -136,4 +134,22 @@ def ensure(find: Callable[[], T | None], create: Callable[[], object], *, pace: 
                 doubts = pace.sightings if retry.maybe_applied(error) else 1
         doubts = max(0, doubts - 1)
         wait.pause()
-    return found, created or perhaps
+    return look.value, created or perhaps
+
+
+class _Look(NamedTuple, Generic[T]):
+    """What was seen; or nothing, and the passing answer that stood in its place."""
+
+    value: T | None
+    answer: str = ""
+    busy: bool = False
+
+
+def _look(check: Callable[[], T | None]) -> _Look[T]:
+    try:
+        return _Look(check())
+    except ServiceError as error:
+        busy = error.status in retry.table().statuses.busy
+        if not busy and retry.transient(error) is None:
+            raise
+        return _Look(None, error.what, busy)

@@ -11,7 +11,7 @@ import pytest
 import stamina
 from stamina.instrumentation import RetryDetails, set_on_retry_hooks
 
-from runbook.clients.http import Counters, Session, Timeouts, shown_path
+from runbook.clients.http import Counters, Session, Spacing, Timeouts, shown_path
 from runbook.clients.retry import Pace
 from runbook.errors import InputError, TransportError
 
@@ -292,3 +292,17 @@ def test_retries_can_be_switched_off_as_stamina_does(service: Service, session: 
         assert session.request("GET", "/ping").status == 503
     finally:
         stamina.set_active(True)
+
+
+def test_conditional_access_requests_take_turns_a_second_apart() -> None:
+    spacing = Spacing()
+    assert spacing.delay("/identity/conditionalAccess/policies", 100.0) == 0
+    second = spacing.delay("/identity/conditionalAccess/namedLocations", 100.0)
+    assert second >= 1
+    assert spacing.delay("/identity/conditionalAccess/policies/1", 100.0) == pytest.approx(2 * second)
+    assert spacing.delay("/identity/conditionalAccess/policies/1", 200.0) == 0
+
+
+def test_other_requests_wait_for_nobody() -> None:
+    spacing = Spacing()
+    assert [spacing.delay("/users", 100.0) for _ in range(3)] == [0, 0, 0]

@@ -52,6 +52,17 @@ def test_a_known_replication_answer_counts_as_not_yet(pace: Pace) -> None:
     assert settle.until(steps(NOT_YET, "a"), pace=pace, describe="it is there") == "a"
 
 
+def test_a_busy_service_counts_as_not_yet(pace: Pace) -> None:
+    busy = graph_says(429, "TooManyRequests", "GET", "/groups/1")
+    assert settle.until(steps(busy, "a"), pace=pace, describe="it is there") == "a"
+
+
+def test_a_busy_service_is_no_proof_that_a_thing_is_not_there(pace: Pace) -> None:
+    busy = graph_says(503, "ServiceUnavailable", "GET", "/groups/1")
+    look = steps(busy, busy, "thing")
+    assert settle.ensure(look, lambda: pytest.fail("created"), pace=pace, what="It") == ("thing", False)
+
+
 def test_any_other_error_ends_the_wait(pace: Pace) -> None:
     denied = graph_says(403, "Authorization_RequestDenied", "GET", "/groups/1")
     with pytest.raises(GraphError):

@@ -7,7 +7,10 @@ import os
 import ssl
 import subprocess
 import sys
+import threading
+import webbrowser
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -181,6 +184,96 @@ def test_stackone_refuses_an_unknown_account_with_its_own_error(sandbox: Target)
         assert stackone.find_account("unknown") is None
         with pytest.raises(StackOneError):
             stackone.call_action("microsoftentraid_list_users", "unknown", effect="read")
+
+
+@pytest.fixture
+def people_app(graph: GraphClient) -> Iterator[dict[str, Any]]:
+    """An administrator's application for people: a public client with consent for the tenant."""
+    path = "/applications" + key("uniqueName", "people-test")
+    body = {
+        "displayName": "People test",
+        "signInAudience": "AzureADMyOrg",
+        "isFallbackPublicClient": True,
+        "publicClient": {"redirectUris": ["http://localhost"]},
+    }
+    graph.upsert(path, body)
+    made = graph.get(path)
+    principal = graph.post("/servicePrincipals", {"appId": made["appId"]}, fresh=True)
+    assert principal is not None
+    resource = graph.get("/servicePrincipals" + key("appId", GRAPH_APP), select=("id",))
+    grant = {"clientId": principal["id"], "consentType": "AllPrincipals", "resourceId": resource["id"]}
+    graph.post("/oauth2PermissionGrants", {**grant, "scope": "User.Read User.Read.All"}, fresh=True)
+    yield made
+    graph.delete(f"/applications/{made['id']}")
+    graph.delete(f"/directory/deletedItems/{made['id']}")
+
+
+class Person:
+    """A browser that plays the Global Administrator; the standard library's registry of browsers opens it."""
+
+    def __init__(self, sandbox: Target) -> None:
+        self._sandbox = sandbox
+        self.opened: list[str] = []
+
+    def open(self, url: str, new: int = 0, autoraise: bool = True) -> bool:  # noqa: ARG002 - webbrowser's own names
+        self.opened.append(url)
+        assert self._sandbox.attend is not None
+        work = HandOver(kind="link_account", title="sign in", url=url)
+        threading.Thread(target=self._sandbox.attend, args=(work,), daemon=True).start()
+        return True
+
+
+@pytest.fixture
+def person(sandbox: Target) -> Iterator[Person]:
+    found = Person(sandbox)
+    before = list(webbrowser._tryorder or [])
+    webbrowser.register("rehearsal", None, instance=found, preferred=True)
+    yield found
+    webbrowser._tryorder[:] = before
+
+
+@pytest.fixture
+def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+
+
+def signing_in(sandbox: Target, how: str, client_id: str) -> tuple[Target, Parameters]:
+    return replace(sandbox, client_id=client_id, client_secret=None), Parameters(sign_in=how)
+
+
+@pytest.mark.usefixtures("own_home")
+def test_an_administrator_signs_in_by_browser_once(
+    sandbox: Target, people_app: dict[str, Any], person: Person, counters: Counters
+) -> None:
+    target, params = signing_in(sandbox, "browser", people_app["appId"])
+    administrator = Administrator(target, params, counters=counters)
+    with GraphClient(target, administrator) as as_person:
+        me = as_person.get("/me")
+        as_person.page("/users", top=1)
+    assert len(person.opened) == 1
+    identity = administrator.identity()
+    assert (identity.kind, identity.object_id) == ("user", me["id"])
+    assert {"User.Read", "User.Read.All"} <= set(identity.permissions)
+
+
+@pytest.mark.usefixtures("own_home")
+def test_an_administrator_signs_in_by_device_code_once_and_renews_silently(
+    sandbox: Target, people_app: dict[str, Any]
+) -> None:
+    target, params = signing_in(sandbox, "device-code", people_app["appId"])
+    shown: list[HandOver] = []
+
+    def attend(hand_over: HandOver) -> None:
+        shown.append(hand_over)
+        assert sandbox.attend is not None
+        assert sandbox.attend(hand_over)
+
+    administrator = Administrator(target, params, on_code=attend)
+    first = administrator.token()
+    assert administrator.token() == first
+    assert administrator.renew(None) not in (None, first)
+    assert [hand_over.kind for hand_over in shown] == ["device_sign_in"]
 
 
 SICK = [
