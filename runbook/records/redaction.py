@@ -76,54 +76,68 @@ class Finding:
 @dataclass(frozen=True)
 class _Rule:
     kind: str
-    pattern: re.Pattern[str]
-    secret: str = "secret"  # the group that holds the secret
+    hints: tuple[str, ...]  # without one of these (in lower case) there is nothing to search for: most texts are short
+    pattern: re.Pattern[str]  # its group "secret" is what must not be seen
 
 
-def _rule(kind: str, pattern: str, flags: int = 0) -> _Rule:
-    return _Rule(kind, re.compile(pattern, flags))
+def _rule(kind: str, hints: str, pattern: str, flags: int = 0) -> _Rule:
+    return _Rule(kind, tuple(hints.split("|")), re.compile(pattern, flags))
+
+
+_HINTS = "secret|token|passw|passphrase|assertion|samlresponse|code|key|authorization|cookie"
 
 
 _RULES: tuple[_Rule, ...] = (
     _rule(
         "private key",
+        "private key",
         r"(?P<secret>-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----(?:(?!-----)[\s\S])*"
         r"(?:-----END [A-Z0-9 ]*PRIVATE KEY-----)?)",
     ),
-    _rule("JSON web token", r"(?<![A-Za-z0-9_-])(?P<secret>eyJ[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*){1,4})"),
-    _rule("StackOne API key", r"(?<![A-Za-z0-9.])(?P<secret>v1\.[a-z][a-z0-9-]*\.[A-Za-z0-9_~+/=.-]{12,})"),
-    _rule("client secret of Entra ID", r"(?P<secret>[A-Za-z0-9_~.-]{3}\dQ~[A-Za-z0-9_~.-]{31,34})"),
+    _rule("JSON web token", "eyj", r"(?<![A-Za-z0-9_-])(?P<secret>eyJ[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*){1,4})"),
+    _rule("StackOne API key", "v1.", r"(?<![A-Za-z0-9.])(?P<secret>v1\.[a-z][a-z0-9-]*\.[A-Za-z0-9_~+/=.-]{12,})"),
+    _rule("client secret of Entra ID", "q~", r"(?P<secret>[A-Za-z0-9_~.-]{3}\dQ~[A-Za-z0-9_~.-]{31,34})"),
     _rule(
-        "refresh token of Entra ID", r"(?<![A-Za-z0-9._-])(?P<secret>[01]\.A[A-Za-z0-9_-]{60,}(?:\.[A-Za-z0-9_-]+)*)"
+        "refresh token of Entra ID",
+        ".a",
+        r"(?<![A-Za-z0-9._-])(?P<secret>[01]\.A[A-Za-z0-9_-]{60,}(?:\.[A-Za-z0-9_-]+)*)",
     ),
     # "Basic authentication" and 'Bearer realm=""' are words, not credentials: a credential is not all lower case.
-    _rule("credentials of a header", r"(?i:\b(?:Basic|Bearer))\s+(?P<secret>(?![a-z]+\b)[A-Za-z0-9._~+/-]{8,}=*)"),
-    _rule("userinfo of an address", r"[A-Za-z][A-Za-z0-9+.-]{0,30}://(?P<secret>[^/\s:@\"'<>]*:[^/\s@\"'<>]+)@"),
+    _rule(
+        "credentials of a header",
+        "basic|bearer",
+        r"(?i:\b(?:Basic|Bearer))\s+(?P<secret>(?![a-z]+\b)[A-Za-z0-9._~+/-]{8,}=*)",
+    ),
+    _rule("userinfo of an address", "://", r"[A-Za-z][A-Za-z0-9+.-]{0,30}://(?P<secret>[^/\s:@\"'<>]*:[^/\s@\"'<>]+)@"),
     _rule(
         "named value",
+        _HINTS,
         rf"{_NAME_START}{_NAMES}{_NAME_END}{_QUOTE}?\]?\s*(?:=|:|=&gt;|%3D)\s*\[?\s*"
         rf"[bfr]?(?P<quote>{_QUOTE}){_UP_TO_QUOTE}",
         re.IGNORECASE,
     ),
     _rule(
         "named value of a form",
+        _HINTS,
         rf"(?:{_NAME_START}{_NAMES}|(?<![A-Za-z0-9_$])token)(?:=|%3D)(?P<secret>[^\s&;,\"'<>\\)\]}}]+)",
         re.IGNORECASE,
     ),
     _rule(
         "named value of a header",
+        _HINTS,
         rf"{_NAME_START}{_NAMES}{_NAME_END}:[ \t]*(?:(?:Basic|Bearer)[ \t]+)?"
         r"(?P<secret>[^\s&;,\"'<>\\(){}\[\]]{6,})",
         re.IGNORECASE,
     ),
-    _rule("cookies of a header", r"\b(?:set-)?cookie:[ \t]*(?P<secret>[^\s\"'][^\r\n]{3,})", re.IGNORECASE),
+    _rule("cookies of a header", "cookie", r"\b(?:set-)?cookie:[ \t]*(?P<secret>[^\s\"'][^\r\n]{3,})", re.IGNORECASE),
     _rule(
         "named value of a table",
+        "</t",
         rf">\s*[\w.-]{{0,40}}?{_NAMES}\s*</t[dh]>\s*<t[dh][^>]*>(?P<secret>[^<]+)<",
         re.IGNORECASE,
     ),
-    _rule("token of an answer", rf"{_QUOTE}token{_QUOTE}\s*:\s*(?P<quote>{_QUOTE}){_UP_TO_QUOTE}"),
-    _rule("authorization code", r"(?:^|[?&#]|&amp;)code=(?P<secret>[^\s&\"'<>#\\]{16,})"),
+    _rule("token of an answer", "token", rf"{_QUOTE}token{_QUOTE}\s*:\s*(?P<quote>{_QUOTE}){_UP_TO_QUOTE}"),
+    _rule("authorization code", "code=", r"(?:^|[?&#]|&amp;)code=(?P<secret>[^\s&\"'<>#\\]{16,})"),
 )
 # What may stand where a secret would: a mask, nothing, a type, or the reference under which a secret is kept.
 _HARMLESS = re.compile(
@@ -258,9 +272,12 @@ def _spans(text: str) -> Iterator[tuple[str, int, int]]:
     if pattern is not None:
         for match in pattern.finditer(text):
             yield "known value", match.start(), match.end()
+    lowered = text.lower()
     for rule in _RULES:
+        if not any(hint in lowered for hint in rule.hints):
+            continue
         for match in rule.pattern.finditer(text):
-            start, end = match.span(rule.secret)
+            start, end = match.span("secret")
             if not _HARMLESS.fullmatch(text, start, end):
                 yield rule.kind, start, end
 
