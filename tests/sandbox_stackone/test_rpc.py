@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from runbook import catalog
 from tests.sandbox_stackone.conftest import CONNECTOR, World
 
 SCOPES = ("User.ReadWrite.All", "Group.ReadWrite.All", "GroupMember.ReadWrite.All", "Organization.Read.All")
@@ -65,9 +66,33 @@ def test_an_object_is_created_read_changed_and_deleted(world: World, account: di
 
 
 def path_of(slug: str) -> str:
-    from runbook.catalog import action
+    return catalog.action(slug).path
 
-    return action(slug).path
+
+@pytest.fixture(scope="module")
+def mighty(world: World) -> dict[str, Any]:
+    every = {name for one in catalog.actions() for name in one.delegated.least}
+    return world.link(world.profile(world.register(*sorted(every))))
+
+
+@pytest.mark.parametrize("action", catalog.actions(), ids=lambda one: one.slug)
+def test_each_action_reaches_graph_with_the_parameters_that_its_schema_names(
+    world: World, mighty: dict[str, Any], action: catalog.Action
+) -> None:
+    wanted = {"filter[action_key]": action.stackone_id, "include": "action_details"}
+    (shown,) = world.stackone.get("/actions", params=wanted).json()["data"][0]["actions"]
+    schema = shown["action_details"]["input_schema"]["properties"]
+    parts: dict[str, Any] = {}
+    if "path" in schema:
+        parts["path"] = dict.fromkeys(schema["path"]["required"], "00000000-0000-4000-8000-000000000000")
+    if action.body is not None:
+        parts["body"] = dict(action.body.example)
+    response = world.rpc(mighty, action.slug, **parts)
+    if response.status_code == 200:
+        return
+    (inner,) = response.json()["provider_errors"]
+    assert inner["status"] in (400, 404, 409), response.text
+    assert inner["url"].startswith(f"{world.ready['graph']}/v1.0/")
 
 
 def test_a_search_gets_the_header_that_graph_wants(world: World, account: dict[str, Any]) -> None:
