@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import ssl
@@ -25,7 +26,7 @@ from runbook.clients.graph import GraphClient
 from runbook.clients.http import Counters
 from runbook.clients.odata import key, literal
 from runbook.clients.stackone import StackOneClient
-from runbook.errors import GraphError, HandOver, SignInError, StackOneError
+from runbook.errors import GraphError, HandOver, RunbookError, SignInError, StackOneError
 from runbook.parameters import Parameters
 from runbook.sandbox import server
 from runbook.secrets import Secret
@@ -217,10 +218,14 @@ class Person:
 
     def open(self, url: str, new: int = 0, autoraise: bool = True) -> bool:  # noqa: ARG002 - webbrowser's own names
         self.opened.append(url)
-        assert self._sandbox.attend is not None
-        work = HandOver(kind="link_account", title="sign in", url=url)
-        threading.Thread(target=self._sandbox.attend, args=(work,), daemon=True).start()
+        threading.Thread(target=self._sign_in, args=(url,), daemon=True).start()
         return True
+
+    def _sign_in(self, url: str) -> None:
+        assert self._sandbox.attend is not None
+        # The attendant misses the words of a consent on the last page, which is msal's own; by then all is done.
+        with contextlib.suppress(RunbookError):
+            self._sandbox.attend(HandOver(kind="admin_consent", title="sign in", url=url))
 
 
 @pytest.fixture
