@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from runbook.sandbox import stackone
 from tests.sandbox_stackone.conftest import CONNECTOR, World
 
 OWNER = {"origin_owner_id": "acme", "origin_owner_name": "Acme"}
@@ -36,6 +37,14 @@ def test_the_key_has_stackones_shape_and_its_file_is_private(world: World) -> No
     assert (version, region) == ("v1", "eu1")
     assert len(token) >= 32
     assert file.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize(("method", "path"), [(method, path) for method, path, _ in stackone.API])
+def test_the_api_is_refused_over_plain_http(world: World, method: str, path: str) -> None:
+    with world.client(base_url=world.ready["pages"], auth=world.stackone.auth) as client:
+        refused = client.request(method, path.replace("{id}", "1").replace("{provider}", CONNECTOR))
+    assert refused.status_code == 403
+    assert world.ready["stackone"] in refused.text
 
 
 @pytest.mark.parametrize(
