@@ -39,8 +39,8 @@ class SandboxUnavailable(Exception):
 def ensure(state: Path | None = None) -> Iterator[dict[str, Any]]:
     """Start or join the sandbox of ``state`` (default: the user's own) and hold it; yields its ready line.
 
-    Raises :class:`SandboxUnavailable` when none is ready within a minute, ``UnsafeStateFile`` when others may read
-    the state file. When the last holder leaves, the server ends; this waits for that end.
+    Raises :class:`SandboxUnavailable` when none is ready within a minute, or the server refuses the state file (others
+    may read it, it is damaged). When the last holder leaves, the server ends; this waits for that end.
     """
     path = (state or default_state()).expanduser().absolute()
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -196,6 +196,11 @@ class Person:
         response = self._client.get(address)
         return read(str(response.url), response.status_code, response.text)
 
+    @property
+    def cookies(self) -> dict[str, str]:
+        """What the browser keeps."""
+        return dict(self._client.cookies)
+
     def _follow(self, response: httpx.Response, outside: str, answers: dict[str, Any]) -> Screen | str:
         for _ in range(12):
             if response.is_redirect:

@@ -1,0 +1,371 @@
+"""What people do: sign in, pick an account, consent, refuse; and what each page does with people who may not."""
+
+import html
+import uuid
+from typing import Any
+from urllib.parse import urlencode
+
+import httpx
+import pytest
+
+from runbook.sandbox.browser import Screen
+from tests.sandbox_entra.conftest import CALLBACK, App, Person, World, code_of, tls, values
+
+
+def link(world: World, app: App, *, tenant: str = "", scope: str = "openid User.Read", **more: str) -> str:
+    query = {
+        "client_id": app.id,
+        "response_type": "code",
+        "redirect_uri": CALLBACK,
+        "scope": scope,
+        "state": "s",
+        **more,
+    }
+    query = {name: value for name, value in query.items() if value}
+    return f"{world.ready['pages']}/{tenant or world.tenant}/oauth2/v2.0/authorize?{urlencode(query)}"
+
+
+def consent_link(world: World, app: App, *, version: str = "", **more: str) -> str:
+    query = {"client_id": app.id, "redirect_uri": CALLBACK, "state": "s", **more}
+    return f"{world.ready['pages']}/{world.tenant}/{version}adminconsent?{urlencode(query)}"
+
+
+def trouble(end: Any) -> int:
+    """The AADSTS number on an error page."""
+    assert isinstance(end, Screen), end
+    return code_of({"error_description": html.unescape(end.alerts[0])})
+
+
+class TestConsent:
+    def test_a_person_consents_for_themselves(self, world: World) -> None:
+        app, person = world.app(), world.user()
+        back = values(person.open(link(world, app)))
+        assert back["state"] == "s"
+        assert person.seen == ["Sign in", "Permissions requested"]
+        assert world.scopes_of(app, person.id) == {"openid", "User.Read"}
+        assert world.scopes_of(app) == set()
+
+    def test_what_was_consented_to_is_not_asked_again(self, world: World) -> None:
+        app, person = world.app(), world.user()
+        person.open(link(world, app))
+        person.seen.clear()
+        assert "code" in values(person.open(link(world, app)))
+        assert person.seen == []
+        person.open(link(world, app, prompt="consent"))
+        assert person.seen == ["Permissions requested"]
+
+    def test_an_administrator_consents_for_the_organization_by_ticking_the_box(
+        self, world: World, administrator: Person
+    ) -> None:
+        app = world.app()
+        administrator.open(link(world, app, scope="Group.Read.All"), tick=True)
+        assert world.scopes_of(app) == {"Group.Read.All"}
+
+    def test_the_box_is_not_offered_to_others(self, world: World) -> None:
+        app, person = world.app(), world.user()
+        person.open(link(world, app), tick=True)
+        assert world.scopes_of(app) == set()
+
+    def test_a_forged_tick_grants_nothing_to_the_organization(self, world: World) -> None:
+        app, person = world.app(), world.user()
+        screen = person.page(link(world, app))
+        form = screen.forms[0]
+        flow = form.controls[0].value
+        signed = person.send(screen, form, {"flow": flow, "login": person.login, "passwd": "wrong"})
+        assert isinstance(signed, Screen)
+        person.open(link(world, app), press="Nothing")
+        consent = person.page(link(world, app, prompt="consent"))
+        data = {"flow": consent.forms[0].controls[0].value, "decision": "accept", "organization": "1"}
+        person.send(consent, consent.forms[0], data)
+        assert world.scopes_of(app) == set()
+        assert "User.Read" in world.scopes_of(app, person.id)
+
+    def test_saying_no_is_told_to_the_application(self, world: World) -> None:
+        app, person = world.app(), world.user()
+        back = values(person.open(link(world, app), press="Cancel"))
+        assert (back["error"], code_of(back), back["state"]) == ("access_denied", 65004, "s")
+        assert world.scopes_of(app, person.id) == set()
+
+    def test_an_administrators_permission_is_not_for_a_user_to_give(self, world: World) -> None:
+        app, person = world.app(), world.user()
+        screen = person.open(link(world, app, scope="Group.Read.All"))
+        assert isinstance(screen, Screen)
+        assert screen.headings == ["Need admin approval"]
+        data = {"flow": screen.forms[0].controls[0].value, "decision": "accept"}
+        back = values(person.send(screen, screen.forms[0], data))
+        assert (back["error"], code_of(back)) == ("consent_required", 90094)
+        assert world.scopes_of(app, person.id) == set()
+
+    def test_default_asks_for_what_the_registration_requests(self, world: World, administrator: Person) -> None:
+        app = world.app(requiredResourceAccess=world.requested(scopes=("User.Read", "Group.Read.All")))
+        administrator.open(link(world, app, scope="https://graph.microsoft.com/.default"), tick=True)
+        assert world.scopes_of(app) == {"User.Read", "Group.Read.All"}
+
+    def test_the_page_says_permissions_in_words(self, world: World) -> None:
+        app, person = world.app(name="<b>Odd & name</b>"), world.user()
+        person.open(link(world, app), press="Nothing")
+        screen = person.page(link(world, app, prompt="consent"))
+        graph = world.graph()
+        wording = next(one for one in graph["oauth2PermissionScopes"] if one["value"] == "User.Read")
+        assert wording["userConsentDisplayName"] in screen.text
+        assert "<b>Odd & name</b>" in screen.text
+
+
+class TestAdminConsent:
+    @pytest.fixture
+    def app(self, world: World) -> App:
+        wanted = world.requested(scopes=("User.Read", "Group.Read.All"), roles=("User.Read.All",))
+        return world.app(requiredResourceAccess=wanted)
+
+    def roles(self, world: World, app: App) -> int:
+        return len(world.store.find("appRoleAssignment", principalId=app.principal["id"]))
+
+    def test_everything_requested_is_granted_for_the_organization(
+        self, world: World, app: App, administrator: Person
+    ) -> None:
+        back = values(administrator.open(consent_link(world, app)))
+        assert back == {"admin_consent": "True", "tenant": world.tenant, "state": "s"}
+        assert world.scopes_of(app) == {"User.Read", "Group.Read.All"}
+        assert self.roles(world, app) == 1
+        administrator.open(consent_link(world, app))
+        assert self.roles(world, app) == 1
+
+    def test_what_is_no_longer_requested_is_revoked(self, world: World, app: App, administrator: Person) -> None:
+        world.consent(app, "User.Read", "Mail.Read")
+        administrator.open(consent_link(world, app))
+        assert world.scopes_of(app) == {"User.Read", "Group.Read.All"}
+
+    def test_version_2_takes_single_scopes(self, world: World, app: App, administrator: Person) -> None:
+        scope = "https://graph.microsoft.com/User.Read"
+        back = values(administrator.open(consent_link(world, app, version="v2.0/", scope=scope)))
+        assert back["scope"] == scope
+        assert world.scopes_of(app) == {"User.Read"}
+        assert self.roles(world, app) == 0
+
+    def test_version_2_with_default_grants_app_roles(self, world: World, app: App, administrator: Person) -> None:
+        scope = "https://graph.microsoft.com/.default"
+        administrator.open(consent_link(world, app, version="v2.0/", scope=scope))
+        assert self.roles(world, app) == 1
+
+    def test_saying_no(self, world: World, app: App, administrator: Person) -> None:
+        back = values(administrator.open(consent_link(world, app), press="Cancel"))
+        assert (back["error"], back["admin_consent"], code_of(back)) == ("access_denied", "True", 65004)
+        assert world.scopes_of(app) == set()
+
+    def test_a_cloud_application_administrator_may_not_grant_roles_of_microsoft_graph(
+        self, world: World, app: App, cloud_administrator: Person
+    ) -> None:
+        screen = cloud_administrator.open(consent_link(world, app))
+        assert isinstance(screen, Screen)
+        assert "AADSTS90094" in screen.alerts[0]
+        delegated = world.app(requiredResourceAccess=world.requested(scopes=("Group.Read.All",)))
+        assert "error" not in values(cloud_administrator.open(consent_link(world, delegated)))
+        assert world.scopes_of(delegated) == {"Group.Read.All"}
+
+    def test_a_plain_user_may_not(self, world: World, app: App, plain: Person) -> None:
+        screen = plain.open(consent_link(world, app))
+        assert isinstance(screen, Screen)
+        assert "AADSTS90094" in screen.alerts[0]
+
+    def test_without_redirect_uri_the_first_registered_one_is_taken(
+        self, world: World, app: App, administrator: Person
+    ) -> None:
+        address = consent_link(world, app).replace(urlencode({"redirect_uri": CALLBACK}), "x=y")
+        assert values(administrator.open(address))["admin_consent"] == "True"
+
+    def test_an_application_without_redirect_uri_ends_on_a_page(self, world: World, administrator: Person) -> None:
+        app = world.app(web={}, requiredResourceAccess=world.requested(scopes=("User.Read",)))
+        address = f"{world.ready['pages']}/{world.tenant}/adminconsent?client_id={app.id}"
+        end = administrator.open(address)
+        assert isinstance(end, Screen)
+        assert end.headings == ["Consent was given"]
+        assert "admin_consent=True" in end.url
+
+
+class TestRefusals:
+    """What an application must not be told is shown to the person, on a page."""
+
+    @pytest.mark.parametrize(
+        ("change", "code"),
+        [
+            ({"client_id": str(uuid.uuid4())}, 700016),
+            ({"client_id": ""}, 900144),
+            ({"redirect_uri": "https://elsewhere.example/callback"}, 50011),
+            ({"redirect_uri": CALLBACK + "/"}, 50011),
+            ({"redirect_uri": CALLBACK.upper().replace("HTTP://LOCALHOST", "http://localhost")}, 50011),
+            ({"tenant": "nowhere.example"}, 90002),
+            ({"tenant": "common"}, 50194),
+        ],
+    )
+    def test_a_request_that_cannot_be_trusted(
+        self, world: World, plain: Person, change: dict[str, str], code: int
+    ) -> None:
+        assert trouble(plain.open(link(world, world.app(), **change))) == code
+
+    def test_an_application_without_reply_address(self, world: World, plain: Person) -> None:
+        assert trouble(plain.open(link(world, world.app(web={}), redirect_uri=""))) == 500113
+
+    @pytest.mark.parametrize(
+        ("change", "code", "error"),
+        [
+            ({"response_type": "token"}, 70005, "unsupported_response_type"),
+            ({"response_type": ""}, 900144, "invalid_request"),
+            ({"response_mode": "smoke"}, 9002313, "invalid_request"),
+            ({"scope": ""}, 900144, "invalid_request"),
+            ({"scope": "User.Read https://graph.microsoft.com/.default"}, 70011, "invalid_scope"),
+            ({"scope": "User.Invent"}, 650053, "invalid_client"),
+            ({"scope": "api://nothing/read"}, 500011, "invalid_resource"),
+            ({"code_challenge_method": "S1"}, 9002313, "invalid_request"),
+        ],
+    )
+    def test_a_wrong_request_of_a_known_application_goes_back_to_it(
+        self, world: World, plain: Person, change: dict[str, str], code: int, error: str
+    ) -> None:
+        back = values(plain.open(link(world, world.app(), **change)))
+        assert (code_of(back), back["error"], back["state"]) == (code, error, "s")
+
+    def test_a_single_page_application_needs_pkce(self, world: World, plain: Person) -> None:
+        app = world.app(web={}, spa={"redirectUris": [CALLBACK]})
+        assert code_of(values(plain.open(link(world, app)))) == 9002325
+
+    def test_a_person_of_another_tenant(self, world: World) -> None:
+        person = world.user(tenant=world.fabrikam)
+        assert trouble(person.open(link(world, world.app()))) == 50020
+
+    @pytest.mark.parametrize(("login", "password", "code"), [("", "wrong", 50126), ("no@contoso.com", "", 50034)])
+    def test_wrong_credentials_stay_on_the_page(self, world: World, login: str, password: str, code: int) -> None:
+        person = world.user()
+        person.login, person.password = login or person.login, password or person.password
+        screen = person.open(link(world, world.app()))
+        assert isinstance(screen, Screen)
+        assert (screen.status, screen.headings) == (400, ["Sign in"])
+        assert trouble(screen) == code
+
+    def test_a_person_who_is_not_assigned(self, world: World, plain: Person) -> None:
+        app = world.app()
+        world.change("servicePrincipal", app.principal["id"], appRoleAssignmentRequired=True)
+        assert trouble(plain.open(link(world, app))) == 50105
+
+    def test_conditional_access_asks_for_more_and_is_satisfied(self, world: World) -> None:
+        app, person = world.app(), world.user()
+        policy = {
+            "id": str(uuid.uuid4()),
+            "state": "enabled",
+            "conditions": {
+                "users": {"includeUsers": [person.id]},
+                "applications": {"includeApplications": ["All"]},
+            },
+            "grantControls": {"operator": "OR", "builtInControls": ["mfa", "compliantDevice"]},
+        }
+        world.store.put("conditionalAccessPolicy", policy, world.tenant)
+        assert "code" in values(person.open(link(world, app)))
+        assert person.seen == ["Sign in", "Verify your identity", "Permissions requested"]
+
+    def test_prompt_none_never_shows_a_page(self, world: World) -> None:
+        app, person = world.app(), world.user()
+        silent = link(world, app, prompt="none")
+        assert code_of(values(person.open(silent))) == 50058
+        person.open(link(world, world.app()))
+        assert code_of(values(person.open(silent))) == 65001
+        person.open(link(world, app))
+        assert "code" in values(person.open(silent))
+
+
+class TestSessions:
+    def test_several_people_in_one_browser_pick_an_account(self, world: World) -> None:
+        app, first, second = world.app(), world.user(), world.user()
+        first.open(link(world, app))
+        first.login, first.password = second.login, second.password
+        first.open(link(world, app, prompt="login"))
+        screen = first.page(link(world, app))
+        assert screen.headings == ["Pick an account"]
+        form = screen.forms[0]
+        people = [one for one in form.buttons if one.value != "other"]
+        assert [one.value for one in people] == [first.id, second.id]
+        assert "code" in values(first.send(screen, form, form.data(people[1])))
+
+    def test_a_login_hint_fills_the_name_in(self, world: World, plain: Person) -> None:
+        with httpx.Client(verify=tls(world.ready), trust_env=False) as client:
+            answer = client.get(link(world, world.app(), login_hint=plain.login))
+        assert f'value="{plain.login}"' in answer.text
+
+    def test_signing_out_forgets_everybody(self, world: World) -> None:
+        app, person = world.app(), world.user()
+        person.open(link(world, app))
+        target = urlencode({"post_logout_redirect_uri": CALLBACK, "state": "x"})
+        end = person.open(f"{world.ready['pages']}/{world.tenant}/oauth2/v2.0/logout?{target}")
+        assert end == f"{CALLBACK}?state=x"
+        assert code_of(values(person.open(link(world, app, prompt="none")))) == 50058
+
+    def test_signing_out_leads_to_no_foreign_address(self, world: World) -> None:
+        target = urlencode({"post_logout_redirect_uri": "https://elsewhere.example/"})
+        end = world.user().page(f"{world.ready['pages']}/common/oauth2/v2.0/logout?{target}")
+        assert end.headings == ["You signed out of your account"]
+
+    def test_a_form_made_for_another_browser_starts_over(self, world: World) -> None:
+        app, victim, attacker = world.app(), world.user(), world.user()
+        victim.open(link(world, world.app()))
+        attacker.open(link(world, app), press="Nothing")
+        planted = attacker.page(link(world, app, prompt="consent"))
+        assert planted.headings == ["Permissions requested"]
+        data = {"flow": planted.forms[0].controls[0].value, "decision": "accept"}
+        screen = victim.page(link(world, app))
+        victim.send(screen, planted.forms[0], data, press="Cancel")
+        assert world.scopes_of(app, victim.id) == set()
+
+    @pytest.mark.parametrize("flow", ["", "forged", "gAAAAABforged"])
+    def test_a_forged_form_is_refused(self, world: World, flow: str) -> None:
+        answer = httpx.post(
+            f"{world.ready['pages']}/{world.tenant}/consent", data={"flow": flow, "decision": "accept"}, trust_env=False
+        )
+        assert answer.status_code == 400
+
+    def test_pages_carry_the_headers_that_keep_others_out(self, world: World) -> None:
+        answer = httpx.get(link(world, world.app()), trust_env=False)
+        cookie = answer.headers["set-cookie"].lower()
+        assert "httponly" in cookie
+        assert "samesite=lax" in cookie
+        assert "default-src 'none'" in answer.headers["content-security-policy"]
+        assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
+        assert answer.headers["cache-control"].startswith("no-store")
+
+    def test_signing_in_changes_the_cookie(self, world: World) -> None:
+        person = world.user()
+        person.page(link(world, world.app()))
+        before = dict(person.cookies)
+        person.open(link(world, world.app()))
+        assert person.cookies.keys() == before.keys()
+        assert person.cookies != before
+
+
+class TestSeveralTenants:
+    def test_a_multi_tenant_application_appears_in_another_tenant_with_its_first_consent(self, world: World) -> None:
+        app = world.app(signInAudience="AzureADMultipleOrgs", name="Everywhere")
+        person = world.user(tenant=world.fabrikam)
+        assert world.store.first("servicePrincipal", world.fabrikam, appId=app.id) is None
+        assert "code" in values(person.open(link(world, app, tenant="organizations")))
+        copy = world.store.first("servicePrincipal", world.fabrikam, appId=app.id)
+        assert copy is not None
+        assert copy["appOwnerOrganizationId"] == world.tenant
+        assert copy["displayName"] == "Everywhere"
+
+    def test_an_application_of_one_tenant_is_not_found_in_another(self, world: World) -> None:
+        person = world.user(tenant=world.fabrikam)
+        assert trouble(person.open(link(world, world.app(), tenant=world.fabrikam))) == 700016
+
+
+def test_the_page_of_an_error_explains_it(world: World) -> None:
+    answer = httpx.get(f"{world.ready['pages']}/error?code=7000215", trust_env=False)
+    assert "AADSTS7000215" in answer.text
+    assert httpx.get(f"{world.ready['pages']}/error?code=1", trust_env=False).status_code == 404
+
+
+def test_the_seeded_people_can_sign_in(world: World) -> None:
+    app = world.app(isFallbackPublicClient=True)
+    world.consent(app, "User.Read")
+    with httpx.Client(verify=tls(world.ready), trust_env=False) as client:
+        for name, person in world.ready["users"].items():
+            ask = {"grant_type": "password", "client_id": app.id, "scope": "User.Read"}
+            ask |= {"username": name, "password": person["password"]}
+            answer = client.post(f"{world.base}/contoso.com/oauth2/v2.0/token", data=ask)
+            assert answer.status_code == 200, answer.text
