@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Mapping
 from typing import Any, Literal, Protocol
 from urllib.parse import parse_qsl, urlsplit
 
@@ -58,9 +57,9 @@ class Counters:
         return {**totals, "by_host": hosts}
 
 
-def shown_path(url: str, params: Mapping[str, str] | None = None) -> str:
+def shown_path(url: str) -> str:
     """The path and query of ``url`` as it may be shown: names of parameters, and values only of harmless ones."""
     parts = urlsplit(url)
-    pairs = [*parse_qsl(parts.query, keep_blank_values=True), *(params or {}).items()]
+    pairs = parse_qsl(parts.query, keep_blank_values=True)
     query = "&".join(f"{name}={value if name.lower() in _SHOWN else '…'}" for name, value in pairs)
     return parts.path + (f"?{query}" if query else "")

@@ -77,7 +77,7 @@ class GraphClient:
 
     def get(self, path: str, params: Params | None = None, **options: Unpack[Options]) -> JSON:
         """One object. ``options`` are those of :func:`runbook.clients.odata.query`. Raises :class:`GraphError`."""
-        asked, headers = odata.prepare(params, **options)
+        asked, headers = odata.prepare(path, params, **options)
         return _object(self._send("GET", path, params=asked, headers=headers), "GET", path)
 
     def find(self, path: str, params: Params | None = None, **options: Unpack[Options]) -> JSON | None:
@@ -91,21 +91,25 @@ class GraphClient:
 
     def page(self, path: str, params: Params | None = None, **options: Unpack[Options]) -> Page:
         """One page of a collection. ``path`` may be the ``next_link`` of the page before, with the same options."""
-        asked, headers = odata.prepare(params, **options)
-        following = path.startswith("http")
-        body = _object(self._send("GET", path, params=None if following else asked, headers=headers), "GET", path)
+        asked, headers = odata.prepare(path, params, **options)
+        # A next link has the parameters in it, and is followed as it was given.
+        return self._page(path, {} if path.startswith("https://") else asked, headers)
+
+    def list(self, path: str, params: Params | None = None, **options: Unpack[Options]) -> Iterator[JSON]:
+        """Every item, page after page as they are consumed; ``@odata.nextLink`` is followed as it is given."""
+        asked, headers = odata.prepare(path, params, **options)
+        link: str | None = path
+        while link is not None:
+            page = self._page(link, asked, headers)
+            yield from page.items
+            link, asked = page.next_link, {}
+
+    def _page(self, path: str, params: Params, headers: Mapping[str, str]) -> Page:
+        body = _object(self._send("GET", path, params=params, headers=headers), "GET", path)
         items = body.get("value")
         if not isinstance(items, list):
             raise TransportError(f"GET {shown_path(path)} answered something that is not a collection.")
         return Page(tuple(items), body.get("@odata.count"), body.get("@odata.nextLink"))
-
-    def list(self, path: str, params: Params | None = None, **options: Unpack[Options]) -> Iterator[JSON]:
-        """Every item, page after page as they are consumed; ``@odata.nextLink`` is followed as it is given."""
-        link: str | None = path
-        while link is not None:
-            page = self.page(link, params, **options)
-            yield from page.items
-            link = page.next_link
 
     def count(self, path: str, *, filter: str = "", search: str = "") -> int:
         """How many there are (``/$count``)."""

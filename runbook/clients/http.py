@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import httpx
 
@@ -152,20 +152,19 @@ class Session:
         only reads; ``repeatable`` for a read that may be sent once only (a code to redeem). ``note`` goes into the
         journal with the call. Raises :class:`TransportError`; it says whether a write may have been applied.
         """
-        url = self._address(path)
+        url = _with_query(self._address(path), params)
         effect = effect or ("read" if method in _READS else "write")
         call_id = str(uuid.uuid4())
         fields = {
             "service": self.service,
             "host": _host(httpx.URL(url)),
             "method": method,
-            "path": shown_path(url, params),
+            "path": shown_path(url),
             "effect": effect,
             "client_request_id": call_id,
             **(note or {}),
         }
         options = {
-            "params": params,
             "json": json,
             "data": form,
             "headers": {"client-request-id": call_id, **(headers or {})},
@@ -276,6 +275,13 @@ class Spacing:
             start = max(now, self._next.get(row.path, now))
             self._next[row.path] = start + row.seconds
         return start - now
+
+
+def _with_query(url: str, params: Mapping[str, str] | None) -> str:
+    """``url`` with ``params`` added to the query that it has; httpx would put them in its place."""
+    if not params:
+        return url
+    return url + ("&" if "?" in url else "?") + urlencode(params, quote_via=quote, safe="$")
 
 
 def _host(url: httpx.URL) -> str:

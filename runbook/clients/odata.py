@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from typing import TypedDict, Unpack, cast
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote, urlsplit
 
 __all__ = ["EVENTUAL", "Options", "is_advanced", "key", "literal", "prepare", "query"]
 
@@ -67,10 +67,14 @@ def is_advanced(params: Mapping[str, str]) -> bool:
 
 
 def prepare(
-    params: Mapping[str, str] | None = None, **options: Unpack[Options]
+    path: str, params: Mapping[str, str] | None = None, **options: Unpack[Options]
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """The parameters and the headers to send. A ``nextLink`` keeps the former, never the latter."""
-    asked = {**(params or {}), **query(**options)}
-    if not is_advanced(asked):
-        return asked, {}
-    return {**asked, "$count": "true"}, dict(EVENTUAL)
+    """The parameters to add to ``path``, which may have some of its own, and the headers to send.
+
+    A ``nextLink`` keeps the former, never the latter.
+    """
+    given = dict(parse_qsl(urlsplit(path).query, keep_blank_values=True))
+    added = {**(params or {}), **query(**options)}
+    if not is_advanced({**given, **added}):
+        return added, {}
+    return added if "$count" in given else {**added, "$count": "true"}, dict(EVENTUAL)

@@ -6,6 +6,7 @@ import base64
 import itertools
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -76,12 +77,38 @@ def test_a_list_follows_next_links_verbatim_and_lazily(service: Service, graph: 
     assert service.asked[2].query == {"$skiptoken": "a+b/c=2"}
 
 
-def test_the_consistency_level_is_sent_with_every_page(service: Service, graph: GraphClient) -> None:
+@pytest.mark.parametrize(
+    ("path", "options"),
+    [("/users", {"search": '"displayName:Anna"'}), ("/users?$search=%22displayName%3AAnna%22", {})],
+    ids=["as an option", "in the path"],
+)
+def test_the_consistency_level_is_sent_with_every_page(
+    service: Service, graph: GraphClient, path: str, options: dict[str, Any]
+) -> None:
     link = f"{service.base}/v1.0/users?$skiptoken=x"
     service.on("GET", "/v1.0/users", Reply(200, {"value": [], "@odata.nextLink": link}), Reply(200, {"value": []}))
-    assert list(graph.list("/users", search='"displayName:Anna"')) == []
+    assert list(graph.list(path, **options)) == []
     assert [asked.headers.get("consistencylevel") for asked in service.asked] == ["eventual", "eventual"]
     assert service.asked[0].query == {"$search": '"displayName:Anna"', "$count": "true"}
+    assert service.asked[1].query == {"$skiptoken": "x"}
+
+
+def test_a_query_in_the_path_is_kept_beside_the_options(service: Service, graph: GraphClient) -> None:
+    service.on("GET", "/v1.0/users", Reply(200, {"value": []}))
+    list(graph.list("/users?$top=3"))
+    list(graph.list("/users?$search=%22displayName%3Aa%26b%22", select=("id",)))
+    assert [asked.query for asked in service.asked] == [
+        {"$top": "3"},
+        {"$search": '"displayName:a&b"', "$select": "id", "$count": "true"},
+    ]
+    assert [asked.headers.get("consistencylevel") for asked in service.asked] == [None, "eventual"]
+
+
+@pytest.mark.parametrize("value", ["a+b", "a b", "a&b=c", "ä/?#'", "100%", "(x,y)"])
+def test_a_filter_value_arrives_as_it_was_given(service: Service, graph: GraphClient, value: str) -> None:
+    service.on("GET", "/v1.0/users", Reply(200, {"value": []}))
+    list(graph.list("/users", filter=f"displayName eq {literal(value)}"))
+    assert service.asked[0].query == {"$filter": f"displayName eq {literal(value)}"}
 
 
 def test_a_next_link_to_another_host_gets_no_token(service: Service, graph: GraphClient) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -256,9 +258,8 @@ def test_every_call_carries_its_own_client_request_id(service: Service, session:
 
 @pytest.mark.parametrize("name", ["code", "client_secret", "client_assertion", "token", "$skiptoken", "unknown"])
 def test_a_shown_path_keeps_names_and_drops_values_that_might_be_secret(name: str) -> None:
-    shown = shown_path(f"https://host/path/1?{name}=canary", {name: "canary", "$top": "5"})
-    assert "canary" not in shown
-    assert shown == f"/path/1?{name}=…&{name}=…&$top=5"
+    shown = shown_path(f"https://host/path/1?{name}=canary&$top=5")
+    assert shown == f"/path/1?{name}=…&$top=5"
 
 
 def test_nothing_sent_in_a_body_or_header_is_logged(service: Service, session: Session, log: Log) -> None:
@@ -306,3 +307,20 @@ def test_conditional_access_requests_take_turns_a_second_apart() -> None:
 def test_other_requests_wait_for_nobody() -> None:
     spacing = Spacing()
     assert [spacing.delay("/users", 100.0) for _ in range(3)] == [0, 0, 0]
+
+
+RETRIES = """
+import sys
+from pathlib import Path
+from runbook.clients import retry
+from runbook.clients.http import Session
+with Session(sys.argv[1], "graph", pace=retry.pace(rehearsal=True), ca_file=Path(sys.argv[2])) as session:
+    print(session.request("GET", "/ping").status)
+"""
+
+
+def test_a_retry_prints_nothing_by_itself(service: Service) -> None:
+    service.on("GET", "/ping", Reply(503), Reply(200, {}))
+    command = [sys.executable, "-c", RETRIES, service.base, str(service.ca_file)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("200\n", "")
