@@ -25,6 +25,7 @@ __all__ = ["REPORT", "render", "write"]
 REPORT = "report.html"
 STAGES = ("wanted", "requested", "granted", "in_token", "used")
 _ROADS = ("delegated", "application", "stackone")
+_ROAD_TITLES = {"delegated": "Delegated", "application": "Application", "stackone": "Through StackOne"}
 _COLUMNS = 40  # permissions in one row of the picture
 _HEADLINES = {
     "passed": "Every section of this run ended as planned.",
@@ -130,12 +131,24 @@ def _section(section: Mapping[str, Any], events: Iterable[Event]) -> dict[str, A
 
 
 def _action(row: Mapping[str, Any]) -> dict[str, Any]:
+    """One row of the matrix: ``cells`` and ``probes`` by road, and the ``reasons`` of what did not pass."""
     cells = {road: _stage_cells(row[road]) for road in _ROADS if row.get(road) is not None}
-    given = row.get("explanation") or {}
-    explanation = {"cause": "", "who": "", "remedy": "", **(given if isinstance(given, Mapping) else {"cause": given})}
-    explanation["rest"] = {key: value for key, value in explanation.items() if key not in ("cause", "who", "remedy")}
-    verdict = row.get("verdict") or "not tried"
-    return {**row, "cells": cells, "explanation": explanation, "verdict": verdict, "probe": row.get("probe") or {}}
+    probes = row.get("probes") or {"": row.get("probe") or {}}
+    explained = row.get("explanations") or {"": row.get("explanation") or {}}
+    return {
+        **row,
+        "cells": cells,
+        "verdict": row.get("verdict") or "not tried",
+        "probes": [{"road": _ROAD_TITLES.get(road, road), **probe} for road, probe in probes.items()],
+        "reasons": [_reason(road, given, probes.get(road) or {}) for road, given in explained.items() if given],
+    }
+
+
+def _reason(road: str, given: Any, probe: Mapping[str, Any]) -> dict[str, Any]:
+    """An explanation (:mod:`runbook.explain`, or a text) with the request that showed it."""
+    explanation = given if isinstance(given, Mapping) else {"cause": given}
+    facts = {key: value for key, value in explanation.items() if key not in ("cause", "who", "remedy")}
+    return {"road": _ROAD_TITLES.get(road, road), **explanation, "facts": facts, "probe": probe}
 
 
 def _stage_cells(value: Any) -> dict[str, Any]:
@@ -200,7 +213,7 @@ def _calls_by_section(events: Iterable[Event], sections: Sequence[Mapping[str, A
         grouped.setdefault(call.get("section") or "", []).append(call)
     return [
         {
-            "title": titles.get(name, name or "Before the first section"),
+            "title": titles.get(name, name or "Between the sections (sign-in, reading the plan)"),
             "calls": members,
             "writes": sum(call.get("effect") == "write" or call["event"] != "http.call" for call in members),
             "retries": sum(int(call.get("retries") or 0) for call in members),

@@ -249,12 +249,16 @@ def _action(name: str, method: str, path: str, run_passed: bool) -> dict:
     if name == "Add Group Member" and not run_passed:
         row["application"] = stages | {"granted": False, "in_token": False, "used": False}
         row |= {"verdict": "failed", "probe": row["probe"] | {"status": 403, "outcome": "denied"}}
-        row["explanation"] = {
-            "cause": "The application permission GroupMember.ReadWrite.All is requested but not granted.",
-            "who": "a Privileged Role Administrator",
-            "remedy": "Grant admin consent in section 4, then run section 8 again.",
-            "code": "Authorization_RequestDenied",
-            "evidence": {"status": 403, "request_id": "f3a0b1c2-2222-4b6e-8f9e-111122223333"},
+        row["probes"] = {"application": row["probe"]}
+        row["explanation"] = "the text of the same for a terminal"
+        row["explanations"] = {
+            "application": {
+                "cause": "The application permission GroupMember.ReadWrite.All is requested but not granted.",
+                "who": "a Privileged Role Administrator",
+                "remedy": "Grant admin consent in section 4, then run section 8 again.",
+                "code": "Authorization_RequestDenied",
+                "evidence": {"status": 403, "request_id": "f3a0b1c2-2222-4b6e-8f9e-111122223333"},
+            }
         }
     elif name.startswith("List Conditional") and not run_passed:
         row |= {

@@ -85,7 +85,18 @@ def test_the_picture_says_in_words_what_it_shows(failed: Page) -> None:
 def test_the_matrix_shows_which_cells_are_red_and_why(failed: Page) -> None:
     assert "Add Group Member yes yes yes yes yes yes yes no no no yes failed" in failed.words
     assert "yes yes yes unknown not tried unknown not tried" in failed.words
-    assert "is requested but not granted. Who can mend it: a Privileged Role Administrator." in failed.words
+    assert (
+        "Application: The application permission GroupMember.ReadWrite.All is requested but not granted. "
+        "Who can mend it: a Privileged Role Administrator. Next: Grant admin consent in section 4"
+    ) in failed.words
+
+
+def test_an_explanation_that_is_only_a_text_is_shown_too(make_run: MakeRun) -> None:
+    events = read(make_run(verdict="failed").path)
+    for event in events:
+        for action in event.get("facts", {}).get("actions", ()):
+            action.pop("explanations", None)
+    assert "the text of the same for a terminal" in Page(report.render(events)).words
 
 
 def test_a_run_that_left_actions_untried_does_not_claim_them(make_run: MakeRun) -> None:
