@@ -35,6 +35,7 @@ __all__ = [
     "Change",
     "Context",
     "Evidence",
+    "HandsOver",
     "Kind",
     "Section",
     "SectionResult",
@@ -48,6 +49,7 @@ __all__ = [
     "run_section",
 ]
 
+HandsOver = Callable[[HandOver], None]
 Kind = Literal["added", "changed", "removed", "same", "unknown"]
 Verdict = Literal["passed", "failed", "parked", "planned"]
 
@@ -101,7 +103,8 @@ class Evidence:
 class Context:
     """What a section works with: clients, not settings for clients. ``facts`` are shared between sections.
 
-    ``applying`` is set while a section runs with leave to write: proofs that write wait for it.
+    ``applying`` is set while a section runs with leave to write: proofs that write wait for it. ``remembered`` holds
+    what cannot change while a context is open.
     """
 
     params: Parameters
@@ -116,6 +119,7 @@ class Context:
     facts: dict[str, Any] = field(default_factory=dict)
     done: list[Change] = field(default_factory=list)
     applying: bool = False
+    remembered: dict[str, Any] = field(default_factory=dict)
 
     def did(self, change: Change) -> None:
         """Note that ``change`` was made, so that a run that fails half way reports what it did."""
@@ -279,7 +283,7 @@ def _finish(ctx: Context, result: SectionResult) -> None:
     )
 
 
-def attended(target: Target, journal: Journal | NullJournal) -> Callable[[HandOver], None]:
+def attended(target: Target, journal: Journal | NullJournal) -> HandsOver:
     """How a run without anybody at the screen hands over: to the rehearsal's attendant, or by parking."""
 
     def hand_over(item: HandOver) -> None:
@@ -301,8 +305,12 @@ def attended(target: Target, journal: Journal | NullJournal) -> Callable[[HandOv
 
 
 @contextmanager
-def open_context(params: Parameters, journal: Journal | NullJournal | None = None) -> Iterator[Context]:
+def open_context(
+    params: Parameters, journal: Journal | NullJournal | None = None, hand_over: Callable[..., HandsOver] | None = None
+) -> Iterator[Context]:
     """Open target, secret store and clients for ``params`` and close them again.
+
+    ``hand_over(target, journal)`` gives the way to hand over where a person is at the screen; else see :func:`attended`.
 
     Raises :class:`SecretStoreError`, :class:`SignInError` or :class:`TransportError` when they cannot be opened.
     """
@@ -318,8 +326,8 @@ def open_context(params: Parameters, journal: Journal | NullJournal | None = Non
     store = open_store(params.secret_store)
     with ExitStack() as stack:
         target = stack.enter_context(open_target(params, store))
-        hand_over = attended(target, record)
-        administrator = Administrator(target, params, record, on_code=hand_over)
+        asks = (hand_over or attended)(target, record)
+        administrator = Administrator(target, params, record, on_code=asks)
         stack.callback(administrator.close)
         yield Context(
             params=params,
@@ -329,6 +337,6 @@ def open_context(params: Parameters, journal: Journal | NullJournal | None = Non
             administrator=administrator,
             store=store,
             journal=record,
-            hand_over=hand_over,
+            hand_over=asks,
             scopes=catalog.compute(params.actions, params.permission_types, params.permission_source),
         )

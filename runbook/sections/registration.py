@@ -75,6 +75,9 @@ def service_principal(ctx: Context, app_id: str) -> dict[str, Any] | None:
 
 def graph_principal(ctx: Context) -> dict[str, Any]:
     """The tenant's own Microsoft Graph service principal with the permissions that it publishes."""
+    remembered: dict[str, Any] | None = ctx.remembered.get(GRAPH_APP_ID)
+    if remembered is not None:
+        return remembered
     path = "/servicePrincipals" + key("appId", GRAPH_APP_ID)
     found = ctx.graph.find(path, select=("id", "appId", "displayName", "oauth2PermissionScopes", "appRoles"))
     if found is None:
@@ -83,6 +86,7 @@ def graph_principal(ctx: Context) -> dict[str, Any]:
             meaning="Without it no Microsoft Graph permission can be requested or granted.",
             next_step=f"create it once: POST /servicePrincipals with appId {GRAPH_APP_ID}, then run again.",
         )
+    ctx.remembered[GRAPH_APP_ID] = found
     return found
 
 
