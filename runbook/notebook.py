@@ -12,8 +12,9 @@ from collections.abc import MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from runbook import sections
-from runbook.errors import InputError, Parked, RunbookError
+from runbook.errors import HandOver, InputError, Parked, RunbookError
 from runbook.execution import inputs
+from runbook.execution.workbench import PROOF
 from runbook.widgets import message, states
 from runbook.widgets.panel import Area, Panel
 from runbook.widgets.plan_table import PlanTable, counts
@@ -75,9 +76,16 @@ def _workbench(namespace: MutableMapping[str, Any]) -> Workbench:
     if _bench is not None:
         atexit.unregister(_bench.close)
         _bench.close()
-    _bench = Workbench(given)
+    _bench = Workbench(given, tell)
     atexit.register(_bench.close)
     return _bench
+
+
+def tell(asked: HandOver) -> None:
+    """Show a hand-over in the running cell; a person enters a code while the cell waits."""
+    from runbook.widgets.hand_over import HandOverCard
+
+    HandOverCard(asked).display()
 
 
 class Front:
@@ -230,10 +238,13 @@ class Step:
         from runbook.widgets.apply_button import ApplyButton
 
         pending = [change for change in self._changes if change.kind != "same"]
-        if not pending:
+        hint = counts(pending)
+        if self._section.NAME == PROOF:
+            hint = "each action is tried now, writes on disposable objects"
+        elif not pending:
             # Nothing would be written, so what is there is proven at once and without a record.
             self._run(look_only=True)
-        hint = counts(pending) if pending else "nothing to apply, everything is as wanted"
+            hint = "nothing to apply, everything is as wanted"
         self._buttons = ApplyButton(self._offers, hint)
         return self._buttons
 
@@ -244,13 +255,18 @@ class Step:
         asked = self._result.hand_over if self._result else None
         if asked is None:
             done = self._result is not None and self._result.verdict == "passed"
-            return [Offer("Check again" if done else "Apply", self._pressed)]
+            label = "Prove" if self._section.NAME == PROOF else "Apply"
+            return [Offer("Check again" if done else label, self._pressed)]
         offers = [Offer("I have done it", self._pressed)]
         if self._bench.can_play:
             offers.append(Offer("Let the rehearsal do it", self._played))
         if ref := asked.fields.get("client_secret"):
             offers.append(Offer("Show the secret once", lambda: self._bench.secret_page(ref)))
         return offers
+
+    @property
+    def _waits(self) -> bool:
+        return self._result is not None and self._result.hand_over is not None
 
     def _played(self) -> str:
         return self._pressed(play=True)
@@ -264,7 +280,7 @@ class Step:
         self._changes = self._result.changes if self._result else self._changes
         self._bench.finish(self._section, self._result, self._error)
         self._fill()
-        if self._result is not None and self._result.hand_over is not None:
+        if self._waits:
             self._notice()
         return states.beside_button(self._result, self._error)
 
@@ -309,4 +325,8 @@ class Step:
         return states.evidence(self._result, self._error, attended=given.inputs.attended, scopes=given.scopes)
 
     def _shown_verdict(self) -> Panel:
-        return states.verdict(self._section.TITLE, self._result, self._error, self._bench.following(self._section))
+        following = self._bench.following(self._section)
+        shown = states.verdict(self._section.TITLE, self._result, self._error, following)
+        if self._waits and self._bench.inputs.attended and self._result is not None:
+            return states.parked_here(self._result)
+        return shown

@@ -14,19 +14,27 @@ if TYPE_CHECKING:
     from runbook.catalog.scopes import Scopes
     from runbook.execution.inputs import Inputs
     from runbook.parameters import Parameters
-    from runbook.records.journal import Journal
-    from runbook.sections.base import Change, Context, Section, SectionResult
+    from runbook.records.journal import Journal, NullJournal
+    from runbook.sections.base import Change, Context, HandsOver, Section, SectionResult
+    from runbook.targets import Target
     from runbook.widgets.guide_list import Chapter
     from runbook.widgets.panel import Panel
 
-__all__ = ["Workbench"]
+__all__ = ["PROOF", "Workbench"]
+
+PROOF = "verify_actions"
+"""The section that changes nothing and still has to be carried out: it tries what the others prepared."""
 
 
 class Workbench:
-    """Opens the tenant when it is first looked at; closes everything when the notebook begins anew or ends."""
+    """Opens the tenant when it is first looked at; closes everything when the notebook begins anew or ends.
 
-    def __init__(self, inputs: Inputs) -> None:
+    ``tell`` shows a hand-over to the person at the screen and returns at once.
+    """
+
+    def __init__(self, inputs: Inputs, tell: Callable[[HandOver], None]) -> None:
         self.inputs = inputs
+        self.tell = tell
         self.params = inputs.params
         self._stack = ExitStack()
         self._looking: Context | None = None
@@ -86,9 +94,8 @@ class Workbench:
             return run_section(self._look(), section, apply=apply and not look_only)
         self._journal = self._new_record(section)
         self._own_record = True
-        with open_context(self.params, self._journal) as ctx:
-            if self.inputs.attended and not play:
-                ctx.hand_over = self._to_the_person(ctx.hand_over)
+        person = self._to_the_person if self.inputs.attended and not play else None
+        with open_context(self.params, self._journal, person) as ctx:
             return run_section(ctx, section, apply=True)
 
     def finish(self, section: Section, result: SectionResult | None, error: RunbookError | None) -> None:
@@ -135,9 +142,7 @@ class Workbench:
             signed_in=whereabouts.signed_in(ctx),
             rehearsal=ctx.target.rehearsal,
         )
-        if section is None:
-            return Header(place)
-        return Header(place, section.TITLE, section.SUMMARY, section.PORTAL)
+        return Header(place, section.TITLE if section else "")
 
     def guide(self) -> Panel:
         """The eight steps with their state and notebook."""
@@ -164,7 +169,8 @@ class Workbench:
 
         if self._looking is None:
             journal = Journal.open(self.inputs.record) if self.inputs.record else None
-            self._looking = self._stack.enter_context(open_context(self.params, journal))
+            person = self._to_the_person if self.inputs.attended else None
+            self._looking = self._stack.enter_context(open_context(self.params, journal, person))
         return self._looking
 
     def _new_record(self, section: Section) -> Journal:
@@ -177,14 +183,20 @@ class Workbench:
         hashed = plan_hash({section.NAME: self.plan(section)})
         return Journal.create(Path(self.params.records), new_run_id(), **opening(self._look(), [section], hashed))
 
-    def _to_the_person(self, otherwise: Callable[[HandOver], None]) -> Callable[[HandOver], None]:
+    def _to_the_person(self, target: Target, journal: Journal | NullJournal) -> HandsOver:
         """Where a person is there, the person acts; only a sign-in by code is played in a rehearsal."""
+        from runbook.sections.base import attended
+
+        otherwise = attended(target, journal)
 
         def hand_over(item: HandOver) -> None:
-            if item.kind == "device_sign_in":
+            if item.kind != "device_sign_in":
+                raise Parked(item)
+            if target.attend is not None:
                 otherwise(item)
             else:
-                raise Parked(item)
+                # The caller goes on asking Entra ID until the person has entered the code.
+                self.tell(item)
 
         return hand_over
 
@@ -199,7 +211,7 @@ class Workbench:
             except RunbookError as error:
                 self._states[section.NAME] = ("unknown", error.what)
             else:
-                self._states[section.NAME] = _state_of(changes)
+                self._states[section.NAME] = _state_of(section, changes)
 
     def _state(self, section: Section) -> str:
         state = self._states.get(section.NAME, ("", ""))[0]
@@ -215,8 +227,10 @@ class Workbench:
         return Chapter(section.NUMBER, section.TITLE, self._state(section), reason, notebook_name(section.NAME))
 
 
-def _state_of(changes: Sequence[Change]) -> tuple[str, str]:
+def _state_of(section: Section, changes: Sequence[Change]) -> tuple[str, str]:
     from runbook.widgets.plan_table import counts
 
     pending = [change for change in changes if change.kind != "same"]
+    if section.NAME == PROOF:
+        return "open", "proofs are made anew each time"
     return ("open", counts(pending)) if pending else ("done", "as wanted")

@@ -310,7 +310,7 @@ def open_context(
 ) -> Iterator[Context]:
     """Open target, secret store and clients for ``params`` and close them again.
 
-    ``hand_over(target, journal)`` gives the way to hand over where a person is at the screen; else see :func:`attended`.
+    ``hand_over(target, journal)`` gives the way to hand over where a person is at the screen; default :func:`attended`.
 
     Raises :class:`SecretStoreError`, :class:`SignInError` or :class:`TransportError` when they cannot be opened.
     """

@@ -36,8 +36,8 @@ class Place:
 class Header(Panel):
     """The guide's eight steps with the current one marked, the target in plain words, and who is signed in."""
 
-    def __init__(self, place: Place, title: str = "", summary: str = "", portal: str = "") -> None:
-        self._place, self._title, self._summary, self._portal = place, title, summary, portal
+    def __init__(self, place: Place, title: str = "") -> None:
+        self._place, self._title = place, title
 
     @property
     def value(self) -> Place:
@@ -51,8 +51,6 @@ class Header(Panel):
             ("Tenant", place.tenant),
             ("Signed in as", place.signed_in),
             ("Guide", _line(place.steps)),
-            ("What this does", self._summary),
-            ("In the portal", self._portal),
         ]
         return Table(("What", "Value"), tuple((name, text) for name, text in rows if text))
 
@@ -67,10 +65,7 @@ class Header(Panel):
             ("Tenant", markup.escape(place.tenant)),
             ("Signed in as", markup.escape(place.signed_in)),
         ]
-        lines = f"<p>{markup.escape(self._summary)}</p>" if self._summary else ""
-        if self._portal:
-            lines += f'<p class="soft">In the portal: {markup.escape(self._portal)}</p>'
-        return f'<div class="card">{_rail(place)}{markup.facts(pairs)}</div>{lines}'
+        return f'<div class="card">{_rail(place)}{markup.facts(pairs)}</div>'
 
 
 def _rail(place: Place) -> str:

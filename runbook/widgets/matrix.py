@@ -83,13 +83,9 @@ class ActionMatrix(Panel):
         return Table(tuple(columns), rows, self._counts(), {**tones, "Verdict": verdicts})
 
     def fragment(self) -> str:
-        red = [action for action in self._actions if action.get("explanation")]
-        reasons = "".join(
-            f'<div class="bar bad"><span class="word">{markup.escape(str(action["name"]))}</span>'
-            f"{markup.escape(str(action['explanation']))}</div>"
-            for action in red
-        )
-        return f'<h3>Actions: {markup.escape(self._counts())}</h3><div class="picture">{self._html()}</div>{reasons}'
+        reasons = "".join(_reason(action) for action in self._actions if action.get("explanation"))
+        counted = f"<h3>Actions: {markup.escape(self._counts())}</h3>"
+        return f'{counted}<div class="picture matrix">{self._html()}</div>{reasons}'
 
     def _html(self) -> str:
         """The table with the roads as a second row of headers above their stages."""
@@ -107,6 +103,12 @@ class ActionMatrix(Panel):
     def _counts(self) -> str:
         verdicts = [str(action.get("verdict", "")) for action in self._actions]
         return ", ".join(f"{verdicts.count(name)} {name}" for name in dict.fromkeys(verdicts) if name) or "none"
+
+
+def _reason(action: Mapping[str, Any]) -> str:
+    tone = "bad" if action.get("verdict") == "failed" else "none"
+    name, text = markup.escape(str(action["name"])), markup.escape(str(action["explanation"]))
+    return f'<div class="bar {tone}"><span class="word">{name}</span>{text}</div>'
 
 
 def _stages(actions: Sequence[Mapping[str, Any]], road: str) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from runbook import catalog
+from runbook.widgets.key_value import KeyValue
 from runbook.widgets.matrix import ActionMatrix, PermissionMatrix
 from runbook.widgets.panel import Panel
 
@@ -16,11 +17,13 @@ __all__ = ["panels"]
 
 
 def panels(section: str, facts: Mapping[str, Any], scopes: Scopes | None = None) -> list[Panel]:
-    """What the facts of ``section`` look like: the permission table of section 4, the matrix of section 8.
+    """What the facts of ``section`` look like: the client id, the permission table, the matrix of actions.
 
     ``scopes`` says why a permission is wanted.
     """
     shown: list[Panel] = []
+    if section == "register_application" and facts.get("application"):
+        shown.append(KeyValue("Application (client) id", str(facts["application"]["app_id"])))
     if section == "verify_actions" and facts.get("actions"):
         shown.append(ActionMatrix(facts["actions"]))
     if section in ("api_permissions", "verify_actions") and facts.get("permissions"):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from runbook.catalog.scopes import Scopes
     from runbook.sections.base import SectionResult
 
-__all__ = ["applied", "beside_button", "evidence", "kept", "not_reached", "undecided", "verdict"]
+__all__ = ["applied", "beside_button", "evidence", "kept", "not_reached", "parked_here", "undecided", "verdict"]
 
 
 def not_reached(what: str) -> Message:
@@ -78,6 +78,13 @@ def evidence(
         waiting = "press the button above; what is read back appears here." if attended else "nothing was applied."
         return Message("Nothing yet", "none", waiting)
     return EvidenceTable(result.evidence.rows, panels(result.section, result.facts, scopes), result.evidence.notes)
+
+
+def parked_here(result: SectionResult) -> Message:
+    """The verdict where the person who must act may be at this screen."""
+    title = result.hand_over.title if result.hand_over else ""
+    how = "follow the steps above; the notebook notices when it is done, or press “I have done it”."
+    return message.verdict("parked", f"{result.title}: {title}", how)
 
 
 def verdict(title: str, result: SectionResult | None, error: RunbookError | None, following: str) -> Message:

@@ -14,6 +14,7 @@ from runbook.widgets.evidence import EvidenceTable
 from runbook.widgets.guide_list import Chapter, GuideList
 from runbook.widgets.hand_over import HandOverCard, qr_code
 from runbook.widgets.header import Header, Place, Step
+from runbook.widgets.key_value import KeyValue
 from runbook.widgets.matrix import ActionMatrix, PermissionMatrix
 from runbook.widgets.panel import Panel
 from runbook.widgets.picker import Picker
@@ -28,7 +29,8 @@ PANELS: list[Panel] = [
     EvidenceTable([row(HOSTILE, HOSTILE, HOSTILE, HOSTILE)], notes=[HOSTILE]),
     GuideList([Chapter(1, HOSTILE, "open", HOSTILE, "01.ipynb")], missing=[HOSTILE]),
     HandOverCard(HandOver("link_account", HOSTILE, "https://x/", (HOSTILE,), {HOSTILE: HOSTILE}, HOSTILE)),
-    Header(PLACE, HOSTILE, HOSTILE, HOSTILE),
+    Header(PLACE, HOSTILE),
+    KeyValue(HOSTILE, HOSTILE),
     message.verdict("passed", HOSTILE, HOSTILE),
     PermissionMatrix({"delegated": [{"name": HOSTILE, "wanted": True}]}, {"delegated": {HOSTILE: HOSTILE}}),
     ActionMatrix([{"name": HOSTILE, "delegated": {"used": None}, "verdict": "failed", "explanation": HOSTILE}]),
