@@ -112,14 +112,11 @@ class Screen:
 
 
 class Browser:
-    """Cookies and a place to be. ``ca_file`` is trusted besides nothing else; the environment's proxies are ignored."""
+    """Cookies and a place to be. Only ``ca_file`` is trusted, and of proxies only ``proxy`` is used."""
 
-    def __init__(self, ca_file: str) -> None:
+    def __init__(self, ca_file: str, proxy: str | None = None) -> None:
         context = ssl.create_default_context(cafile=ca_file)
-        self._client = httpx.Client(
-            verify=context, trust_env=False, timeout=30, follow_redirects=True, max_redirects=20
-        )
-
+        self._client = httpx.Client(verify=context, trust_env=False, proxy=proxy, timeout=30, follow_redirects=True)
         self._discretion = _Discretion()
 
     def __enter__(self) -> Browser:

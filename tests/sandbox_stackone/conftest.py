@@ -62,7 +62,7 @@ class World:
         response = self.graph.request(method, address, json=body, headers={"authorization": f"Bearer {token}"})
         assert response.is_success, response.text
 
-    def register(self, *scopes: str, consent: bool = True, redirect: str = CALLBACK) -> Registration:
+    def register(self, *scopes: str, consent: bool = True, redirect: str = CALLBACK, pages: str = "") -> Registration:
         """An application with a secret, the callback as redirect URI, and ``scopes`` granted for the whole tenant."""
         name = f"Connector {secrets.token_hex(4)}"
         resource = self._microsoft_graph()
@@ -70,7 +70,7 @@ class World:
         body = {
             "displayName": name,
             "signInAudience": "AzureADMultipleOrgs",
-            "web": {"redirectUris": [self.ready["pages"] + redirect]},
+            "web": {"redirectUris": [(pages or self.ready["pages"]) + redirect]},
             "requiredResourceAccess": [
                 {"resourceAppId": GRAPH_APP_ID, "resourceAccess": [{"id": one, "type": "Scope"} for one in ids]}
             ],
@@ -165,8 +165,14 @@ def own_world(tmp_path: Path) -> Iterator[World]:
     yield from _served(tmp_path / "state.sqlite3")
 
 
-def _served(state: Path) -> Iterator[World]:
-    with running(state) as ready:
+@pytest.fixture
+def proxied_world(tmp_path: Path) -> Iterator[World]:
+    """A sandbox that is also reached by the real hosts' names, through its proxy."""
+    yield from _served(tmp_path / "state.sqlite3", proxy=True)
+
+
+def _served(state: Path, *, proxy: bool = False) -> Iterator[World]:
+    with running(state, proxy=proxy) as ready:
         context = ssl.create_default_context(cafile=ready["ca_file"])
         token = _administrator_token(ready, context)
         key = Path(ready["stackone_api_key_file"]).read_text().strip()

@@ -186,6 +186,22 @@ def test_a_disabled_user_cannot_link(world: World) -> None:
         assert world.graph.patch(f"/users/{name}", json={"accountEnabled": True}).is_success
 
 
+def test_by_the_proxy_everything_bears_the_real_hosts_names(proxied_world: World) -> None:
+    world = proxied_world
+    profile_id = world.profile(world.register("User.Read.All", pages="https://api.stackone.com"))
+    body = {"origin_owner_id": "o", "origin_owner_name": "O", "connector_profile_id": profile_id}
+    with world.client(proxy=world.ready["https_proxy"], auth=world.stackone.auth) as client:
+        session = client.post("https://api.stackone.com/connect_sessions", json=body).json()
+    assert session["auth_link_url"].startswith("https://api.stackone.com/hub/")
+    with Browser(world.ready["ca_file"], world.ready["https_proxy"]) as browser:
+        screen = at_entra(browser, session)
+        assert screen.url.startswith("https://login.microsoftonline.com/common/oauth2/v2.0/authorize?")
+        end = sign_in(browser, screen, *administrator(world))
+    assert end.url.startswith("https://api.stackone.com/hub/")
+    account = {"id": world.attempt(session)["account_secure_id"]}
+    assert world.rpc(account, "list_users").status_code == 200
+
+
 def callback_of(client: httpx.Client, session: dict[str, Any]) -> dict[str, str]:
     """Press Connect without a browser's redirects: what is sent to Entra ID."""
     page = client.get(session["auth_link_url"]).text

@@ -37,6 +37,8 @@ class Connector(BaseModel):
     release_stage: str
     owner: str
     logo_url: str
+    real_host: str
+    real_authority: str
     callback_path: str
     api_path: str
     base_scopes: tuple[str, ...]

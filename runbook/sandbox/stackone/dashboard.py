@@ -147,7 +147,7 @@ def _form(
         "profile": profile,
         "mistakes": mistakes,
         "groups": _groups(),
-        "callback": oauth.callback(project),
+        "callback": oauth.callback(visit.pages),
         "linked": _linked(project, profile) if profile else 0,
     }
     return Page("profile.html.j2", values, status)

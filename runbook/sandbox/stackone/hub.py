@@ -33,7 +33,7 @@ def show(project: Project, visit: Visit) -> Page:
     if profiles.for_linking(project, provider, session["profile_id"]) is None:
         return message("Nothing to connect", "No connector profile is enabled for this connector.", 409)
     edited = accounts.existing(project, session, provider)
-    values = {"session": session, "token": visit.path["token"], "account": edited, "tenant_hosts": project.pages}
+    values = {"session": session, "token": visit.path["token"], "account": edited}
     return Page("hub.html.j2", values)
 
 
@@ -66,7 +66,7 @@ def connect(project: Project, visit: Visit) -> Page:
             "until": project.now() + _ATTEMPT_SECONDS,
         },
     )
-    address = oauth.authorize_address(project, profile, state, verifier)
+    address = oauth.authorize_address(project, profile, session["pages"], state, verifier)
     return go(address, Cookie(_COOKIE, browser, path="/connect", seconds=_ATTEMPT_SECONDS))
 
 
@@ -133,7 +133,8 @@ def _redeem(project: Project, attempt: Document, session: Document, code: str) -
         _failed(project, attempt, "invalid_request", "The connector profile is gone.")
         return
     try:
-        answer = oauth.redeem(project, profile, code, project.vault.open_(attempt["verifier"]))
+        verifier = project.vault.open_(attempt["verifier"])
+        answer = oauth.redeem(project, profile, session["pages"], code, verifier)
     except oauth.Refused as refused:
         _failed(project, attempt, refused.error, refused.description)
         return

@@ -37,9 +37,9 @@ class Unreachable(Exception):
     """No usable answer of the token endpoint."""
 
 
-def callback(project: Project) -> str:
+def callback(pages: str) -> str:
     """The redirect URI that StackOne sends: the pages' base address with the path of the guide."""
-    return project.pages + connector().callback_path
+    return pages + connector().callback_path
 
 
 def new_verifier() -> str:
@@ -47,25 +47,25 @@ def new_verifier() -> str:
     return secrets.token_urlsafe(64)
 
 
-def authorize_address(project: Project, profile: Document, state: str, verifier: str) -> str:
-    """Where the browser of the person who links an account is sent."""
+def authorize_address(project: Project, profile: Document, pages: str, state: str, verifier: str) -> str:
+    """Where the browser of the person who links an account is sent; ``pages`` is where it sees the hub."""
     challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
     query = {
         "client_id": profile["client_id"],
         "response_type": "code",
         "response_mode": "query",
-        "redirect_uri": callback(project),
+        "redirect_uri": callback(pages),
         "scope": " ".join(_scopes(profile)),
         "state": state,
         "code_challenge": challenge,
         "code_challenge_method": "S256",
     }
-    return f"{project.pages}/{_tenant(profile)}/oauth2/v2.0/authorize?{urlencode(query)}"
+    return f"{project.authority(pages)}/{_tenant(profile)}/oauth2/v2.0/authorize?{urlencode(query)}"
 
 
-def redeem(project: Project, profile: Document, code: str, verifier: str) -> dict[str, Any]:
+def redeem(project: Project, profile: Document, pages: str, code: str, verifier: str) -> dict[str, Any]:
     """Exchange the code: the token answer. :class:`Refused` or :class:`Unreachable`."""
-    form = {"grant_type": "authorization_code", "code": code, "redirect_uri": callback(project)}
+    form = {"grant_type": "authorization_code", "code": code, "redirect_uri": callback(pages)}
     return _token_call(project, profile, {**form, "code_verifier": verifier})
 
 

@@ -40,8 +40,12 @@ class Cookie:
 
 @dataclass(frozen=True)
 class Visit:
-    """One request of a browser. ``form`` is empty for a GET; ``form_token`` goes into every form of the answer."""
+    """One request of a browser. ``form`` is empty for a GET; ``form_token`` goes into every form of the answer.
 
+    ``pages`` is the base address at which this browser sees StackOne's pages.
+    """
+
+    pages: str
     path: Mapping[str, str]
     query: Mapping[str, str]
     cookies: Mapping[str, str]
@@ -91,19 +95,20 @@ def page(
     async def answer(request: Request) -> Response:
         cookie = request.cookies.get(_FORM_COOKIE, "")
         token = cookie if len(cookie) == 43 and cookie.isascii() else secrets.token_urlsafe(32)
+        pages = project.pages(request.headers.get("host", ""))
         async with request.form(max_files=0, max_fields=200) as form:
-            visit = Visit(request.path_params, request.query_params, request.cookies, form, token)
+            visit = Visit(pages, request.path_params, request.query_params, request.cookies, form, token)
             if request.method == "POST" and not _ours(visit, cookie):
                 found = message("This form has expired", "Open the page again and send the form once more.", 403)
             else:
                 found = await threads.run(handler, project, visit)
-        return render(project, found, token)
+        return render(found, token, f"{pages} {project.authority(pages)}")
 
     return answer
 
 
-def render(project: Project, found: Page, token: str) -> Response:
-    """The page as a response, with its cookies and protective headers."""
+def render(found: Page, token: str, targets: str) -> Response:
+    """The page as a response, with its cookies and protective headers. Its forms may lead to ``targets`` alone."""
     response: Response
     if found.to:
         response = RedirectResponse(found.to, found.status)
@@ -112,7 +117,7 @@ def render(project: Project, found: Page, token: str) -> Response:
         shared = {"nonce": nonce, "form_token": token, "connector": connector()}
         template = _templates().get_template(found.template)
         response = HTMLResponse(template.render({**shared, **found.values}), found.status)
-        policy = f"default-src 'none'; style-src 'nonce-{nonce}'; form-action 'self' {project.pages}"
+        policy = f"default-src 'none'; style-src 'nonce-{nonce}'; form-action 'self' {targets}"
         response.headers["content-security-policy"] = f"{policy}; frame-ancestors 'none'; base-uri 'none'"
     response.headers["cache-control"] = "no-store"
     response.headers["referrer-policy"] = "no-referrer"

@@ -18,6 +18,7 @@ from typing import Any
 import httpx
 
 from runbook.sandbox.settings import Services
+from runbook.sandbox.stackone.connector import connector
 from runbook.sandbox.store import Document, Store
 from runbook.sandbox.vault import Vault
 
@@ -77,10 +78,15 @@ class Project:
         self._guard = threading.Lock()
         self._client: httpx.Client | None = None
 
-    @property
-    def pages(self) -> str:
-        """Base address that a person's browser uses."""
-        return self.services.addresses.pages
+    def pages(self, host: str) -> str:
+        """Base address of the pages for whoever asked for ``host``: plain http on loopback, unless by the proxy."""
+        known = connector()
+        return f"https://{known.real_host}" if host.lower() == known.real_host else self.services.addresses.pages
+
+    def authority(self, pages: str) -> str:
+        """Base address of Entra ID's pages for a browser that sees StackOne's pages at ``pages``."""
+        own = self.services.addresses.pages
+        return own if pages == own else connector().real_authority
 
     @property
     def api(self) -> str:

@@ -84,6 +84,7 @@ def create(project: Project, call: Call) -> Answer:
             "id": str(number),
             "token_hash": _hash(token),
             "token": project.vault.seal(token),
+            "pages": project.pages(call.headers.get("host", "")),
             "expires": now + (wanted.expires_in or 1800),
             "link_expires": now + (wanted.expires_in or _LINK_SECONDS),
             "created_at": project.timestamp(),
@@ -102,7 +103,7 @@ def create(project: Project, call: Call) -> Answer:
         edited = accounts.existing(project, session, provider) if provider else None
         session["account_id"] = edited["id"] if edited else None
         project.store.put(KIND, session)
-    link = {"token": token, "auth_link_url": f"{project.pages}/hub/{token}"}
+    link = {"token": token, "auth_link_url": f"{session['pages']}/hub/{token}"}
     return Answer({**_shown(project, session), **link}, 201)
 
 
