@@ -131,10 +131,18 @@ class Journal(NullJournal):
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> Journal:
-        """Go on with a journal: its file, or the record folder that holds it. Raises :class:`RecordError` if absent."""
+        """Go on with a journal: its file, or the record folder that holds it.
+
+        Raises :class:`RecordError` if there is none, or if its record is sealed.
+        """
         file = _file_of(path)
         if not file.is_file():
             raise RecordError(f"there is no journal at {file}")
+        if file.with_name("manifest.json").exists():
+            raise RecordError(
+                f"the record {file.parent} is sealed: nothing can be added to it",
+                next_step="start a new run; a notebook of a record is opened for reading.",
+            )
         return cls(file)
 
     @property

@@ -20,45 +20,13 @@ from typing import Any
 from uuid import UUID
 
 from runbook.records.encodings import encodings
+from runbook.records.shapes import HARMLESS, RULES, is_authorization_code, is_secret_name
 from runbook.secrets.secret import MASK, Secret
 
 __all__ = ["MASK", "SHORTEST", "Finding", "find", "forget", "plain", "register", "scrub", "scrub_text"]
 
 SHORTEST = 6
 """A known value with fewer characters cannot be told from ordinary text; it is masked under its name only."""
-
-# Names as compared: lower case, without "_" and "-". OAuth 2.0 (RFC 6749, 7521, 7636, 8628), Graph, StackOne, HTTP.
-_SECRET_NAMES = frozenset(
-    (
-        *("secrettext", "clientsecret", "secretvalue", "accesstoken", "refreshtoken", "idtoken", "sessiontoken"),
-        *("authtoken", "bearertoken", "token", "password", "passwd", "passphrase", "assertion", "clientassertion"),
-        *("samlresponse", "devicecode", "codeverifier", "apikey", "privatekey", "authorization"),
-        *("proxyauthorization", "cookie", "setcookie"),
-    )
-)
-_SECRET_ENDINGS = (
-    "secrettext",
-    "clientsecret",
-    "accesstoken",
-    "refreshtoken",
-    "idtoken",
-    "password",
-    "apikey",
-    "privatekey",
-)
-_CODE = "code"  # an authorization code in a form, an error code in an error body: told apart by its shape
-
-# Names as found in text, with quotes of JSON, Python, HTML and nested escaping around them.
-_QUOTE = r"(?:\\*[\"']|&quot;|&\#34;|&\#0?39;|&\#x27;|%22|%27)"
-# To the closing quote of the same nesting: an escaped quote inside the value has one backslash more before it.
-_UP_TO_QUOTE = r"(?P<secret>(?:(?!(?<!\\)(?P=quote))[^\n])+)"
-_NAMES = (
-    r"(?:secret_?-?text|client_?-?secret(?:_?-?value)?|secret_?-?value|(?:access|refresh|id|session|auth|bearer)_?-?token"
-    r"|(?:new_?|current_?)?password|passwd|passphrase|(?:client_?-?)?assertion|SAMLResponse|device_?-?code"
-    r"|code_?-?verifier|(?:x-|stackone_?)?api_?-?key|private_?-?key|(?:proxy-)?authorization|(?:set-)?cookie)"
-)
-_NAME_START = r"(?<![A-Za-z0-9])"
-_NAME_END = r"(?![A-Za-z0-9_-])"
 
 
 @dataclass(frozen=True)
@@ -73,79 +41,7 @@ class Finding:
         return f"{self.kind} on line {self.line} (character {self.offset})"
 
 
-@dataclass(frozen=True)
-class _Rule:
-    kind: str
-    hints: tuple[str, ...]  # without one of these (in lower case) there is nothing to search for: most texts are short
-    pattern: re.Pattern[str]  # its group "secret" is what must not be seen
-
-
-def _rule(kind: str, hints: str, pattern: str, flags: int = 0) -> _Rule:
-    return _Rule(kind, tuple(hints.split("|")), re.compile(pattern, flags))
-
-
-_HINTS = "secret|token|passw|passphrase|assertion|samlresponse|code|key|authorization|cookie"
-
-
-_RULES: tuple[_Rule, ...] = (
-    _rule(
-        "private key",
-        "private key",
-        r"(?P<secret>-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----(?:(?!-----)[\s\S])*"
-        r"(?:-----END [A-Z0-9 ]*PRIVATE KEY-----)?)",
-    ),
-    _rule("JSON web token", "eyj", r"(?<![A-Za-z0-9_-])(?P<secret>eyJ[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*){1,4})"),
-    _rule("StackOne API key", "v1.", r"(?<![A-Za-z0-9.])(?P<secret>v1\.[a-z][a-z0-9-]*\.[A-Za-z0-9_~+/=.-]{12,})"),
-    _rule("client secret of Entra ID", "q~", r"(?P<secret>[A-Za-z0-9_~.-]{3}\dQ~[A-Za-z0-9_~.-]{31,34})"),
-    _rule(
-        "refresh token of Entra ID",
-        ".a",
-        r"(?<![A-Za-z0-9._-])(?P<secret>[01]\.A[A-Za-z0-9_-]{60,}(?:\.[A-Za-z0-9_-]+)*)",
-    ),
-    # "Basic authentication" and 'Bearer realm=""' are words, not credentials: a credential is not all lower case.
-    _rule(
-        "credentials of a header",
-        "basic|bearer",
-        r"(?i:\b(?:Basic|Bearer))\s+(?P<secret>(?![a-z]+\b)[A-Za-z0-9._~+/-]{8,}=*)",
-    ),
-    _rule("userinfo of an address", "://", r"[A-Za-z][A-Za-z0-9+.-]{0,30}://(?P<secret>[^/\s:@\"'<>]*:[^/\s@\"'<>]+)@"),
-    _rule(
-        "named value",
-        _HINTS,
-        rf"{_NAME_START}{_NAMES}{_NAME_END}{_QUOTE}?\]?\s*(?:=|:|=&gt;|%3D)\s*\[?\s*"
-        rf"[bfr]?(?P<quote>{_QUOTE}){_UP_TO_QUOTE}",
-        re.IGNORECASE,
-    ),
-    _rule(
-        "named value of a form",
-        _HINTS,
-        rf"(?:{_NAME_START}{_NAMES}|(?<![A-Za-z0-9_$])token)(?:=|%3D)(?P<secret>[^\s&;,\"'<>\\)\]}}]+)",
-        re.IGNORECASE,
-    ),
-    _rule(
-        "named value of a header",
-        _HINTS,
-        rf"{_NAME_START}{_NAMES}{_NAME_END}:[ \t]*(?:(?:Basic|Bearer)[ \t]+)?"
-        r"(?P<secret>[^\s&;,\"'<>\\(){}\[\]]{6,})",
-        re.IGNORECASE,
-    ),
-    _rule("cookies of a header", "cookie", r"\b(?:set-)?cookie:[ \t]*(?P<secret>[^\s\"'][^\r\n]{3,})", re.IGNORECASE),
-    _rule(
-        "named value of a table",
-        "</t",
-        rf">\s*[\w.-]{{0,40}}?{_NAMES}\s*</t[dh]>\s*<t[dh][^>]*>(?P<secret>[^<]+)<",
-        re.IGNORECASE,
-    ),
-    _rule("token of an answer", "token", rf"{_QUOTE}token{_QUOTE}\s*:\s*(?P<quote>{_QUOTE}){_UP_TO_QUOTE}"),
-    _rule("authorization code", "code=", r"(?:^|[?&#]|&amp;)code=(?P<secret>[^\s&\"'<>#\\]{16,})"),
-)
-# What may stand where a secret would: a mask, nothing, a type, or the reference under which a secret is kept.
-_HARMLESS = re.compile(
-    r"\*+|…|\.\.\.|None|null|true|false|str|bytes|Secret|Basic|Bearer|(?:keyring|azure-key-vault|file):.*|Secret\('?\*+'?\)?",
-    re.IGNORECASE,
-)
 _ANSI = re.compile(r"\x1b\[[0-9;:?]*[ -/]*[@-~]")
-_CODE_WORDS = re.compile(r"[A-Za-z]+(?:_[A-Za-z]+)*|AADSTS\d+")
 
 _lock = threading.Lock()
 _known: set[str] = set()
@@ -273,12 +169,12 @@ def _spans(text: str) -> Iterator[tuple[str, int, int]]:
         for match in pattern.finditer(text):
             yield "known value", match.start(), match.end()
     lowered = text.lower()
-    for rule in _RULES:
+    for rule in RULES:
         if not any(hint in lowered for hint in rule.hints):
             continue
         for match in rule.pattern.finditer(text):
             start, end = match.span("secret")
-            if not _HARMLESS.fullmatch(text, start, end):
+            if not HARMLESS.fullmatch(text, start, end):
                 yield rule.kind, start, end
 
 
@@ -302,10 +198,9 @@ def _scrub_name(name: object) -> str:
 
 
 def _scrub_member(name: str, member: Any) -> Any:
-    bare = name.lower().replace("_", "").replace("-", "")
-    if bare in _SECRET_NAMES or bare.endswith(_SECRET_ENDINGS):
+    if is_secret_name(name):
         return _mask_leaves(member)
-    if bare == _CODE and isinstance(member, str) and _is_authorization_code(member):
+    if isinstance(member, str) and is_authorization_code(name, member):
         return MASK
     return scrub(member)
 
@@ -317,11 +212,6 @@ def _mask_leaves(value: Any) -> Any:
         return {_scrub_name(name): _mask_leaves(member) for name, member in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_mask_leaves(member) for member in value]
-    if isinstance(value, str) and (not value or _HARMLESS.fullmatch(value)):
+    if isinstance(value, str) and (not value or HARMLESS.fullmatch(value)):
         return value
     return MASK
-
-
-def _is_authorization_code(value: str) -> bool:
-    """An authorization code is long and random; an error code is short, or words joined by underscores."""
-    return len(value) >= 16 and (len(value) >= 48 or not _CODE_WORDS.fullmatch(value))

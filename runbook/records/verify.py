@@ -71,7 +71,8 @@ class VerifyReport:
         lines = [f"{head}: run {self.run_id or 'unknown'}, verdict {self.verdict}."]
         lines += [f"  - {problem}" for problem in self.problems]
         lines += [f"  {note}" for note in self.notes]
-        return "\n".join(lines)
+        # What a record says is not to be trusted with a terminal: control characters are shown as "?".
+        return "\n".join("".join(mark if mark.isprintable() else "?" for mark in line) for line in lines)
 
 
 def verify(folder: str | os.PathLike[str], public_key: str | bytes | None = None) -> VerifyReport:
@@ -152,6 +153,7 @@ def files_of(root: Path) -> Iterator[Path]:
     """Every file and every link in a record but the manifest and its signature, links not followed."""
     for folder, folders, names in os.walk(root):
         here = Path(folder)
+        folders.sort()
         for name in sorted([*names, *(name for name in folders if (here / name).is_symlink())]):
             if here != root or name not in (MANIFEST, SIGNATURE):
                 yield here / name

@@ -90,8 +90,13 @@ def test_a_torn_journal_is_found(record: Path) -> None:
     assert "ends in the middle of a line" in problems(record)
 
 
+def test_a_sealed_record_takes_no_event(record: Path) -> None:
+    with pytest.raises(RecordError, match="sealed"):
+        Journal.open(record)
+
+
 def test_an_event_more_is_found(record: Path) -> None:
-    Journal.open(record).event("run.finished", verdict="passed")
+    Journal(record / "journal.jsonl").event("run.finished", verdict="passed")
     assert "cut or extended" in problems(record)
 
 
@@ -218,6 +223,39 @@ def test_what_an_attacker_writes_into_a_manifest_never_raises(record: Path) -> N
     for content in (b"", b"\xff", b"[]", b"null", b"[" * 100_000, b'{"files": 9' + b"9" * 5000 + b"}"):
         path.write_bytes(content)
         assert "manifest.json was changed" in problems(record)
+
+
+@pytest.mark.parametrize("name", ["summary.json", "journal.jsonl", "manifest.sig", NOTEBOOK])
+def test_what_an_attacker_writes_into_another_file_never_raises(
+    make_record: MakeRecord, key: Secret, name: str
+) -> None:
+    record = make_record(key)
+    contents: list[object] = [
+        None,
+        1,
+        [],
+        {},
+        "text",
+        {"run_id": "\ud800"},
+        {"cells": 3},
+        {"cells": [None]},
+        {"hash": []},
+    ]
+    texts = [json.dumps(content).encode() + b"\n" for content in contents]
+    for text in (*texts, b"", b"\n", b"\xff\n", b"[" * 100_000 + b"\n", b"1" * 5000 + b"\n"):
+        (record / name).write_bytes(text)
+        found = verify.verify(record)
+        assert not found.ok
+        str(found).encode()
+
+
+def test_a_record_cannot_write_control_characters_to_a_terminal(record: Path) -> None:
+    (record / "\x1b[2Jgone").write_text("")
+    rewrite(record / "summary.json", lambda document: document.update(run_id="\x1b]0;owned\x07\ud800"))
+    text = str(verify.verify(record))
+    assert "\x1b" not in text
+    assert "?[2Jgone was added" in text
+    text.encode()
 
 
 def test_the_verifier_runs_alone_with_nothing_but_the_standard_library(make_record: MakeRecord, tmp_path: Path) -> None:
