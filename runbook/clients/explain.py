@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, field_validator
 
 from runbook.errors import SignInError
 
-__all__ = ["Aadsts", "Code", "aadsts", "aadsts_code", "graph_next_step", "sign_in_error", "stackone_next_step"]
+__all__ = ["Aadsts", "Code", "aadsts", "aadsts_code", "codes", "graph_next_step", "sign_in_error", "stackone_next_step"]
 
 _AADSTS = re.compile(r"AADSTS(\d{4,8})")
 
@@ -59,7 +59,8 @@ def aadsts() -> dict[str, Aadsts]:
 
 
 @functools.cache
-def _codes() -> tuple[Code, ...]:
+def codes() -> tuple[Code, ...]:
+    """The table of Graph's and StackOne's answers; the first row that fits counts."""
     return tuple(Code.model_validate(row) for row in _data("codes.json"))
 
 
@@ -70,7 +71,7 @@ def _data(name: str) -> list[dict[str, Any]]:
 
 
 def _look_up(service: str, status: int, code: str, message: str, path: str) -> tuple[str, str]:
-    for row in _codes():
+    for row in codes():
         if (
             row.service == service
             and row.status == status
