@@ -1,0 +1,141 @@
+"""JupyterLab on a copy of the notebooks, in headless Chromium, with a HOME and a sandbox of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from runbook.execution.lab import copy_notebooks
+
+NEWS_OFF = {"fetchNews": "false", "checkForUpdates": False}
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A running JupyterLab: its address with token, and the folder that it shows."""
+
+    address: str
+    token: str
+    folder: Path
+
+
+@dataclass
+class Notebook:
+    """A notebook open in the browser."""
+
+    page: Page
+
+    def run_all(self) -> None:
+        self.page.get_by_role("menuitem", name="Run", exact=True).click()
+        self.page.get_by_text("Run All Cells", exact=True).click()
+        self.settled()
+
+    def settled(self) -> None:
+        """Wait until nothing is queued and the kernel is idle."""
+        indicator = self.page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]')
+        expect(self.page.locator('.jp-InputPrompt:has-text("[*]")')).to_have_count(0, timeout=120_000)
+        expect(indicator).to_be_visible(timeout=120_000)
+
+    def output(self, source: str) -> Any:
+        """The output area of the cell whose source is ``source``."""
+        cell = self.page.locator(".jp-CodeCell").filter(has=self.page.locator(".cm-content", has_text=source))
+        return cell.locator(".jp-OutputArea")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def environment(home: Path) -> dict[str, str]:
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("RUNBOOK_", "XDG_", "JUPYTER_"))}
+    places = {
+        name: str(home / name.lower()) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR")
+    }
+    return {**kept, **places, "HOME": str(home)}
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Lab]:
+    home, folder, port, token = tmp_path / "home", tmp_path / "notebooks", free_port(), secrets.token_hex(16)
+    news = home / "settings" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
+    news.parent.mkdir(parents=True)
+    news.write_text(json.dumps(NEWS_OFF))
+    copy_notebooks(folder)
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}"]
+    command += ["--ServerApp.port_retries=0", f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={folder}"]
+    command += [f"--LabApp.user_settings_dir={home / 'settings'}", f"--LabApp.workspaces_dir={home / 'workspaces'}"]
+    with (tmp_path / "lab.log").open("wb") as log:
+        process = subprocess.Popen(command, env=environment(home), stdout=log, stderr=subprocess.STDOUT)
+        try:
+            address = f"http://127.0.0.1:{port}"
+            answers(process, f"{address}/api/status?token={token}", tmp_path / "lab.log")
+            yield Lab(address, token, folder)
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
+
+
+def answers(process: subprocess.Popen[bytes], address: str, log: Path) -> None:
+    end = time.monotonic() + 90
+    while time.monotonic() < end:
+        assert process.poll() is None, log.read_text()
+        try:
+            httpx.get(address, timeout=5).raise_for_status()
+        except httpx.HTTPError:
+            process_waits(process)
+            continue
+        return
+    pytest.fail(f"JupyterLab does not answer:\n{log.read_text()}")
+
+
+def process_waits(process: subprocess.Popen[bytes]) -> None:
+    """A quarter of a second, or the end of the process."""
+    try:
+        process.wait(timeout=0.25)
+    except subprocess.TimeoutExpired:
+        return
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    assert path, "these tests need Chromium on the PATH: install Debian's package chromium"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def opened(lab: Lab, chromium: Browser) -> Iterator[Callable[[str], Notebook]]:
+    pages: list[Page] = []
+
+    def open_notebook(name: str) -> Notebook:
+        page = chromium.new_page(viewport={"width": 1500, "height": 1800})
+        pages.append(page)
+        # A workspace of its own: JupyterLab would open the notebooks of the last one too.
+        page.goto(f"{lab.address}/lab/workspaces/{Path(name).stem}/tree/{name}?token={lab.token}")
+        page.get_by_text("| Idle").wait_for(timeout=90_000)
+        book = Notebook(page)
+        book.settled()
+        return book
+
+    yield open_notebook
+    for page in pages:
+        page.close()
