@@ -8,6 +8,8 @@ import re
 import time
 from collections.abc import Collection
 
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -48,11 +50,14 @@ class Guard:
 
         async def limited() -> Message:
             nonlocal received
-            async with asyncio.timeout(BODY_SECONDS):
-                message = await receive()
+            try:
+                async with asyncio.timeout(BODY_SECONDS):
+                    message = await receive()
+            except TimeoutError:
+                raise HTTPException(408, "The request body did not arrive in time") from None
             received += len(message.get("body", b""))
             if received > MAX_BODY:
-                raise _TooLarge
+                raise HTTPException(413, "Request body too large")
             return message
 
         async def noted(message: Message) -> None:
@@ -64,10 +69,8 @@ class Guard:
         try:
             refusal = self._refusal(scope)
             await (refusal or self._app)(scope, limited if refusal is None else receive, noted)
-        except (_TooLarge, TimeoutError) as error:
-            if not status:
-                code = 413 if isinstance(error, _TooLarge) else 408
-                await PlainTextResponse("Request body too large or too slow", code)(scope, receive, noted)
+        except ClientDisconnect:
+            access_log.info("the client left before its request was read")
         except Exception:  # noqa: BLE001 - the last resort of a server: logged with its trace, answered with a 500
             access_log.exception("%s %s failed", scope["method"], shown_path(scope["path"]))
             if not status:
@@ -112,7 +115,3 @@ class HttpsOnly:
             await refusal(scope, receive, send)
             return
         await self._app(scope, receive, send)
-
-
-class _TooLarge(Exception):
-    """The body went over the limit while it was read."""

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from starlette.datastructures import FormData, Headers
+from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
@@ -16,7 +18,7 @@ from runbook.sandbox.entra.errors import AadError
 from runbook.sandbox.settings import Services
 from runbook.sandbox.store import Store
 
-__all__ = ["NO_STORE", "Call", "answer", "call_of", "refusal"]
+__all__ = ["NO_STORE", "Call", "answer", "call_of", "form_of", "refusal"]
 
 NO_STORE = {"cache-control": "no-store, no-cache", "pragma": "no-cache"}
 _LONGEST = 32768
@@ -79,6 +81,14 @@ def call_of(services: Services, request: Request, *sources: Mapping[str, str] | 
         request.headers,
         _guid(correlation) or str(uuid.uuid4()),
     )
+
+
+async def form_of(request: Request) -> FormData:
+    """The form in the body; AADSTS9002313 if it is none."""
+    try:
+        return await request.form(max_fields=200)
+    except (HTTPException, MultiPartException, ValueError) as error:
+        raise AadError(9002313) from error
 
 
 def answer(call: Call, body: Mapping[str, Any], status: int = 200) -> JSONResponse:

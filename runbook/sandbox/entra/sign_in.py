@@ -16,7 +16,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from runbook.sandbox.entra import consents
-from runbook.sandbox.entra.call import Call, call_of
+from runbook.sandbox.entra.call import Call, call_of, form_of
 from runbook.sandbox.entra.credentials import is_password
 from runbook.sandbox.entra.directory import GRAPH, User, service_principal, user_by_id, user_by_name
 from runbook.sandbox.entra.errors import AadError
@@ -48,7 +48,7 @@ def handler(services: Services, work: Work) -> Any:
         browser = browser_of(services, request)
         call: Call | None = None
         try:
-            sources = [await request.form(max_fields=200)] if request.method == "POST" else []
+            sources = [await form_of(request)] if request.method == "POST" else []
             call = call_of(services, request, request.query_params, *sources)
             return browser.remember(await run_in_threadpool(work, call, browser))
         except AadError as error:

@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from runbook.sandbox.entra import grants
-from runbook.sandbox.entra.call import Call, answer, call_of, refusal
+from runbook.sandbox.entra.call import Call, answer, call_of, form_of, refusal
 from runbook.sandbox.entra.client_authentication import authenticate, presented
 from runbook.sandbox.entra.directory import client_of
 from runbook.sandbox.entra.errors import AadError
@@ -62,12 +62,7 @@ async def _read(services: Services, request: Request) -> Call:
     kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if kind != "application/x-www-form-urlencoded":
         return call_of(services, request)
-    try:
-        form = await request.form(max_fields=200)
-    except Exception as error:
-        if isinstance(error, OSError | TimeoutError):
-            raise
-        raise AadError(9002313) from error
+    form = await form_of(request)
     call = call_of(services, request, request.query_params, form)
     if "/v2.0/" not in request.url.path and "resource" in call.parameters and "scope" not in call.parameters:
         resource = call.get("resource").rstrip("/")
