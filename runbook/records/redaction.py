@@ -45,7 +45,7 @@ _ANSI = re.compile(r"\x1b\[[0-9;:?]*[ -/]*[@-~]")
 
 _lock = threading.Lock()
 _known: set[str] = set()
-_known_pattern: re.Pattern[str] | None = None
+_known_forms: tuple[str, ...] = ()
 
 
 def register(*secrets: Secret | str) -> None:
@@ -53,27 +53,23 @@ def register(*secrets: Secret | str) -> None:
 
     Values shorter than :data:`SHORTEST` are left to their names.
     """
-    global _known_pattern
+    global _known_forms
     values = {secret.reveal() if isinstance(secret, Secret) else secret for secret in secrets}
     with _lock:
         new = {value for value in values if len(value) >= SHORTEST and value != MASK} - _known
         if new:
             _known.update(new)
-            _known_pattern = _compile(_known)
+            _known_forms = tuple(
+                sorted({form for known in _known for form in encodings(known) if len(form) >= SHORTEST})
+            )
 
 
 def forget() -> None:
     """Forget every registered value (between the tests of one process)."""
-    global _known_pattern
+    global _known_forms
     with _lock:
         _known.clear()
-        _known_pattern = None
-
-
-def _compile(values: set[str]) -> re.Pattern[str]:
-    forms = {form for value in values for form in encodings(value) if len(form) >= SHORTEST}
-    # The longest form first: a value that begins like another one is masked to its end.
-    return re.compile("|".join(re.escape(form) for form in sorted(forms, key=lambda form: (-len(form), form))))
+        _known_forms = ()
 
 
 def scrub(value: Any) -> Any:
@@ -164,10 +160,11 @@ def _pieces(text: str, spans: list[tuple[str, int, int]]) -> Iterator[str]:
 
 
 def _spans(text: str) -> Iterator[tuple[str, int, int]]:
-    pattern = _known_pattern
-    if pattern is not None:
-        for match in pattern.finditer(text):
-            yield "known value", match.start(), match.end()
+    for form in _known_forms:  # plain searches: far faster than one pattern of hundreds of alternatives
+        start = text.find(form)
+        while start >= 0:
+            yield "known value", start, start + len(form)
+            start = text.find(form, start + 1)
     lowered = text.lower()
     for rule in RULES:
         if not any(hint in lowered for hint in rule.hints):
