@@ -207,6 +207,17 @@ def test_an_action_that_the_profile_does_not_enable_is_not_run(world: World) -> 
     assert {one["id"] for one in listed} == {f"{CONNECTOR}_list_users", f"{CONNECTOR}_get_user"}
 
 
+def test_a_profile_that_a_call_names_must_be_one_of_the_connector(world: World, account: dict[str, Any]) -> None:
+    other = world.profile(world.register("User.Read.All"), actions="List Groups")
+    body = {"action": f"{CONNECTOR}_list_users"}
+    headers = {"x-account-id": account["id"]}
+    unknown = world.stackone.post("/actions/rpc", json=body, headers={**headers, "x-connector-profile-id": "404"})
+    assert unknown.status_code == 400
+    assert "x-connector-profile-id" in unknown.json()["message"]
+    named = world.stackone.post("/actions/rpc", json=body, headers={**headers, "x-connector-profile-id": other})
+    assert named.status_code == 403  # the named profile enables another action alone
+
+
 def test_a_raw_request_goes_through_with_status_and_body(world: World, account: dict[str, Any]) -> None:
     send: Callable[..., httpx.Response] = lambda **body: world.stackone.post(  # noqa: E731
         "/unified/proxy", json=body, headers={"x-account-id": account["id"]}

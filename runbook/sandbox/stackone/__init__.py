@@ -54,10 +54,9 @@ _PAGES: tuple[tuple[str, str, Callable[..., Any]], ...] = (
 
 
 def routes(services: Services) -> list[Route]:
-    """All routes of StackOne; seeds the project if it is not there. ``services.extras["stackone"]`` can be closed."""
+    """All routes of StackOne; seeds the project if it is not there."""
     seed(services.store, services.vault)
     project, threads = Project(services), Threads()
-    services.extras["stackone"] = project
     pages = (*_PAGES, ("GET", connector().callback_path, hub.callback))
     return [
         *(Route(path, endpoint(project, threads, handler), methods=[method]) for method, path, handler in API),

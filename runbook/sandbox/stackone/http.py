@@ -70,7 +70,6 @@ class Answer:
 
     body: Any
     status: int = 200
-    headers: Mapping[str, str] | None = None
 
 
 class Threads:
@@ -102,7 +101,7 @@ def endpoint(
             found = await threads.run(_handle, project, handler, request, raw)
         except ApiError as error:
             return error_response(project, error, request.url.path, request_id)
-        headers = {"x-request-id": request_id, **(found.headers or {})}
+        headers = {"x-request-id": request_id}
         if found.body is None:
             return Response(status_code=found.status, headers=headers)
         return JSONResponse(found.body, found.status, headers)

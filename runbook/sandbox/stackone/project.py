@@ -102,13 +102,6 @@ class Project:
                 self._client = httpx.Client(verify=context, trust_env=False, timeout=30, follow_redirects=False)
             return self._client
 
-    def close(self) -> None:
-        """Let go of the connections that the client keeps open."""
-        with self._guard:
-            if self._client is not None:
-                self._client.close()
-                self._client = None
-
     def is_key(self, candidate: str) -> bool:
         """Whether ``candidate`` is the project's API key; compared in constant time."""
         return hmac.compare_digest(candidate.encode(), api_key(self.store, self.vault).encode())
