@@ -195,6 +195,23 @@ def test_a_writer_killed_at_any_moment_leaves_a_readable_journal_that_claims_no_
         assert verify_chain(read(journal.path)) == []
 
 
+def test_a_kernel_killed_beside_its_runner_costs_the_runner_nothing(tmp_path: Path) -> None:
+    chance = random.Random(9)
+    for moment in range(6):
+        journal = Journal.create(tmp_path, f"run-{moment}", target="sandbox")
+        runner, kernel = _writer(journal.folder, "runner", 25), _writer(journal.folder, "kernel", 500)
+        assert kernel.stdout is not None
+        acknowledged = [int(kernel.stdout.readline()) for _ in range(chance.randrange(1, 30))]
+        kernel.send_signal(signal.SIGKILL)
+        acknowledged += map(int, kernel.communicate()[0].split())
+        acknowledged += map(int, runner.communicate()[0].split())
+        assert runner.returncode == 0
+        events = read(journal.path)
+        assert verify_chain(events) == []
+        assert {event["seq"] for event in events} >= set(acknowledged)
+        assert sum(event.get("writer") == "runner" for event in events) == 50
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="file size limits are POSIX")
 def test_a_full_disk_is_a_record_error_before_anything_is_sent(journal: Journal) -> None:
     program = (
