@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from runbook.sandbox.browser import Screen
+from runbook.sandbox.entra.wording import in_words
 from tests.sandbox_entra.conftest import CALLBACK, App, Person, World, code_of, tls, values
 
 
@@ -105,9 +106,7 @@ class TestConsent:
         app, person = world.app(name="<b>Odd & name</b>"), world.user()
         person.open(link(world, app), press="Nothing")
         screen = person.page(link(world, app, prompt="consent"))
-        graph = world.graph()
-        wording = next(one for one in graph["oauth2PermissionScopes"] if one["value"] == "User.Read")
-        assert wording["userConsentDisplayName"] in screen.text
+        assert "Sign you in and read your profile" in screen.text
         assert "<b>Odd & name</b>" in screen.text
 
 
@@ -240,6 +239,7 @@ class TestRefusals:
         assert isinstance(screen, Screen)
         assert (screen.status, screen.headings) == (400, ["Sign in"])
         assert trouble(screen) == code
+        assert screen.forms[0].fields[0].value == person.login
 
     def test_a_person_who_is_not_assigned(self, world: World, plain: Person) -> None:
         app = world.app()
@@ -352,6 +352,20 @@ class TestSeveralTenants:
     def test_an_application_of_one_tenant_is_not_found_in_another(self, world: World) -> None:
         person = world.user(tenant=world.fabrikam)
         assert trouble(person.open(link(world, world.app(), tenant=world.fabrikam))) == 700016
+
+
+@pytest.mark.parametrize(
+    ("name", "described", "words"),
+    [
+        ("Group.ReadWrite.All", "", "Read and write all groups"),
+        ("Policy.ReadWrite.ConditionalAccess", "", "Read and write policies (conditional access)"),
+        ("offline_access", "offline_access", "Maintain access to data you have given it access to"),
+        ("Files.Read", "Read your files", "Read your files"),
+        ("Odd", "", "Odd"),
+    ],
+)
+def test_permissions_are_put_into_words(name: str, described: str, words: str) -> None:
+    assert in_words(name, described) == words
 
 
 def test_the_page_of_an_error_explains_it(world: World) -> None:

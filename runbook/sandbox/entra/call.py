@@ -88,6 +88,8 @@ async def form_of(request: Request) -> FormData:
     try:
         return await request.form(max_fields=200)
     except (HTTPException, MultiPartException, ValueError) as error:
+        if isinstance(error, HTTPException) and error.status_code != 400:
+            raise  # too large or too slow, which is not the form's fault
         raise AadError(9002313) from error
 
 

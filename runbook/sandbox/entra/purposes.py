@@ -21,6 +21,7 @@ from runbook.sandbox.entra.issue import SignIn, new_code
 from runbook.sandbox.entra.pages import error_page, give_back, page
 from runbook.sandbox.entra.redirects import choose, is_spa
 from runbook.sandbox.entra.scopes import Resource, Wanted, parse, resource_of
+from runbook.sandbox.entra.wording import in_words
 
 __all__ = ["AdminConsent", "Ask", "Authorize", "Device", "Part", "Purpose", "purpose_of"]
 
@@ -47,18 +48,21 @@ class Part:
         rows = []
         for name in self.names:
             scope = self._scope(name)
-            title = scope.get(f"{who}ConsentDisplayName") or scope.get("adminConsentDisplayName") or name
+            title = scope.get(f"{who}ConsentDisplayName") or scope.get("adminConsentDisplayName") or ""
             text = scope.get(f"{who}ConsentDescription") or scope.get("adminConsentDescription") or ""
-            rows.append({"title": str(title), "text": str(text), "name": name, "kind": "delegated"})
+            rows.append(_row(name, str(title), str(text), "delegated"))
         for role in self.resource.app_roles.values():
             if role["value"] in self.roles:
-                title = str(role.get("displayName") or role["value"])
-                text = str(role.get("description") or "")
-                rows.append({"title": title, "text": text, "name": str(role["value"]), "kind": "application"})
+                title, text = str(role.get("displayName") or ""), str(role.get("description") or "")
+                rows.append(_row(str(role["value"]), title, text, "application"))
         return rows
 
     def _scope(self, name: str) -> dict[str, object]:
         return self.resource.scopes.get(name.lower(), {})
+
+
+def _row(name: str, title: str, text: str, kind: str) -> dict[str, str]:
+    return {"title": in_words(name, title), "text": "" if text == name else text, "name": name, "kind": kind}
 
 
 @dataclass(frozen=True)

@@ -57,8 +57,10 @@ def handler(services: Services, work: Work) -> Any:
     return handle
 
 
-def advance(call: Call, interaction: Interaction, browser: Browser, mistake: AadError | None = None) -> Response:
-    """The next page of this request, or its end."""
+def advance(
+    call: Call, interaction: Interaction, browser: Browser, mistake: AadError | None = None, typed: str = ""
+) -> Response:
+    """The next page of this request, or its end. ``mistake`` is shown on the sign-in page, with the name ``typed``."""
     call = replace(call, segment=interaction.segment, parameters=interaction.parameters)
     purpose = purpose_of(call, interaction.kind, interaction.extras)
     prompt = call.get("prompt").split()
@@ -73,7 +75,7 @@ def advance(call: Call, interaction: Interaction, browser: Browser, mistake: Aad
             return purpose.fail(AadError(50058))
         if page_wanted == "account":
             return _account_page(call, interaction, browser, purpose)
-        return _login_page(call, interaction, browser, purpose, mistake)
+        return _login_page(call, interaction, browser, purpose, mistake, typed)
     interaction = interaction.of(sign_in.user)
     try:
         return _signed_in(call, interaction, browser, purpose, sign_in, "none" in prompt)
@@ -142,10 +144,10 @@ def _signed_in(
 
 
 def _login_page(
-    call: Call, interaction: Interaction, browser: Browser, purpose: Purpose, mistake: AadError | None
+    call: Call, interaction: Interaction, browser: Browser, purpose: Purpose, mistake: AadError | None, typed: str
 ) -> Response:
     chosen = user_by_id(call.store, interaction.user) if interaction.user else None
-    name = chosen.name if chosen else call.get("login_hint")
+    name = typed or (chosen.name if chosen else call.get("login_hint"))
     client = purpose.client
     return _page(
         "sign_in", call, interaction, browser, 400 if mistake else 200, name=name, client=client, error=mistake
@@ -192,14 +194,15 @@ def _page(
 def _login(call: Call, browser: Browser) -> Response:
     interaction = _interaction(call, browser)
     tenant = replace(call, segment=interaction.segment).tenant()
+    name = call.get("login").strip()
     try:
-        user = user_by_name(call.store, call.get("login").strip(), tenant.name if tenant else interaction.segment)
+        user = user_by_name(call.store, name, tenant.name if tenant else interaction.segment)
         if not is_password(call.store, user.id, call.get("passwd")):
             raise AadError(50126)
         if user.document.get("accountEnabled") is False:
             raise AadError(50057)
     except AadError as error:
-        return advance(call, replace(interaction, user=None), browser, error)
+        return advance(call, replace(interaction, user=None), browser, error, name)
     browser = browser.signed_in(user, ("pwd",))
     return browser.remember(advance(call, interaction.of(user, fresh=True), browser))
 
