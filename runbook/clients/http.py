@@ -25,7 +25,7 @@ from runbook.clients import retry
 from runbook.clients.calls import CallLog, Counters, NoLog, shown_path
 from runbook.clients.retry import Pace
 from runbook.clients.tls import tls_context
-from runbook.errors import TransportError
+from runbook.errors import RunbookError, TransportError
 
 __all__ = ["Answer", "CallLog", "Counters", "Effect", "NoLog", "Session", "Spacing", "Timeouts", "shown_path"]
 
@@ -181,13 +181,16 @@ class Session:
             ticket = self._journal.intent(**call.fields)
         started = time.monotonic()
         result: dict[str, Any] = {"status": None, "request_id": None}
-        failure: TransportError | None = None
+        failure: RunbookError | None = None
         answer: Answer | None = None
         try:
             answer = self._attempts(call)
             result = {"status": answer.status, "request_id": answer.request_id}
         except (httpx.HTTPError, _Broken) as error:
             failure = _failure(error, call)
+        except RunbookError as error:
+            failure = error  # no token: nothing was sent
+        if failure is not None:
             result["error"] = failure.what
         result |= {"ms": round((time.monotonic() - started) * 1000), "retries": call.attempt - 1}
         if call.effect == "write":
@@ -229,7 +232,9 @@ class Session:
             try:
                 body = jsonlib.loads(text)
             except ValueError:
-                raise _Broken("the answer is not the JSON that it says it is, as if it had been cut off") from None
+                # The status of a refusal says enough; a success that cannot be read says nothing.
+                if response.is_success:
+                    raise _Broken("the answer is not the JSON that it says it is, as if it had been cut off") from None
         request_id = headers.get("request-id") or headers.get("x-ms-request-id") or headers.get("x-request-id")
         return Answer(response.status_code, headers, text, body, request_id)
 

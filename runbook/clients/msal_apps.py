@@ -155,7 +155,7 @@ def _authority(target: Target) -> str:
 def _token_cache() -> Any:
     """An encrypted cache on disk where the system offers one; else ``None``: msal then keeps tokens in memory."""
     try:
-        import msal_extensions  # type: ignore[import-untyped]
+        import msal_extensions  # type: ignore[import-not-found,import-untyped,unused-ignore]
         import platformdirs
     except ImportError:
         return None

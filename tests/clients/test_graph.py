@@ -15,7 +15,7 @@ from runbook.clients.graph import GraphClient
 from runbook.clients.http import Counters
 from runbook.clients.odata import is_advanced, key, literal, query
 from runbook.clients.retry import Pace
-from runbook.errors import GraphError, TransportError
+from runbook.errors import GraphError, SignInError, TransportError
 from runbook.secrets import Secret
 from runbook.targets import Target
 
@@ -258,6 +258,32 @@ def test_a_second_challenge_in_a_row_is_an_error(service: Service, graph: GraphC
         graph.get("/me")
     assert caught.value.status == 401
     assert len(tokens.claims) == 1
+
+
+class NoTokens:
+    """A sign-in that is refused."""
+
+    def token(self) -> Secret:
+        raise SignInError("no token", code="AADSTS7000215")
+
+    def renew(self, claims: str | None) -> Secret | None:
+        raise AssertionError(claims)
+
+
+def test_a_write_for_which_there_is_no_token_has_an_outcome_all_the_same(
+    service: Service, target: Target, pace: Pace, log: Log
+) -> None:
+    with GraphClient(target, NoTokens(), log, pace=pace) as graph, pytest.raises(SignInError):
+        graph.post("/groups", {})
+    assert [(kind, line.get("error")) for kind, line in log.lines] == [("intent", None), ("outcome", "no token")]
+    assert service.asked == []
+
+
+def test_a_refusal_whose_body_is_broken_is_still_a_refusal(service: Service, graph: GraphClient) -> None:
+    service.on("POST", "/v1.0/groups", Reply(403, b'{"error": {"co'))
+    with pytest.raises(GraphError) as caught:
+        graph.post("/groups", {})
+    assert caught.value.status == 403
 
 
 def test_a_fixed_token_is_not_replaced(service: Service, target: Target, pace: Pace) -> None:
