@@ -231,7 +231,8 @@ def run_section(ctx: Context, section: Section, *, apply: bool) -> SectionResult
 
 
 def _notebook(section: Section) -> str:
-    return f"{section.NUMBER:02d}_{section.NAME}"
+    # An operation beside the guide has no number.
+    return f"{section.NUMBER:02d}_{section.NAME}" if section.NUMBER else section.NAME
 
 
 def _verdict(evidence: Evidence | None, failure: BaseException | None) -> Verdict:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from runbook import catalog
+from runbook.clients import retry
 from runbook.clients.settle import Wait
 from runbook.errors import GraphError, RunbookError, ServiceError, StackOneError
 from runbook.sections.recipes import Probe, fill, recipes
-from runbook.sections.workshop import NothingFound, Values, Workshop, patiently
+from runbook.sections.workshop import NothingFound, Thing, Values, Workshop, patiently
 
 if TYPE_CHECKING:
     from runbook.catalog import Action
@@ -21,6 +22,8 @@ __all__ = ["DirectRoad", "Outcome", "Road", "RoadName", "StackOneRoad", "not_tri
 
 RoadName = Literal["delegated", "application", "stackone"]
 OWN_ONLY = "Application.ReadWrite.OwnedBy"
+_ATTEMPTS = 3
+_UNWELL_PATIENCE = 30.0
 
 
 @dataclass(frozen=True)
@@ -142,23 +145,42 @@ class StackOneRoad:
 
 
 def prove(shop: Workshop, road: Road, slug: str, needs: tuple[str, ...]) -> Outcome:
-    """Run the probe of action ``slug`` on ``road`` and clean up after it. ``needs``: its permissions in this tenant."""
-    action, probe = catalog.action(slug), recipes().probes[slug]
+    """Run the probe of action ``slug`` on ``road`` and clean up after it. ``needs``: its permissions in this tenant.
+
+    A service that is unwell proves nothing about a permission: the probe is made anew, with other disposable objects.
+    """
+    action = catalog.action(slug)
+    wait = Wait(shop.ctx.graph.pace, _UNWELL_PATIENCE)
+    for _attempt in range(_ATTEMPTS):
+        failure: RunbookError | None = None
+        try:
+            outcome = _prove_once(shop, road, action, needs)
+            failure = outcome.error
+        except NothingFound as nothing:
+            return not_tried(road.name, action, str(nothing))
+        except RunbookError as error:
+            cause = f"the object to try it on could not be made: {error.what.rstrip('.')}"
+            outcome, failure = not_tried(road.name, action, cause, error.next_step), error
+        if not isinstance(failure, ServiceError) or failure.status not in _unwell():
+            break
+        wait.pause()
+    return outcome
+
+
+def _unwell() -> frozenset[int]:
+    """The statuses that say something about the service and nothing about a permission."""
+    return retry.table().statuses.busy | retry.table().statuses.uncertain
+
+
+def _prove_once(shop: Workshop, road: Road, action: Action, needs: tuple[str, ...]) -> Outcome:
+    probe = recipes().probes[action.slug]
     spec = recipes().made.get(probe.makes)
     wanted = {**(spec.needs if spec else {}), **probe.needs}
-    try:
-        with shop.bench(wanted, owned=OWN_ONLY in needs) as (values, made):
-            return _send(shop, road, action, probe, values, made)
-    except NothingFound as nothing:
-        return not_tried(road.name, action, str(nothing))
-    except RunbookError as error:
-        cause = f"the object to try it on could not be made: {error.what}"
-        return not_tried(road.name, action, cause, error.next_step)
+    with shop.bench(wanted, owned=OWN_ONLY in needs) as (values, made):
+        return _send(shop, road, action, probe, values, made)
 
 
-def _send(
-    shop: Workshop, road: Road, action: Action, probe: Probe, values: Values, made: list[tuple[str, Values]]
-) -> Outcome:
+def _send(shop: Workshop, road: Road, action: Action, probe: Probe, values: Values, made: list[Thing]) -> Outcome:
     spec = recipes().made.get(probe.makes)
     template = probe.body if probe.body is not None else (spec.body if spec else None)
     request = Request(
@@ -173,12 +195,18 @@ def _send(
     except ServiceError as error:
         also = next((row for row in probe.also if row.status == error.status and _reached(error)), None)
         if also is None:
+            if probe.makes:
+                shop.lost(probe.makes, values, error, made)
             return _refused(road.name, request, error)
         proof = Proof(error.status, None, error.request_id or "", also.why)
     except RunbookError as error:
+        if probe.makes:
+            shop.lost(probe.makes, values, error, made)
         return _refused(road.name, request, error)
     if probe.makes:
         shop.note(probe.makes, proof.body, values, made)
+    elif action.effect == "delete" and made:
+        made[-1].gone = True  # the subject of a probe is made last, after what it needs
     return Outcome(
         road.name, True, action.method, request.address(), proof.status, proof.request_id, cause=proof.remark
     )

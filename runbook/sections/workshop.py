@@ -11,19 +11,21 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from runbook.clients import retry
 from runbook.clients.graph import graph_error
 from runbook.clients.http import Answer
+from runbook.clients.odata import literal
 from runbook.clients.settle import Wait
-from runbook.errors import GraphError, RunbookError
-from runbook.sections.recipes import Made, fill, need, recipes
+from runbook.errors import RunbookError
+from runbook.sections.recipes import fill, need, recipes
 
 if TYPE_CHECKING:
     from runbook.sections.base import Context
 
-__all__ = ["NothingFound", "Values", "Workshop", "patiently"]
+__all__ = ["NothingFound", "Thing", "Values", "Workshop", "patiently"]
 
 Values = dict[str, Any]
 _PATIENCE = 60.0
@@ -31,6 +33,15 @@ _PATIENCE = 60.0
 
 class NothingFound(Exception):
     """The tenant has no object that the probe could read."""
+
+
+@dataclass
+class Thing:
+    """A disposable object: what it was made from, with itself as ``it``. ``gone``: a probe has deleted it."""
+
+    kind: str
+    values: Values
+    gone: bool = False
 
 
 def patiently(ctx: Context, send: Callable[[], Answer], method: str, path: str, *, fresh: bool) -> Answer:
@@ -49,7 +60,9 @@ def patiently(ctx: Context, send: Callable[[], Answer], method: str, path: str, 
         row = retry.transient(error)
         if row is not None and row.then == "exists" and refused:
             return answer
-        if not fresh or row is None or row.then == "exists" or wait.over:
+        # What was just made may be unknown to any replica for a while, also where no row says so.
+        passes = answer.status == 404 if row is None else row.then != "exists"
+        if not fresh or not passes or wait.over:
             raise error
         refused = True
         wait.pause()
@@ -71,22 +84,20 @@ class Workshop:
         self._finding = threading.Lock()
 
     @contextmanager
-    def bench(
-        self, needs: Mapping[str, str], *, owned: bool = False
-    ) -> Iterator[tuple[Values, list[tuple[str, Values]]]]:
+    def bench(self, needs: Mapping[str, str], *, owned: bool = False) -> Iterator[tuple[Values, list[Thing]]]:
         """The values that a probe's templates may use, and the stack of what to remove afterwards.
 
         ``owned`` makes our service principal an owner of what is made, for permissions that reach own objects only.
         Raises :class:`NothingFound`, or :class:`RunbookError` when a disposable object cannot be made.
         """
-        made: list[tuple[str, Values]] = []
+        made: list[Thing] = []
         try:
             yield self._values(needs, made, owned=owned), made
         finally:
-            for name, values in reversed(made):
-                self._remove(name, values)
+            for thing in reversed(made):
+                self._remove(thing)
 
-    def _values(self, needs: Mapping[str, str], made: list[tuple[str, Values]], *, owned: bool) -> Values:
+    def _values(self, needs: Mapping[str, str], made: list[Thing], *, owned: bool) -> Values:
         values = self.fresh_values()
         for name, text in needs.items():
             source, kind = need(text)
@@ -125,13 +136,17 @@ class Workshop:
             self._found[kind] = dict(items[0]) if items else None
         return self._found[kind]
 
-    def make(self, kind: str, made: list[tuple[str, Values]], *, owned: bool = False) -> Values:
+    def make(self, kind: str, made: list[Thing], *, owned: bool = False) -> Values:
         """A new disposable object of this kind with what it needs, noted in ``made`` for removal."""
         spec = recipes().made[kind]
         values = self._values(spec.needs, made, owned=owned)
         path, body = fill(spec.path, values), fill(spec.body, values)
         session = self.ctx.graph.session
-        answer = patiently(self.ctx, lambda: session.request("POST", path, json=body), "POST", path, fresh=True)
+        try:
+            answer = patiently(self.ctx, lambda: session.request("POST", path, json=body), "POST", path, fresh=True)
+        except RunbookError as error:
+            self.lost(kind, values, error, made)
+            raise
         item = self.note(kind, answer.body, values, made)
         if owned and spec.owned and self._owner:
             link = {"@odata.id": f"{values['graph']}/directoryObjects/{self._owner}"}
@@ -139,37 +154,57 @@ class Workshop:
             patiently(self.ctx, lambda: session.request("POST", owners, json=link), "POST", owners, fresh=True)
         return item
 
-    def note(self, kind: str, body: Any, values: Values, made: list[tuple[str, Values]]) -> Values:
+    def note(self, kind: str, body: Any, values: Values, made: list[Thing]) -> Values:
         """Remember something that was made, with what it was made from, so that it is removed."""
         spec = recipes().made[kind]
         item: Values = {name: values[name] for name in spec.needs}
         item |= body if isinstance(body, dict) else {}
-        made.append((kind, {**values, "it": item}))
+        made.append(Thing(kind, {**values, "it": item}))
         return item
 
-    def _remove(self, kind: str, values: Values) -> None:
-        spec = recipes().made[kind]
+    def _remove(self, thing: Thing) -> None:
+        spec = recipes().made[thing.kind]
         try:
-            self._settled_delete(fill(spec.remove, values))
+            if not thing.gone:
+                self._delete(fill(spec.remove, thing.values))
             if spec.purge:
-                self._purge(spec, values)
+                # Else it would stay in the deleted items for 30 days and keep its names taken.
+                self._delete(fill(spec.purge, thing.values))
         except RunbookError as error:
-            self.litter.append(f"{kind.replace('_', ' ')} {self._label(values)}: {error.what}")
+            self.litter.append(f"{thing.kind.replace('_', ' ')} {self._label(thing.values)}: {error.what}")
 
-    def _settled_delete(self, path: str) -> None:
-        try:
-            self.ctx.graph.delete(path)
-        except GraphError as error:
-            # A link to something that is gone already: the probe removed it.
-            if error.status != 400 or not path.endswith("$ref"):
-                raise
+    def _delete(self, path: str) -> None:
+        """Delete, and insist: just after it was made (or deleted) a replica may not know it, and a busy service passes.
 
-    def _purge(self, spec: Made, values: Values) -> None:
-        """Take it out of the deleted items too, where it would stay for 30 days and keep its names taken."""
-        path = fill(spec.purge, values)
-        wait = Wait(self.ctx.graph.pace, 10 * self.ctx.graph.pace.interval)
-        while not self.ctx.graph.delete(path) and not wait.over:
+        Raises :class:`RunbookError` when it cannot be deleted before the wait ends.
+        """
+        wait = Wait(self.ctx.graph.pace, 40 * self.ctx.graph.pace.interval)
+        while True:
+            try:
+                if self.ctx.graph.delete(path):
+                    return
+                failure: RunbookError = RunbookError("it was not found, and may appear later.")
+            except RunbookError as error:
+                if not retry.maybe_applied(error):
+                    raise
+                failure = error
+            if wait.over:
+                raise failure
             wait.pause()
+
+    def lost(self, kind: str, values: Values, error: RunbookError, made: list[Thing]) -> None:
+        """Find what a failed request may have made all the same, so that it is removed; else say so."""
+        spec, found = recipes().made[kind], []
+        hangs_on = any(need(text)[0] == "made" for text in spec.needs.values())
+        if hangs_on or not retry.maybe_applied(error):
+            return  # what hangs on a disposable object goes with it
+        if "displayName" in spec.body:
+            condition = f"displayName eq {literal(values['name'])}"
+            found = list(self.ctx.graph.list(spec.path, filter=condition))
+        for item in found:
+            self.note(kind, item, values, made)
+        if not found:
+            self.litter.append(f"{kind.replace('_', ' ')} {values['name']}: it may have been made, the answer was lost")
 
     @staticmethod
     def _label(values: Values) -> str:
