@@ -49,7 +49,7 @@ class GraphClient:
         return self.request("DELETE", path, **more)
 
 
-@dataclass
+@dataclass(repr=False)
 class World:
     """The served sandbox, with the store and the keys that the server uses."""
 

@@ -71,8 +71,8 @@ def _check_success(method: str, response: httpx.Response) -> None:
     if match.property or path.endswith(("Password", "Key")):
         return
     name = match.cast or _entity_of(path, match.resource.entity)
-    for one in body["value"] if "value" in body else [body]:
-        if "@odata.id" not in one:
+    for one in body.get("value", [body]):
+        if not path.endswith("$ref"):
             check_entity(name, one, path)
 
 

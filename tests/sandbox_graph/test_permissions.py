@@ -146,9 +146,7 @@ def test_members_that_the_token_may_not_read_show_their_id_alone(world: World, a
 class TestOwnedBy:
     """``Application.ReadWrite.OwnedBy`` writes what the caller owns and reads everything."""
 
-    def test_reaches_what_it_made_and_nothing_else(
-        self, world: World, admin: GraphClient, application: dict[str, Any], name: str
-    ) -> None:
+    def test_reaches_what_it_made_and_nothing_else(self, world: World, application: dict[str, Any], name: str) -> None:
         own = world.application(["Application.ReadWrite.OwnedBy"])
         made = own.post("/applications", {"displayName": name}).json()
         assert own.patch(f"/applications/{made['id']}", {"displayName": f"{name}2"}).status_code == 204

@@ -24,4 +24,5 @@ def routes(services: Services) -> list[BaseRoute]:
             raise TokenRefused(str(error)) from None
 
     app = create_app(services.store, Settings(verify), lambda: services.extras.get("faults"))
-    return [Route(f"/{version}/{{path:path}}", app) for version in ("v1.0", "V1.0", "beta")]
+    paths = (f"/{version}{rest}" for version in ("v1.0", "V1.0", "beta") for rest in ("", "/{path:path}"))
+    return [Route(path, app) for path in paths]

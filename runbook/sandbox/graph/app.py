@@ -33,6 +33,13 @@ log = logging.getLogger("runbook.sandbox.graph")
 _LIMIT = 4 * 1024 * 1024
 _VERSION = "/v1.0"
 _AUDIENCES = frozenset({"https://graph.microsoft.com", "00000003-0000-0000-c000-000000000000"})
+# Conditional access is another service behind the same address, with codes of its own.
+_CONDITIONAL_ACCESS = "identity/conditionalAccess/"
+_OTHER_CODES = {
+    "Request_BadRequest": "BadRequest",
+    "Request_UnsupportedQuery": "BadRequest",
+    "Request_ResourceNotFound": "NotFound",
+}
 _METHODS = frozenset({"GET", "POST", "PATCH", "PUT", "DELETE", "HEAD", "OPTIONS"})
 
 
@@ -138,7 +145,12 @@ class Graph:
             call.options = replace(call.options, select=("id", match.property), expand=())
         if match.operation is not None:
             access.authorize(call, match.operation)
-        answer = match.route.handler(call, match.resource)
+        try:
+            answer = match.route.handler(call, match.resource)
+        except GraphFault as fault:
+            if match.resource.path.startswith(_CONDITIONAL_ACCESS):
+                fault.code = _OTHER_CODES.get(fault.code, fault.code)
+            raise
         return _property(call, match, answer) if match.property else answer
 
     def _caller(self, request: RequestInfo) -> Caller:

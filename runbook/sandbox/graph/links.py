@@ -133,10 +133,7 @@ def _count(call: Call, resource: Resource, link: Link) -> Answer:
 def _list_references(call: Call, resource: Resource, link: Link) -> Answer:
     source = entities.find(call, resource, call.keys[0])
     query = _filtered(call, link, source.id)
-    shown = [
-        {"@odata.id": f"{call.base}/directoryObjects/{row.id}/Microsoft.DirectoryServices.{row.kind.capitalize()}"}
-        for row in query.rows(call, None)
-    ]
+    shown = [f"{call.base}/directoryObjects/{row.id}" for row in query.rows(call, None)]
     return Answer(200, query.page(call, "Collection($ref)", shown, None))
 
 
