@@ -1,0 +1,437 @@
+"""Applications, service principals, secrets, grants and assignments, as the set-up of a connector uses them."""
+
+from __future__ import annotations
+
+import base64
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from runbook.sandbox.entra import credentials
+from tests.sandbox_graph.conftest import GraphClient, World
+
+UPSERT = {"Prefer": "create-if-missing"}
+GRAPH = "00000003-0000-0000-c000-000000000000"
+
+
+def code(answer: Any) -> tuple[int, str]:
+    return answer.status_code, answer.json()["error"]["code"]
+
+
+@pytest.fixture
+def principal(admin: GraphClient, application: dict[str, Any]) -> dict[str, Any]:
+    made: dict[str, Any] = admin.post("/servicePrincipals", {"appId": application["appId"]}).json()
+    return made
+
+
+class TestUpsert:
+    def test_creates_once_and_updates_afterwards(self, admin: GraphClient, name: str) -> None:
+        path = f"/applications(uniqueName='{name}')"
+        first = admin.patch(path, {"displayName": "First"}, headers=UPSERT)
+        assert first.status_code == 201
+        assert first.json()["uniqueName"] == name
+        assert admin.patch(path, {"displayName": "Second"}, headers=UPSERT).status_code == 204
+        again = admin.get(path).json()
+        assert (again["id"], again["displayName"]) == (first.json()["id"], "Second")
+
+    def test_without_the_preference_nothing_is_made(self, admin: GraphClient, name: str) -> None:
+        assert admin.patch(f"/applications(uniqueName='{name}')", {"displayName": "x"}).status_code == 404
+
+    def test_also_for_groups_and_service_principals(
+        self, admin: GraphClient, name: str, application: dict[str, Any]
+    ) -> None:
+        body = {"displayName": name, "mailEnabled": False, "mailNickname": name, "securityEnabled": True}
+        assert admin.patch(f"/groups(uniqueName='{name}')", body, headers=UPSERT).status_code == 201
+        path = f"/servicePrincipals(appId='{application['appId']}')"
+        assert admin.patch(path, {"tags": ["a"]}, headers=UPSERT).status_code == 201
+        assert admin.patch(path, {"tags": ["b"]}, headers=UPSERT).status_code == 204
+        assert admin.get(path).json()["tags"] == ["b"]
+
+    def test_a_unique_name_is_set_once_and_stays_taken_in_the_bin(self, admin: GraphClient, name: str) -> None:
+        made = admin.post("/applications", {"displayName": name}).json()
+        path = f"/applications/{made['id']}"
+        assert admin.patch(path, {"uniqueName": name}).status_code == 204
+        assert code(admin.patch(path, {"uniqueName": f"{name}2"})) == (400, "Request_BadRequest")
+        admin.delete(path)
+        taken = admin.post("/applications", {"displayName": "x", "uniqueName": name})
+        assert taken.json()["error"]["details"][0]["code"] == "ObjectConflict"
+        assert admin.delete(f"/directory/deletedItems/{made['id']}").status_code == 204
+        assert admin.post("/applications", {"displayName": "x", "uniqueName": name}).status_code == 201
+
+
+class TestBin:
+    def test_a_deleted_application_comes_back_with_its_ids(
+        self, admin: GraphClient, application: dict[str, Any], principal: dict[str, Any]
+    ) -> None:
+        assert admin.delete(f"/applications(appId='{application['appId']}')").status_code == 204
+        assert code(admin.get(f"/applications/{application['id']}")) == (404, "Request_ResourceNotFound")
+        assert admin.get(f"/servicePrincipals/{principal['id']}").status_code == 404, "it goes along"
+        listed = admin.get("/directory/deletedItems/microsoft.graph.application").json()["value"]
+        assert application["id"] in {one["id"] for one in listed}
+        assert code(admin.post("/servicePrincipals", {"appId": application["appId"]}))[0] == 400
+        restored = admin.post(f"/directory/deletedItems/{application['id']}/restore").json()
+        assert (restored["id"], restored["appId"]) == (application["id"], application["appId"])
+        assert restored["deletedDateTime"] is None
+        assert admin.post(f"/directory/deletedItems/{principal['id']}/restore").status_code == 200
+
+    def test_deleting_a_service_principal_takes_its_consents(
+        self, admin: GraphClient, world: World, principal: dict[str, Any]
+    ) -> None:
+        graph = world.microsoft_graph()["id"]
+        grant = {"clientId": principal["id"], "consentType": "AllPrincipals", "resourceId": graph, "scope": "User.Read"}
+        made = admin.post("/oauth2PermissionGrants", grant).json()
+        admin.delete(f"/servicePrincipals/{principal['id']}")
+        assert admin.get(f"/oauth2PermissionGrants/{made['id']}").status_code == 404
+
+    def test_users_and_microsoft_365_groups_are_kept_and_security_groups_are_not(
+        self, admin: GraphClient, user: dict[str, Any], group: dict[str, Any], name: str
+    ) -> None:
+        body = {"displayName": name, "mailEnabled": True, "mailNickname": f"{name}u", "securityEnabled": False}
+        unified = admin.post("/groups", {**body, "groupTypes": ["Unified"]}).json()
+        for path in (f"/users/{user['id']}", f"/groups/{group['id']}", f"/groups/{unified['id']}"):
+            assert admin.delete(path).status_code == 204
+        assert admin.get(f"/directory/deletedItems/{user['id']}").json()["@odata.type"] == "#microsoft.graph.user"
+        assert admin.get(f"/directory/deletedItems/{unified['id']}").status_code == 200
+        assert admin.get(f"/directory/deletedItems/{group['id']}").status_code == 404
+
+    def test_a_user_does_not_come_back_under_a_taken_name(self, admin: GraphClient, user: dict[str, Any]) -> None:
+        admin.delete(f"/users/{user['id']}")
+        body = {
+            "accountEnabled": True,
+            "displayName": "Successor",
+            "mailNickname": "successor",
+            "userPrincipalName": user["userPrincipalName"],
+            "passwordProfile": {"password": "Sufficient-1ong"},
+        }
+        assert admin.post("/users", body).status_code == 201
+        assert code(admin.post(f"/directory/deletedItems/{user['id']}/restore"))[0] == 400
+
+    def test_the_bin_is_emptied_after_thirty_days(
+        self, admin: GraphClient, world: World, application: dict[str, Any]
+    ) -> None:
+        admin.delete(f"/applications/{application['id']}")
+        old = (datetime.now(UTC) - timedelta(days=31)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        world.store.update("application", application["id"], {"deletedDateTime": old})
+        assert admin.get(f"/directory/deletedItems/{application['id']}").status_code == 404
+
+
+class TestSecrets:
+    def test_the_value_is_shown_once_and_kept_as_a_hash(
+        self, admin: GraphClient, world: World, application: dict[str, Any]
+    ) -> None:
+        path = f"/applications/{application['id']}"
+        made = admin.post(f"{path}/addPassword", {"passwordCredential": {"displayName": "one"}}).json()
+        assert made["hint"] == made["secretText"][:3]
+        assert 16 <= len(made["secretText"]) <= 64
+        kept = admin.get(path).json()["passwordCredentials"]
+        assert [one["keyId"] for one in kept] == [made["keyId"]]
+        assert kept[0]["secretText"] is None
+        assert credentials.is_secret(world.store, made["keyId"], made["secretText"])
+        assert made["secretText"].encode() not in world.store.path.read_bytes()
+        assert admin.post(f"{path}/removePassword", {"keyId": made["keyId"]}).status_code == 204
+        assert not credentials.is_secret(world.store, made["keyId"], made["secretText"])
+        assert admin.get(path).json()["passwordCredentials"] == []
+        assert code(admin.post(f"{path}/removePassword", {"keyId": made["keyId"]}))[0] == 400
+
+    def test_it_lasts_two_years_unless_told_otherwise(self, admin: GraphClient, application: dict[str, Any]) -> None:
+        path = f"/applications/{application['id']}/addPassword"
+        made = admin.post(path).json()
+        assert int(made["endDateTime"][:4]) - int(made["startDateTime"][:4]) == 2
+        end = "2031-05-06T07:08:09.5Z"
+        assert admin.post(path, {"passwordCredential": {"endDateTime": end}}).json()["endDateTime"] == end
+        past = {"startDateTime": "2030-01-01T00:00:00Z", "endDateTime": "2029-01-01T00:00:00Z"}
+        assert code(admin.post(path, {"passwordCredential": past}))[0] == 400
+        assert code(admin.post(path, {"passwordCredential": {"secretText": "mine"}}))[0] == 400
+        assert code(admin.post(path, {"credential": {}}))[0] == 400
+
+    def test_they_may_come_with_the_application_but_not_by_update(self, admin: GraphClient, name: str) -> None:
+        made = admin.post("/applications", {"displayName": name, "passwordCredentials": [{"displayName": "x"}]}).json()
+        assert made["passwordCredentials"][0]["secretText"]
+        path = f"/applications/{made['id']}"
+        assert admin.get(path).json()["passwordCredentials"][0]["secretText"] is None
+        assert code(admin.patch(path, {"passwordCredentials": []}))[0] == 400
+
+    def test_policy_forbids_secrets_or_limits_their_life(self, admin: GraphClient, application: dict[str, Any]) -> None:
+        policy, path = "/policies/defaultAppManagementPolicy", f"/applications/{application['id']}/addPassword"
+        rule: dict[str, Any] = {"restrictionType": "passwordLifetime", "maxLifetime": "P30D", "state": "enabled"}
+        long = {"passwordCredential": {"endDateTime": "2035-01-01T00:00:00Z"}}
+        try:
+            admin.patch(policy, {"isEnabled": True, "applicationRestrictions": {"passwordCredentials": [rule]}})
+            assert code(admin.post(path, long)) == (400, "CredentialInvalidLifetimeAsPerAppPolicy")
+            soon = (datetime.now(UTC) + timedelta(days=20)).strftime("%Y-%m-%dT%H:%M:%SZ")
+            assert admin.post(path, {"passwordCredential": {"endDateTime": soon}}).status_code == 200
+            rule = {"restrictionType": "passwordAddition", "maxLifetime": None, "state": "enabled"}
+            admin.patch(policy, {"applicationRestrictions": {"passwordCredentials": [rule]}})
+            refused = admin.post(path, {})
+            assert code(refused) == (400, "CredentialTypeNotAllowedAsPerAppPolicy")
+            assert refused.json()["error"]["message"] == "Credential type not allowed as per assigned policy"
+        finally:
+            admin.patch(policy, {"isEnabled": False, "applicationRestrictions": {"passwordCredentials": []}})
+
+    def test_certificates_come_by_update_and_hide_their_value(
+        self, admin: GraphClient, application: dict[str, Any]
+    ) -> None:
+        path = f"/applications/{application['id']}"
+        key = {"type": "AsymmetricX509Cert", "usage": "Verify", "key": certificate()}
+        assert admin.patch(path, {"keyCredentials": [key]}).status_code == 204
+        shown = admin.get(path).json()["keyCredentials"][0]
+        assert shown["key"] is None
+        assert shown["endDateTime"]
+        wrong = {"keyCredentials": [{**key, "key": base64.b64encode(b"no certificate").decode()}]}
+        assert code(admin.patch(path, wrong))[0] == 400
+        assert code(admin.post(f"{path}/addKey", {"keyCredential": key, "proof": "x"}))[0] == 401
+
+    def test_personal_accounts_allow_two_secrets(self, admin: GraphClient, name: str) -> None:
+        body = {"displayName": name, "signInAudience": "AzureADandPersonalMicrosoftAccount"}
+        path = f"/applications/{admin.post('/applications', body).json()['id']}/addPassword"
+        assert [admin.post(path, {}).status_code for _ in range(3)] == [200, 200, 400]
+
+
+class TestRedirectUris:
+    @pytest.mark.parametrize(
+        "uri",
+        [
+            "https://api.stackone.com/connect/oauth2/microsoftentraid/callback",
+            "http://localhost:8080/callback",
+            "http://127.0.0.1/x",
+            "https://contoso.com/a?b=c",
+            "https://*.contoso.com/a",
+        ],
+    )
+    def test_that_entra_takes(self, admin: GraphClient, application: dict[str, Any], uri: str) -> None:
+        path = f"/applications/{application['id']}"
+        assert admin.patch(path, {"web": {"redirectUris": [uri]}}).status_code == 204
+        assert admin.get(path).json()["web"]["redirectUris"] == [uri]
+
+    @pytest.mark.parametrize(
+        "uri",
+        [
+            "http://contoso.com/callback",
+            "https://contoso.com/a#b",
+            "https://contoso.com/a(b)",
+            "https://contoso.com/a,b",
+            "contoso.com/callback",
+            "ftp://contoso.com",
+            "http://[::1]/callback",
+            "https://contoso.com/" + "a" * 256,
+        ],
+    )
+    def test_that_entra_refuses(self, admin: GraphClient, application: dict[str, Any], uri: str) -> None:
+        answer = admin.patch(f"/applications/{application['id']}", {"web": {"redirectUris": [uri]}})
+        assert code(answer) == (400, "Request_BadRequest")
+
+    def test_rules_grow_stricter_with_personal_accounts(self, admin: GraphClient, name: str) -> None:
+        body = {"displayName": name, "signInAudience": "AzureADandPersonalMicrosoftAccount"}
+        for uri in ("https://*.contoso.com/a", "https://contoso.com/a?b=c"):
+            assert code(admin.post("/applications", {**body, "web": {"redirectUris": [uri]}}))[0] == 400
+        many = [f"https://contoso.com/{number}" for number in range(101)]
+        assert code(admin.post("/applications", {**body, "web": {"redirectUris": many}}))[0] == 400
+        own = admin.post("/applications", {"displayName": name, "web": {"redirectUris": many}}).json()
+        assert len(own["web"]["redirectUris"]) == 101
+        assert code(admin.patch(f"/applications/{own['id']}", {"signInAudience": body["signInAudience"]}))[0] == 400
+
+    def test_a_patch_replaces_the_list_and_keeps_the_rest_of_web(
+        self, admin: GraphClient, application: dict[str, Any]
+    ) -> None:
+        path = f"/applications/{application['id']}"
+        admin.patch(path, {"web": {"homePageUrl": "https://contoso.com", "redirectUris": ["https://contoso.com/a"]}})
+        admin.patch(path, {"web": {"redirectUris": ["https://contoso.com/b"]}})
+        web = admin.get(path).json()["web"]
+        assert (web["homePageUrl"], web["redirectUris"]) == ("https://contoso.com", ["https://contoso.com/b"])
+
+
+class TestValidation:
+    @pytest.mark.parametrize(
+        "body",
+        [
+            {},
+            {"displayName": ""},
+            {"displayName": None},
+            {"displayName": 5},
+            {"displayName": "x" * 121},
+            {"displayName": "x", "colour": "red"},
+            {"displayName": "x", "signInAudience": "Everybody"},
+            {"displayName": "x", "appId": str(uuid.uuid4())},
+            {"displayName": "x", "tags": "a"},
+            {"displayName": "x", "tags": [1]},
+            {"displayName": "x", "web": []},
+            {"displayName": "x", "web": {"redirectUrls": []}},
+            {"displayName": "x", "isFallbackPublicClient": "yes"},
+            {"displayName": "x", "requiredResourceAccess": [{"resourceAppId": GRAPH, "resourceAccess": [{"id": "x"}]}]},
+            {"displayName": "x", "identifierUris": ["no uri"]},
+            {"displayName": "x", "@odata.type": "#microsoft.graph.user"},
+        ],
+    )
+    def test_a_body_that_does_not_fit_is_a_400(self, admin: GraphClient, body: dict[str, Any]) -> None:
+        assert admin.post("/applications", body).status_code == 400
+
+    def test_names_come_in_any_casing_and_with_redundant_annotations(self, admin: GraphClient, name: str) -> None:
+        body = {"@odata.type": "#microsoft.graph.application", "DISPLAYNAME": name, "Web": {"RedirectUris": []}}
+        made = admin.post("/applications", body)
+        assert made.status_code == 201
+        assert made.json()["displayName"] == name
+        assert made.headers["location"].endswith(f"/applications/{made.json()['id']}")
+
+    def test_at_most_fifty_apis_and_four_hundred_permissions(self, admin: GraphClient, name: str) -> None:
+        def wanted(apis: int, each: int) -> dict[str, Any]:
+            access = [{"id": str(uuid.uuid4()), "type": "Scope"} for _ in range(each)]
+            listed = [{"resourceAppId": str(uuid.uuid4()), "resourceAccess": access} for _ in range(apis)]
+            return {"displayName": name, "requiredResourceAccess": listed}
+
+        assert admin.post("/applications", wanted(50, 8)).status_code == 201
+        assert admin.post("/applications", wanted(51, 1)).status_code == 400
+        assert admin.post("/applications", wanted(1, 401)).status_code == 400
+
+    def test_an_enabled_scope_is_disabled_before_it_is_removed(self, admin: GraphClient, name: str) -> None:
+        scope = {
+            "adminConsentDescription": "d",
+            "adminConsentDisplayName": "n",
+            "id": str(uuid.uuid4()),
+            "isEnabled": True,
+            "type": "User",
+            "value": "Read",
+        }
+        made = admin.post("/applications", {"displayName": name, "api": {"oauth2PermissionScopes": [scope]}}).json()
+        path = f"/applications/{made['id']}"
+        refused = admin.patch(path, {"api": {"oauth2PermissionScopes": []}})
+        assert refused.json()["error"]["message"].endswith("unless disabled first.")
+        assert (
+            admin.patch(path, {"api": {"oauth2PermissionScopes": [{**scope, "isEnabled": False}]}}).status_code == 204
+        )
+        assert admin.patch(path, {"api": {"oauth2PermissionScopes": []}}).status_code == 204
+
+    def test_display_names_need_not_be_unique(self, admin: GraphClient, name: str) -> None:
+        made = [admin.post("/applications", {"displayName": name}).json()["appId"] for _ in range(2)]
+        assert len(set(made)) == 2
+
+
+class TestServicePrincipals:
+    def test_one_for_each_application(self, admin: GraphClient, principal: dict[str, Any]) -> None:
+        again = admin.post("/servicePrincipals", {"appId": principal["appId"]})
+        assert code(again) == (409, "Request_MultipleObjectsWithSameKeyValue")
+        assert again.json()["error"]["details"][0] | {"message": ""} == {
+            "code": "ObjectConflict",
+            "message": "",
+            "target": "servicePrincipalNames",
+        }
+        unknown = admin.post("/servicePrincipals", {"appId": str(uuid.uuid4())})
+        assert "does not reference a valid application object" in unknown.json()["error"]["message"]
+
+    def test_follows_its_application(
+        self, admin: GraphClient, application: dict[str, Any], principal: dict[str, Any]
+    ) -> None:
+        changes = {"displayName": "Renamed", "web": {"redirectUris": ["https://contoso.com/cb"]}}
+        admin.patch(f"/applications/{application['id']}", changes)
+        shown = admin.get(f"/servicePrincipals/{principal['id']}").json()
+        assert (shown["appDisplayName"], shown["replyUrls"]) == ("Renamed", ["https://contoso.com/cb"])
+        assert (
+            code(admin.patch(f"/servicePrincipals/{principal['id']}", {"signInAudience": "AzureADMultipleOrgs"}))[0]
+            == 400
+        )
+        assert (
+            admin.patch(f"/servicePrincipals/{principal['id']}", {"appRoleAssignmentRequired": True}).status_code == 204
+        )
+
+    def test_copies_another_tenant_s_multi_tenant_application(self, admin: GraphClient) -> None:
+        foreign = admin.get("/servicePrincipals?$filter=displayName eq 'Litware Expenses'").json()["value"][0]
+        assert foreign["appOwnerOrganizationId"] != admin.get("/organization").json()["value"][0]["id"]
+        assert admin.get(f"/applications(appId='{foreign['appId']}')").status_code == 404, (
+            "the registration is elsewhere"
+        )
+
+
+class TestConsent:
+    def test_an_app_role_is_assigned_once_and_seen_from_both_ends(
+        self, admin: GraphClient, world: World, principal: dict[str, Any]
+    ) -> None:
+        graph = world.microsoft_graph()
+        role = next(one["id"] for one in graph["appRoles"] if one["value"] == "Group.Read.All")
+        body = {"principalId": principal["id"], "resourceId": graph["id"], "appRoleId": role}
+        made = admin.post(f"/servicePrincipals/{graph['id']}/appRoleAssignedTo", body).json()
+        assert made["principalDisplayName"] == principal["displayName"]
+        again = admin.post(f"/servicePrincipals/{principal['id']}/appRoleAssignments", body)
+        assert again.json()["error"]["message"] == "Permission being assigned already exists on the object"
+        for path in (f"{principal['id']}/appRoleAssignments", f"{graph['id']}/appRoleAssignedTo"):
+            assert made["id"] in {one["id"] for one in admin.get(f"/servicePrincipals/{path}").json()["value"]}
+        unknown = {**body, "appRoleId": str(uuid.uuid4())}
+        assert admin.post(f"/servicePrincipals/{graph['id']}/appRoleAssignedTo", unknown).status_code == 400
+        nobody = {**body, "principalId": str(uuid.uuid4())}
+        answer = admin.post(f"/servicePrincipals/{graph['id']}/appRoleAssignedTo", nobody)
+        assert "Not a valid reference update" in answer.json()["error"]["message"]
+        assert admin.delete(f"/servicePrincipals/{principal['id']}/appRoleAssignments/{made['id']}").status_code == 204
+        assert admin.get(f"/servicePrincipals/{principal['id']}/appRoleAssignments").json()["value"] == []
+
+    def test_users_get_roles_also_through_their_groups(
+        self, admin: GraphClient, user: dict[str, Any], group: dict[str, Any]
+    ) -> None:
+        portal = admin.get("/servicePrincipals?$filter=displayName eq 'Intranet Portal'").json()["value"][0]
+        role = portal["appRoles"][0]["id"]
+        direct = {"principalId": user["id"], "resourceId": portal["id"], "appRoleId": role}
+        assert admin.post(f"/users/{user['id']}/appRoleAssignments", direct).status_code == 201
+        through = {"principalId": group["id"], "resourceId": portal["id"], "appRoleId": role}
+        assert admin.post(f"/servicePrincipals/{portal['id']}/appRoleAssignedTo", through).status_code == 201
+        admin.post(f"/groups/{group['id']}/members/$ref", {"@odata.id": f"https://x/v1.0/users/{user['id']}"})
+        listed = admin.get(f"/users/{user['id']}/appRoleAssignments").json()["value"]
+        assert {one["principalType"] for one in listed} == {"User", "Group"}
+
+    def test_a_grant_is_one_for_client_resource_and_kind_and_its_scope_is_replaced_whole(
+        self, admin: GraphClient, world: World, principal: dict[str, Any]
+    ) -> None:
+        graph = world.microsoft_graph()["id"]
+        body = {"clientId": principal["id"], "consentType": "AllPrincipals", "resourceId": graph, "scope": "User.Read"}
+        made = admin.post("/oauth2PermissionGrants", body).json()
+        assert code(admin.post("/oauth2PermissionGrants", body)) == (409, "Request_MultipleObjectsWithSameKeyValue")
+        path = f"/oauth2PermissionGrants/{made['id']}"
+        assert admin.patch(path, {"scope": "Group.Read.All"}).status_code == 204
+        assert admin.get(path).json()["scope"] == "Group.Read.All"
+        assert code(admin.patch(path, {"scope": "a" * 3851}))[0] == 400
+        assert code(admin.patch(path, {"clientId": str(uuid.uuid4())}))[0] == 400
+        one = {**body, "consentType": "Principal", "principalId": world.user()["id"]}
+        assert admin.post("/oauth2PermissionGrants", one).status_code == 201
+        assert admin.post("/oauth2PermissionGrants", {**body, "consentType": "Principal"}).status_code == 400
+        nobody = {**body, "clientId": str(uuid.uuid4())}
+        assert code(admin.post("/oauth2PermissionGrants", nobody)) == (404, "Directory_ObjectNotFound")
+        assert admin.delete(path).status_code == 204
+
+    def test_federated_credentials_are_unique_in_an_application(
+        self, admin: GraphClient, application: dict[str, Any]
+    ) -> None:
+        path = f"/applications/{application['id']}/federatedIdentityCredentials"
+        body = {"name": "ci", "issuer": "https://issuer.contoso.com", "subject": "repo:a", "audiences": ["api://x"]}
+        made = admin.post(path, body).json()
+        assert admin.get(f"{path}/ci").json()["id"] == made["id"]
+        assert admin.post(path, body).status_code == 409
+        assert admin.post(path, {**body, "name": "other"}).status_code == 400
+        assert admin.patch(f"{path}/{made['id']}", {"subject": "repo:b"}).status_code == 204
+        assert [one["subject"] for one in admin.get(path).json()["value"]] == ["repo:b"]
+        assert admin.delete(f"{path}/{made['id']}").status_code == 204
+
+
+def test_a_plain_member_makes_at_most_250_objects(world: World, admin: GraphClient, user: dict[str, Any]) -> None:
+    made = [{"id": one["id"], "creator": user["id"]} for one in admin.get("/users?$top=249&$select=id").json()["value"]]
+    world.store.put_many("graph.created", made, world.tenant)
+    plain = world.person(["Application.ReadWrite.All"], user=user["userPrincipalName"])
+    last = plain.post("/applications", {"displayName": "250th"})
+    assert last.status_code == 201
+    over = plain.post("/applications", {"displayName": "251st"})
+    assert code(over) == (403, "Directory_QuotaExceeded")
+    plain.delete(f"/applications/{last.json()['id']}")
+    assert code(plain.post("/applications", {"displayName": "x"}))[0] == 403, "what can be restored still counts"
+    admin.delete(f"/directory/deletedItems/{last.json()['id']}")
+    assert plain.post("/applications", {"displayName": "250th"}).status_code == 201
+
+
+def certificate() -> str:
+    """A self-signed certificate, base64 DER."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+    key = rsa.generate_private_key(65537, 2048)
+    subject = x509.Name([x509.NameAttribute(x509.oid.NameOID.COMMON_NAME, "test")])
+    now = datetime.now(UTC)
+    builder = x509.CertificateBuilder().subject_name(subject).issuer_name(subject).public_key(key.public_key())
+    builder = builder.serial_number(1).not_valid_before(now).not_valid_after(now + timedelta(days=30))
+    return base64.b64encode(builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)).decode()
