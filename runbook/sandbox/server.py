@@ -256,7 +256,8 @@ def _second(port: int) -> list[socket.socket]:
 
 
 def _socket(family: socket.AddressFamily, host: str, port: int) -> socket.socket:
-    one = socket.socket(family, socket.SOCK_STREAM)
+    # asyncio turns Nagle's delay off only for sockets that name TCP; it would cost each answer 40 ms.
+    one = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
