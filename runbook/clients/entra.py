@@ -31,18 +31,22 @@ if TYPE_CHECKING:
 
 __all__ = ["Administrator", "Identity", "TokenResult", "application_token", "decode_claims", "delegated_token"]
 
+OFFLINE_ACCESS = "offline_access"
+
 
 @dataclass(frozen=True)
 class TokenResult:
     """A fresh access token with what it says about itself.
 
     The claims are for diagnosis only: Microsoft calls Graph's tokens opaque to clients. ``roles`` are application
-    permissions, ``scopes`` delegated ones; a token has one or the other. ``expires`` is in UTC.
+    permissions, ``scopes`` delegated ones; a token has one or the other. ``expires`` is in UTC. ``refreshable``: a
+    refresh token came with it, which is what ``offline_access`` grants; the access token itself never names it.
     """
 
     token: Secret
     expires: datetime.datetime
     claims: Mapping[str, Any] = field(default_factory=dict)
+    refreshable: bool = False
 
     @property
     def roles(self) -> tuple[str, ...]:
@@ -51,15 +55,17 @@ class TokenResult:
 
     @property
     def scopes(self) -> tuple[str, ...]:
-        """The delegated permissions in the token, sorted."""
-        return tuple(sorted(str(self.claims.get("scp") or "").split()))
+        """The delegated permissions in the token, sorted, with ``offline_access`` where a refresh token proves it."""
+        named = str(self.claims.get("scp") or "").split()
+        return tuple(sorted({*named, OFFLINE_ACCESS} if self.refreshable else named))
 
     @classmethod
     def of(cls, answer: Mapping[str, Any]) -> TokenResult:
         """From msal's answer (RFC 6749 section 5.1)."""
         lifetime = datetime.timedelta(seconds=int(answer.get("expires_in") or 0))
         text = str(answer["access_token"])
-        return cls(Secret(text), datetime.datetime.now(datetime.UTC) + lifetime, decode_claims(text))
+        expires = datetime.datetime.now(datetime.UTC) + lifetime
+        return cls(Secret(text), expires, decode_claims(text), refreshable=bool(answer.get("refresh_token")))
 
 
 @dataclass(frozen=True)
@@ -193,7 +199,7 @@ def delegated_token(
     """
     with closing(MsalHttp(target, journal, counters)) as http:
         app = confidential(target, http, client_id, secret)
-        answer = DeviceFlow(app, _scopes(target)).run(on_code)
+        answer = DeviceFlow(app, [*_scopes(target), OFFLINE_ACCESS]).run(on_code)
     return _result(answer, f"a person through application {client_id}")
 
 

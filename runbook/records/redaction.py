@@ -21,7 +21,7 @@ from uuid import UUID
 
 from runbook.records.encodings import encodings
 from runbook.records.shapes import HARMLESS, RULES, is_authorization_code, is_secret_name
-from runbook.secrets.secret import MASK, Secret
+from runbook.secrets.secret import MASK, Secret, forget_seen, seen
 
 __all__ = ["MASK", "SHORTEST", "Finding", "find", "forget", "plain", "register", "scrub", "scrub_text"]
 
@@ -64,9 +64,17 @@ def register(*secrets: Secret | str) -> None:
             )
 
 
+def _learn() -> None:
+    """Whatever was ever held as a :class:`Secret` here is known without being registered."""
+    new = seen() - _known
+    if new:
+        register(*new)
+
+
 def forget() -> None:
-    """Forget every registered value (between the tests of one process)."""
+    """Forget every known value (between the tests of one process)."""
     global _known_forms
+    forget_seen()
     with _lock:
         _known.clear()
         _known_forms = ()
@@ -160,11 +168,15 @@ def _pieces(text: str, spans: list[tuple[str, int, int]]) -> Iterator[str]:
 
 
 def _spans(text: str) -> Iterator[tuple[str, int, int]]:
+    _learn()
     for form in _known_forms:  # plain searches: far faster than one pattern of hundreds of alternatives
         start = text.find(form)
         while start >= 0:
             yield "known value", start, start + len(form)
             start = text.find(form, start + 1)
+    if "%" in text:  # RFC 3986 section 2.1: the case of a percent-encoding's digits says nothing
+        for pattern in (re.compile(re.escape(form), re.IGNORECASE) for form in _known_forms if "%" in form):
+            yield from (("known value", found.start(), found.end()) for found in pattern.finditer(text))
     lowered = text.lower()
     for rule in RULES:
         if not any(hint in lowered for hint in rule.hints):

@@ -8,9 +8,24 @@ from typing import Any, NoReturn
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
-__all__ = ["MASK", "Secret"]
+__all__ = ["MASK", "Secret", "forget_seen", "seen"]
 
 MASK = "**********"
+
+TELLING = 12
+"""A value with fewer characters may be an ordinary word; redaction leaves it to the names it stands under."""
+
+_seen: set[str] = set()
+
+
+def seen() -> frozenset[str]:
+    """Every telling value that this process has held as a secret: what redaction looks for, wherever it stands."""
+    return frozenset(_seen)
+
+
+def forget_seen() -> None:
+    """Forget those values (between the tests of one process)."""
+    _seen.clear()
 
 
 class Secret:
@@ -26,6 +41,8 @@ class Secret:
         if not isinstance(value, str) or not value:
             raise ValueError("a secret is a non-empty string")
         self.__value = value
+        if len(value) >= TELLING:
+            _seen.add(value)
 
     def reveal(self) -> str:
         """The value itself: only for the request that sends it."""
