@@ -45,6 +45,8 @@ def serve(
     from runbook.sandbox.store import UnsafeStateFile
 
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
+    for talkative in ("uvicorn.error", "httpx"):  # httpx logs whole addresses, with what their queries hold
+        logging.getLogger(talkative).setLevel(logging.WARNING)
     try:
         served = server.Sandbox(state or default_state(), port=port, faults=faults, proxy=proxy)
     except (UnsafeStateFile, BadFaults) as error:

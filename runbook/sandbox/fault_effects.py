@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from runbook.sandbox.entra import tokens
+from runbook.sandbox.entra.errors import AadError
 from runbook.sandbox.faults import (
     Course,
     Faults,
@@ -140,8 +141,9 @@ class Sick:
         if service == "graph":
             body = _graph_body(now, code, message)
         elif service == "entra":
-            error = "temporarily_unavailable" if status in (429, 503, 504) else code
-            body = {"error": error, "error_description": f"AADSTS90033: {message}", "error_codes": [90033]}
+            body = AadError(90033).body(now, self._services.addresses.api, str(uuid.uuid4()))
+            if status not in (429, 503, 504):
+                body |= {"error": code, "error_description": message}
         else:
             body = {"statusCode": status, "message": message, "timestamp": at.isoformat(timespec="milliseconds")}
         return JSONResponse(body, status, headers=headers)

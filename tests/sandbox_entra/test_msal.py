@@ -402,3 +402,53 @@ def test_state_comes_back_untouched(world: World, app: App, plain: Person) -> No
     end = plain.open(flow["auth_uri"])
     assert isinstance(end, str)
     assert dict(parse_qsl(urlsplit(end).query))["state"] == state
+
+
+def test_a_single_page_application_redeems_from_its_own_origin(world: World, plain: Person, http: Any) -> None:
+    app = world.app(web={}, spa={"redirectUris": [CALLBACK]})
+    world.consent(app, "User.Read")
+    endpoint = f"/{world.tenant}/oauth2/v2.0/token"
+    preflight = http.options(endpoint, headers={"origin": "http://localhost:8400"})
+    assert preflight.headers["access-control-allow-origin"] == "*"
+
+    def redeem(**headers: str) -> Any:
+        flow = public(world, app).initiate_auth_code_flow(["User.Read"], redirect_uri=CALLBACK)
+        code = values(plain.open(flow["auth_uri"]))["code"]
+        ask = {"grant_type": "authorization_code", "client_id": app.id, "code": code, "redirect_uri": CALLBACK}
+        return http.post(endpoint, data={**ask, "code_verifier": flow["code_verifier"]}, headers=headers)
+
+    assert redeem().json()["error_codes"] == [9002327]
+    answer = redeem(origin="http://localhost:8400")
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert claims_of(world, answer.json())["upn"] == plain.login
+
+
+def test_a_page_of_another_origin_redeems_for_nobody_else(world: World, app: App, plain: Person, http: Any) -> None:
+    flow = confidential(world, app).initiate_auth_code_flow(["User.Read"], redirect_uri=CALLBACK)
+    code = values(plain.open(flow["auth_uri"]))["code"]
+    ask = {"grant_type": "authorization_code", "client_id": app.id, "client_secret": app.secret, "code": code}
+    ask |= {"redirect_uri": CALLBACK, "code_verifier": flow["code_verifier"]}
+    answer = http.post(f"/{world.tenant}/oauth2/v2.0/token", data=ask, headers={"origin": "https://evil.example"})
+    assert answer.json()["error_codes"] == [9002326]
+
+
+def test_user_info(world: World, app: App, plain: Person, http: Any) -> None:
+    client = confidential(world, app)
+    flow = client.initiate_auth_code_flow(["User.Read"], redirect_uri=CALLBACK)
+    result = client.acquire_token_by_auth_code_flow(flow, values(plain.open(flow["auth_uri"])))
+    found = http.get("/oidc/userinfo", headers={"authorization": f"Bearer {result['access_token']}"}).json()
+    assert found["email"] == plain.login
+    assert found["sub"] == claims_of(world, result)["sub"]
+    machine = confidential(world, app).acquire_token_for_client([SCOPE])["access_token"]
+    assert http.get("/oidc/userinfo", headers={"authorization": f"Bearer {machine}"}).status_code == 403
+
+
+def test_a_secret_of_the_service_principal_counts_too(world: World, token: Token) -> None:
+    from runbook.sandbox.entra import credentials
+
+    app = world.app()
+    key_id = str(uuid.uuid4())
+    credentials.keep_secret(world.store, key_id, "of-the-service-principal")
+    world.change("servicePrincipal", app.principal["id"], passwordCredentials=[{"keyId": key_id, "endDateTime": None}])
+    ask = {"grant_type": "client_credentials", "client_id": app.id, "scope": SCOPE}
+    assert token(client_secret="of-the-service-principal", **ask).status_code == 200

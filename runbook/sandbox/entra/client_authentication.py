@@ -8,30 +8,21 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
-import json
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
-from urllib.parse import unquote_plus, urlsplit
+from datetime import datetime
+from urllib.parse import unquote_plus
 
-import httpx
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from joserfc.errors import JoseError
-from joserfc.jwk import KeySet, RSAKey
-
-from runbook.sandbox.entra import keys
+from runbook.sandbox.entra import assertions
 from runbook.sandbox.entra.call import Call
 from runbook.sandbox.entra.credentials import is_secret
-from runbook.sandbox.entra.directory import Client, Tenant, tenant_of
+from runbook.sandbox.entra.directory import Client, Tenant, service_principal
 from runbook.sandbox.entra.errors import AadError
-from runbook.sandbox.entra.signatures import read
+from runbook.sandbox.store import Document
 
-__all__ = ["Credential", "Presented", "authenticate", "presented"]
+__all__ = ["Credential", "authenticate", "presented"]
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-_LEEWAY = 300
 
 
 @dataclass(frozen=True)
@@ -44,13 +35,6 @@ class Credential:
 
     def __bool__(self) -> bool:
         return bool(self.secret or self.assertion)
-
-
-@dataclass(frozen=True)
-class Presented:
-    """How the client proved itself: ``0`` not at all, ``1`` by a secret, ``2`` by an assertion (claim ``appidacr``)."""
-
-    proof: str
 
 
 def presented(call: Call) -> Credential:
@@ -67,163 +51,41 @@ def presented(call: Call) -> Credential:
         raise AadError(9002313)
     client_id = call.get("client_id")
     if not client_id and assertion:
-        client_id = str(_unverified(assertion)[1].get("sub", ""))
+        client_id = str(assertions.unverified(assertion)[1].get("sub", ""))
     if not client_id:
         raise AadError(900144, name="client_id")
     return Credential(client_id, call.get("client_secret"), assertion)
 
 
-def authenticate(call: Call, client: Client, credential: Credential, tenant: Tenant | None) -> Presented:
-    """Check the credential. AADSTS7000215, 7000222, 700024, 700027, 700211–700213 when it does not hold."""
+def authenticate(call: Call, client: Client, credential: Credential, tenant: Tenant | None) -> str:
+    """Check the credential: of the application or of its service principal in the tenant.
+
+    Gives how the client proved itself (claim ``appidacr``): ``0`` not at all, ``1`` by a secret, ``2`` by an assertion.
+    AADSTS7000215, 7000222, or those of :func:`assertions.check`.
+    """
+    principal = service_principal(call.store, tenant, client.app_id) if tenant else None
+    holders = [client.document] + ([principal] if principal else [])
     if credential.assertion:
-        _check_assertion(call, client, credential.assertion, tenant)
-        return Presented("2")
+        assertions.check(call, client, holders, credential.assertion, tenant)
+        return "2"
     if credential.secret:
-        _check_secret(call, client, credential.secret)
-        return Presented("1")
-    return Presented("0")
+        _check_secret(call, client, holders, credential.secret)
+        return "1"
+    return "0"
 
 
-def _check_secret(call: Call, client: Client, secret: str) -> None:
+def _check_secret(call: Call, client: Client, holders: Sequence[Document], secret: str) -> None:
     now = call.store.now()
     expired = False
-    for entry in client.document.get("passwordCredentials") or ():
+    for entry in (one for holder in holders for one in holder.get("passwordCredentials") or ()):
         if not is_secret(call.store, str(entry["keyId"]), secret):
             continue
         start, end = _seconds(entry.get("startDateTime"), 0), _seconds(entry.get("endDateTime"), 9e99)
-        if start <= now + _LEEWAY and now < end:
+        if start <= now + assertions.LEEWAY and now < end:
             return
         expired = now >= end
     raise AadError(7000222 if expired else 7000215, app_id=client.app_id)
 
 
-def _check_assertion(call: Call, client: Client, assertion: str, tenant: Tenant | None) -> None:
-    header, claims = _unverified(assertion)
-    if claims.get("iss") != client.app_id:
-        _check_federated(call, client, assertion, header, claims)
-        return
-    thumbprint = str(header.get("x5t") or header.get("x5t#S256") or "").rstrip("=")  # MSAL keeps the padding
-    certificate = _registered(client, thumbprint)
-    if certificate is None:
-        raise AadError(700027, reason="The key was not found.", thumbprint=thumbprint)
-    public = certificate.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-    key = RSAKey.import_key(public)
-    try:
-        read(assertion, key)
-    except (JoseError, ValueError):
-        raise AadError(700027, reason="The signature is not valid.", thumbprint=thumbprint) from None
-    _check_times(call, claims)
-    if claims.get("sub") != client.app_id or not _is_our_endpoint(call, claims.get("aud"), tenant):
-        raise AadError(700027, reason="The audience or subject is not valid.", thumbprint=thumbprint)
-
-
-def _check_federated(
-    call: Call, client: Client, assertion: str, header: dict[str, Any], claims: dict[str, Any]
-) -> None:
-    issuer, subject = str(claims.get("iss", "")), str(claims.get("sub", ""))
-    audiences = claims.get("aud")
-    audiences = [audiences] if isinstance(audiences, str) else list(audiences or ())
-    records = _federated(call, client)
-    if not (records := [one for one in records if str(one.get("issuer", "")).rstrip("/") == issuer.rstrip("/")]):
-        raise AadError(700211, issuer=issuer)
-    if not (records := [one for one in records if one.get("subject") == subject]):
-        raise AadError(700213, subject=subject)
-    if not any(audience in (one.get("audiences") or ()) for one in records for audience in audiences):
-        raise AadError(700212, audience=", ".join(map(str, audiences)))
-    try:
-        read(assertion, _issuer_keys(call, issuer, str(header.get("kid", ""))))
-    except (JoseError, ValueError, httpx.HTTPError) as error:
-        raise AadError(
-            50013, reason=f"The key of the issuer was not found or does not fit: {type(error).__name__}"
-        ) from None
-    _check_times(call, claims)
-
-
-def _federated(call: Call, client: Client) -> list[dict[str, Any]]:
-    """The application's federated identity credentials, linked to it or listed in its document."""
-    ids = call.store.links("application.federatedIdentityCredentials", client.document["id"])
-    linked = [call.store.get("federatedIdentityCredential", one) for one in ids]
-    return [*(one for one in linked if one), *(client.document.get("federatedIdentityCredentials") or ())]
-
-
-def _issuer_keys(call: Call, issuer: str, kid: str) -> RSAKey | KeySet:
-    """The issuer's published keys: our own, or those of another issuer on loopback. Nothing leaves the machine."""
-    own = keys.public_key(call.store, kid)
-    if own is not None:
-        return own
-    if urlsplit(issuer).hostname not in ("localhost", "127.0.0.1", "::1"):
-        raise ValueError("only issuers on loopback can be asked")
-    import ssl
-
-    context = ssl.create_default_context(cafile=str(call.services.ca_file))
-    with httpx.Client(verify=context, trust_env=False, timeout=5) as client:
-        document = client.get(f"{issuer.rstrip('/')}/.well-known/openid-configuration").raise_for_status().json()
-        jwks_uri = str(document["jwks_uri"])
-        if urlsplit(jwks_uri).hostname not in ("localhost", "127.0.0.1", "::1"):
-            raise ValueError("only issuers on loopback can be asked")
-        return KeySet.import_key_set(client.get(jwks_uri).raise_for_status().json())
-
-
-def _registered(client: Client, thumbprint: str) -> x509.Certificate | None:
-    for entry in client.document.get("keyCredentials") or ():
-        try:
-            certificate = x509.load_der_x509_certificate(_der(str(entry.get("key") or "")))
-        except ValueError:
-            continue
-        der = certificate.public_bytes(Encoding.DER)
-        prints = (hashlib.sha1(der, usedforsecurity=False).digest(), hashlib.sha256(der).digest())
-        if thumbprint in [base64.urlsafe_b64encode(one).rstrip(b"=").decode() for one in prints]:
-            return certificate
-    return None
-
-
-def _der(key: str) -> bytes:
-    """The certificate of a ``keyCredentials`` entry: base64 of DER, or of the base64 text of DER as some tools send."""
-    data = base64.b64decode(key)
-    return data if data[:1] == b"\x30" else base64.b64decode(data)
-
-
-def _check_times(call: Call, claims: dict[str, Any]) -> None:
-    now = call.store.now()
-    try:
-        start, end = float(claims.get("nbf", claims.get("iat", 0))), float(claims["exp"])
-    except (KeyError, TypeError, ValueError):
-        raise AadError(9002313) from None
-    if not start - _LEEWAY <= now <= end + _LEEWAY:
-        raise AadError(700024, now=_iso(now), valid_from=_iso(start), valid_to=_iso(end))
-
-
-def _is_our_endpoint(call: Call, audience: object, tenant: Tenant | None) -> bool:
-    """Whether ``aud`` is this token endpoint, under the tenant's id, its domain, or the segment of the request."""
-    if not isinstance(audience, str) or not audience.lower().startswith(call.base.lower() + "/"):
-        return False
-    segment, _, rest = audience[len(call.base) + 1 :].partition("/")
-    if rest not in ("oauth2/v2.0/token", "oauth2/token", "v2.0", ""):
-        return False
-    if segment.lower() == call.segment.lower():
-        return True
-    try:
-        return tenant is not None and tenant_of(call.store, segment).id == tenant.id
-    except AadError:
-        return False
-
-
-def _unverified(assertion: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    try:
-        parts = assertion.split(".")
-        if len(parts) != 3:
-            raise ValueError("a JWT has three parts")
-        header, claims = (json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))) for part in parts[:2])
-    except (ValueError, UnicodeDecodeError):
-        raise AadError(50013, reason="The assertion is malformed.") from None
-    if not isinstance(header, dict) or not isinstance(claims, dict):
-        raise AadError(50013, reason="The assertion is malformed.")
-    return header, claims
-
-
 def _seconds(text: str | None, otherwise: float) -> float:
     return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp() if text else otherwise
-
-
-def _iso(seconds: float) -> str:
-    return datetime.fromtimestamp(min(max(seconds, 0), 253402300799), UTC).strftime("%Y-%m-%dT%H:%M:%S.0000000Z")

@@ -13,9 +13,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from runbook.sandbox.entra import keys
+from runbook.sandbox.entra import keys, tokens
 from runbook.sandbox.entra.call import answer, call_of, refusal
-from runbook.sandbox.entra.directory import EVERYBODY, user_by_name
+from runbook.sandbox.entra.directory import EVERYBODY, user_by_id, user_by_name
 from runbook.sandbox.entra.errors import AadError
 from runbook.sandbox.settings import Services
 
@@ -23,6 +23,7 @@ __all__ = ["routes"]
 
 _PUBLIC_HOSTS = ("login.microsoftonline.com", "login.windows.net", "login.microsoft.com", "sts.windows.net")
 
+_OPEN = {"access-control-allow-origin": "*"}
 _CLAIMS = ("sub", "iss", "aud", "exp", "iat", "nonce", "preferred_username", "name", "tid", "ver", "email")
 
 
@@ -37,12 +38,13 @@ def routes(services: Services) -> list[Route]:
             except AadError as error:
                 return refusal(services, request, error)
             segment = tenant.id if tenant else call.segment.lower()
-            return JSONResponse(_document(services, call.base, segment, tenant.id if tenant else None, version))
+            found = _document(services, call.base, segment, tenant.id if tenant else None, version)
+            return JSONResponse(found, headers=_OPEN)
 
         return read
 
     def key_set(_request: Request) -> Response:
-        return JSONResponse(keys.key_set(services), headers={"cache-control": "max-age=86400, private"})
+        return JSONResponse(keys.key_set(services), headers={"cache-control": "max-age=86400, private", **_OPEN})
 
     def instance(request: Request) -> Response:
         try:
@@ -61,7 +63,23 @@ def routes(services: Services) -> list[Route]:
         realm = {"ver": "1.0", "account_type": "Managed", "domain_name": user.name.split("@")[-1]}
         return JSONResponse({**realm, "cloud_instance_name": "microsoftonline.com"})
 
+    def user_info(request: Request) -> Response:
+        """OpenID Connect Core 1.0 section 5.3, for access tokens of Microsoft Graph."""
+        scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
+        try:
+            claims = tokens.verify(services.store, bearer.strip() if scheme.lower() == "bearer" else "")
+        except tokens.InvalidToken as error:
+            body = {"error": {"code": "InvalidAuthenticationToken", "message": str(error)}}
+            return JSONResponse(body, 401, headers={"www-authenticate": 'Bearer error="invalid_token"'})
+        user = user_by_id(services.store, str(claims["oid"]))
+        if user is None or "scp" not in claims:
+            return JSONResponse({"error": {"code": "Authorization_RequestDenied", "message": "No user."}}, 403)
+        found = {"sub": claims["sub"], "name": user.document.get("displayName"), "email": user.document.get("mail")}
+        found |= {"given_name": user.document.get("givenName"), "family_name": user.document.get("surname")}
+        return JSONResponse({name: value for name, value in found.items() if value})
+
     return [
+        Route("/oidc/userinfo", user_info, methods=["GET", "POST"]),
         Route("/{tenant}/v2.0/.well-known/openid-configuration", document("v2.0")),
         Route("/{tenant}/.well-known/openid-configuration", document("v1.0")),
         Route("/{tenant}/discovery/v2.0/keys", key_set),
@@ -106,6 +124,7 @@ def _document(services: Services, base: str, segment: str, tenant_id: str | None
 def _instance(base: str, host: str, asked: str) -> dict[str, Any]:
     """Instance discovery: the tenant that was asked for is put back; a fixed one would send the client elsewhere."""
     aliases = list(_PUBLIC_HOSTS) if host in _PUBLIC_HOSTS else [host]
-    metadata = [{"preferred_network": aliases[0], "preferred_cache": aliases[-1], "aliases": aliases}]
+    cache = "login.windows.net" if host in _PUBLIC_HOSTS else host
+    metadata = [{"preferred_network": aliases[0], "preferred_cache": cache, "aliases": aliases}]
     endpoint = f"{base}/{asked if asked not in EVERYBODY else asked.lower()}/v2.0/.well-known/openid-configuration"
     return {"tenant_discovery_endpoint": endpoint, "api-version": "1.1", "metadata": metadata}

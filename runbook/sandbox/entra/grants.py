@@ -16,7 +16,7 @@ from runbook.sandbox.entra.credentials import is_password
 from runbook.sandbox.entra.directory import Client, Tenant, User, user_by_id, user_by_name
 from runbook.sandbox.entra.errors import AadError
 from runbook.sandbox.entra.issue import REFRESH_KIND, SignIn, application_answer, hashed, user_answer
-from runbook.sandbox.entra.redirects import is_public
+from runbook.sandbox.entra.redirects import is_public, is_spa
 from runbook.sandbox.entra.scopes import parse
 from runbook.sandbox.store import Document
 
@@ -203,7 +203,14 @@ def _same_client(grant: Grant, kept: Document) -> None:
 
 
 def _check_platform(grant: Grant, kept: Document) -> None:
-    """A redirect URI of a public platform goes without a credential, one of the web platform only with one."""
+    """A redirect URI of a public platform goes without a credential, one of the web platform only with one; a page of
+    another origin may redeem for a single-page application alone, and such an application must."""
+    origin = grant.call.headers.get("origin", "")
+    if is_spa(grant.client, kept["redirectUri"]):
+        if not origin:
+            raise AadError(9002327)
+    elif origin:
+        raise AadError(9002326, origin=origin)
     if is_public(grant.client, kept["redirectUri"]):
         if grant.proof != "0":
             raise AadError(700025)

@@ -31,30 +31,40 @@ log = logging.getLogger("runbook.sandbox.entra")
 
 DEVICE_SECONDS = 900
 DEVICE_INTERVAL = 5
+_PREFLIGHT = {
+    "access-control-allow-origin": "*",
+    "access-control-allow-methods": "POST, OPTIONS",
+    "access-control-allow-headers": "*",
+    "access-control-max-age": "3600",
+}
 _LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 
 
 def routes(services: Services) -> list[Route]:
-    """``/{tenant}/oauth2/[v2.0/]token`` and ``…/devicecode``."""
+    """``/{tenant}/oauth2/[v2.0/]token`` and ``…/devicecode``, open to pages of other origins as browsers ask (CORS)."""
 
     def endpoint(work: Any) -> Any:
         async def handle(request: Request) -> Response:
             call: Call | None = None
+            if request.method == "OPTIONS":
+                return Response(status_code=204, headers=_PREFLIGHT)
             try:
                 call = await _read(services, request)
-                return answer(call, await run_in_threadpool(work, call))
+                response = answer(call, await run_in_threadpool(work, call))
             except AadError as error:
                 log.info("%s refused: %s", request.url.path, error.text)
-                return refusal(services, request, error, call)
+                response = refusal(services, request, error, call)
+            response.headers["access-control-allow-origin"] = "*"
+            return response
 
         return handle
 
     token, device = endpoint(_token), endpoint(_device)
     return [
-        Route("/{tenant}/oauth2/v2.0/token", token, methods=["POST"]),
-        Route("/{tenant}/oauth2/token", token, methods=["POST"]),
-        Route("/{tenant}/oauth2/v2.0/devicecode", device, methods=["POST"]),
-        Route("/{tenant}/oauth2/devicecode", device, methods=["POST"]),
+        Route("/{tenant}/oauth2/v2.0/token", token, methods=["POST", "OPTIONS"]),
+        Route("/{tenant}/oauth2/token", token, methods=["POST", "OPTIONS"]),
+        Route("/{tenant}/oauth2/v2.0/devicecode", device, methods=["POST", "OPTIONS"]),
+        Route("/{tenant}/oauth2/devicecode", device, methods=["POST", "OPTIONS"]),
     ]
 
 
@@ -78,7 +88,7 @@ def _token(call: Call) -> dict[str, Any]:
     tenant = call.tenant()
     client = client_of(call.store, credential.client_id, tenant)
     proof = authenticate(call, client, credential, tenant)
-    return grant(grants.Grant(call, tenant, client, proof.proof))
+    return grant(grants.Grant(call, tenant, client, proof))
 
 
 def _device(call: Call) -> dict[str, Any]:
