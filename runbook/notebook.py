@@ -260,7 +260,7 @@ class Step:
         offers = [Offer("I have done it", self._pressed)]
         if self._bench.can_play:
             offers.append(Offer("Let the rehearsal do it", self._played))
-        if ref := asked.fields.get("client_secret"):
+        if ref := _secret_reference(asked):
             offers.append(Offer("Show the secret once", lambda: self._bench.secret_page(ref)))
         return offers
 
@@ -330,3 +330,9 @@ class Step:
         if self._waits and self._bench.inputs.attended and self._result is not None:
             return states.parked_here(self._result)
         return shown
+
+
+def _secret_reference(asked: HandOver) -> str:
+    """Under which name the secret is kept that the person has to put in; empty if none is asked for."""
+    named = {name.lower().replace(" ", "").replace("_", ""): value for name, value in asked.fields.items()}
+    return named.get("clientsecret", "")

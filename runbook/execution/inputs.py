@@ -6,7 +6,7 @@ parameter is refused before the first request, with every other mistake.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Collection, Mapping, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,16 +42,17 @@ FIRST = "_runbook_first_names"
 """Where the names of the first call are kept: in the notebook's own globals, which end with the kernel."""
 
 
-def read(namespace: MutableMapping[str, Any]) -> Inputs:
+def read(namespace: MutableMapping[str, Any], besides: Collection[str] = ()) -> Inputs:
     """Read and check the parameters of the notebook whose globals are ``namespace``.
 
     A name that is None or absent is taken from ``parameters_file`` (default ``parameters.yaml`` if it is there), then
-    from the defaults. Raises :class:`InputError` with every mistake at once.
+    from the defaults. ``besides``: further names that the notebook takes and that somebody else checks. Raises
+    :class:`InputError` with every mistake at once.
     """
     first = namespace.setdefault(FIRST, names_in(namespace))
     # On a second call in the same kernel the notebook has variables of its own: they are no parameters.
     names = names_in(namespace) & (first | set(Parameters.model_fields) | set(OPTIONS))
-    given = {name: namespace[name] for name in sorted(names) if namespace[name] is not None}
+    given = {name: namespace[name] for name in sorted(names - set(besides)) if namespace[name] is not None}
     options = {name: given.pop(name, "") for name in OPTIONS}
     problems = _option_problems(options)
     file, from_file = _file(options["parameters_file"], problems)

@@ -25,6 +25,9 @@ def lab(folder: Path = Path("runbook-notebooks"), *, browser: bool = True) -> in
     command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder.resolve()}"]
     command += ["--LabApp.default_url=/lab/tree/00_start.ipynb"]
     command += [] if browser else ["--no-browser"]
+    if sys.platform != "win32":
+        # JupyterLab takes this process over, so signals and the exit code are its own.
+        os.execve(sys.executable, command, _environment(folder))
     return subprocess.run(command, env=_environment(folder), check=False).returncode
 
 

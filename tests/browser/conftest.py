@@ -19,10 +19,6 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from runbook.execution.lab import copy_notebooks
-
-NEWS_OFF = {"fetchNews": "false", "checkForUpdates": False}
-
 
 @dataclass(frozen=True)
 class Lab:
@@ -72,16 +68,16 @@ def environment(home: Path) -> dict[str, str]:
 
 @pytest.fixture
 def lab(tmp_path: Path) -> Iterator[Lab]:
+    """``runbook lab`` as a user starts it; only port and token are set, by JupyterLab's own configuration."""
     home, folder, port, token = tmp_path / "home", tmp_path / "notebooks", free_port(), secrets.token_hex(16)
-    news = home / "settings" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
-    news.parent.mkdir(parents=True)
-    news.write_text(json.dumps(NEWS_OFF))
-    copy_notebooks(folder)
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}"]
-    command += ["--ServerApp.port_retries=0", f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={folder}"]
-    command += [f"--LabApp.user_settings_dir={home / 'settings'}", f"--LabApp.workspaces_dir={home / 'workspaces'}"]
+    env = environment(home)
+    configuration = Path(env["JUPYTER_CONFIG_DIR"]) / "jupyter_server_config.json"
+    configuration.parent.mkdir(parents=True)
+    server = {"port": port, "port_retries": 0, "allow_root": True}
+    configuration.write_text(json.dumps({"ServerApp": server, "IdentityProvider": {"token": token}}))
+    command = [sys.executable, "-m", "runbook", "lab", str(folder), "--no-browser"]
     with (tmp_path / "lab.log").open("wb") as log:
-        process = subprocess.Popen(command, env=environment(home), stdout=log, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(command, env=env, stdout=log, stderr=subprocess.STDOUT)
         try:
             address = f"http://127.0.0.1:{port}"
             answers(process, f"{address}/api/status?token={token}", tmp_path / "lab.log")
