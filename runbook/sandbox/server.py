@@ -111,7 +111,6 @@ class Sandbox:
             **seeded(self.services),
         }
         app = application(self.services)
-        self._stack.callback(self.services.extras["stackone"].close)
         self.ready["stackone_dashboard"] = stackone.dashboard_entry(self.services)
         self._add_proxy()
         self._play()
