@@ -10,8 +10,6 @@ A section is a module with ``NAME``, ``NUMBER``, ``TITLE``, ``SUMMARY``, ``PORTA
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +17,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from runbook.errors import HandOver, Parked, RunbookError
+from runbook.sections.changes import SIGNS, Change, Evidence, Kind, pending, plan_hash, row
 
 if TYPE_CHECKING:
     from runbook.catalog.scopes import Scopes
@@ -50,53 +49,9 @@ __all__ = [
 ]
 
 HandsOver = Callable[[HandOver], None]
-Kind = Literal["added", "changed", "removed", "same", "unknown"]
 Verdict = Literal["passed", "failed", "parked", "planned"]
 
-SIGNS: Mapping[Kind, str] = MappingProxyType(
-    {"added": "+", "changed": "~", "removed": "-", "same": "=", "unknown": "?"}
-)
 _COUNTED: Mapping[str, str] = MappingProxyType({"added": "created", "changed": "updated", "removed": "deleted"})
-_NOTHING: Mapping[str, Any] = MappingProxyType({})
-
-
-@dataclass(frozen=True)
-class Change:
-    """One line of a plan: what it is about, what is there now, what is wanted, and the difference as a word.
-
-    ``data`` carries what ``apply`` needs and is never shown; ``hashed`` stands for ``what`` and ``wanted`` in the plan
-    hash where those hold an id or a date. Neither holds a secret.
-    """
-
-    what: str
-    now: str
-    wanted: str
-    kind: Kind
-    note: str = ""
-    data: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
-    hashed: str | None = None
-
-    @property
-    def sign(self) -> str:
-        return SIGNS[self.kind]
-
-    def shown(self) -> dict[str, str]:
-        """The fields a person sees, as the journal keeps them."""
-        return {"what": self.what, "now": self.now, "wanted": self.wanted, "kind": self.kind, "note": self.note}
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What was read back, and from where. ``ok`` is None when it could not be found out: never a pass.
-
-    ``rows`` have the keys ``what``, ``value``, ``source`` and ``request_id``; ``facts`` go into ``summary.json``.
-    """
-
-    ok: bool | None
-    rows: list[dict[str, str]] = field(default_factory=list)
-    facts: dict[str, Any] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-    next_step: str = ""
 
 
 @dataclass
@@ -167,31 +122,6 @@ class SectionResult:
     unchanged: int = 0
     facts: dict[str, Any] = field(default_factory=dict)
     next_step: str = ""
-
-
-def row(what: str, value: object, source: str, request_id: str | None = None) -> dict[str, str]:
-    """One row of evidence."""
-    return {"what": what, "value": str(value), "source": source, "request_id": request_id or ""}
-
-
-def pending(changes: Iterable[Change]) -> list[Change]:
-    """The changes that ``apply`` would make. ``unknown`` counts: what could not be seen is tried, not assumed."""
-    return [change for change in changes if change.kind != "same"]
-
-
-def plan_hash(changes: Mapping[str, Sequence[Change]]) -> str:
-    """``sha256:…`` over section, kind, name and wanted value of every change, in a canonical order.
-
-    What is there now, ids, dates and notes stay out: the same choice on a tenant in the same state has the same hash
-    on every machine, on every day, with somebody there or not.
-    """
-    lines = sorted(
-        [section, change.kind, *((change.what, change.wanted) if change.hashed is None else (change.hashed,))]
-        for section, of_section in changes.items()
-        for change in of_section
-    )
-    canonical = json.dumps(lines, ensure_ascii=False, separators=(",", ":"))
-    return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def plan_sections(ctx: Context, sections: Iterable[Section]) -> dict[str, list[Change]]:

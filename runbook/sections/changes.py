@@ -1,0 +1,83 @@
+"""What a section says: the changes that it plans, and the evidence that it read back. Plain values."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Literal
+
+__all__ = ["SIGNS", "Change", "Evidence", "Kind", "pending", "plan_hash", "row"]
+
+Kind = Literal["added", "changed", "removed", "same", "unknown"]
+
+SIGNS: Mapping[Kind, str] = MappingProxyType(
+    {"added": "+", "changed": "~", "removed": "-", "same": "=", "unknown": "?"}
+)
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Change:
+    """One line of a plan: what it is about, what is there now, what is wanted, and the difference as a word.
+
+    ``data`` carries what ``apply`` needs and is never shown; ``hashed`` stands for ``what`` and ``wanted`` in the plan
+    hash where those hold an id or a date. Neither holds a secret.
+    """
+
+    what: str
+    now: str
+    wanted: str
+    kind: Kind
+    note: str = ""
+    data: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
+    hashed: str | None = None
+
+    @property
+    def sign(self) -> str:
+        return SIGNS[self.kind]
+
+    def shown(self) -> dict[str, str]:
+        """The fields a person sees, as the journal keeps them."""
+        return {"what": self.what, "now": self.now, "wanted": self.wanted, "kind": self.kind, "note": self.note}
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What was read back, and from where. ``ok`` is None when it could not be found out: never a pass.
+
+    ``rows`` have the keys ``what``, ``value``, ``source`` and ``request_id``; ``facts`` go into ``summary.json``.
+    """
+
+    ok: bool | None
+    rows: list[dict[str, str]] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    next_step: str = ""
+
+
+def row(what: str, value: object, source: str, request_id: str | None = None) -> dict[str, str]:
+    """One row of evidence."""
+    return {"what": what, "value": str(value), "source": source, "request_id": request_id or ""}
+
+
+def pending(changes: Iterable[Change]) -> list[Change]:
+    """The changes that ``apply`` would make. ``unknown`` counts: what could not be seen is tried, not assumed."""
+    return [change for change in changes if change.kind != "same"]
+
+
+def plan_hash(changes: Mapping[str, Sequence[Change]]) -> str:
+    """``sha256:…`` over section, kind, name and wanted value of every change, in a canonical order.
+
+    What is there now, ids, dates and notes stay out: the same choice on a tenant in the same state has the same hash
+    on every machine, on every day, with somebody there or not.
+    """
+    lines = sorted(
+        [section, change.kind, *((change.what, change.wanted) if change.hashed is None else (change.hashed,))]
+        for section, of_section in changes.items()
+        for change in of_section
+    )
+    canonical = json.dumps(lines, ensure_ascii=False, separators=(",", ":"))
+    return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
