@@ -109,6 +109,11 @@ class World:
         assert found is not None
         return found
 
+    def kept(self) -> bytes:
+        """Every byte of the state file and of its write-ahead log."""
+        path = self.store.path
+        return b"".join(one.read_bytes() for one in path.parent.glob(f"{path.name}*") if one.is_file())
+
     def mint(self, **claims: Any) -> str:
         """A token with the claims on top of those that every Graph token has."""
         common = {"aud": "https://graph.microsoft.com", "tid": self.tenant, "ver": "1.0"}

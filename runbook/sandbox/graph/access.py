@@ -32,7 +32,10 @@ _OWNER_LINKS = {
 
 @dataclass(frozen=True)
 class Operation:
-    """The complete permission sets of one operation, and the directory roles (template ids) that may use it."""
+    """The complete permission sets of one operation, and the directory roles (template ids) that may use it.
+
+    ``cost`` is in resource units.
+    """
 
     name: str
     delegated: Sets
@@ -40,6 +43,7 @@ class Operation:
     roles: frozenset[str]
     also: frozenset[str]
     conditional_access: bool
+    cost: int = 1
 
 
 def normal(method: str, path: str) -> str:
@@ -69,7 +73,7 @@ def operations() -> Mapping[str, Operation]:
         roles = frozenset(role_id(role) for role in who.get("roles", ()))
         conditional = "/identity/conditionalAccess/" in name
         also = frozenset(who.get("also", ()))
-        found[name] = Operation(name, delegated, application, roles, also, conditional)
+        found[name] = Operation(name, delegated, application, roles, also, conditional, described.get("cost", 1))
     return found
 
 

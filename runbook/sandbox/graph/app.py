@@ -80,7 +80,11 @@ class Faults(Protocol):
         """Called with the answer before it is sent."""
 
     def delays(self, request: RequestInfo) -> Mapping[str, float]:
-        """Seconds of lag for what this request creates."""
+        """Seconds of lag for what this request creates: ``read``, ``link``, ``secret`` (until it is usable).
+
+        ``ahead`` is how many seconds the replica that serves the request is ahead of the slowest one: drawn anew for
+        each request, it makes a new object come and go until all replicas have it.
+        """
 
 
 class Graph:
@@ -110,12 +114,11 @@ class Graph:
             log.exception("%s %s failed", request.method, request.path)
             bug = GraphFault(500, "Service_InternalServerError", "Encountered an internal server error.")
             answer = Answer(500, bug.body(now=now, request_id=request_id, client_request_id=client_id))
-        units = 1 if request.method == "GET" and "%24select" in request.query.replace("$", "%24") else 2
         answer.headers |= {
             "request-id": request_id,
             "client-request-id": client_id,
             "x-ms-ags-diagnostic": _DIAGNOSTIC,
-            "x-ms-resource-unit": str(units if request.method == "GET" else 1),
+            "x-ms-resource-unit": answer.headers.get("x-ms-resource-unit", "1"),
             "Cache-Control": "no-cache",
             "OData-Version": "4.0",
         }
@@ -151,7 +154,9 @@ class Graph:
             if match.resource.path.startswith(_CONDITIONAL_ACCESS):
                 fault.code = _OTHER_CODES.get(fault.code, fault.code)
             raise
-        return _property(call, match, answer) if match.property else answer
+        answer = _property(call, match, answer) if match.property else answer
+        answer.headers["x-ms-resource-unit"] = str(_units(call, match.operation))
+        return answer
 
     def _caller(self, request: RequestInfo) -> Caller:
         scheme, _, token = request.headers.get("authorization", "").strip().partition(" ")
@@ -250,6 +255,15 @@ async def _send(answer: Answer, method: str, send: Send) -> None:
     encoded = [(key.lower().encode("latin-1"), value.encode("latin-1", "replace")) for key, value in headers.items()]
     await send({"type": "http.response.start", "status": answer.status, "headers": encoded})
     await send({"type": "http.response.body", "body": b"" if method == "HEAD" else payload})
+
+
+def _units(call: Call, operation: access.Operation | None) -> int:
+    """What the call costs: learn.microsoft.com/graph/throttling-limits"""
+    if call.method != "GET" or operation is None:
+        return 1
+    options = call.options
+    cost = operation.cost + bool(options.expand) - bool(options.select)
+    return max(1, cost - (options.top is not None and options.top < 20))
 
 
 def _canonical(path: str) -> str:

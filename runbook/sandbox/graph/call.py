@@ -74,6 +74,11 @@ class Call:
     delays: Mapping[str, float] = field(default_factory=dict)
 
     @property
+    def at(self) -> float:
+        """Up to when the replica that serves this call knows of changes (``delays["ahead"]``: how fresh it is)."""
+        return self.now + self.delays.get("ahead", 0.0)
+
+    @property
     def tenant(self) -> str:
         """The tenant of the token: the only one that this call can reach."""
         return self.caller.tenant

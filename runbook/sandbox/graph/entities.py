@@ -127,11 +127,11 @@ def find(call: Call, resource: Resource, key: Key) -> Row:
         raise errors.bad_request(f"Invalid object identifier '{value}'.")
     for name in names:
         if name == "id":
-            rows = call.store.rows(resource.entity, call.tenant, where="o.id = ?", args=(value,), at=call.now)
+            rows = call.store.rows(resource.entity, call.tenant, where="o.id = ?", args=(value,), at=call.at)
         else:
             where = f"{value_of(name)} COLLATE NOCASE IS ?"
             rows = call.store.rows(resource.entity, call.tenant, where=where, args=(value,), limit=1)
-        if rows and rows[0].read_from <= call.now:
+        if rows and rows[0].read_from <= call.at:
             return rows[0]
     shown = value if names == ("id",) or not key.name else f"{names[0]}={value}"
     raise errors.not_found(shown)

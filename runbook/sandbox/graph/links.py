@@ -60,7 +60,7 @@ def target_of(call: Call, reference: Any) -> Row:
         rows = call.store.rows("user", call.tenant, where="o.id = ?", args=(user["id"],), limit=1)
     if not rows:
         raise errors.not_found(key)
-    if rows[0].link_from > call.now:
+    if rows[0].link_from > call.at:
         raise errors.missing_reference()
     return rows[0]
 
@@ -145,7 +145,7 @@ def _add(call: Call, resource: Resource, link: Link) -> Answer:
         source = entities.find(call, resource, call.keys[0])
         access.require_owner(call, resource.entity, source.id)
         target = target_of(call, body.get("@odata.id"))
-        if source.link_from > call.now:
+        if source.link_from > call.at:
             raise errors.missing_reference()
         _draw(call, link, source.doc, target)
     return Answer(204)
@@ -222,7 +222,7 @@ def _restricted(query: Query, call: Call, link: Link, source: str, *, hide: bool
         "AND instr(o.kind, '.') = 0",
         *arrows,
         source,
-        call.now,
+        call.at,
     )
     return query
 

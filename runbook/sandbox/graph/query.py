@@ -102,7 +102,7 @@ class Query:
             order=self.order,
             limit=self.size + 1,
             deleted=deleted,
-            at=call.now,
+            at=call.at,
             **position,
         )
         if len(rows) > self.size:
@@ -113,7 +113,7 @@ class Query:
     def total(self, call: Call, kind: str | None, *, deleted: bool = False) -> int:
         """How many rows there are on all pages."""
         where = " AND ".join(f"({one})" for one in self.where)
-        return call.store.count(kind, self.tenant, where=where, args=self.args, deleted=deleted, at=call.now)
+        return call.store.count(kind, self.tenant, where=where, args=self.args, deleted=deleted, at=call.at)
 
     def page(
         self, call: Call, collection: str, shown: list[Any], kind: str | None, *, deleted: bool = False

@@ -31,7 +31,7 @@ def routes_of(source: Resource, name: str, end: str) -> tuple[Route, ...]:
         query = Query.of(call, _ENTITY, page=100, page_max=999, advanced=True)
         ids = [found.id]
         if found.kind == "user":
-            ids += call.store.links_to("group.members", found.id, at=call.now)
+            ids += call.store.links_to("group.members", found.id, at=call.at)
         marks = ", ".join("?" * len(ids))
         query.restrict(f"(o.doc ->> '$.\"{end}\"') COLLATE NOCASE IN ({marks})", *ids)
         shown = [entities.show(call, ASSIGNMENTS, row.doc) for row in query.rows(call, _ENTITY)]
@@ -80,7 +80,7 @@ def _new(call: Call, found: Row, end: str) -> Document:
     principal = call.store.resolve([body["principalId"]]).get(body["principalId"].lower())
     if resource is None or principal is None or principal.tenant != call.tenant or principal.kind not in _TYPES:
         raise _bad_reference()
-    if max(resource.link_from, principal.link_from) > call.now:
+    if max(resource.link_from, principal.link_from) > call.at:
         raise _bad_reference()
     document = resource.doc
     _check_role(document, body["appRoleId"], principal.kind)
@@ -137,7 +137,7 @@ def _both(call: Call, source: Resource, end: str) -> tuple[Row, Document]:
     found = entities.find(call, source, call.keys[0])
     key = call.keys[1].value
     row = call.store.row(_ENTITY, key, call.tenant)
-    if row is None or str(row.doc[end]).lower() != found.id.lower() or row.read_from > call.now:
+    if row is None or str(row.doc[end]).lower() != found.id.lower() or row.read_from > call.at:
         raise errors.not_found(key)
     return found, row.doc
 

@@ -84,7 +84,7 @@ def _check_references(call: Call, conditions: Document) -> None:
     for kind, ids in listed.items():
         for one in ids:
             row = call.store.row(kind, one, call.tenant)
-            if row is None or row.link_from > call.now:
+            if row is None or row.link_from > call.at:
                 raise bad(1018 if kind == "user" else 1042, f"Invalid {kind} id: {one}.")
 
 

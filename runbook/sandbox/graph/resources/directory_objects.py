@@ -17,7 +17,7 @@ def read(call: Call, _resource: Resource) -> Answer:
     """The object with its type."""
     key = call.keys[0].value
     row = call.store.resolve([key]).get(key.lower())
-    if row is None or row.tenant != call.tenant or "." in row.kind or row.read_from > call.now:
+    if row is None or row.tenant != call.tenant or "." in row.kind or row.read_from > call.at:
         raise errors.not_found(key)
     place = context(call.base, "directoryObjects", call.options.select, single=True)
     return Answer(200, {"@odata.context": place, **_show(call, row)})

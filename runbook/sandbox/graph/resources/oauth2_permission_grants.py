@@ -30,7 +30,7 @@ def create(call: Call, doc: Document) -> Document:
     for name, entity in (("clientId", "servicePrincipal"), ("resourceId", "servicePrincipal"), ("principalId", "user")):
         if doc.get(name):
             row = call.store.row(entity, doc[name], call.tenant)
-            if row is None or row.link_from > call.now:
+            if row is None or row.link_from > call.at:
                 raise errors.GraphFault(
                     404,
                     "Directory_ObjectNotFound",

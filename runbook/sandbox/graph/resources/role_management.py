@@ -100,9 +100,9 @@ def _role_object_id(call: Call, template: str) -> str:
 
 def _assignments(call: Call) -> list[Document]:
     found = []
-    for row in call.store.rows("directoryRole", call.tenant, at=call.now):
+    for row in call.store.rows("directoryRole", call.tenant, at=call.at):
         role = row.doc
-        found += [_assignment(role, one) for one in call.store.links("directoryRole.members", row.id, at=call.now)]
+        found += [_assignment(role, one) for one in call.store.links("directoryRole.members", row.id, at=call.at)]
     return found
 
 

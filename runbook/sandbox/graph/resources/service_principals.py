@@ -26,7 +26,9 @@ def create(call: Call, doc: Document) -> Document:
         raise errors.read_only("passwordCredentials")
     app_id = doc["appId"]
     row = _application(call, app_id)
-    if row is None or row.link_from > call.now:
+    if row is not None and row.link_from > call.at and call.must_own:
+        raise _not_local()
+    if row is None or row.link_from > call.at:
         raise errors.bad_request(
             f"The appId '{app_id}' of the service principal does not reference a valid application object.",
             details=[{"code": "NoBackingApplicationObject", "message": "No backing application.", "target": "appId"}],
@@ -118,14 +120,19 @@ def _check_caller(call: Call, row: Row) -> None:
     if not call.must_own:
         return
     if call.caller.app_only and row.tenant != call.tenant:
-        raise errors.GraphFault(
-            403,
-            "Authorization_RequestDenied",
-            "When using this permission, the backing application of the service principal being created must in the "
-            "local tenant",
-        )
+        raise _not_local()
     if not access.owns(call, "application", row.id):
         raise errors.denied()
+
+
+def _not_local() -> errors.GraphFault:
+    """The answer for a foreign application, and for one of which this replica does not know yet whose it is."""
+    return errors.GraphFault(
+        403,
+        "Authorization_RequestDenied",
+        "When using this permission, the backing application of the service principal being created must in the "
+        "local tenant",
+    )
 
 
 def present(_call: Call, doc: Document) -> Document:

@@ -1,0 +1,106 @@
+"""The seeded tenant is the same in every state but for its secrets, and all of it fits Microsoft's types."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from runbook.catalog import permissions
+from runbook.sandbox.seed import SeedResult, seed
+from runbook.sandbox.store import Store
+from tests.sandbox_graph.shapes import check_entity
+
+KINDS = (
+    "user",
+    "group",
+    "device",
+    "application",
+    "servicePrincipal",
+    "directoryRole",
+    "directoryRoleTemplate",
+    "domain",
+    "organization",
+    "oAuth2PermissionGrant",
+    "appRoleAssignment",
+    "conditionalAccessPolicy",
+    "namedLocation",
+    "subscribedSku",
+    "authorizationPolicy",
+    "tenantAppManagementPolicy",
+    "identitySecurityDefaultsEnforcementPolicy",
+    "adminConsentRequestPolicy",
+)
+
+
+@pytest.fixture(scope="module")
+def seeded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Store, SeedResult]]:
+    store = Store(tmp_path_factory.mktemp("seed") / "state.sqlite3")
+    yield store, seed(store)
+    store.close()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_seeded_object_fits_its_type(seeded: tuple[Store, SeedResult], kind: str) -> None:
+    rows = seeded[0].rows(kind)
+    assert rows
+    for row in rows:
+        check_entity(kind, row.doc, f"{kind}/{row.id}")
+
+
+def test_two_states_differ_in_their_secrets_alone(seeded: tuple[Store, SeedResult], tmp_path: Path) -> None:
+    store, result = seeded
+    other_store = Store(tmp_path / "state.sqlite3")
+    other = seed(other_store)
+    assert (other.tenant_id, other.client_id, other.ids) == (result.tenant_id, result.client_id, result.ids)
+    assert other.client_secret != result.client_secret
+    assert set(other.passwords) == set(result.passwords)
+    assert all(other.passwords[name] != password for name, password in result.passwords.items())
+    for kind in ("user", "group", "device", "oAuth2PermissionGrant", "appRoleAssignment"):
+        assert [row.text for row in other_store.rows(kind)] == [row.text for row in store.rows(kind)]
+    other_store.close()
+
+
+def test_microsoft_graph_publishes_every_permission_of_the_catalogue(seeded: tuple[Store, SeedResult]) -> None:
+    store, result = seeded
+    graph = store.get("servicePrincipal", result.ids["microsoft_graph"])
+    assert graph is not None
+    scopes = {scope["value"]: scope["id"] for scope in graph["oauth2PermissionScopes"]}
+    roles = {role["value"]: role["id"] for role in graph["appRoles"]}
+    for permission in permissions().values():
+        assert scopes.get(permission.name) == permission.delegated_id
+        assert roles.get(permission.name) == permission.application_id
+
+
+def test_the_tenant_is_like_one(seeded: tuple[Store, SeedResult]) -> None:
+    store, result = seeded
+    users = store.find("user", result.tenant_id)
+    assert len(users) == 300
+    assert {user["userType"] for user in users} == {"Member", "Guest"}
+    assert any(not user["accountEnabled"] for user in users)
+    assert len({user["userPrincipalName"].lower() for user in users}) == 300
+    groups = store.find("group", result.tenant_id)
+    assert 45 <= len(groups) <= 70
+    assert {tuple(group["groupTypes"]) for group in groups} == {(), ("Unified",), ("DynamicMembership",)}
+    assert any(group["isAssignableToRole"] for group in groups)
+    assert len({device["operatingSystem"] for device in store.find("device", result.tenant_id)}) == 5
+    assert {"Global Administrator", "Application Developer"} <= {
+        role for held in result.user_roles.values() for role in held
+    }
+    assert [] in result.user_roles.values()
+
+
+def test_no_plaintext_is_in_the_state(seeded: tuple[Store, SeedResult]) -> None:
+    store, result = seeded
+    store._connection().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    content = store.path.read_bytes()
+    for secret in (result.client_secret, *result.passwords.values()):
+        assert secret.encode() not in content
+
+
+def test_a_large_tenant_can_be_asked_for(tmp_path: Path) -> None:
+    store = Store(tmp_path / "state.sqlite3")
+    result = seed(store, users=2000)
+    assert store.count("user", result.tenant_id) == 2000
+    store.close()
