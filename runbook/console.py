@@ -16,6 +16,7 @@ import typer
 
 from runbook import catalog
 from runbook.errors import InputError, Problem
+from runbook.sections import NAMES
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -160,7 +161,8 @@ class Screen:
             )
             return
         self.say(f"{report.target} (tenant {report.tenant_id})", "bold")
-        for number, (name, changes) in enumerate(report.changes.items(), 1):
+        for name, changes in report.changes.items():
+            number = NAMES.index(name) + 1
             waiting = [change for change in changes if change.kind != "same"]
             same = len(changes) - len(waiting)
             self.say(f"\n{number}  {report.titles[name]}" + ("" if waiting else f": nothing to change ({same} same)"))
