@@ -13,7 +13,7 @@ from runbook.catalog.body import body_problems
 from runbook.catalog.model import Action, Shape
 from runbook.errors import InputError, Problem
 
-__all__ = ["Request", "prepare", "validate"]
+__all__ = ["Request", "prepare", "shape_words", "validate"]
 
 _GUID = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
 _SHAPES: dict[Shape, tuple[re.Pattern[str], str]] = {
@@ -44,7 +44,10 @@ _QUOTED = re.compile(r"'(?:[^']|'')*'")
 
 @dataclass(frozen=True)
 class Request:
-    """A checked request: ``path`` is relative to ``/v1.0`` and percent-encoded, ``query`` and ``headers`` are text."""
+    """A checked request: ``path`` is relative to ``/v1.0`` and percent-encoded, ``query`` and ``headers`` are text.
+
+    ``path_values``: what fills the path, under the catalogue's names for the parameters.
+    """
 
     action: Action
     method: str
@@ -52,6 +55,12 @@ class Request:
     query: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     body: Mapping[str, Any] | None = None
+    path_values: Mapping[str, str] = field(default_factory=dict)
+
+
+def shape_words(shape: Shape) -> str:
+    """What a path parameter of this shape looks like, in words with an example."""
+    return _SHAPES[shape][1]
 
 
 def validate(
@@ -81,7 +90,7 @@ def prepare(
     """
     item = names.action(action) if isinstance(action, str) else action
     problems: list[Problem] = []
-    filled = _path(item, dict(path or {}), problems)
+    filled, values = _path(item, dict(path or {}), problems)
     options = _query(item, dict(query or {}), problems)
     problems.extend(body_problems(item, body))
     if problems:
@@ -90,10 +99,11 @@ def prepare(
     if item.advanced_queries and _is_advanced(options):
         headers["ConsistencyLevel"] = "eventual"
         options["$count"] = "true"
-    return Request(item, item.method, filled, options, headers, body or None)
+    return Request(item, item.method, filled, options, headers, body or None, values)
 
 
-def _path(action: Action, values: dict[str, Any], problems: list[Problem]) -> str:
+def _path(action: Action, values: dict[str, Any], problems: list[Problem]) -> tuple[str, dict[str, Any]]:
+    """The path, and the values by the names of its parameters."""
     template, shapes = action.path, {parameter.name: parameter.shape for parameter in action.path_parameters}
     for alternate in action.alternate_paths:
         keys = re.findall(r"\{([^}]+)\}", alternate)
@@ -113,7 +123,7 @@ def _path(action: Action, values: dict[str, Any], problems: list[Problem]) -> st
             continue
         quoted = value.replace("'", "''") if f"'{{{name}}}'" in template else value
         template = template.replace(f"{{{name}}}", quote(quoted, safe="@"))
-    return template
+    return template, given
 
 
 def _parameter(name: str, known: Iterable[str]) -> str:

@@ -1,0 +1,271 @@
+"""Run one action of the catalogue: look at what it is about, plan, send it with one token, read back.
+
+The token is the connector application's own (client credentials), so that exactly its permissions count; or the
+administrator's; or StackOne calls the action as the linked account. A read changes nothing and is sent when its answer
+is asked for; a write is sent when its plan is applied.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from runbook import catalog
+from runbook.errors import GraphError, SecretStoreError
+from runbook.operations.callers import Access, Sender, access, open_sender
+from runbook.operations.order import GENERATE, Order, new_password, secret_places
+from runbook.sections.base import Change, Evidence, Kind, row
+from runbook.sections.waiting import until
+
+if TYPE_CHECKING:
+    from runbook.catalog import Action
+    from runbook.sections.base import Context
+
+__all__ = ["NAME", "Observed", "RunAction"]
+
+NAME = "run_action"
+_SOURCE = "Microsoft Graph"
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What the action is about, as the administrator's sign-in sees it now; ``missing``: Graph says 404.
+
+    Both are empty where the catalogue has no action that reads it.
+    """
+
+    now: Mapping[str, Any] | None = None
+    missing: bool = False
+    sender: str = ""
+    carried: frozenset[str] | None = None
+    """Permissions in the token; None where it cannot be seen (StackOne's own)."""
+
+
+@dataclass
+class Answer:
+    """What came back: rows of a list (at most as many as were asked for) or one object, and whether there is more."""
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    more: bool = False
+
+
+class RunAction:
+    """A section of one action. ``answer`` is there once it was sent."""
+
+    NAME = NAME
+    NUMBER = 0
+    PORTAL = "Graph Explorer, with somebody's own permissions."
+
+    def __init__(self, order: Order) -> None:
+        self.order = order
+        self.TITLE = order.action.name
+        self.SUMMARY = order.action.summary
+        self.answer: Answer | None = None
+        self.kept: dict[str, str] = {}
+        """Place in the body -> reference of the secret that was made for it."""
+        self._sent: dict[str, Any] = {}
+        self._sent_by = ""
+        self._calls: list[dict[str, Any]] = []
+        self._access: Access | None = None
+
+    @property
+    def outcome(self) -> str:
+        """What came of it, in a few words."""
+        if self.answer is None:
+            return "nothing was to be sent, it is so already." if not self.reads else "nothing came back."
+        if self.order.action.is_list:
+            rows = len(self.answer.rows)
+            return f"{'the first ' if self.answer.more else ''}{rows} row{'s' * (rows != 1)}."
+        return "sent and answered."
+
+    @property
+    def reads(self) -> bool:
+        """Whether the action changes nothing."""
+        return self.order.action.effect == "read"
+
+    def read(self, ctx: Context) -> Observed:
+        """The object that a write is about, and what the token may do. Raises :class:`InputError` for a reference
+        under which no secret is kept, before anything is sent with it."""
+        self._check_references(ctx)
+        with self._sender(ctx) as sender:
+            now, missing = self._look(ctx)
+            return Observed(now, missing, sender.description, sender.permissions)
+
+    def plan(self, ctx: Context, observed: Observed) -> list[Change]:
+        """One line a property that is changed, one line for all else; nothing is pending where it is so already."""
+        del ctx
+        action, request = self.order.action, self.order.request
+        note = self.permission_note(observed)
+        what = f"{request.method} {request.path}"
+        if self.reads:
+            return [Change(what, "", "read", "same", note)]
+        if action.effect == "delete":
+            if observed.missing:
+                return [Change(what, "not there", "not there", "same", note)]
+            return [Change(what, _label(observed.now) or "there", "gone", "removed", note)]
+        if request.method == "PATCH":
+            return self._property_changes(observed, note)
+        return [Change(what, "", _in_one_line(request.body), "added" if action.body else "changed", note)]
+
+    def apply(self, ctx: Context, changes: Sequence[Change]) -> None:
+        """Send the write, once. Raises :class:`GraphError` or :class:`StackOneError` when it is refused."""
+        body = self.order.body(lambda place, text: self._secret(ctx, place, text))
+        with self._sender(ctx) as sender:
+            try:
+                self._sent = sender.send(body)
+            finally:
+                self._calls = sender.calls
+        self.answer = Answer([self._sent] if self._sent else [])
+        changed = next(change for change in changes if change.kind != "same")
+        ctx.did(changed)
+
+    def verify(self, ctx: Context) -> Evidence:
+        """Send a read; read back a write."""
+        rows = self._read_answer(ctx) if self.reads else self._read_back(ctx)
+        what = f"{self.order.request.method} {self.order.request.path}"
+        if self._calls:
+            first = self._calls[0]
+            rows.insert(0, row(what, first["status"], self._sent_by, first["request_id"]))
+        facts: dict[str, Any] = {"slug": self.order.action.slug, "as": self.order.caller, "kept": self.kept}
+        if self._sent.get("id"):
+            facts["id"] = self._sent["id"]
+        if self.reads and self.answer is not None:
+            facts["rows"] = len(self.answer.rows)
+        return Evidence(True, rows, {NAME: facts})
+
+    def permission_note(self, observed: Observed) -> str:
+        """Which documented permission set the token has for this action, in words."""
+        action = self.order.action
+        kind: catalog.PermissionType = "application" if self.order.caller == "application" else "delegated"
+        if observed.carried is None:
+            return f"by {kind} permission {' + '.join(action.access(kind).least) or 'none documented'}"
+        for either in (kind, "application", "delegated"):
+            for names in action.access(either).alternatives:
+                if set(names) <= observed.carried:
+                    return f"by {' + '.join(names)}, which the token has"
+        needs = " + ".join(action.access(kind).least)
+        return f"needs {needs or 'a permission type that it does not support'}; the token has no documented set for it"
+
+    @contextmanager
+    def _sender(self, ctx: Context) -> Iterator[Sender]:
+        if self.order.caller == "application" and (self._access is None or self._access.ending):
+            self._access = access(ctx)
+        with open_sender(ctx, self.order, self._access) as sender:
+            self._sent_by = sender.description
+            yield sender
+
+    def _look(self, ctx: Context) -> tuple[Mapping[str, Any] | None, bool]:
+        """The object of a change or deletion, read by the administrator; (None, False) where it cannot be known."""
+        reader = _reader(self.order.action)
+        if self.reads or reader is None or self.order.request.method == "POST":
+            return None, False
+        hidden = {place.split(".")[1] for place in secret_places(self.order.request.body)}
+        properties = [name for name in self.order.request.body or () if "@" not in name and name not in hidden]
+        try:
+            return ctx.graph.get(self.order.request.path, select=properties), False
+        except GraphError as error:
+            if error.status == 404:
+                return None, True
+            if error.status in (400, 403):  # a property that cannot be selected, or one that may not be read
+                return None, False
+            raise
+
+    def _property_changes(self, observed: Observed, note: str) -> list[Change]:
+        changes: list[Change] = []
+        for name, wanted in (self.order.request.body or {}).items():
+            now = None if observed.now is None else observed.now.get(name)
+            kind: Kind = "unknown" if observed.now is None or name not in observed.now else "changed"
+            if kind == "changed" and now == wanted:
+                kind = "same"
+            changes.append(Change(name, _shown(now), _shown(wanted), kind, "" if changes else note))
+        return changes
+
+    def _read_answer(self, ctx: Context) -> list[dict[str, str]]:
+        with self._sender(ctx) as sender:
+            items = sender.items()
+            rows = list(islice(items, self.order.max_rows))
+            more = next(items, None) is not None
+            self._calls = sender.calls
+        self.answer = Answer(rows, more)
+        if not self.order.action.is_list:
+            return []
+        count = f"{len(rows)} shown, and there are more" if more else f"{len(rows)}, all of them"
+        return [row("rows", count, _SOURCE)]
+
+    def _read_back(self, ctx: Context) -> list[dict[str, str]]:
+        rows = [
+            row(f"secret of {place}", f"kept as {reference}", "secret store") for place, reference in self.kept.items()
+        ]
+        path = self._back_path()
+        if not path:
+            return rows
+        deleted = self.order.action.effect == "delete"
+
+        def seen() -> dict[str, Any] | None:
+            found = ctx.graph.find(path)
+            return ({"gone": True} if found is None else None) if deleted else found
+
+        found = until(ctx, seen, f"{path} can be read back" if not deleted else f"{path} is gone")
+        rows.append(row("read back", "not there any more" if deleted else _label(found) or "there", f"GET {path}"))
+        return rows
+
+    def _back_path(self) -> str:
+        """Where the object of a write can be read, or an empty string."""
+        action, request = self.order.action, self.order.request
+        if request.method != "POST":
+            return request.path if _reader(action) else ""
+        identifier = self._sent.get("id")
+        known = any(other.path.rpartition("/{")[0] == action.path for other in _readers())
+        return f"{request.path}/{identifier}" if identifier and known else ""
+
+    def _check_references(self, ctx: Context) -> None:
+        def check(_place: str, text: str) -> str:
+            if text != GENERATE and not ctx.store.has(text):
+                raise SecretStoreError(
+                    f"There is no secret under {text}.", next_step="put it there, or write 'generate' instead."
+                )
+            return text
+
+        self.order.body(check)
+
+    def _secret(self, ctx: Context, place: str, text: str) -> str:
+        """The value for one place: from the store, or made and kept there before it is sent."""
+        from uuid import uuid4
+
+        from runbook.records import redaction
+
+        if text == GENERATE:
+            secret = new_password()
+            self.kept[place] = ctx.store.put(f"{ctx.target.tenant_id}/{NAME}/{uuid4()}", secret)
+        else:
+            secret = ctx.store.get(text)
+        redaction.register(secret)
+        return secret.reveal()
+
+
+def _readers() -> Iterator[Action]:
+    return (action for action in catalog.actions() if action.method == "GET" and not action.is_list)
+
+
+def _reader(action: Action) -> Action | None:
+    """The action that reads what this one changes or deletes, if there is one."""
+    return next((other for other in _readers() if other.path == action.path), None)
+
+
+def _label(item: Mapping[str, Any] | None) -> str:
+    found = item or {}
+    return str(found.get("displayName") or found.get("userPrincipalName") or found.get("id") or "")
+
+
+def _in_one_line(body: Mapping[str, Any] | None) -> str:
+    return "; ".join(f"{name}: {_shown(value)}" for name, value in (body or {}).items()) or "done"
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
