@@ -7,7 +7,6 @@ in a browser, so that nobody meets a certificate warning. Ports, CA and secrets 
 from __future__ import annotations
 
 import asyncio
-import errno
 import fcntl
 import json
 import logging
@@ -16,22 +15,21 @@ import select
 import signal
 import socket
 import ssl
-import struct
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-import uvicorn
 from starlette.applications import Starlette
-from starlette.types import ASGIApp, Scope
+from starlette.types import ASGIApp
 
 from runbook.sandbox import fault_effects, faults, proxy, tls
 from runbook.sandbox.guard import Guard, HttpsOnly
+from runbook.sandbox.listeners import Listener, bind, cut, listen, listener
 from runbook.sandbox.settings import Addresses, Folder, Services
 from runbook.sandbox.store import Store
 from runbook.sandbox.vault import Vault
@@ -76,8 +74,7 @@ class Sandbox:
 
     def __post_init__(self) -> None:
         self._stack = ExitStack()
-        self._servers: list[_Server] = []
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._servers: list[Listener] = []
         try:
             self._open()
         except BaseException:
@@ -114,7 +111,7 @@ class Sandbox:
         self.ready["stackone_dashboard"] = stackone.dashboard_entry(self.services)
         self._add_proxy()
         self._play()
-        sick = fault_effects.Sick(app, self.services, self._cut)
+        sick = fault_effects.Sick(app, self.services, lambda scope: cut(self._servers, scope))
         self._apps: tuple[ASGIApp, ASGIApp] = (
             Guard(sick, proxy.HOSTS if self.proxy else ()),
             Guard(HttpsOnly(sick, addresses.api)),
@@ -123,7 +120,7 @@ class Sandbox:
     def _add_proxy(self) -> None:
         self._proxy: proxy.Proxy | None = None
         if self.proxy:
-            listener = _socket(socket.AF_INET, "127.0.0.1", 0)
+            listener = listen(socket.AF_INET, "127.0.0.1", 0)
             self._stack.callback(listener.close)
             self._proxy = proxy.Proxy(listener, self.services.addresses)
             address = self._proxy.address
@@ -135,20 +132,10 @@ class Sandbox:
             self.services.extras["faults"] = fault_effects.Played(self.services, faults.load(self.faults))
         self._stack.callback(lambda: fault_effects.heal(self.services))
 
-    def _cut(self, scope: Scope) -> None:
-        """Reset the connection of a request."""
-        for server in self._servers:
-            for connection in list(server.server_state.connections):
-                if getattr(connection, "client", None) == scope["client"]:
-                    # With linger 0 the end is a reset (RST), which no client can take for an orderly close.
-                    one = connection.transport.get_extra_info("socket")
-                    one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                    connection.transport.abort()
-
     def _listen(self, store: Store) -> tuple[list[socket.socket], list[socket.socket]]:
         kept = store.setting("ports") or [0, 0]
         wanted = [self.port or kept[0], kept[1]]
-        found = tuple(_bind(port) for port in wanted)
+        found = tuple(bind(port) for port in wanted)
         for sockets in found:
             for one in sockets:
                 self._stack.callback(one.close)
@@ -167,7 +154,7 @@ class Sandbox:
     async def run(self, started: Callable[[], None]) -> None:
         """Serve until :meth:`stop`; ``started`` is called when both listeners accept connections."""
         contexts: tuple[ssl.SSLContext | None, ...] = (self._context, None)
-        self._servers = [_server(app, context) for app, context in zip(self._apps, contexts, strict=True)]
+        self._servers = [listener(app, context) for app, context in zip(self._apps, contexts, strict=True)]
         tasks = [
             asyncio.create_task(server.serve(sockets=sockets))
             for server, sockets in zip(self._servers, self._sockets, strict=True)
@@ -187,87 +174,6 @@ class Sandbox:
     def close(self) -> None:
         """Close the state file and give it back."""
         self._stack.close()
-
-
-class _Server(uvicorn.Server):
-    """A uvicorn server that leaves signals to its owner and says when it is up."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.up = asyncio.Event()
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets=sockets)
-        self.up.set()
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        # An idle TLS connection would hold the end up until its client says good-bye, which idle clients do not.
-        for connection in list(self.server_state.connections):
-            cycle = getattr(connection, "cycle", None)
-            if cycle is None or cycle.response_complete:
-                connection.transport.abort()
-        await super().shutdown(sockets=sockets)
-
-
-def _server(app: ASGIApp, context: ssl.SSLContext | None) -> _Server:
-    config = uvicorn.Config(
-        app,
-        http="h11",
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_keep_alive=30,
-        timeout_graceful_shutdown=2,
-    )
-    config.load()
-    config.ssl = context
-    return _Server(config)
-
-
-def _bind(port: int) -> list[socket.socket]:
-    """Listening sockets for both loopback addresses on one port: ``port`` if it is free, else another."""
-    for candidate in (port, *[0] * 20):
-        with suppress(OSError):
-            first = _socket(socket.AF_INET, "127.0.0.1", candidate)
-            try:
-                return [first, *_second(first.getsockname()[1])]
-            except OSError:
-                first.close()
-    raise OSError("no free loopback port")
-
-
-def _second(port: int) -> list[socket.socket]:
-    # A client that tries ::1 first must reach us and nobody else, if this machine has IPv6 at all.
-    if not socket.has_ipv6:
-        return []
-    try:
-        return [_socket(socket.AF_INET6, "::1", port)]
-    except OSError as error:
-        if error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
-            return []
-        raise
-
-
-def _socket(family: socket.AddressFamily, host: str, port: int) -> socket.socket:
-    # asyncio turns Nagle's delay off only for sockets that name TCP; it would cost each answer 40 ms.
-    one = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        one.bind((host, port))
-        one.listen(128)  # binding alone would let a second process bind the same port
-    except OSError:
-        one.close()
-        raise
-    return one
 
 
 @contextmanager

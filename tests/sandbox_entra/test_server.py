@@ -135,12 +135,23 @@ def test_a_state_file_that_others_can_read_is_refused(tmp_path: Path, mode: int)
     state = tmp_path / "state.sqlite3"
     state.touch(mode=0o600)
     state.chmod(mode)
-    with pytest.raises(UnsafeStateFile), running(state):
+    with pytest.raises(UnsafeStateFile, match="must be readable by its owner alone"), running(state):
         pass
-    command = [sys.executable, "-m", "runbook.sandbox", "serve", "--state", str(state)]
+
+
+@pytest.mark.parametrize(
+    ("option", "text", "said"),
+    [("--state", "", "must be readable by its owner alone"), ("--faults", "illnesses: [{kind: flu}]", "flu")],
+)
+def test_what_is_refused_is_told_with_exit_code_2(tmp_path: Path, option: str, text: str, said: str) -> None:
+    file = tmp_path / "file"
+    file.write_text(text)
+    file.chmod(0o644)
+    command = [sys.executable, "-m", "runbook.sandbox", "serve", "--state", str(tmp_path / "state"), option, str(file)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout) == (2, "")
-    assert "must be readable by its owner alone" in done.stderr
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_taken_port_is_told_and_replaced_for_good(tmp_path: Path) -> None:
