@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from runbook.clients import retry
 from runbook.errors import PlanRefused, RunbookError, SignInError
 from runbook.records import redaction
 from runbook.secrets import Secret
@@ -40,6 +41,7 @@ PORTAL = "Entra admin center › App registrations › your application › Cert
 # Right after it was made, a secret is refused for some seconds (learn.microsoft.com gives no figure; 4 to 20 are seen).
 YOUNG = timedelta(minutes=2)
 BAD_SECRET = "AADSTS7000215"
+_ATTEMPTS = 3
 
 
 @dataclass(frozen=True)
@@ -165,19 +167,7 @@ def apply(ctx: Context, changes: Sequence[Change]) -> None:
 
 
 def _add(ctx: Context, found: dict[str, Any], days: int) -> None:
-    ends = datetime.now(UTC).replace(microsecond=0) + timedelta(days=days)
-    body = {
-        "passwordCredential": {
-            "displayName": ctx.params.secret_description,
-            "endDateTime": f"{ends:%Y-%m-%dT%H:%M:%SZ}",
-        }
-    }
-    made = ctx.graph.post(f"/applications/{found['id']}/addPassword", body, fresh=True)
-    if not made or not made.get("secretText"):
-        raise RunbookError(
-            "Graph added a client secret without giving its value.",
-            next_step="run again: a new one is made, and this one removed once the connector profile has the new one.",
-        )
+    made = _made(ctx, found, days)
     secret = Secret(made.pop("secretText"))
     redaction.register(secret)
     key_id = str(made["keyId"])
@@ -189,6 +179,38 @@ def _add(ctx: Context, found: dict[str, Any], days: int) -> None:
         raise
     credential = until(ctx, lambda: _seen(ctx, key_id), "the new client secret is listed on the application")
     _prove(ctx, found, credential)
+
+
+def _made(ctx: Context, found: dict[str, Any], days: int) -> dict[str, Any]:
+    """The answer of ``addPassword``, with the value. A secret whose answer was lost on the way is removed again."""
+    ends = datetime.now(UTC).replace(microsecond=0) + timedelta(days=days)
+    credential = {"displayName": ctx.params.secret_description, "endDateTime": f"{ends:%Y-%m-%dT%H:%M:%SZ}"}
+    before = {item["keyId"] for item in found.get("passwordCredentials") or ()}
+    path = f"/applications/{found['id']}/addPassword"
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            made = ctx.graph.post(path, {"passwordCredential": credential}, fresh=True)
+        except RunbookError as error:
+            if not retry.maybe_applied(error):
+                raise
+            _remove_unknown(ctx, before)
+            if attempt == _ATTEMPTS:
+                raise
+            continue
+        if made and made.get("secretText"):
+            return made
+    raise RunbookError(
+        "Graph added a client secret without giving its value.",
+        next_step="run again: a new one is made, and this one removed once the connector profile has the new one.",
+    )
+
+
+def _remove_unknown(ctx: Context, before: set[str]) -> None:
+    """Remove the secrets of ours that came into being since ``before``: nobody knows their value."""
+    found = require_application(ctx)
+    for item in of_application(ctx, found):
+        if item.ours and not item.ref and item.key_id not in before:
+            _remove(ctx, found, item.key_id)
 
 
 def _seen(ctx: Context, key_id: str) -> Credential | None:

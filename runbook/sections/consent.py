@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from runbook.errors import GraphError, HandOver, RunbookError
+from runbook.errors import GraphError, HandOver, NotSettled, RunbookError
+from runbook.explain import Facts, explain
 from runbook.sections.permissions import TYPES, Permissions, PermissionType, Wanted
 from runbook.sections.waiting import until
 
@@ -152,10 +153,24 @@ def by_link(ctx: Context, wanted: Mapping[PermissionType, Wanted]) -> None:
         def granted() -> bool | None:
             return _all_granted(Permissions.read(ctx), wanted) or None
 
-        until(ctx, granted, "the permissions that were consented to are granted")
+        try:
+            until(
+                ctx, granted, "the permissions that were consented to are granted", deadline=ctx.graph.pace.deadline / 6
+            )
+        except NotSettled:
+            raise _nothing_granted() from None
     state = Permissions.read(ctx)
     if any(state.granted[kind] != frozenset(wanted[kind].why) for kind in TYPES):
         _take_away(ctx, wanted)
+
+
+def _nothing_granted() -> RunbookError:
+    known = explain(Facts(), consent_redirected=True, granted=False)
+    return RunbookError(
+        "The consent page was passed, and the permissions are not granted.",
+        meaning=known.cause,
+        next_step=f"{known.remedy} (Who can: {known.who}.)",
+    )
 
 
 def _take_away(ctx: Context, wanted: Mapping[PermissionType, Wanted]) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from runbook.clients.graph import GraphClient
     from runbook.sections.base import Context
 
-__all__ = ["DirectRoad", "Outcome", "Road", "RoadName", "StackOneRoad", "not_tried", "prove"]
+__all__ = ["DirectRoad", "Outcome", "Road", "RoadName", "StackOneRoad", "not_tried", "prove", "refused"]
 
 RoadName = Literal["delegated", "application", "stackone"]
 OWN_ONLY = "Application.ReadWrite.OwnedBy"
@@ -230,6 +230,13 @@ def _refused(road: RoadName, request: Request, error: RunbookError) -> Outcome:
         cause,
         error.next_step,
         error,
+    )
+
+
+def refused(road: RoadName, action: Action, error: RunbookError) -> Outcome:
+    """An outcome of a road that Entra ID refused before any probe could be sent."""
+    return Outcome(
+        road, False, action.method, action.path, None, error.request_id or "", error.code or "", error.what, error=error
     )
 
 

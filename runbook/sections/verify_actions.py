@@ -21,7 +21,7 @@ from runbook.sections.base import Change, Evidence, row
 from runbook.sections.credentials import current
 from runbook.sections.link_account import find_account
 from runbook.sections.permissions import TYPES, Permissions, PermissionType, Wanted, table
-from runbook.sections.probing import DirectRoad, Outcome, Road, RoadName, StackOneRoad, not_tried, prove
+from runbook.sections.probing import DirectRoad, Outcome, Road, RoadName, StackOneRoad, not_tried, prove, refused
 from runbook.sections.recipes import recipes
 from runbook.sections.registration import application, require_application, require_principal
 from runbook.sections.tokens import application_roles, delegated_scopes
@@ -43,6 +43,8 @@ PORTAL = "There is no such page: in the portal one would see what is granted, no
 
 WORKERS = 4  # well under every documented limit of Graph; the slow ones are spaced by the client
 Needs = Mapping[PermissionType, tuple[str, ...]]
+# Conditional Access often blocks the device code flow, or wants more than it can give: that says nothing of the action.
+DEVICE_CODE_BLOCKED = frozenset(f"AADSTS{n}" for n in (50076, 50079, 50158, 50199, 53000, 53001, 53003, 530035))
 ROADS: tuple[RoadName, ...] = ("delegated", "application", "stackone")
 
 
@@ -52,6 +54,7 @@ class Roads:
 
     open: dict[RoadName, Road] = field(default_factory=dict)
     closed: dict[RoadName, str] = field(default_factory=dict)
+    refused: dict[RoadName, SignInError] = field(default_factory=dict)
     tokens: dict[PermissionType, frozenset[str] | None] = field(default_factory=dict)
     absent: bool = False
 
@@ -142,7 +145,10 @@ def _open_direct(
         roads.absent = True
         return
     except SignInError as error:
-        roads.closed[kind] = error.what
+        if kind == "delegated" and error.code in DEVICE_CODE_BLOCKED:
+            roads.closed[kind] = f"this tenant does not let people sign in with a code ({error.code})"
+        else:
+            roads.refused[kind] = error
         return
     roads.tokens[kind] = frozenset(result.roles if kind == "application" else result.scopes)
     client = stack.enter_context(GraphClient(ctx.target, FixedToken(result.token), ctx.journal))
@@ -189,6 +195,8 @@ def _action(
 
 def _try(ctx: Context, slug: str, shop: Workshop, roads: Roads, name: RoadName, needs: tuple[str, ...]) -> Outcome:
     action = catalog.action(slug)
+    if name in roads.refused:
+        return refused(name, action, roads.refused[name])
     road = roads.open.get(name)
     if road is None:
         return not_tried(name, action, roads.closed.get(name, "there is no way to try it"))

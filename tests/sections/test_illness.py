@@ -1,0 +1,84 @@
+"""The illnesses of the real services: what passes is waited out, what lies is not believed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runbook.sandbox.server import running
+from runbook.sections import NAMES
+from runbook.sections.registration import require_application
+from tests.sections.conftest import Journey
+
+
+@pytest.fixture
+def ill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """A journey on a sandbox of its own that plays the given illnesses from the first request on."""
+
+    @contextmanager
+    def begin(*illnesses: dict[str, Any], **values: Any) -> Iterator[Journey]:
+        for name in ("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"):
+            monkeypatch.setenv(name, str(tmp_path))
+        faults = tmp_path / "faults.json"
+        faults.write_text(json.dumps({"seed": 5, "illnesses": illnesses}))
+        with running(tmp_path / "sandbox.db", faults=faults) as ready:
+            file = tmp_path / "ready.json"
+            file.write_text(json.dumps(ready))
+            defaults = {"sandbox_file": str(file), "secret_store": "file", "actions": ["list_users"]}
+            yield Journey(tmp_path / "records", {**defaults, **values})
+
+    return begin
+
+
+def test_replication_late_secrets_and_late_grants_are_waited_out(ill: Callable[..., Any]) -> None:
+    slow = (
+        {"kind": "lag", "read": [0.1, 0.4], "link": [0.1, 0.4]},
+        {"kind": "secret_delay", "seconds": [0.5, 1]},
+        {"kind": "late_grants", "seconds": 1},
+    )
+    with ill(*slow, actions=["list_users", "create_group", "add_group_member"]) as own:
+        results = own.run()
+        assert {name: f"{r.verdict} {r.error or ''}".strip() for name, r in results.items()} == dict.fromkeys(
+            NAMES, "passed"
+        )
+        assert own.plan() == {}
+
+
+def test_a_secret_whose_answer_was_lost_is_removed_and_made_again(ill: Callable[..., Any]) -> None:
+    lost = {"kind": "reset", "when": "after", "times": 1, "match": {"path": "/v1.0/applications/*/addPassword"}}
+    with ill(lost) as own:
+        results = own.run(*NAMES[:5])
+        assert results["client_secret"].verdict == "passed"
+        with own.context() as ctx:
+            (secret,) = require_application(ctx)["passwordCredentials"]
+        assert secret["keyId"] == results["client_secret"].facts["secret"]["key_id"]
+
+
+def test_a_grant_that_was_made_in_spite_of_its_answer_is_not_made_twice(ill: Callable[..., Any]) -> None:
+    lost = {
+        "kind": "reset",
+        "when": "after",
+        "times": 1,
+        "match": {"method": "POST", "path": "/v1.0/oauth2PermissionGrants"},
+    }
+    with ill(lost) as own:
+        assert own.run(*NAMES[:4])["api_permissions"].verdict == "passed"
+
+
+def test_a_consent_page_that_lies_is_not_believed(ill: Callable[..., Any]) -> None:
+    with ill({"kind": "consent_lies"}, consent="link") as own:
+        result = own.run(*NAMES[:4])["api_permissions"]
+        assert result.verdict == "failed"
+        assert "not granted" in str(result.error)
+
+
+def test_probes_on_an_unwell_service_say_nothing_about_permissions(ill: Callable[..., Any]) -> None:
+    unwell = {"kind": "unavailable", "times": 2, "match": {"method": "POST", "path": "/v1.0/groups"}}
+    with ill(unwell, actions=["create_group"]) as own:
+        facts = own.run()["verify_actions"].facts
+        assert facts["actions"][0]["verdict"] == "passed"
