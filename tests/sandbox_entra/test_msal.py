@@ -452,3 +452,23 @@ def test_a_secret_of_the_service_principal_counts_too(world: World, token: Token
     world.change("servicePrincipal", app.principal["id"], passwordCredentials=[{"keyId": key_id, "endDateTime": None}])
     ask = {"grant_type": "client_credentials", "client_id": app.id, "scope": SCOPE}
     assert token(client_secret="of-the-service-principal", **ask).status_code == 200
+
+
+def test_expired_codes_are_told_from_unknown_ones_and_swept_later(
+    world: World, app: App, plain: Person, control: Any
+) -> None:
+    from runbook.sandbox.entra.grants import CODE_KIND
+
+    client = confidential(world, app)
+    flow = client.initiate_auth_code_flow(["User.Read"], redirect_uri=CALLBACK)
+    back = values(plain.open(flow["auth_uri"]))
+    try:
+        control.post("/_sandbox/clock", json={"offset": 601})
+        assert client.acquire_token_by_auth_code_flow(flow, back)["error_codes"] == [70008]
+        control.post("/_sandbox/clock", json={"offset": 2 * 86400})
+        person = world.user()
+        person.open(confidential(world, app).initiate_auth_code_flow(["User.Read"], redirect_uri=CALLBACK)["auth_uri"])
+        assert confidential(world, app).acquire_token_by_auth_code_flow(flow, back)["error_codes"] == [70000]
+        assert world.store.count(CODE_KIND) == 1
+    finally:
+        control.post("/_sandbox/clock", json={"offset": 0})

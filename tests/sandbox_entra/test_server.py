@@ -56,6 +56,7 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     state = tmp_path_factory.mktemp("served") / "state.sqlite3"
     with served(state) as (first, process):
         answers = [token(first), token(first, client_secret="a-wrong-secret-value")]
+        token(first, client_id="a-secret-in-the-wrong-place")
         leaked = f"{first['pages']}/hub/{'x' * 60}?token=query-secret&code=query-code"
         httpx.get(leaked, trust_env=False)
         files = {path.name: stat.S_IMODE(path.stat().st_mode) for path in Path(f"{state}.d").iterdir()}
@@ -115,6 +116,7 @@ def test_the_log_tells_requests_and_no_secret(history: dict[str, Any]) -> None:
     ]
     secrets += [person["password"] for person in ready["users"].values()]
     secrets += [history["answers"][0].json()["access_token"], "a-wrong-secret-value", "query-secret", "query-code"]
+    secrets += ["a-secret-in-the-wrong-place"]
     assert [secret for secret in [*secrets, "x" * 60] if secret in log] == []
     assert "Traceback" not in log
 

@@ -28,6 +28,9 @@ GLOBAL_ADMINISTRATOR = "62e90394-69f5-4237-9190-012177145e10"
 PRIVILEGED_ROLE_ADMINISTRATOR = "e8611ab8-c189-46e8-94e1-60213ab1f814"
 APPLICATION_ADMINISTRATOR = "9b895d92-2cd3-44c7-9d02-a6ac2d5ea5c3"
 CLOUD_APPLICATION_ADMINISTRATOR = "158c047a-c907-4556-b7ef-446551a6b5f7"
+MICROSOFT = "f8cdef31-a31e-4b4a-93e4-5f571e91255a"
+"""The tenant in which Microsoft's own applications are registered."""
+
 _ANYTHING = frozenset({GLOBAL_ADMINISTRATOR, PRIVILEGED_ROLE_ADMINISTRATOR})
 _DELEGATED = frozenset({APPLICATION_ADMINISTRATOR, CLOUD_APPLICATION_ADMINISTRATOR})
 
@@ -39,7 +42,7 @@ def may_consent_for_all(user: User, *, graph_roles: bool = False) -> bool:
 
 def delegated_scopes(store: Store, client: Document, resource: Resource, user_id: str) -> set[str]:
     """Delegated permissions of the service principal ``client`` that hold for the user, by name as granted."""
-    names: set[str] = set()
+    names = _preauthorized(store, client, resource)
     for row in _grants(store, client, resource):
         if row["consentType"] == "AllPrincipals" or row.get("principalId") == user_id:
             names.update(str(row.get("scope") or "").split())
@@ -48,6 +51,8 @@ def delegated_scopes(store: Store, client: Document, resource: Resource, user_id
 
 def any_grant(store: Store, client: Document, user_id: str) -> bool:
     """Whether anything at all was consented to for the user; the OpenID Connect words then need no more consent."""
+    if client.get("appOwnerOrganizationId") == MICROSOFT:
+        return True
     rows = store.find("oAuth2PermissionGrant", clientId=client["id"])
     return any(row["consentType"] == "AllPrincipals" or row.get("principalId") == user_id for row in rows)
 
@@ -126,6 +131,12 @@ def assign_roles(store: Store, tenant: Tenant, client: Document, resource: Resou
                     "resourceId": resource.id,
                 }
                 store.put("appRoleAssignment", document, tenant.id)
+
+
+def _preauthorized(store: Store, client: Document, resource: Resource) -> set[str]:
+    """What Microsoft's own clients may do without anybody's consent; no grant shows it."""
+    document = store.get("entra.preAuthorized", f"{client['id']}/{resource.id}")
+    return set(document["scopes"]) if document else set()
 
 
 def _grants(store: Store, client: Document, resource: Resource) -> list[Document]:

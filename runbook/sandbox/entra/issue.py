@@ -14,9 +14,18 @@ from runbook.sandbox.entra.directory import Client, Tenant, User, service_princi
 from runbook.sandbox.entra.errors import AadError
 from runbook.sandbox.entra.policy import check_application, check_sign_in
 from runbook.sandbox.entra.scopes import Resource, Wanted, resource_of
-from runbook.sandbox.store import Document, Store
+from runbook.sandbox.store import Document, Store, value_of
 
-__all__ = ["REFRESH_SECONDS", "SignIn", "application_answer", "capabilities", "hashed", "new_code", "user_answer"]
+__all__ = [
+    "REFRESH_SECONDS",
+    "SignIn",
+    "application_answer",
+    "capabilities",
+    "hashed",
+    "new_code",
+    "sweep",
+    "user_answer",
+]
 
 REFRESH_SECONDS = 90 * 86400
 REFRESH_KIND = "entra.refreshToken"
@@ -35,8 +44,16 @@ def new_code(store: Store, kind: str, document: Document, seconds: float, prefix
     """Make a one-time code for ``document``; the state holds its hash only."""
     code = prefix + secrets.token_urlsafe(48)
     now = store.now()
+    sweep(store, kind)
     store.put(kind, {**document, "id": hashed(code), "issued": now, "expires": now + seconds})
     return code
+
+
+def sweep(store: Store, kind: str) -> None:
+    """Forget what expired more than a day ago; until then "expired" can be told from "unknown"."""
+    old = store.rows(kind, where=f"{value_of('expires')} < ?", args=[store.now() - 86400], limit=50)
+    for row in old:
+        store.delete(kind, row.id)
 
 
 def hashed(code: str) -> str:

@@ -124,7 +124,7 @@ def resource_of(store: Store, tenant: Tenant, name: str | None) -> Resource:
 
     AADSTS500011 if the tenant has no such service principal.
     """
-    app_id = GRAPH if name is None or name.lower() in _GRAPH_NAMES else _app_id(store, name)
+    app_id = GRAPH if name is None or name.lower() in _GRAPH_NAMES else _app_id(store, tenant, name)
     document = service_principal(store, tenant, app_id) if app_id else None
     if document is None:
         raise AadError(500011, resource=str(name), tenant=tenant.name)
@@ -145,7 +145,7 @@ def _split(word: str, own: frozenset[str]) -> tuple[str, str]:
     return resource, name
 
 
-def _app_id(store: Store, name: str) -> str | None:
+def _app_id(store: Store, tenant: Tenant, name: str) -> str | None:
     if name.lower().startswith("api://") and store.first("application", appId=name[6:]):
         return name[6:]
     known = store.first("application", appId=name) or store.first("servicePrincipal", appId=name)
@@ -154,6 +154,9 @@ def _app_id(store: Store, name: str) -> str | None:
     for application in store.find("application"):
         if any(str(uri).lower() == name.lower() for uri in application.get("identifierUris") or ()):
             return str(application["appId"])
+    for principal in store.find("servicePrincipal", tenant.id):
+        if any(str(uri).rstrip("/").lower() == name.lower() for uri in principal.get("servicePrincipalNames") or ()):
+            return str(principal["appId"])
     return None
 
 

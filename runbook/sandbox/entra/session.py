@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from runbook.sandbox.entra.directory import User, user_by_id
-from runbook.sandbox.entra.issue import SignIn, hashed
+from runbook.sandbox.entra.issue import SignIn, hashed, sweep
 from runbook.sandbox.settings import Services
 from runbook.sandbox.store import Store
 from runbook.sandbox.vault import SealBroken, Vault
@@ -59,7 +59,9 @@ class Browser:
         fresh = Browser(self.store, self.name, secrets.token_urlsafe(32), True)
         with self.store.transaction():
             self.store.delete(_KIND, self.id)
-            self.store.put(_KIND, {"id": fresh.id, "accounts": [*others, account]})
+            sweep(self.store, _KIND)
+            expires = account["at"] + _SESSION_SECONDS
+            self.store.put(_KIND, {"id": fresh.id, "accounts": [*others, account], "expires": expires})
         return fresh
 
     def sign_out(self) -> None:
