@@ -5,7 +5,6 @@ from __future__ import annotations
 import ssl
 import uuid
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -49,13 +48,13 @@ class GraphClient:
         return self.request("DELETE", path, **more)
 
 
-@dataclass(repr=False)
 class World:
     """The served sandbox, with the store and the keys that the server uses."""
 
-    ready: dict[str, Any]
-    services: Services
-    http: httpx.Client
+    def __init__(self, ready: dict[str, Any], services: Services, http: httpx.Client) -> None:
+        self.ready = ready
+        self.services = services
+        self.http = http
 
     @property
     def store(self) -> Store:

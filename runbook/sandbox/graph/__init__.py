@@ -3,13 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Match, NoMatchFound
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from runbook.sandbox.settings import Services
 
 __all__ = ["routes"]
+
+_VERSIONS = frozenset({"v1.0", "beta"})
+
+
+class _Versions(BaseRoute):
+    """Everything below a version, whatever characters the rest of the address holds, in any casing."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        first = scope["path"].lower().removeprefix("/").split("/")[0] if scope["type"] == "http" else ""
+        return (Match.FULL if first in _VERSIONS else Match.NONE), {}
+
+    def url_path_for(self, name: str, /, **path_params: Any) -> NoReturn:
+        raise NoMatchFound(name, path_params)
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)
 
 
 def routes(services: Services) -> list[BaseRoute]:
@@ -24,5 +44,4 @@ def routes(services: Services) -> list[BaseRoute]:
             raise TokenRefused(str(error)) from None
 
     app = create_app(services.store, Settings(verify), lambda: services.extras.get("faults"))
-    paths = (f"/{version}{rest}" for version in ("v1.0", "V1.0", "beta") for rest in ("", "/{path:path}"))
-    return [Route(path, app) for path in paths]
+    return [_Versions(app)]

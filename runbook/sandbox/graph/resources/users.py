@@ -29,7 +29,9 @@ def create(call: Call, doc: Document) -> Document:
     _check_names(call, doc, None)
     profile = doc.pop("passwordProfile")
     _keep_password(call, doc["id"], profile.get("password"))
-    return {"userType": "Member", "creationType": None, **doc}
+    own = {"signInType": "userPrincipalName", "issuer": _initial(call), "issuerAssignedId": doc["userPrincipalName"]}
+    identities = [one for one in doc.get("identities") or [] if one.get("signInType") != "userPrincipalName"]
+    return {"userType": "Member", "creationType": None, **doc, "identities": [*identities, own]}
 
 
 def change(call: Call, old: Document, changes: Document) -> Document:
@@ -80,6 +82,11 @@ def _check_names(call: Call, doc: Document, own_id: str | None) -> None:
         raise errors.invalid_value("usageLocation", "User")
     if doc.get("userType") not in (None, "Member", "Guest"):
         raise errors.invalid_value("userType", "User")
+
+
+def _initial(call: Call) -> str | None:
+    domain = call.store.first("domain", call.tenant, isInitial=True)
+    return domain["id"] if domain else None
 
 
 def _keep_password(call: Call, user_id: str, password: str | None) -> None:
