@@ -119,18 +119,18 @@ def run(
         journal = Journal.create(records, new_run_id(), **opening(ctx, chosen, report.plan_hash))
         save(params, journal.folder / PARAMETERS)
         try:
-            verdict = _sections(journal, chosen, tell)
+            last = _sections(journal, chosen, tell)
         except RecordError:
-            conclude(journal, "failed")
+            conclude(journal, {"verdict": "failed"})
             raise
         except KeyboardInterrupt:
-            conclude(journal, "")
+            conclude(journal, {"verdict": "incomplete"})
             raise Interrupted(
                 "The run was stopped.",
                 meaning=f"its record {journal.folder} says incomplete; what is done stays done.",
                 next_step="run the same command again.",
             ) from None
-        return conclude(journal, verdict)
+        return conclude(journal, last)
 
 
 def _chosen(span: tuple[int, int]) -> list[Section]:
@@ -167,8 +167,8 @@ def opening(ctx: Context, chosen: list[Section], plan_hash: str) -> dict[str, An
     }
 
 
-def _sections(journal: Journal, chosen: list[Section], tell: Callable[[Progress], None]) -> str:
-    """Execute one notebook after the other; the verdict of the run so far."""
+def _sections(journal: Journal, chosen: list[Section], tell: Callable[[Progress], None]) -> Mapping[str, Any]:
+    """Execute one notebook after the other until one does not pass; how the last one ended."""
     from runbook.execution.engine import execute
     from runbook.execution.sources import notebook
     from runbook.records.notebooks import finish
@@ -183,8 +183,8 @@ def _sections(journal: Journal, chosen: list[Section], tell: Callable[[Progress]
         finished = _finished(journal, each, execution)
         tell(_news(each, finished, time.monotonic() - begun))
         if finished["verdict"] != "passed":
-            return str(finished["verdict"])
-    return "passed"
+            break
+    return finished
 
 
 def _finished(journal: Journal, each: Section, execution: Execution) -> dict[str, Any]:
@@ -220,24 +220,27 @@ def _news(each: Section, finished: Mapping[str, Any], seconds: float) -> Progres
     )
 
 
-def conclude(journal: Journal, verdict: str) -> RunOutcome:
-    """Close the journal, unless the run did not come to an end, and write what is folded from it."""
+def conclude(journal: Journal, last: Mapping[str, Any]) -> RunOutcome:
+    """Close the journal, unless its last section did not come to an end, and write what is folded from it.
+
+    ``last`` says how that section ended: ``verdict``, and ``error`` and ``next_step`` if there are.
+    """
     from runbook.execution.publish import publish
     from runbook.records.journal import read
 
-    if verdict and verdict != "incomplete":
-        journal.event("run.finished", verdict=verdict)
+    if last["verdict"] != "incomplete":
+        journal.event("run.finished", verdict=last["verdict"])
     events = read(journal.path)
     summary = publish(journal.folder)
-    last = next((e for e in reversed(events) if e["event"] == "section.finished"), {})
     stopped = summary["verdict"] != "passed"
+    parked = last["verdict"] == "parked"
     return RunOutcome(
         exit_code=EXIT_CODES[str(summary["verdict"])],
         summary=summary,
         record_dir=journal.folder,
         error=str(last.get("error") or "") if stopped else "",
         next_step=str(last.get("next_step") or "") if stopped else "",
-        hand_over=next((e for e in reversed(events) if e["event"] == "hand_over"), {}) if verdict == "parked" else {},
+        hand_over=next((e for e in reversed(events) if e["event"] == "hand_over"), {}) if parked else {},
     )
 
 

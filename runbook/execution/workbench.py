@@ -104,7 +104,7 @@ class Workbench:
         from runbook.records.journal import Journal
 
         if self._own_record and self._journal is not None and result is not None:
-            conclude(self._journal, result.verdict)
+            conclude(self._journal, {"verdict": result.verdict})
             self._own_record = False
         elif self.inputs.record is not None and result is None and error is not None:
             verdict = "parked" if isinstance(error, Parked) else "failed"

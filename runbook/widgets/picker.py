@@ -104,8 +104,9 @@ class Picker(Panel):
         self._picture = ipywidgets.HTML()
         self._search = ipywidgets.Text(
             description="Search",
-            placeholder="an action, a resource or a permission",
-            layout=ipywidgets.Layout(width="330px"),
+            placeholder="action, resource or permission",
+            style={"description_width": "50px"},
+            layout=ipywidgets.Layout(width="290px"),
         )
         self._separator = ipywidgets.ToggleButtons(
             options=list(SEPARATORS), value="space", description="Separator", style={"button_width": "78px"}

@@ -110,8 +110,11 @@ def _headings() -> ipywidgets.HBox:
     import ipywidgets
 
     width = ipywidgets.Layout(width="330px", flex="0 0 auto")
+    wide = ipywidgets.Layout(flex="1 1 auto")
     names = ipywidgets.HTML('<div class="rb soft">Action</div>', layout=width)
-    costs = ipywidgets.HTML('<div class="rb soft">What it does, and the permission that it needs by itself</div>')
+    costs = ipywidgets.HTML(
+        '<div class="rb soft">Effect, and the permission that it needs by itself</div>', layout=wide
+    )
     head = ipywidgets.HBox([names, costs], layout=ipywidgets.Layout(flex="0 0 auto"))
     head.add_class("rb-head")
     return head
