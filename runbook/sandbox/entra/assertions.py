@@ -1,6 +1,6 @@
 """Client assertions (RFC 7523): signed with a registered certificate, or by the issuer of a federated credential.
 
-learn.microsoft.com/entra/identity-platform/certificate-credentials, …/workload-id/workload-identity-federation.
+learn.microsoft.com/entra/identity-platform/certificate-credentials, and the pages on workload identity federation.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """How an application proves itself at the token endpoint: secret, certificate assertion, or federated credential.
 
 RFC 6749 section 2.3.1, RFC 7523; learn.microsoft.com/entra/identity-platform/certificate-credentials and
-…/workload-id/workload-identity-federation.
+and the pages on workload identity federation.
 """
 
 from __future__ import annotations

@@ -55,13 +55,14 @@ class Browser:
         """This person signed in: a browser with a new cookie, so that one planted before is worth nothing."""
         kept = self.store.get(_KIND, self.id) or {"accounts": []}
         others = [account for account in kept["accounts"] if account["user"] != user.id]
-        account = {"user": user.id, "methods": list(methods), "at": self.store.now()}
+        now = self.store.now()
+        account = {"user": user.id, "methods": list(methods), "at": now}
         fresh = Browser(self.store, self.name, secrets.token_urlsafe(32), True)
         with self.store.transaction():
             self.store.delete(_KIND, self.id)
             sweep(self.store, _KIND)
-            expires = account["at"] + _SESSION_SECONDS
-            self.store.put(_KIND, {"id": fresh.id, "accounts": [*others, account], "expires": expires})
+            kept = {"id": fresh.id, "accounts": [*others, account], "expires": now + _SESSION_SECONDS}
+            self.store.put(_KIND, kept)
         return fresh
 
     def sign_out(self) -> None:
