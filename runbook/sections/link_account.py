@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from runbook.catalog.guide import CONNECTOR_KEY
 from runbook.clients.explain import aadsts
+from runbook.clients.settle import Wait
 from runbook.errors import HandOver, NotSettled, Parked, RunbookError
 from runbook.sections.base import Change, Evidence, row
 from runbook.sections.connector_profile import find_profile
 from runbook.sections.credentials import when
+from runbook.sections.tokens import NO_CONSENT_YET
 from runbook.sections.waiting import until
 
 if TYPE_CHECKING:
@@ -44,6 +46,9 @@ SUMMARY = (
     "permissions. You pass them the link (or sign in yourself); the notebook waits until the account is active."
 )
 PORTAL = "StackOne dashboard › Linked accounts, or the link that StackOne makes for the person who signs in."
+
+
+_CONSENT_PATIENCE = 15.0
 
 
 @dataclass(frozen=True)
@@ -100,11 +105,29 @@ def apply(ctx: Context, changes: Sequence[Change]) -> None:
             f"StackOne has no connector profile {ctx.params.connector_profile_name!r}.",
             next_step="run section 6 (connector profile) first.",
         )
+    wait = Wait(ctx.graph.pace, _CONSENT_PATIENCE)
+    while True:
+        try:
+            _link(ctx, observed)
+        except RunbookError as error:
+            # Consent just given takes a while to be known everywhere; nobody is asked twice for another reason.
+            if NO_CONSENT_YET not in str(error) or ctx.target.attend is None or wait.over:
+                raise
+            wait.pause()
+        else:
+            break
+    for change in changes:
+        ctx.did(change)
+
+
+def _link(ctx: Context, observed: Observed) -> None:
+    """Open a session, hand its link over, and wait until the account is active."""
+    profile = observed.profile or {}
     session = ctx.stackone.connect_session(
         owner_id=ctx.params.account_owner_id,
         owner_name=ctx.params.account_owner_name,
         provider=CONNECTOR_KEY,
-        connector_profile_id=observed.profile["id"],
+        connector_profile_id=profile.get("id"),
         account_id=observed.account["id"] if observed.account else None,
         username=ctx.params.account_username or None,
     )
@@ -116,8 +139,6 @@ def apply(ctx: Context, changes: Sequence[Change]) -> None:
         _explain(ctx, session)
         raise
     _wait(ctx, session, observed, hand_over)
-    for change in changes:
-        ctx.did(change)
 
 
 def _hand_over(ctx: Context, session: Mapping[str, Any]) -> HandOver:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from runbook import catalog
 from runbook.clients import retry
 from runbook.clients.settle import Wait
-from runbook.errors import GraphError, RunbookError, ServiceError, StackOneError
+from runbook.errors import GraphError, RunbookError, ServiceError, StackOneError, TransportError
 from runbook.sections.recipes import Probe, fill, recipes
 from runbook.sections.workshop import NothingFound, Thing, Values, Workshop, patiently
 
@@ -161,15 +161,18 @@ def prove(shop: Workshop, road: Road, slug: str, needs: tuple[str, ...]) -> Outc
         except RunbookError as error:
             cause = f"the object to try it on could not be made: {error.what.rstrip('.')}"
             outcome, failure = not_tried(road.name, action, cause, error.next_step), error
-        if not isinstance(failure, ServiceError) or failure.status not in _unwell():
+        if not _unwell(failure):
             break
         wait.pause()
     return outcome
 
 
-def _unwell() -> frozenset[int]:
-    """The statuses that say something about the service and nothing about a permission."""
-    return retry.table().statuses.busy | retry.table().statuses.uncertain
+def _unwell(failure: RunbookError | None) -> bool:
+    """Whether the failure says something about the service or the way to it, and nothing about a permission."""
+    statuses = retry.table().statuses
+    if isinstance(failure, ServiceError):
+        return failure.status in statuses.busy | statuses.uncertain
+    return isinstance(failure, TransportError)
 
 
 def _prove_once(shop: Workshop, road: Road, action: Action, needs: tuple[str, ...]) -> Outcome:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from runbook.clients.settle import Wait
 from runbook.errors import NotSettled, SignInError
 from runbook.sections.credentials import require_current, value
 from runbook.sections.waiting import until
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from runbook.clients.entra import TokenResult
     from runbook.sections.base import Context
 
-__all__ = ["application_roles", "delegated_scopes"]
+__all__ = ["NO_CONSENT_YET", "application_roles", "delegated_scopes"]
 
 # Grants reach tokens with a delay: some 30 s are reported after consent (AADSTS65001 until then).
 PATIENCE = 60.0
@@ -42,20 +43,27 @@ def application_roles(ctx: Context, found: Mapping[str, Any], granted: frozenset
         return last[0]
 
 
-def delegated_scopes(ctx: Context, found: Mapping[str, Any], granted: frozenset[str] | None) -> TokenResult:  # noqa: ARG001
+def delegated_scopes(ctx: Context, found: Mapping[str, Any], granted: frozenset[str] | None) -> TokenResult:
     """A delegated token by device code, for the person to whom the code is handed over.
 
+    A person is asked once. The attendant of a rehearsal is asked again while a fresh grant has not reached the token.
     Raises :class:`Parked` when nobody is there, :class:`SignInError` when Entra ID refuses.
     """
     from runbook.clients import entra
 
     secret = value(ctx, require_current(ctx, found))
-    try:
-        return entra.delegated_token(ctx.target, found["appId"], secret, ctx.hand_over, journal=ctx.journal)
-    except SignInError as error:
-        if error.code != NO_CONSENT_YET:
-            raise
-        return entra.delegated_token(ctx.target, found["appId"], secret, ctx.hand_over, journal=ctx.journal)
+    wait = Wait(ctx.graph.pace, _patience(ctx))
+    while True:
+        patient = ctx.target.attend is not None and not wait.over
+        try:
+            result = entra.delegated_token(ctx.target, found["appId"], secret, ctx.hand_over, journal=ctx.journal)
+        except SignInError as error:
+            if error.code != NO_CONSENT_YET or not patient:
+                raise
+        else:
+            if not patient or (granted or frozenset()) <= set(result.scopes):
+                return result
+        wait.pause()
 
 
 def _patience(ctx: Context) -> float:

@@ -266,10 +266,11 @@ def _in_words(outcomes: Mapping[RoadName, Outcome], explained: Mapping[str, Mapp
         if name in explained:
             why = explained[name]
             seen = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in why["evidence"].items())
-            texts.append(f"{label}: {why['cause']} ({seen}) Who can mend it: {why['who']}. Next: {why['remedy']}")
+            shown = f" ({seen})" if seen else ""
+            texts.append(f"{label}: {why['cause']}{shown} Who can mend it: {why['who']}. Next: {why['remedy']}")
         elif outcome.used is None:
             next_step = f" Next: {outcome.next_step}" if outcome.next_step else ""
-            texts.append(f"{label}: not tried, {outcome.cause}.{next_step}")
+            texts.append(f"{label}: not tried, {outcome.cause.rstrip('.')}.{next_step}")
     return " ".join(texts)
 
 
