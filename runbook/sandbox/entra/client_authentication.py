@@ -1,6 +1,6 @@
 """How an application proves itself at the token endpoint: secret, certificate assertion, or federated credential.
 
-RFC 6749 section 2.3.1, RFC 7523; learn.microsoft.com/entra/identity-platform/certificate-credentials and
+RFC 6749 section 2.3.1, RFC 7523; learn.microsoft.com/entra/identity-platform/certificate-credentials
 and the pages on workload identity federation.
 """
 
