@@ -267,7 +267,7 @@ class ActionStep:
         from runbook.execution.runs import conclude
 
         if self._result is not None:
-            conclude(journal, self._result.verdict)
+            conclude(journal, {"verdict": self._result.verdict})
 
     def _fill(self, *, planned: bool = True) -> None:
         shown: Mapping[str, Any] = {

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
@@ -167,6 +166,7 @@ class Parameters(BaseModel):
     allow_writes: bool | None = None
     apply: bool | None = None
     records: Annotated[str, Field(min_length=1)] = "records"
+    signing_key_ref: Reference = ""
 
     @model_validator(mode="after")
     def _together(self) -> Parameters:
@@ -245,6 +245,8 @@ def _did_you_mean(name: str) -> str:
 
 def read_mapping(path: Path) -> dict[str, Any]:
     """The flat mapping in a YAML or JSON file; :class:`InputError` when it is not there or is none."""
+    import yaml
+
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -271,6 +273,8 @@ def load(path: Path, overrides: Mapping[str, Any] | None = None) -> Parameters:
 
 def save(parameters: Parameters, path: Path) -> None:
     """Write the choice whole, as YAML or (for ``*.json``) JSON, with only the values that differ from the defaults."""
+    import yaml
+
     from runbook.records.atomic import write
 
     values = parameters.model_dump(mode="json", exclude_defaults=True)

@@ -2,22 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["publish"]
+if TYPE_CHECKING:
+    from runbook.secrets import Secret
+
+__all__ = ["publish", "signing_key"]
 
 
 def publish(folder: Path) -> dict[str, Any]:
     """Write summary, report and manifest of the record in ``folder``; the summary is returned.
 
-    Raises :class:`RecordError` or ``OSError`` when something cannot be written.
+    The manifest is signed if the run was begun with ``signing_key_ref``. Raises :class:`RecordError` or ``OSError``
+    when something cannot be written, :class:`SecretStoreError` when the key cannot be read any more.
     """
     from runbook.records import manifest, report, summary
     from runbook.records.journal import read
 
-    folded = summary.fold(read(folder))
+    events = read(folder)
+    folded = summary.fold(events)
     summary.write(folder, folded)
     report.write(folder)
-    manifest.seal(folder)
+    manifest.seal(folder, signing_key(events[0].get("parameters") or {}))
     return folded
+
+
+def signing_key(parameters: Mapping[str, Any]) -> Secret | None:
+    """The Ed25519 key that records are to be signed with, or None if they are not.
+
+    Raises :class:`SecretStoreError` if it is not in the store or is no such key.
+    """
+    reference = parameters.get("signing_key_ref")
+    if not reference:
+        return None
+    from runbook.records import manifest, redaction
+    from runbook.secrets.stores import open_store
+
+    key = open_store(parameters["secret_store"]).get(reference)
+    redaction.register(key, *(line for line in key.reveal().splitlines() if not line.startswith("-----")))
+    manifest.public_key(key)  # refuses what is not a key
+    return key

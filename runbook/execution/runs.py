@@ -153,11 +153,15 @@ def _plan(ctx: Context, chosen: list[Section]) -> PlanReport:
 
 
 def opening(ctx: Context, chosen: list[Section], plan_hash: str) -> dict[str, Any]:
-    """The data of ``run.started``."""
+    """The data of ``run.started``. Raises :class:`SecretStoreError` if the record is to be signed and cannot be."""
+    from runbook.execution.publish import signing_key
+
+    parameters = ctx.params.model_dump(mode="json")
+    signing_key(parameters)
     return {
         "target": ctx.target.name,
         "tenant_id": ctx.target.tenant_id,
-        "parameters": ctx.params.model_dump(mode="json"),
+        "parameters": parameters,
         "plan_hash": plan_hash,
         "sections": [
             {"name": each.NAME, "title": each.TITLE, "notebook": f"{each.NUMBER:02d}_{each.NAME}.ipynb"}
