@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
@@ -16,6 +19,8 @@ import typer
 from runbook.errors import InputError, Problem, RunbookError
 
 if TYPE_CHECKING:
+    from runbook.catalog.explain import Difference
+    from runbook.catalog.scopes import Scopes
     from runbook.parameters import Parameters
 
 __all__ = ["app", "main"]
@@ -43,6 +48,9 @@ ParametersFile = Annotated[
 Actions = Annotated[str | None, typer.Option(help='Actions by name: "List Users,Create Group".', metavar="A,B")]
 ActionsFile = Annotated[Path | None, typer.Option(help="A file of actions, one a line.", metavar="FILE")]
 AllActions = Annotated[bool, typer.Option("--all-actions", help="All 67 actions.")]
+Preset = Annotated[
+    str | None, typer.Option(help="A ready-made choice: start, read-only, user-lifecycle, everything.", metavar="NAME")
+]
 Types = Annotated[
     str | None, typer.Option("--permission-types", help="delegated, application or both.", metavar="TYPES")
 ]
@@ -74,6 +82,7 @@ def run(
     actions: Actions = None,
     actions_file: ActionsFile = None,
     all_actions: AllActions = False,
+    preset: Preset = None,
     permission_types: Types = None,
     sections: Sections = "1..8",
     records: Records = None,
@@ -86,16 +95,14 @@ def run(
     from runbook.execution import runs
 
     choice = _choice(
-        target,
-        sandbox,
-        parameters,
-        actions,
-        actions_file,
-        all_actions,
-        permission_types,
-        records,
-        set_,
-        {"apply": True},
+        Given(actions, actions_file, all_actions, preset),
+        target=target,
+        sandbox=sandbox,
+        parameters=parameters,
+        permission_types=permission_types,
+        records=records,
+        set_=set_,
+        extra={"apply": True},
     )
     span = _span(sections)
     screen = console.Screen(as_json=as_json)
@@ -113,6 +120,7 @@ def plan(
     actions: Actions = None,
     actions_file: ActionsFile = None,
     all_actions: AllActions = False,
+    preset: Preset = None,
     permission_types: Types = None,
     sections: Sections = "1..8",
     records: Records = None,
@@ -125,7 +133,13 @@ def plan(
     from runbook.execution import runs
 
     choice = _choice(
-        target, sandbox, parameters, actions, actions_file, all_actions, permission_types, records, set_, {}
+        Given(actions, actions_file, all_actions, preset),
+        target=target,
+        sandbox=sandbox,
+        parameters=parameters,
+        permission_types=permission_types,
+        records=records,
+        set_=set_,
     )
     screen = console.Screen(as_json=as_json)
     screen.plan(runs.plan(choice, sections=_span(sections)))
@@ -139,6 +153,7 @@ def verify(
     actions: Actions = None,
     actions_file: ActionsFile = None,
     all_actions: AllActions = False,
+    preset: Preset = None,
     permission_types: Types = None,
     records: Records = None,
     set_: Set = None,
@@ -153,6 +168,7 @@ def verify(
         actions,
         actions_file,
         all_actions,
+        preset,
         permission_types,
         "8..8",
         records,
@@ -191,6 +207,7 @@ def scopes(
     actions: Actions = None,
     actions_file: ActionsFile = None,
     all_actions: AllActions = False,
+    preset: Preset = None,
     parameters: ParametersFile = None,
     type_: Annotated[
         str | None, typer.Option("--type", help="Only delegated or only application.", metavar="TYPE")
@@ -199,6 +216,8 @@ def scopes(
         str | None, typer.Option(help="Print the names alone, joined by space, comma or newline.", metavar="SEPARATOR")
     ] = None,
     source: Annotated[str, typer.Option(help="guide or least.", metavar="guide|least")] = "",
+    add: Annotated[str, typer.Option(help="What if these actions were chosen besides?", metavar="A,B")] = "",
+    drop: Annotated[str, typer.Option(help="What if these actions were left out?", metavar="A,B")] = "",
     save: Annotated[Path | None, typer.Option(help="Save the choice as a parameters file.", metavar="FILE")] = None,
     as_json: Json = False,
     traceback: Traceback = False,
@@ -206,15 +225,19 @@ def scopes(
     """Show the permissions of a choice, why each is there, and the guide's link for the choice."""
     from runbook import catalog, console
 
-    extra = {"permission_source": source} if source else {}
-    types = type_ if type_ else None
-    choice = _choice(None, None, parameters, actions, actions_file, all_actions, types, None, None, extra)
+    choice = _choice(
+        Given(actions, actions_file, all_actions, preset),
+        parameters=parameters,
+        permission_types=type_ or None,
+        extra={"permission_source": source} if source else {},
+    )
     computed = catalog.compute(choice.actions, types=choice.permission_types, source=choice.permission_source)
+    what_if = _what_if(computed, add, drop) if add or drop else None
     if save:
         from runbook.parameters import save as save_parameters
 
         save_parameters(choice, save)
-    console.Screen(as_json=as_json).scopes(choice, computed, separator)
+    console.Screen(as_json=as_json).scopes(choice, computed, separator, what_if)
 
 
 @app.command()
@@ -278,20 +301,51 @@ def _span(text: str) -> tuple[int, int]:
     return span
 
 
+@dataclass(frozen=True)
+class Given:
+    """The four ways in which the command line names actions; at most one of them is used."""
+
+    actions: str | None
+    file: Path | None
+    every: bool
+    preset: str | None
+
+    def values(self, problems: list[Problem]) -> dict[str, Any]:
+        """The parameter ``actions``, or nothing where no way was used; mistakes go into ``problems``."""
+        from runbook import catalog
+
+        ways = {"--actions": self.actions, "--actions-file": self.file, "--preset": self.preset}
+        if sum(way is not None for way in ways.values()) + self.every > 1:
+            flags = f"{', '.join(ways)}, --all-actions"
+            problems.append(Problem("actions", "are given more than once.", f"Use one of {flags}."))
+        if self.every:
+            return {"actions": [action.slug for action in catalog.actions()]}
+        if self.actions is not None:
+            return {"actions": self.actions}
+        if self.file is not None:
+            try:
+                return {"actions": self.file.read_text(encoding="utf-8")}
+            except (OSError, UnicodeDecodeError):
+                problems.append(Problem("--actions-file", f"{self.file} cannot be read."))
+        if self.preset is not None:
+            if self.preset in catalog.presets():
+                return {"actions": list(catalog.presets()[self.preset].actions)}
+            problems.append(Problem("--preset", f"{self.preset!r} is not one.", f"Use {', '.join(catalog.presets())}."))
+        return {}
+
+
 def _choice(
-    target: str | None,
-    sandbox: Path | None,
-    parameters: Path | None,
-    actions: str | None,
-    actions_file: Path | None,
-    all_actions: bool,
-    permission_types: str | None,
-    records: Path | None,
-    set_: list[str] | None,
-    extra: dict[str, Any],
+    given: Given,
+    *,
+    target: str | None = None,
+    sandbox: Path | None = None,
+    parameters: Path | None = None,
+    permission_types: str | None = None,
+    records: Path | None = None,
+    set_: list[str] | None = None,
+    extra: Mapping[str, Any] = MappingProxyType({}),
 ) -> Parameters:
     """The one choice object from the command line's options; every mistake is named at once."""
-    from runbook import catalog
     from runbook.parameters import parse, read_mapping
 
     problems: list[Problem] = []
@@ -308,22 +362,9 @@ def _choice(
             problems.append(Problem("--set", "needs NAME=VALUE."))
         else:
             values[name.strip()] = _typed(name.strip(), value)
-    named = [flag for flag, given in (("--actions", actions), ("--actions-file", actions_file)) if given is not None]
-    if len(named) + all_actions > 1:
-        problems.append(
-            Problem("actions", "are given more than once.", "Use one of --actions, --actions-file, --all-actions.")
-        )
-    if all_actions:
-        values["actions"] = [action.slug for action in catalog.actions()]
-    elif actions is not None:
-        values["actions"] = actions
-    elif actions_file is not None:
-        try:
-            values["actions"] = actions_file.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError):
-            problems.append(Problem("--actions-file", f"{actions_file} cannot be read."))
-    given = {"target": target, "permission_types": permission_types}
-    values |= {name: value for name, value in given.items() if value is not None}
+    values |= given.values(problems)
+    options = {"target": target, "permission_types": permission_types}
+    values |= {name: value for name, value in options.items() if value is not None}
     values |= {name: str(path) for name, path in (("sandbox_file", sandbox), ("records", records)) if path is not None}
     if values.get("target") == "entra" and sandbox is not None and not _typed_on_command_line("--sandbox"):
         values.pop("sandbox_file")
@@ -334,6 +375,17 @@ def _choice(
     if problems:
         raise InputError(problems)
     return choice
+
+
+def _what_if(computed: Scopes, add: str, drop: str) -> Difference:
+    """What choosing ``add`` besides and leaving out ``drop`` would change."""
+    from runbook import catalog
+    from runbook.catalog import explain
+
+    wanted = [action.slug for action in catalog.parse_list(add)] if add else []
+    gone = {action.slug for action in catalog.parse_list(drop)} if drop else set()
+    slugs = [slug for slug in (*computed.actions, *wanted) if slug not in gone]
+    return explain.difference(computed, catalog.compute(slugs, computed.types, computed.source))
 
 
 def _typed_on_command_line(flag: str) -> bool:

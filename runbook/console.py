@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from runbook.catalog.drift import DriftReport
+    from runbook.catalog.explain import Difference
     from runbook.catalog.guide import Separator
     from runbook.catalog.model import Action, PermissionType
     from runbook.catalog.scopes import Scopes
@@ -177,7 +177,7 @@ class Screen:
 
     def actions(self, actions: Sequence[Action]) -> None:
         if self.as_json:
-            self.document([asdict(action) for action in actions])
+            self.document([action.to_dict() for action in actions])
             return
         rows = [
             (a.name, a.resource, a.effect, " ".join(a.delegated.least), " ".join(a.application.least)) for a in actions
@@ -196,12 +196,16 @@ class Screen:
             table.add_row(*(Text(str(cell)) for cell in row))
         self.console.print(table, soft_wrap=False)
 
-    def scopes(self, choice: Parameters, computed: Scopes, separator: str | None) -> None:
-        from runbook.catalog import guide
+    def scopes(
+        self, choice: Parameters, computed: Scopes, separator: str | None, what_if: Difference | None = None
+    ) -> None:
+        from runbook.catalog import explain, guide
 
         link = guide.link(choice.actions)
         if self.as_json:
-            self.document({**computed.to_dict(), "guide": link, "guide_note": guide.LINK_CAVEAT})
+            document = {"headline": explain.headline(computed), **computed.to_dict(), "guide": link}
+            document |= {"what_if": what_if.to_dict()} if what_if else {}
+            self.document({**document, "guide_note": guide.LINK_CAVEAT})
             return
         if separator is not None:
             for kind in computed.types:
@@ -211,8 +215,12 @@ class Screen:
             self._permission_set(kind, computed)
         if "delegated" in computed.types:
             self.say(f"\nBesides, for the sign-in itself: {' '.join(computed.base)}")
-        for explained in computed.explanations:
-            self.say(f"  {explained.slug} ({explained.kind}): {explained.text}")
+        headline, *sentences = explain.summary(computed)
+        self.say(f"\n{headline}", "bold")
+        for sentence in sentences:
+            self.say(f"  {sentence}")
+        if what_if is not None:
+            self.say(f"\nWhat if: {what_if.sentence()}.", "bold")
         self.say(f"\nGuide:  {link}")
         self.say(f"        {guide.LINK_CAVEAT}")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from runbook.catalog import loader, names
@@ -59,6 +60,13 @@ class Difference:
 
     def __bool__(self) -> bool:
         return any(self.added.values()) or any(self.freed.values())
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON data."""
+        return {
+            "added": {kind: list(names) for kind, names in self.added.items()},
+            "freed": {kind: list(names) for kind, names in self.freed.items()},
+        }
 
     def sentence(self) -> str:
         """In one line, such as "adds Group.Read.All (application); frees nothing"."""
@@ -130,8 +138,13 @@ def _cost(scopes: Scopes, kind: PermissionType, name: str) -> Cost:
     return Cost(kind, name, permission.power, permission.powerful, used_by, stops, forced_by)
 
 
+@cache
+def _alone(slug: str, kind: PermissionType, source: Source) -> frozenset[str]:
+    return frozenset(compute([slug], [kind], source).of(kind).names)
+
+
 def _forces(slug: str, permission: str, kind: PermissionType, source: Source) -> bool:
-    return permission in compute([slug], [kind], source).of(kind).names
+    return permission in _alone(slug, kind, source)
 
 
 def headline(scopes: Scopes) -> str:
