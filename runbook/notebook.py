@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from runbook import sections
 from runbook.errors import HandOver, InputError, Parked, RunbookError
 from runbook.execution import inputs
+from runbook.execution.stopped import InputRefused, SectionFailed, SectionParked
 from runbook.execution.workbench import PROOF
 from runbook.widgets import message, states
 from runbook.widgets.panel import Area, Panel
@@ -27,25 +28,6 @@ if TYPE_CHECKING:
     from runbook.widgets.watch import Watch
 
 __all__ = ["Front", "InputRefused", "SectionFailed", "SectionParked", "Step", "open", "start"]
-
-
-class Stopped(Exception):
-    """Ends the notebook in one line: the reason was shown above, and a stack would tell nobody anything."""
-
-    def _render_traceback_(self) -> list[str]:
-        return [f"{type(self).__name__}: {self}"]
-
-
-class InputRefused(Stopped):
-    """The parameters have mistakes; nothing was sent."""
-
-
-class SectionFailed(Stopped):
-    """The section failed."""
-
-
-class SectionParked(Stopped):
-    """The section waits for a person."""
 
 
 _bench: Workbench | None = None
