@@ -281,12 +281,12 @@ class Store:
         return int(self._connection().execute(sql, values).fetchone()[0])
 
     def resolve(self, ids: Sequence[str], *, deleted: bool | None = False) -> dict[str, Row]:
-        """Rows of any kind by id (lower case keys)."""
+        """Rows of any kind of Microsoft Graph by id (lower case keys); kinds of other services share its ids."""
         found: dict[str, Row] = {}
         for start in range(0, len(ids), 500):
             part = list(ids[start : start + 500])
             state = "" if deleted is None else f" AND o.deleted = {int(deleted)}"
-            sql = f"SELECT {_COLUMNS} FROM object o WHERE o.id IN ({', '.join('?' * len(part))}){state}"
+            sql = f"SELECT {_COLUMNS} FROM object o WHERE o.id IN ({', '.join('?' * len(part))}) AND instr(o.kind, '.') = 0{state}"
             for record in self._connection().execute(sql, part):
                 found[record[2].lower()] = _row(record)
         return found

@@ -68,7 +68,7 @@ def _check_success(method: str, response: httpx.Response) -> None:
         return
     assert body["@odata.context"].startswith(f"https://{response.request.url.netloc.decode()}/v1.0/$metadata#")
     match = _ROUTER.match(method, path)
-    if match.property or path.endswith(("Password", "Key")):
+    if match.property or path.endswith(("Password", "Key", "MemberGroups")):
         return
     name = match.cast or _entity_of(path, match.resource.entity)
     for one in body.get("value", [body]):
@@ -85,8 +85,21 @@ def _entity_of(path: str, default: str) -> str:
         return "oAuth2PermissionGrant"
     if tail.endswith("records"):
         return "domainDnsRecord"
-    links = {"members", "owners", "memberof", "registeredowners", "registeredusers", "manager", "getbyids", "restore"}
-    related = tail in links or "directoryobjects" in segments or "directory/deleteditems" in segments
+    links = {
+        "transitivememberof",
+        "transitivemembers",
+        "members",
+        "owners",
+        "memberof",
+        "registeredowners",
+        "registeredusers",
+        "manager",
+        "getbyids",
+        "restore",
+    }
+    related = (
+        bool(links & set(segments.split("/"))) or "directoryobjects" in segments or "directory/deleteditems" in segments
+    )
     return "directoryObject" if related and "conditionalaccess" not in segments else default
 
 

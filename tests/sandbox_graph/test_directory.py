@@ -59,6 +59,13 @@ class TestUsers:
     def test_what_is_wrong_is_refused(self, admin: GraphClient, name: str, change: dict[str, Any]) -> None:
         assert code(admin.post("/users", {**new_user(name), **change})) == (400, "Request_BadRequest")
 
+    def test_a_read_only_property_may_be_repeated_but_not_changed(
+        self, admin: GraphClient, user: dict[str, Any]
+    ) -> None:
+        path = f"/users/{user['id']}"
+        assert admin.patch(path, {"id": user["id"], "jobTitle": "x"}).status_code == 204
+        assert code(admin.patch(path, {"id": str(uuid.uuid4())}))[0] == 400
+
     def test_required_properties_are_named(self, admin: GraphClient, name: str) -> None:
         for missing in ("accountEnabled", "displayName", "mailNickname", "passwordProfile", "userPrincipalName"):
             body = {key: value for key, value in new_user(name).items() if key != missing}
@@ -66,7 +73,11 @@ class TestUsers:
 
     def test_managers_and_memberships_are_read(self, admin: GraphClient, world: World) -> None:
         person = world.user()["id"]
-        assert admin.get(f"/users/{person}/manager").status_code in (200, 404)
+        boss = world.user("noor.haddad@contoso.com")["id"]
+        assert admin.request("PUT", f"/users/{person}/manager/$ref", json=reference(boss)).status_code == 204
+        assert admin.get(f"/users/{person}/manager").json()["id"] == boss
+        assert admin.delete(f"/users/{person}/manager/$ref").status_code == 204
+        assert admin.get(f"/users/{person}/manager").status_code == 404
         names = {one["displayName"] for one in admin.get(f"/users/{person}/memberOf").json()["value"]}
         assert "Human Resources" in names
         roles = admin.get(f"/users/{world.user('noor.haddad@contoso.com')['id']}/memberOf").json()["value"]
@@ -142,6 +153,25 @@ class TestGroups:
     def test_microsoft_365_groups_hold_people_only(self, admin: GraphClient, group: dict[str, Any]) -> None:
         team = admin.get("/groups", params={"$filter": "displayName eq 'Atlas'"}).json()["value"][0]
         assert admin.post(f"/groups/{team['id']}/members/$ref", reference(group["id"])).status_code == 400
+
+    def test_hidden_members_need_a_permission_of_their_own(self, admin: GraphClient, world: World) -> None:
+        hidden = admin.get("/groups", params={"$filter": "visibility eq 'HiddenMembership'"}).json()["value"][0]
+        path = f"/groups/{hidden['id']}/members"
+        assert admin.get(path).json()["value"]
+        assert world.application(["GroupMember.Read.All"]).get(path).status_code == 403
+        assert world.application(["GroupMember.Read.All", "Member.Read.Hidden"]).get(path).status_code == 200
+
+    def test_memberships_through_groups(self, admin: GraphClient, world: World) -> None:
+        person = f"/users/{world.user()['id']}"
+        everybody = admin.get("/groups", params={"$filter": "displayName eq 'All Staff'"}).json()["value"][0]["id"]
+        assert everybody not in {one["id"] for one in admin.get(f"{person}/memberOf").json()["value"]}
+        assert everybody in {one["id"] for one in admin.get(f"{person}/transitiveMemberOf").json()["value"]}
+        assert everybody in admin.post(f"{person}/getMemberGroups", {"securityEnabledOnly": True}).json()["value"]
+        body = {"groupIds": [everybody, str(uuid.uuid4())]}
+        assert admin.post(f"{person}/checkMemberGroups", body).json()["value"] == [everybody]
+        assert admin.post(f"{person}/checkMemberGroups", {"groupIds": "x"}).status_code == 400
+        members = admin.get(f"/groups/{everybody}/transitiveMembers/microsoft.graph.user").json()["value"]
+        assert world.user()["id"] in {one["id"] for one in members}
 
 
 class TestDevices:

@@ -122,3 +122,9 @@ def test_alternate_keys_are_looked_up_by_index(store: Store) -> None:
         "AND (o.doc ->> '$.\"userPrincipalName\"') COLLATE NOCASE IS 'x' ORDER BY o.seq"
     )
     assert "user_userPrincipalName" in str(plan.fetchall())
+
+
+def test_ids_lead_to_objects_of_microsoft_graph_only(store: Store) -> None:
+    store.put("user", {"id": "1"}, "t")
+    store.put("entra.password", {"id": "1"})
+    assert store.resolve(["1"])["1"].kind == "user"

@@ -78,9 +78,9 @@ def update(call: Call, resource: Resource) -> Answer:
             access.authorize(call, access.operations()[f"POST /{resource.path}"])
             return _create(call, resource, {**body, resource.upsert: key.value})
         access.require_owner(call, resource.entity, row.id)
-        changes = _check(resource, body, creating=False)
-        bound = _bound(changes)
         old = row.doc
+        changes = _check(resource, body, old)
+        bound = _bound(changes)
         for name in resource.create_only:
             if name in changes and changes[name] != old.get(name):
                 raise errors.read_only(name)
@@ -149,7 +149,7 @@ def show(call: Call, resource: Resource, doc: Document) -> Document:
 
 
 def _create(call: Call, resource: Resource, body: Document) -> Answer:
-    doc = _check(resource, body, creating=True)
+    doc = _check(resource, body, None)
     bound = _bound(doc)
     for name in resource.required:
         if doc.get(name) in (None, "", []):
@@ -173,11 +173,12 @@ def _create(call: Call, resource: Resource, body: Document) -> Answer:
     return Answer(201, body_out, {"Location": address})
 
 
-def _check(resource: Resource, body: Document, *, creating: bool) -> Document:
+def _check(resource: Resource, body: Document, old: Document | None) -> Document:
+    """The body in Graph's spelling. A read-only property may be repeated with the value that it has."""
     clean = schema.check_body(resource.entity, body, resource.title)
     for name in ("id", "deletedDateTime", *resource.read_only):
-        if name in clean and (name not in resource.required or not creating):
-            if clean[name] not in (None, []):
+        if name in clean and (name not in resource.required or old is not None):
+            if clean[name] not in (None, [], (old or {}).get(name)):
                 raise errors.read_only(name)
             del clean[name]
     return clean

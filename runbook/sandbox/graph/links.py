@@ -14,7 +14,7 @@ from runbook.sandbox.graph.query import Query
 from runbook.sandbox.graph.resource import Document, Link, Resource, Route
 from runbook.sandbox.store import Row
 
-__all__ = ["bind", "expand", "list_link", "resource_of", "routes", "target_of"]
+__all__ = ["bind", "expand", "list_link", "resource_of", "routes", "show_all", "target_of"]
 
 EXPANDED = 20
 BOUND = 20
@@ -27,6 +27,9 @@ def routes(resource: Resource, link: Link) -> Iterator[Route]:
     read = f"GET /{resource.path}/{base}"
     if link.single:
         yield Route("GET", base, _with(link, _single))
+        if link.writable:
+            yield Route("PUT", f"{base}/$ref", _with(link, _set))
+            yield Route("DELETE", f"{base}/$ref", _with(link, _clear), f"PUT /{resource.path}/{base}/$ref")
         return
     yield Route("GET", base, _with(link, _list))
     yield Route("GET", f"{base}/$count", _with(link, _count), read)
@@ -98,6 +101,13 @@ def list_link(call: Call, resource: Resource, name: str) -> Answer:
     return _list(call, resource, next(link for link in resource.links if link.name == name))
 
 
+def show_all(call: Call, rows: list[Row]) -> Answer:
+    """Objects of several kinds that were found elsewhere, in one page."""
+    kept = [row for row in rows if not call.cast or row.kind == call.cast]
+    shown = [_show(call, row, call.options.select) for row in kept]
+    return Answer(200, {"@odata.context": context(call.base, "directoryObjects", call.options.select), "value": shown})
+
+
 def _with(link: Link, handler: Any) -> Any:
     def handle(call: Call, resource: Resource) -> Answer:
         answer: Answer = handler(call, resource, link)
@@ -107,7 +117,7 @@ def _with(link: Link, handler: Any) -> Any:
 
 
 def _list(call: Call, resource: Resource, link: Link) -> Answer:
-    source = entities.find(call, resource, call.keys[0])
+    source = _source(call, resource, link)
     query = _filtered(call, link, source.id)
     rows = query.rows(call, call.cast or None)
     shown = [_show(call, row, call.options.select) for row in rows]
@@ -125,16 +135,41 @@ def _single(call: Call, resource: Resource, link: Link) -> Answer:
 
 
 def _count(call: Call, resource: Resource, link: Link) -> Answer:
-    source = entities.find(call, resource, call.keys[0])
+    source = _source(call, resource, link)
     query = _filtered(call, link, source.id, counting=True)
     return Answer(200, str(query.total(call, call.cast or None)).encode(), {"Content-Type": "text/plain"})
 
 
 def _list_references(call: Call, resource: Resource, link: Link) -> Answer:
-    source = entities.find(call, resource, call.keys[0])
+    source = _source(call, resource, link)
     query = _filtered(call, link, source.id)
     shown = [f"{call.base}/directoryObjects/{row.id}" for row in query.rows(call, None)]
     return Answer(200, query.page(call, "Collection($ref)", shown, None))
+
+
+def _source(call: Call, resource: Resource, link: Link) -> Row:
+    source = entities.find(call, resource, call.keys[0])
+    if link.read:
+        link.read(call, source.doc)
+    return source
+
+
+def _set(call: Call, resource: Resource, link: Link) -> Answer:
+    with call.store.transaction():
+        source = entities.find(call, resource, call.keys[0])
+        target = target_of(call, call.json().get("@odata.id"))
+        for before in call.store.links(link.arrow, source.id):
+            call.store.unlink(link.arrow, source.id, before)
+        _draw(call, link, source.doc, target)
+    return Answer(204)
+
+
+def _clear(call: Call, resource: Resource, link: Link) -> Answer:
+    with call.store.transaction():
+        source = entities.find(call, resource, call.keys[0])
+        for before in call.store.links(link.arrow, source.id):
+            call.store.unlink(link.arrow, source.id, before)
+    return Answer(204)
 
 
 def _add(call: Call, resource: Resource, link: Link) -> Answer:

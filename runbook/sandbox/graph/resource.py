@@ -30,8 +30,8 @@ class Route:
 class Link:
     """A relationship: ``name`` in the address, ``arrow`` in the store; ``reverse`` reads it from its end.
 
-    ``kinds`` may be linked; ``hidden`` kinds are not listed; ``add`` and ``remove`` check a change before it happens
-    (call, source document, target document).
+    ``kinds`` may be linked; ``hidden`` kinds are not listed; ``single`` holds at most one. ``read`` checks a list
+    (call, source document), ``add`` and ``remove`` a change before it happens (…, target document).
     """
 
     name: str
@@ -43,6 +43,7 @@ class Link:
     pages: bool = True
     hidden: tuple[str, ...] = ()
     deletes_target: bool = False
+    read: Callable[[Call, Document], None] | None = None
     add: Callable[[Call, Document, Document], None] | None = None
     remove: Callable[[Call, Document, Document], None] | None = None
 

@@ -77,6 +77,16 @@ def check_member(call: Call, group: Document, member: Document) -> None:
     _check_target(call, kind)
 
 
+def check_read(call: Call, group: Document) -> None:
+    """Hidden membership is for those who belong to it, and for tokens that may read it."""
+    if group.get("visibility") != "HiddenMembership" or "Member.Read.Hidden" in call.caller.granted:
+        return
+    if not any(
+        call.store.linked(name, group["id"], call.caller.object_id) for name in ("group.members", "group.owners")
+    ):
+        raise errors.denied()
+
+
 def check_removal(call: Call, group: Document, _member: Document) -> None:
     """Membership that somebody else decides cannot be changed here."""
     if "DynamicMembership" in (group.get("groupTypes") or []):
@@ -200,6 +210,7 @@ GROUPS = Resource(
             writable=True,
             hidden=("servicePrincipal",),
             deletes_target=True,
+            read=check_read,
             add=check_member,
             remove=check_removal,
         ),

@@ -177,7 +177,7 @@ USERS = Resource(
     present=present,
     links=(
         Link("memberOf", "group.members directoryRole.members", ("group", "directoryRole"), reverse=True),
-        Link("manager", "user.manager", ("user",), single=True),
+        Link("manager", "user.manager", ("user",), single=True, writable=True),
         Link("directReports", "user.manager", ("user",), reverse=True),
         Link("ownedDevices", "device.registeredOwners", ("device",), reverse=True),
         Link("registeredDevices", "device.registeredUsers", ("device",), reverse=True),
