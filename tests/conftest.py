@@ -30,15 +30,14 @@ def environment(home: Path, **extra: str) -> dict[str, str]:
     return {**kept, "HOME": str(home), "NO_COLOR": "1", "COLUMNS": "120", **extra}
 
 
-@pytest.fixture
-def command(clean_home: Path, tmp_path: Path) -> Runner:
-    """Run ``runbook`` as a user would, in an empty folder with an empty HOME."""
+def runner(home: Path, folder: Path) -> Runner:
+    """Runs ``runbook`` as a user would, in ``folder`` with ``home`` as HOME."""
 
     def run(*arguments: str, timeout: float = 240, **extra: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "runbook", *arguments],
-            cwd=tmp_path,
-            env=environment(clean_home, **extra),
+            cwd=folder,
+            env=environment(home, **extra),
             capture_output=True,
             text=True,
             timeout=timeout,
@@ -46,6 +45,12 @@ def command(clean_home: Path, tmp_path: Path) -> Runner:
         )
 
     return run
+
+
+@pytest.fixture
+def command(clean_home: Path, tmp_path: Path) -> Runner:
+    """``runbook`` in an empty folder with an empty HOME."""
+    return runner(clean_home, tmp_path)
 
 
 @dataclass

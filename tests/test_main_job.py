@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from runbook import catalog
-from tests.conftest import Runner
+from tests.conftest import Runner, runner
 
 pytestmark = pytest.mark.xdist_group("main job")
 
@@ -49,10 +49,21 @@ def changes(done: subprocess.CompletedProcess[str]) -> dict[str, list[dict[str, 
     return {s["name"]: [c for c in s["changes"] if c["kind"] != "same"] for s in plan["sections"]}
 
 
-@pytest.fixture
-def first(command: Runner, tmp_path: Path) -> tuple[dict[str, Any], Path]:
-    document, record = run(command)
-    return document, tmp_path / record
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("work")
+
+
+@pytest.fixture(scope="module")
+def command(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Runner:
+    """One fresh machine for the whole story."""
+    return runner(tmp_path_factory.mktemp("home"), folder)
+
+
+@pytest.fixture(scope="module")
+def first(command: Runner, folder: Path) -> tuple[dict[str, Any], Path]:
+    summary, record = run(command)
+    return summary, folder / record
 
 
 def test_the_first_run_proves_every_action_and_the_second_changes_nothing(
@@ -82,8 +93,9 @@ def test_the_first_run_proves_every_action_and_the_second_changes_nothing(
     again, _ = run(command)
     assert again["plan_hash"] != summary["plan_hash"]
     assert writes(again, 1, 2, 3, 4, 5, 6, 7) == 0
-    for same in ("application", "secret"):
-        assert again[same] == summary[same]
+    assert again["application"] == summary["application"]
+    for same in ("key_id", "ref", "ends_at"):
+        assert again["secret"][same] == summary["secret"][same]
     assert again["account"]["id"] == summary["account"]["id"]
     assert again["connector_profile"]["id"] == summary["connector_profile"]["id"]
     third, _ = run(command)
