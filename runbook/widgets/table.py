@@ -63,7 +63,9 @@ class Table:
 
     def _cell(self, index: int, cell: str) -> str:
         tone = self.tones.get(self.columns[index], {}).get(cell)
-        return markup.word(cell, tone) if tone else markup.escape(cell)
+        if tone:
+            return markup.word(cell, tone)
+        return markup.link(cell) if cell.startswith("https://") and " " not in cell else markup.escape(cell)
 
 
 def _words(value: Any) -> str:

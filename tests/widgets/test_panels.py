@@ -103,6 +103,11 @@ def test_an_address_that_is_no_web_address_never_becomes_a_link() -> None:
     assert "href" not in card.fragment()
 
 
+def test_an_address_in_the_evidence_can_be_opened() -> None:
+    shown = EvidenceTable([row("page in the portal", "https://portal/x?a=1&b=2", "Entra admin center")]).html()
+    assert '<a href="https://portal/x?a=1&amp;b=2" target="_blank" rel="noopener noreferrer">' in shown
+
+
 def test_header_says_the_target_in_words_and_marks_the_current_step() -> None:
     steps = (Step(1, "Select actions", "done"), Step(2, "Register", "next"))
     header = Header(Place(steps, 2, "SANDBOX, nothing real is touched", "t-1", "admin app", rehearsal=True), "Register")
