@@ -10,6 +10,7 @@ from azure.core.exceptions import ClientAuthenticationError
 from azure.identity import CertificateCredential, ClientSecretCredential, DeviceCodeCredential, EnvironmentCredential
 from cryptography.hazmat.primitives import serialization
 
+from runbook.sandbox.entra import tokens
 from tests.sandbox_entra.conftest import App, Person, World, tls
 from tests.sandbox_entra.test_msal import certificate_of
 
@@ -117,3 +118,22 @@ def test_a_token_opens_graph_for_its_roles_alone(world: World, app: App) -> None
         assert client.get("/v1.0/groups?$top=1", headers=headers).status_code == 403
         broken = {"authorization": f"Bearer {token[:-8]}AAAAAAAA"}
         assert client.get("/v1.0/users?$top=1", headers=broken).status_code == 401
+
+
+def test_device_code_of_a_credential_without_any_setting(world: World, plain: Person) -> None:
+    """Without a client id the library signs in as Microsoft's own Azure CLI, which every tenant knows."""
+
+    def prompt(address: str, code: str, _expires: object) -> None:
+        screen = plain.page(address)
+        plain.send(screen, screen.forms[0], {"otc": code})
+
+    credential = DeviceCodeCredential(tenant_id=world.tenant, prompt_callback=prompt, **options(world))
+    assert credential.get_token("https://graph.microsoft.com/.default").token
+    assert credential.get_token("https://management.azure.com/.default").token
+
+
+def test_a_token_for_azures_management(world: World, app: App) -> None:
+    """Azure's command-line tools ask for one before anything else."""
+    credential = ClientSecretCredential(world.tenant, app.id, app.secret, **options(world))
+    token = credential.get_token("https://management.core.windows.net//.default").token
+    assert tokens.verify(world.store, token)["aud"] == "https://management.azure.com/"
