@@ -435,3 +435,20 @@ def certificate() -> str:
     builder = x509.CertificateBuilder().subject_name(subject).issuer_name(subject).public_key(key.public_key())
     builder = builder.serial_number(1).not_valid_before(now).not_valid_after(now + timedelta(days=30))
     return base64.b64encode(builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)).decode()
+
+
+def test_assignments_and_grants_expand_on_their_service_principal(admin: GraphClient, world: World) -> None:
+    wanted = "appRoleAssignments,oauth2PermissionGrants"
+    found = admin.get(f"/servicePrincipals(appId='{world.ready['client_id']}')?$expand={wanted}").json()
+    assert {one["principalId"] for one in found["appRoleAssignments"]} == {world.principal()["id"]}
+    assert found["oauth2PermissionGrants"] == []
+    graph = admin.get(f"/servicePrincipals/{world.microsoft_graph()['id']}?$expand=appRoleAssignedTo").json()
+    assert {one["resourceId"] for one in graph["appRoleAssignedTo"]} == {graph["id"]}
+
+
+def test_a_key_may_hold_the_lines_of_a_pem_file(admin: GraphClient, application: dict[str, Any]) -> None:
+    text = certificate()
+    lines = "\n".join(text[at : at + 64] for at in range(0, len(text), 64))
+    key = {"type": "AsymmetricX509Cert", "usage": "Verify", "key": f"{lines}\n"}
+    changed = admin.patch(f"/applications/{application['id']}", {"keyCredentials": [key]})
+    assert changed.status_code == 204, changed.text

@@ -10,9 +10,10 @@ from urllib.parse import unquote
 from runbook.sandbox.graph import access, entities, errors
 from runbook.sandbox.graph.call import Answer, Call, Key
 from runbook.sandbox.graph.odata.answer import context, shape
+from runbook.sandbox.graph.odata.options import Expand
 from runbook.sandbox.graph.query import Query
 from runbook.sandbox.graph.resource import Document, Link, Resource, Route
-from runbook.sandbox.store import Row
+from runbook.sandbox.store import Row, value_of
 
 __all__ = ["bind", "expand", "list_link", "resource_of", "routes", "show_all", "target_of"]
 
@@ -84,6 +85,8 @@ def bind(call: Call, resource: Resource, doc: Document, bound: Document) -> None
 def expand(call: Call, resource: Resource, shown: list[Document], docs: list[Document]) -> None:
     """Add what ``$expand`` asks for, at most 20 related objects each."""
     for wanted in call.options.expand:
+        if _expand_rows(call, resource, wanted, shown, docs):
+            continue
         link = next((one for one in resource.links if one.name.lower() == wanted.link.lower()), None)
         if link is None:
             raise errors.bad_gateway_request(
@@ -94,6 +97,18 @@ def expand(call: Call, resource: Resource, shown: list[Document], docs: list[Doc
             rows = _query(call, link, doc["id"]).rows(call, None)[:EXPANDED]
             found = [_show(call, row, wanted.select) for row in rows]
             target[link.name] = (found[0] if found else None) if link.single else found
+
+
+def _expand_rows(call: Call, resource: Resource, wanted: Expand, shown: list[Document], docs: list[Document]) -> bool:
+    """Expand what is kept as objects of their own; False if ``wanted`` is none of these."""
+    name, kind, end = next((one for one in resource.rows if one[0].lower() == wanted.link.lower()), ("", "", ""))
+    if not name:
+        return False
+    where = f"{value_of(end)} COLLATE NOCASE IS ?"
+    for target, doc in zip(shown, docs, strict=True):
+        rows = call.store.rows(kind, call.tenant, where=where, args=(doc["id"],), limit=EXPANDED, at=call.at)
+        target[name] = [shape(kind, wanted.select, ())(row.doc) for row in rows]
+    return True
 
 
 def list_link(call: Call, resource: Resource, name: str) -> Answer:

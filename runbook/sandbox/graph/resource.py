@@ -62,6 +62,7 @@ class Resource:
     page, page_max  ``$top`` when absent and at most; page 0: everything in one answer
     advanced        queries follow the directory's rules (ConsistencyLevel)
     soft_delete     goes to the bin (a function of the document, or always)
+    rows            ``$expand`` of what is kept as objects of their own: name, kind, property that holds this one's id
     upsert          the alternate key of ``Prefer: create-if-missing``
     create/update/delete/present   what is special: see ``entities.py`` for when each is called
     """
@@ -83,6 +84,7 @@ class Resource:
     upsert: str = ""
     quota: bool = True
     links: tuple[Link, ...] = ()
+    rows: tuple[tuple[str, str, str], ...] = ()
     routes: tuple[Route, ...] = ()
     create: Callable[[Call, Document], Document] | None = None
     created: Callable[[Call, Document], Document] | None = None

@@ -235,6 +235,7 @@ def _date(value: str) -> str:
 
 
 def _binary(value: str) -> str:
+    value = re.sub(r"\s+", "", value)  # certificates come as the lines of a PEM file
     try:
         base64.b64decode(value.replace("-", "+").replace("_", "/") + "=" * (-len(value) % 4), validate=True)
     except binascii.Error as error:

@@ -160,6 +160,11 @@ SERVICE_PRINCIPALS = Resource(
         Link("owners", "servicePrincipal.owners", ("user", "servicePrincipal"), writable=True),
         Link("memberOf", "group.members directoryRole.members", ("group", "directoryRole"), reverse=True),
     ),
+    rows=(
+        ("appRoleAssignments", "appRoleAssignment", "principalId"),
+        ("appRoleAssignedTo", "appRoleAssignment", "resourceId"),
+        ("oauth2PermissionGrants", "oAuth2PermissionGrant", "clientId"),
+    ),
     routes=(*credentials.ROUTES,),
 )
 
