@@ -202,7 +202,7 @@ class ActionForm(Panel):
             value=str(value),
             placeholder=placeholder,
             description=name,
-            description_tooltip=tip or None,
+            tooltip=tip or None,
             continuous_update=False,
             layout=ipywidgets.Layout(width="min(760px, 100%)"),
             style={"description_width": "170px"},

@@ -1,0 +1,139 @@
+"""The form of one action, and the notebook's cells as a person uses them: choose, plan, send."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runbook import action_notebook, catalog
+from runbook.action_notebook import ActionStep
+from runbook.errors import InputError
+from runbook.operations import order as orders
+from runbook.operations.order import Order
+from runbook.parameters import Parameters
+from runbook.records.journal import read
+from runbook.widgets.action_form import ActionForm
+from runbook.widgets.answer_table import AnswerTable
+from runbook.widgets.apply_button import ApplyButton
+from runbook.widgets.request_card import RequestCard
+
+SLUGS = [action.slug for action in catalog.actions()]
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_the_form_has_a_field_for_each_argument_and_begins_with_the_example(slug: str) -> None:
+    action, form = catalog.action(slug), ActionForm(start=slug)
+    assert form.layout
+    for parameter in action.path_parameters:
+        assert form.field("path", parameter.name).placeholder
+    for option in action.query:
+        assert form.field("query", option).value == ""
+    for name in action.body.example if action.body else ():
+        assert form.field("body", name).value
+    for parameter in action.path_parameters:
+        sample = "contoso.com" if parameter.shape == "domain-name" else "11111111-2222-4333-8444-555555555555"
+        form.field("path", parameter.name).value = sample
+    assert isinstance(form.value, Order), form.value
+
+
+def test_the_form_says_what_is_wrong_while_it_is_filled_in() -> None:
+    form, told = ActionForm(start="get_group"), list[Any]()
+    form.observe(told.append)
+    assert isinstance(told[-1], InputError)
+    form.field("path", "group-id").value = "7"
+    assert "'7' has the wrong shape" in str(told[-1])
+    form.field("path", "group-id").value = "11111111-2222-4333-8444-555555555555"
+    assert isinstance(told[-1], Order)
+    assert told[-1].request.path == "/groups/11111111-2222-4333-8444-555555555555"
+
+
+def test_another_action_brings_its_own_fields() -> None:
+    form = ActionForm(start="list_users")
+    assert form.layout
+    form.choose("Create Group")
+    assert form.arguments()["body"]["mailEnabled"] is False
+    with pytest.raises(KeyError):
+        form.field("query", "$top")
+
+
+def test_a_password_is_never_asked_for_and_one_typed_in_is_refused() -> None:
+    form = ActionForm(start="create_user")
+    assert form.arguments()["body"]["passwordProfile"]["password"] == "generate"
+    form.field("body", "passwordProfile").value = '{"password": "Correct-horse-7"}'
+    value = form.value
+    assert isinstance(value, InputError)
+    assert "Correct-horse-7" not in str(value)
+
+
+def test_the_plain_twin_shows_each_argument_with_what_it_takes() -> None:
+    order = orders.read({"action": "get_user", "path": {"id": "ada@contoso.com"}, "query": {"select": "id"}})
+    rows = {row[0]: row[1:] for row in ActionForm(order).still().table().rows}
+    assert rows["path user-id"][0] == "ada@contoso.com"
+    assert "user principal name" in rows["path user-id"][1]
+    assert rows["query $select"][0] == "id"
+
+
+def test_a_plan_says_what_is_sent_and_escapes_it() -> None:
+    body = {"displayName": "<img src=x>", "mailEnabled": False, "mailNickname": "x", "securityEnabled": True}
+    card = RequestCard(orders.read({"action": "create_group", "body": body}), "me", "by Group.Create")
+    assert "POST /groups" in card.text()
+    assert "WRITES" in card.text()
+    assert "<img" not in card.html()
+    assert card.value["body"] == body
+
+
+def test_an_answer_leaves_out_empty_columns_and_masks_secrets() -> None:
+    rows = [{"@odata.type": "x", "id": "1", "displayName": "Ada", "jobTitle": None, "secretText": "abc8Q~abcdefgh"}]
+    table = AnswerTable(rows, is_list=True)
+    assert list(table.value.columns) == ["id", "displayName", "jobTitle", "secretText"]
+    assert table.table().columns[:2] == ("displayName", "id")
+    assert "jobTitle" not in table.text()
+    assert "abc8Q~abcdefgh" not in table.text() + table.html()
+
+
+@pytest.fixture
+def step(connected: Parameters, tmp_path: Path) -> Iterator[ActionStep]:
+    """The notebook with a person there, opened on nothing yet."""
+    given = {"records": str(tmp_path / "records"), "interaction": "widgets"}
+    names = ("sandbox_file", "unique_name", "account_owner_id", "secret_store")
+    with closing(action_notebook.open({**connected.model_dump(include=set(names)), **given})) as opened:
+        yield opened
+
+
+def pressed(buttons: ApplyButton, label: str) -> str:
+    offer = next(offer for offer in buttons._offers() if offer.label == label)
+    buttons.press(offer)
+    return buttons.value
+
+
+def test_a_person_plans_and_sends_and_another_sending_needs_another_plan(step: ActionStep, tmp_path: Path) -> None:
+    form, plan, buttons = step.choose(), step.plan(), step.apply()
+    result, verdict = step.result(), step.verdict()
+    assert isinstance(form, ActionForm)
+    assert isinstance(buttons, ApplyButton)
+    form.choose("Create Group")
+    form.field("body", "displayName").value = "By hand"
+    assert pressed(buttons, "Send") == "plan it first."
+    assert "planned" in pressed(buttons, "Plan")
+    assert "By hand" in plan.panel.text()
+    assert not (tmp_path / "records").exists()
+    assert pressed(buttons, "Send") == "sent and answered."
+    assert "By hand" in result.panel.text()
+    assert verdict.panel.text().startswith("Passed: Create Group")
+    assert pressed(buttons, "Send") == "plan it first."
+    (record,) = (tmp_path / "records").iterdir()
+    intents = [event["path"] for event in read(record) if event["event"] == "http.intent"]
+    assert intents == ["/v1.0/groups"]
+
+
+def test_what_was_planned_does_not_count_once_the_form_has_changed(step: ActionStep) -> None:
+    form, _, buttons = step.choose(), step.plan(), step.apply()
+    assert isinstance(form, ActionForm)
+    assert isinstance(buttons, ApplyButton)
+    assert "planned" in pressed(buttons, "Plan")
+    form.field("query", "$top").value = "3"
+    assert pressed(buttons, "Send") == "plan it first."
