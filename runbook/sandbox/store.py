@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import sqlite3
 import threading
 import time
@@ -22,43 +21,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from runbook.sandbox.tables import ALTERNATE_KEYS, condition, name_of, of_tenant, prepare, value_of
+
 __all__ = ["ALTERNATE_KEYS", "Document", "Row", "Store", "UnsafeStateFile", "value_of"]
 
 Document = dict[str, Any]
-
-ALTERNATE_KEYS: Mapping[str, tuple[str, ...]] = {
-    "user": ("userPrincipalName", "mail", "displayName"),
-    "group": ("uniqueName", "displayName", "mailNickname"),
-    "application": ("appId", "uniqueName", "displayName"),
-    "servicePrincipal": ("appId", "displayName"),
-    "device": ("deviceId", "displayName"),
-    "directoryRole": ("roleTemplateId",),
-    "oAuth2PermissionGrant": ("clientId", "resourceId"),
-    "appRoleAssignment": ("principalId", "resourceId"),
-}
-"""Properties that :meth:`Store.find` and ``$filter`` look up through an index, by kind."""
-
-_TABLES = """
-CREATE TABLE IF NOT EXISTS object (
-  seq INTEGER PRIMARY KEY AUTOINCREMENT,
-  kind TEXT NOT NULL, id TEXT NOT NULL COLLATE NOCASE, tenant TEXT NOT NULL,
-  deleted INTEGER NOT NULL DEFAULT 0,
-  read_from REAL NOT NULL DEFAULT 0, link_from REAL NOT NULL DEFAULT 0,
-  doc TEXT NOT NULL,
-  UNIQUE (kind, id, tenant)
-);
-CREATE INDEX IF NOT EXISTS object_id ON object (id);
-CREATE INDEX IF NOT EXISTS object_list ON object (kind, tenant, deleted, seq);
-CREATE TABLE IF NOT EXISTS link (
-  seq INTEGER PRIMARY KEY AUTOINCREMENT,
-  name TEXT NOT NULL, source TEXT NOT NULL COLLATE NOCASE, target TEXT NOT NULL COLLATE NOCASE,
-  read_from REAL NOT NULL DEFAULT 0,
-  UNIQUE (name, source, target)
-);
-CREATE INDEX IF NOT EXISTS link_target ON link (name, target);
-CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-"""
-_NAME = re.compile(r"[A-Za-z_@][A-Za-z0-9_.@]*\Z")
 
 
 class UnsafeStateFile(Exception):
@@ -104,7 +71,7 @@ class Store:
         self._offset = 0.0
         _make_private(self.path)
         with self._writer:
-            _prepare(self._connection())
+            prepare(self._connection())
         self._offset = float(self.setting("clock.offset") or 0.0)
 
     # time
@@ -177,7 +144,7 @@ class Store:
         link_from: float | None = None,
     ) -> None:
         """:meth:`put` for many documents in one transaction."""
-        rows = ((_name(kind), doc["id"], tenant, read_from or 0.0, link_from or 0.0, _dump(doc)) for doc in docs)
+        rows = ((name_of(kind), doc["id"], tenant, read_from or 0.0, link_from or 0.0, _dump(doc)) for doc in docs)
         with self.transaction():
             self._connection().executemany(
                 "INSERT INTO object (kind, id, tenant, read_from, link_from, doc) VALUES (?, ?, ?, ?, ?, ?) "
@@ -198,7 +165,7 @@ class Store:
     def delete(self, kind: str, id: str, tenant: str | None = None) -> bool:
         """Remove the document for good, with every link from and to it; False if it was not there."""
         with self.transaction():
-            where, args = _tenant("kind = ? AND id = ?", [kind, id], tenant)
+            where, args = of_tenant("kind = ? AND id = ?", [kind, id], tenant)
             removed = self._connection().execute(f"DELETE FROM object WHERE {where}", args).rowcount
             if removed:
                 self._connection().execute("DELETE FROM link WHERE source = ?1 OR target = ?1", (id,))
@@ -251,11 +218,11 @@ class Store:
         ``kind`` None takes every kind, for a ``where`` that names the objects by id.
         ``after`` is the ``seq`` of the last row of the page before; ``at`` hides what is not visible then.
         """
-        condition, values = _condition(kind, tenant, where, args, deleted, at)
+        clause, values = condition(kind, tenant, where, args, deleted, at)
         if after:
-            condition += " AND o.seq > ?"
+            clause += " AND o.seq > ?"
             values.append(after)
-        sql = f"SELECT {_COLUMNS} FROM object o WHERE {condition} ORDER BY {order + ', ' if order else ''}o.seq"
+        sql = f"SELECT {_COLUMNS} FROM object o WHERE {clause} ORDER BY {order + ', ' if order else ''}o.seq"
         if limit is not None:
             sql += " LIMIT ? OFFSET ?"
             values += [limit, offset]
@@ -276,8 +243,8 @@ class Store:
         at: float | None = None,
     ) -> int:
         """How many rows :meth:`rows` would give without a limit."""
-        condition, values = _condition(kind, tenant, where, args, deleted, at)
-        sql = f"SELECT count(*) FROM object o WHERE {condition}"
+        clause, values = condition(kind, tenant, where, args, deleted, at)
+        sql = f"SELECT count(*) FROM object o WHERE {clause}"
         return int(self._connection().execute(sql, values).fetchone()[0])
 
     def resolve(self, ids: Sequence[str], *, deleted: bool | None = False) -> dict[str, Row]:
@@ -286,7 +253,8 @@ class Store:
         for start in range(0, len(ids), 500):
             part = list(ids[start : start + 500])
             state = "" if deleted is None else f" AND o.deleted = {int(deleted)}"
-            sql = f"SELECT {_COLUMNS} FROM object o WHERE o.id IN ({', '.join('?' * len(part))}) AND instr(o.kind, '.') = 0{state}"
+            marks = ", ".join("?" * len(part))
+            sql = f"SELECT {_COLUMNS} FROM object o WHERE o.id IN ({marks}) AND instr(o.kind, '.') = 0{state}"
             for record in self._connection().execute(sql, part):
                 found[record[2].lower()] = _row(record)
         return found
@@ -297,14 +265,14 @@ class Store:
         """Draw the arrow; False if it was there."""
         with self.transaction():
             sql = "INSERT OR IGNORE INTO link (name, source, target, read_from) VALUES (?, ?, ?, ?)"
-            return self._connection().execute(sql, (_name(name), source, target, read_from)).rowcount > 0
+            return self._connection().execute(sql, (name_of(name), source, target, read_from)).rowcount > 0
 
     def link_many(self, name: str, pairs: Iterable[tuple[str, str]]) -> None:
         """Draw many arrows, given as (source, target)."""
         with self.transaction():
             self._connection().executemany(
                 "INSERT OR IGNORE INTO link (name, source, target) VALUES (?, ?, ?)",
-                ((_name(name), source, target) for source, target in pairs),
+                ((name_of(name), source, target) for source, target in pairs),
             )
 
     def unlink(self, name: str, source: str, target: str) -> bool:
@@ -357,30 +325,6 @@ class Store:
         return connection
 
 
-def value_of(path: str, column: str = "o.doc") -> str:
-    """The SQL for one property of the document, such as ``displayName`` or ``web.homePageUrl``; ValueError if odd."""
-    steps = [_name(step) for step in path.split(".")]
-    return f"({column} ->> '$." + ".".join(f'"{step}"' for step in steps) + "')"
-
-
-def _prepare(connection: sqlite3.Connection) -> None:
-    connection.executescript(_TABLES)
-    names = [(kind, name) for kind, properties in ALTERNATE_KEYS.items() for name in properties]
-    for kind, name in names:
-        connection.execute(
-            f"CREATE INDEX IF NOT EXISTS {kind}_{name} ON object ({value_of(name, 'doc')} COLLATE NOCASE) "
-            f"WHERE kind = '{kind}'"
-        )
-    # The planner is told what the indexes are like at full size; it would else list a kind to find one key.
-    connection.execute("PRAGMA analysis_limit = 1")
-    connection.execute("ANALYZE")
-    connection.execute("DELETE FROM sqlite_stat1")
-    statistics = [("object", "object_list", "100000 20000 20000 20000 1"), ("object", "object_id", "100000 1")]
-    statistics += [("object", f"{kind}_{name}", "100000 3") for kind, name in names]
-    connection.executemany("INSERT INTO sqlite_stat1 VALUES (?, ?, ?)", statistics)
-    connection.execute("ANALYZE sqlite_schema")
-
-
 def _make_private(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with suppress(FileExistsError):
@@ -388,12 +332,6 @@ def _make_private(path: Path) -> None:
     mode = path.stat().st_mode & 0o777
     if mode & 0o077:
         raise UnsafeStateFile(f"{path} has mode {mode:04o}; it must be readable by its owner alone (chmod 600)")
-
-
-def _name(text: str) -> str:
-    if not _NAME.match(text):
-        raise ValueError(f"not a name: {text!r}")
-    return text
 
 
 def _dump(value: Any) -> str:
@@ -406,22 +344,3 @@ def _until(at: float | None) -> float:
 
 def _row(record: tuple[Any, ...]) -> Row:
     return Row(record[0], record[1], record[2], record[3], bool(record[4]), record[5], record[6], record[7])
-
-
-def _tenant(where: str, args: list[Any], tenant: str | None) -> tuple[str, list[Any]]:
-    return (where, args) if tenant is None else (f"{where} AND tenant = ?", [*args, tenant])
-
-
-def _condition(
-    kind: str | None, tenant: str | None, where: str, args: Sequence[Any], deleted: bool | None, at: float | None
-) -> tuple[str, list[Any]]:
-    condition, values = _tenant("1" if kind is None else f"o.kind = '{_name(kind)}'", [], tenant)
-    if deleted is not None:
-        condition += f" AND o.deleted = {int(deleted)}"
-    if at is not None:
-        condition += " AND o.read_from <= ?"
-        values.append(at)
-    if where:
-        condition += f" AND ({where})"
-        values += args
-    return condition, values
