@@ -42,12 +42,12 @@ FIRST = "_runbook_first_names"
 """Where the names of the first call are kept: in the notebook's own globals, which end with the kernel."""
 
 
-def read(namespace: MutableMapping[str, Any], besides: Collection[str] = ()) -> Inputs:
+def read(namespace: MutableMapping[str, Any], besides: Collection[str] = (), home: Path = Path()) -> Inputs:
     """Read and check the parameters of the notebook whose globals are ``namespace``.
 
     A name that is None or absent is taken from ``parameters_file`` (default ``parameters.yaml`` if it is there), then
-    from the defaults. ``besides``: further names that the notebook takes and that somebody else checks. Raises
-    :class:`InputError` with every mistake at once.
+    from the defaults. ``besides``: further names that the notebook takes and that somebody else checks. ``home``: where
+    ``parameters.yaml`` lies. Raises :class:`InputError` with every mistake at once.
     """
     first = namespace.setdefault(FIRST, names_in(namespace))
     # On a second call in the same kernel the notebook has variables of its own: they are no parameters.
@@ -55,7 +55,7 @@ def read(namespace: MutableMapping[str, Any], besides: Collection[str] = ()) -> 
     given = {name: namespace[name] for name in sorted(names - set(besides)) if namespace[name] is not None}
     options = {name: given.pop(name, "") for name in OPTIONS}
     problems = _option_problems(options)
-    file, from_file = _file(options["parameters_file"], problems)
+    file, from_file = _file(options["parameters_file"], home, problems)
     params = _parsed({**from_file, **{name: _plain(value) for name, value in given.items()}}, problems)
     if problems or params is None:
         raise InputError(problems)
@@ -99,9 +99,9 @@ def _option_problems(options: dict[str, Any]) -> list[Problem]:
     return problems
 
 
-def _file(given: Any, problems: list[Problem]) -> tuple[Path, dict[str, Any]]:
+def _file(given: Any, home: Path, problems: list[Problem]) -> tuple[Path, dict[str, Any]]:
     """The parameters file and what is in it; one that was named must exist, the default one may."""
-    file = Path(given) if isinstance(given, str | Path) and given else Path(DEFAULT_FILE)
+    file = Path(given) if isinstance(given, str | Path) and given else home / DEFAULT_FILE
     if not given and not file.is_file():
         return file, {}
     try:

@@ -78,8 +78,9 @@ class RunOutcome:
 
 
 def new_run_id() -> str:
-    """A run id that sorts by time (UTC) and is unique."""
-    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+    """A run id that sorts by time (UTC, to the millisecond) and is unique."""
+    now = datetime.now(UTC)
+    return f"{now:%Y%m%dT%H%M%S}{now.microsecond // 1000:03d}Z-{secrets.token_hex(3)}"
 
 
 def plan(params: Parameters, sections: tuple[int, int] = (1, 8)) -> PlanReport:
