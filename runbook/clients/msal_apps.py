@@ -109,6 +109,7 @@ class DeviceFlow:
         flow = guarded(self._begin)
         if "user_code" not in flow:
             return flow
+        Secret(flow["device_code"])  # from here on redaction knows it: msal's own log tells it
         lifetime = float(flow["expires_in"])
         ends = time.monotonic() + lifetime
         on_code(_hand_over(flow, lifetime))

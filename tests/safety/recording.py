@@ -23,9 +23,10 @@ from runbook.sandbox import server
 NAMES = frozenset(
     {
         *("client_secret", "clientsecret", "secrettext", "secretvalue", "password", "refresh_token", "access_token"),
-        *("id_token", "client_assertion", "code", "device_code", "code_verifier", "token", "key"),
+        *("id_token", "client_assertion", "code", "device_code", "code_verifier"),
     }
 )
+"""A connect session's token is not among them: it is the link that a run hands over to a person, for half an hour."""
 SHORTEST = 12
 
 
@@ -77,6 +78,8 @@ def of_headers(headers: Any) -> Iterator[tuple[str, str]]:
         elif name == "authorization" and scheme.lower() == "basic":
             for part in base64.b64decode(rest).decode().split(":"):
                 yield "basic credentials", unquote(part)
+        elif name == "set-cookie":
+            yield "cookie", value.partition(";")[0].partition("=")[2]
         elif name == "location":
             yield from of_query(urlsplit(value).query)
 
@@ -100,7 +103,8 @@ def of_body(body: bytes) -> Iterator[tuple[str, str]]:
 def of_json(value: Any) -> Iterator[tuple[str, str]]:
     if isinstance(value, dict):
         for name, member in value.items():
-            if name.lower() in NAMES and isinstance(member, str):
+            # Under "code" an answer holds the name of an error.
+            if name.lower() in NAMES - {"code"} and isinstance(member, str):
                 yield name, member
             yield from of_json(member)
     elif isinstance(value, list):
@@ -109,7 +113,7 @@ def of_json(value: Any) -> Iterator[tuple[str, str]]:
 
 
 def main(state: Path, learned: Path) -> None:
-    logging.basicConfig(level=1, stream=sys.stderr)
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr)  # as `runbook sandbox serve` does
     sink = os.open(learned, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     sandbox = server.Sandbox(state)
     sandbox._apps = tuple(Recorder(app, sink) for app in sandbox._apps)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import ssl
 import stat
 import subprocess
 import sys
@@ -56,12 +57,10 @@ class Sandbox:
     def fall_ill(self, *illnesses: Mapping[str, Any]) -> None:
         """Play these illnesses from now on; none: be well."""
         (token,) = self.private("control-token")
-        answer = httpx.put(
+        answer = httpx.Client(verify=ssl.create_default_context(cafile=self.ready["ca_file"]), trust_env=False).put(
             f"{self.ready['authority']}/_sandbox/faults",
             json={"illnesses": list(illnesses)},
             headers={"Authorization": f"Bearer {token.read_text()}"},
-            verify=str(self.ready["ca_file"]),
-            trust_env=False,
         )
         answer.raise_for_status()
 
@@ -154,7 +153,9 @@ def clean(cage: Cage, sandbox: Sandbox, done: Run) -> None:
     secrets.append(("the key of the secret store", store_key.read_text().strip()))
     state = [(path.name, path.read_bytes()) for path in sandbox.folder.glob("state.sqlite3*") if path.is_file()]
     log = [("the sandbox's log", (sandbox.folder / "server.log").read_bytes())]
-    assert leaks(secrets, [*cage.artefacts(), *done.samples, ("the output", done.said), *state, *log]) == []
+    own = [(name, content) for name, content in cage.artefacts() if not name.endswith("secrets.key")]
+    found = leaks(secrets, [*own, *done.samples, ("the output", done.said), *state, *log])
+    assert not found, "\n".join(found)
 
 
 def prepare(cage: Cage, file: str, last: int) -> None:
@@ -229,16 +230,16 @@ class Failure:
 DENIED = "Authorization_RequestDenied"
 TOKENS = ("entra", "POST", "*/oauth2/v2.0/token")
 FAILURES = (
-    # The token that the kernel asks for, after the runner's.
-    Failure(1, illnesses=(reply(401, "invalid_client", *TOKENS, skip=1),), flags=("--json",)),
+    # The token that the kernel asks for; the runner needs none to plan this section.
+    Failure(1, illnesses=(reply(401, "invalid_client", *TOKENS),), flags=("--json",)),
     Failure(2, illnesses=(reply(403, DENIED, "graph", "PATCH", "/v1.0/applications*"),), own=True),
     Failure(3, {"redirect_uri": "https://contoso.com/x"}, (reply(400, "Request_BadRequest", "graph", "PATCH", "*"),)),
     Failure(4, {"consent": "link"}, ({"kind": "consent_lies"},), own=True),
     # Entra ID has issued the secret, and there is nowhere to keep it.
     Failure(5, extra={"RUNBOOK_SECRETS_DIR": "/dev/null/secrets"}, own=True, flags=("--json",)),
     Failure(6, {"connector_profile_name": "6"}, (reply(500, "x", "stackone", "POST", "/dashboard/*"),)),
-    # The code that StackOne wants to redeem, after the runner's and the kernel's own tokens.
-    Failure(7, {"account_owner_id": "7"}, (reply(400, "invalid_grant", *TOKENS, skip=2, times=1),), flags=("--json",)),
+    # The code that StackOne wants to redeem, after the token that the kernel asks for itself.
+    Failure(7, {"account_owner_id": "7"}, (reply(400, "invalid_grant", *TOKENS, skip=1, times=1),), flags=("--json",)),
     Failure(8, illnesses=(reply(403, DENIED, "graph", "*", "/v1.0/users*"),)),
 )
 
@@ -259,4 +260,28 @@ def test_a_run_that_fails_in_a_section_shows_and_leaves_no_secret(
     summary = json.loads((record / "summary.json").read_text())
     assert (done.code, [each["verdict"] for each in summary["sections"]]) == (1, ["failed"]), done.text[-2000:]
     assert (record / "report.html").is_file()
+    clean(cage, sandbox, done)
+
+
+def test_a_secret_in_the_wrong_place_is_refused_and_not_repeated(
+    cage: Cage, sandbox: Sandbox, choice: Callable[..., str]
+) -> None:
+    value = dict(sandbox.secrets())["client-secret"]
+    file = cage.folder / "work" / choice("mistaken", client_secret_ref=value, stackone_api_key_ref=value)
+    done = run(cage, "run", "--json", "--traceback", "--parameters", file.name)
+    file.unlink()  # it is the user's, and it does hold the secret
+    assert done.code == 2, done.text
+    assert done.text.count("must be a reference into a secret store") == 2
+    clean(cage, sandbox, done)
+
+
+def test_a_sandbox_that_a_run_starts_itself_gets_no_secret_by_its_arguments_or_environment(
+    cage: Cage, sandbox: Sandbox
+) -> None:
+    done = run(cage, "run", "--sections", "1..2")
+    assert done.code == 0, done.text[-2000:]
+    assert any(b"runbook.sandbox" in program for program in done.programs)
+    (folder,) = (cage.folder / "home").rglob("state.sqlite3.d")
+    its_own = [(name, (folder / name).read_text().strip()) for name in ("client-secret", "stackone-api-key")]
+    assert leaks(its_own, [*cage.artefacts(), *done.samples, ("the output", done.said)]) == []
     clean(cage, sandbox, done)
