@@ -45,7 +45,7 @@ def open(namespace: MutableMapping[str, Any]) -> ActionStep:
     order: Order | None = None
     values = {name: namespace.get(name) for name in orders.ARGUMENTS}
     try:
-        given = inputs.read(namespace, orders.ARGUMENTS)
+        given = inputs.read(namespace, orders.ARGUMENTS, _home())
     except InputError as error:
         problems += error.problems
     # Where a form follows, an action that is not named yet is no mistake.
@@ -261,7 +261,7 @@ class ActionStep:
         ctx = self._look()
         hashed = plan_hash({NAME: operation.plan(ctx, operation.read(ctx))})
         begun = {**opening(ctx, [], hashed), "order": RequestCard(operation.order).value}
-        return Journal.create(Path(self._params.records), new_run_id(), **begun)
+        return Journal.create(_home() / self._params.records, new_run_id(), **begun)
 
     def _conclude(self, journal: Journal) -> None:
         from runbook.execution.runs import conclude
@@ -297,6 +297,11 @@ class ActionStep:
 
     def _title(self) -> str:
         return self._order.action.name if self._order else "Run an action"
+
+
+def _home() -> Path:
+    """Where the guide's notebooks, their parameters file and their records lie: in JupyterLab one folder up."""
+    return Path("..") if Path("../00_start.ipynb").is_file() else Path()
 
 
 def _unordered() -> Panel:
