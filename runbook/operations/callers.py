@@ -14,6 +14,7 @@ from runbook.clients.graph import GraphClient
 from runbook.errors import RunbookError
 
 if TYPE_CHECKING:
+    from runbook.catalog import PermissionType
     from runbook.clients.auth import TokenSource
     from runbook.clients.calls import CallLog
     from runbook.operations.order import Order
@@ -30,6 +31,7 @@ class Sender(Protocol):
     """Sends the action of one order. ``calls`` are what was journaled about each call that was made."""
 
     description: str
+    kind: PermissionType
     permissions: frozenset[str] | None
 
     @property
@@ -83,22 +85,31 @@ def open_sender(ctx: Context, order: Order, of_application: Access | None) -> It
         return
     log = _Noting(ctx.journal)
     tokens: TokenSource = ctx.administrator
+    kind: PermissionType = "application"
     if of_application is not None:
         tokens, name, permissions = FixedToken(of_application.token), of_application.name, of_application.permissions
     else:
         identity = ctx.administrator.identity()
         name, permissions = identity.name, frozenset(identity.permissions)
+        kind = "application" if identity.kind == "app" else "delegated"
     with GraphClient(ctx.target, tokens, log) as client:
-        yield _Direct(order, client, log, permissions, f"Microsoft Graph, as {name}")
+        yield _Direct(order, client, log, kind, permissions, f"Microsoft Graph, as {name}")
 
 
 class _Direct:
     """At Graph itself."""
 
     def __init__(
-        self, order: Order, client: GraphClient, log: _Noting, permissions: frozenset[str], description: str
+        self,
+        order: Order,
+        client: GraphClient,
+        log: _Noting,
+        kind: PermissionType,
+        permissions: frozenset[str],
+        description: str,
     ) -> None:
         self._order, self._client, self._log = order, client, log
+        self.kind: PermissionType = kind
         self.permissions: frozenset[str] | None = permissions
         self.description = description
 
@@ -129,6 +140,7 @@ class _ThroughStackOne:
     """StackOne's documented action call (docs.stackone.com, POST /actions/rpc)."""
 
     description = "StackOne, as the linked account"
+    kind: PermissionType = "delegated"
 
     def __init__(self, ctx: Context, order: Order, account_id: str) -> None:
         self._ctx, self._order, self._account = ctx, order, account_id

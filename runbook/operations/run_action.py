@@ -41,6 +41,7 @@ class Observed:
     now: Mapping[str, Any] | None = None
     missing: bool = False
     sender: str = ""
+    kind: catalog.PermissionType = "application"
     carried: frozenset[str] | None = None
     """Permissions in the token; None where it cannot be seen (StackOne's own)."""
 
@@ -93,7 +94,7 @@ class RunAction:
         self._check_references(ctx)
         with self._sender(ctx) as sender:
             now, missing = self._look(ctx)
-            return Observed(now, missing, sender.description, sender.permissions)
+            return Observed(now, missing, sender.description, sender.kind, sender.permissions)
 
     def plan(self, ctx: Context, observed: Observed) -> list[Change]:
         """One line a property that is changed, one line for all else; nothing is pending where it is so already."""
@@ -139,15 +140,13 @@ class RunAction:
 
     def permission_note(self, observed: Observed) -> str:
         """Which documented permission set the token has for this action, in words."""
-        action = self.order.action
-        kind: catalog.PermissionType = "application" if self.order.caller == "application" else "delegated"
+        access = self.order.action.access(observed.kind)
         if observed.carried is None:
-            return f"by {kind} permission {' + '.join(action.access(kind).least) or 'none documented'}"
-        for either in (kind, "application", "delegated"):
-            for names in action.access(either).alternatives:
-                if set(names) <= observed.carried:
-                    return f"by {' + '.join(names)}, which the token has"
-        needs = " + ".join(action.access(kind).least)
+            return f"by {observed.kind} permission {' + '.join(access.least) or 'none documented'}"
+        for names in access.alternatives:
+            if set(names) <= observed.carried:
+                return f"by {' + '.join(names)}, which the token has"
+        needs = " + ".join(access.least)
         return f"needs {needs or 'a permission type that it does not support'}; the token has no documented set for it"
 
     @contextmanager

@@ -21,7 +21,8 @@ def style() -> str:
 
 def page(fragment: str) -> str:
     """The fragment in the frame that carries the style."""
-    return f'{style()}<div class="rb">{fragment}</div>'
+    # JupyterLab takes what stands between two dollar signs for mathematics; ours are $select, $top and $ref.
+    return f'{style()}<div class="rb mathjax_ignore tex2jax_ignore">{fragment}</div>'
 
 
 def word(text: str, tone: str) -> str:
