@@ -108,8 +108,9 @@ def process_waits(process: subprocess.Popen[bytes]) -> None:
         return
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
+    """A browser for one module: while Playwright runs, no other test of the process can use asyncio.run."""
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     assert path, "these tests need Chromium on the PATH: install Debian's package chromium"
     with sync_playwright() as playwright:
