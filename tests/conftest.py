@@ -15,7 +15,21 @@ from pathlib import Path
 import pytest
 import trustme
 
+from runbook.sandbox import server
+from tests.published.watch import Watch
+
 Runner = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+server.observers.append(Watch)
+
+
+@pytest.fixture(autouse=True)
+def _published_schema() -> Iterator[None]:
+    """Every call of Microsoft Graph that reached a sandbox of this process is as Microsoft published it."""
+    yield
+    problems = Watch.taken()
+    assert not problems, "\n".join(problems[:20])
 
 
 @pytest.fixture(scope="session")

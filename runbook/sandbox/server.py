@@ -44,6 +44,10 @@ class AlreadyServed(Exception):
     """Another process serves this state file."""
 
 
+observers: list[Callable[[ASGIApp], ASGIApp]] = []
+"""Each is put around the services of every sandbox made from then on; for test suites that look at every call."""
+
+
 def application(services: Services) -> Starlette:
     """Entra ID, Microsoft Graph, StackOne and the control calls as one app, routed by path.
 
@@ -107,7 +111,9 @@ class Sandbox:
             "ca_file": str(ca_file),
             **seeded(self.services),
         }
-        app = application(self.services)
+        app: ASGIApp = application(self.services)
+        for observe in observers:
+            app = observe(app)
         self.ready["stackone_dashboard"] = stackone.dashboard_entry(self.services)
         self._add_proxy()
         self._play()
