@@ -122,6 +122,8 @@ def _engine() -> Any:
         @property
         def kernel_spec(self) -> KernelSpec:
             argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+            # A kernel is interrupted before it is shut down, and would log that as an error on the run's terminal.
+            argv.append("--log-level=CRITICAL")
             encrypted = {"supported_encryption": ["curve"]}
             return KernelSpec(argv=argv, display_name="Python 3", language="python", metadata=encrypted)
 
