@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import import_module
@@ -118,20 +118,21 @@ def run(
         tell(Progress("planning"))
         report = _plan(ctx, chosen)
         journal = Journal.create(records, new_run_id(), **opening(ctx, chosen, report.plan_hash))
-        save(params, journal.folder / PARAMETERS)
-        try:
-            last = _sections(journal, chosen, tell)
-        except RecordError:
-            conclude(journal, {"verdict": "failed"})
-            raise
-        except KeyboardInterrupt:
-            conclude(journal, {"verdict": "incomplete"})
-            raise Interrupted(
-                "The run was stopped.",
-                meaning=f"its record {journal.folder} says incomplete; what is done stays done.",
-                next_step="run the same command again.",
-            ) from None
-        return conclude(journal, last)
+        with _room_for(journal):
+            save(params, journal.folder / PARAMETERS)
+            try:
+                last = _sections(journal, chosen, tell)
+            except RecordError:
+                conclude(journal, {"verdict": "failed"})
+                raise
+            except KeyboardInterrupt:
+                conclude(journal, {"verdict": "incomplete"})
+                raise Interrupted(
+                    "The run was stopped.",
+                    meaning=f"its record {journal.folder} says incomplete; what is done stays done.",
+                    next_step="run the same command again.",
+                ) from None
+            return conclude(journal, last)
 
 
 def _chosen(span: tuple[int, int]) -> list[Section]:
@@ -247,6 +248,23 @@ def conclude(journal: Journal, last: Mapping[str, Any]) -> RunOutcome:
         next_step=str(last.get("next_step") or "") if stopped else "",
         hand_over=next((e for e in reversed(events) if e["event"] == "hand_over"), {}) if parked else {},
     )
+
+
+@contextmanager
+def _room_for(journal: Journal) -> Iterator[None]:
+    """A file of the record that cannot be written ends the run in words; what can still be published is."""
+    from runbook.execution.publish import publish
+
+    try:
+        yield
+    except OSError as error:
+        with suppress(RecordError, OSError):
+            publish(journal.folder)
+        raise RecordError(
+            f"the record {journal.folder} cannot be written: {error.strerror or error}",
+            meaning="the run was stopped; what is done stays done, and the record claims no more than its journal.",
+            next_step="make room or give another folder with --records, then run the same command again.",
+        ) from None
 
 
 @contextmanager
