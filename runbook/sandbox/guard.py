@@ -7,6 +7,7 @@ import logging
 import re
 import time
 from collections.abc import Collection
+from urllib.parse import quote, unquote
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
@@ -95,11 +96,12 @@ class Guard:
 
 
 def _single_slash(scope: Scope) -> Scope:
-    """A client whose base address ends in a slash asks for ``//v1.0/users`` and means ``/v1.0/users``."""
-    if not scope["path"].startswith("//"):
+    """Clients put addresses together with a slash too many (``//v1.0/users``, ``/common//v2.0/…``) and mean one."""
+    raw = scope.get("raw_path") or quote(scope["path"]).encode()
+    if b"//" not in raw:
         return scope
-    raw = scope.get("raw_path") or scope["path"].encode()
-    return {**scope, "path": "/" + scope["path"].lstrip("/"), "raw_path": b"/" + raw.lstrip(b"/")}
+    raw = re.sub(rb"/{2,}", b"/", raw)
+    return {**scope, "path": unquote(raw.decode("latin-1")), "raw_path": raw}
 
 
 class HttpsOnly:

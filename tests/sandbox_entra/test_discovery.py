@@ -21,6 +21,12 @@ def test_discovery_names_the_tenant_that_was_asked_for(
     assert document["issuer"] == f"{world.base}/{tenant_id}/{version.rstrip('/')}"
 
 
+def test_a_slash_too_many_is_none(http: httpx.Client, world: World) -> None:
+    """MSAL without an authority asks for ``/common//v2.0/…``."""
+    for address in ("/common//v2.0/.well-known/openid-configuration", f"//{world.tenant}//discovery/v2.0/keys"):
+        assert http.get(world.base + address).status_code == 200
+
+
 @pytest.mark.parametrize("segment", ["unknown.example", "11111111-2222-4333-8444-555555555555", "a" * 300, "%00"])
 def test_a_tenant_that_is_not_there_is_an_error(http: httpx.Client, segment: str) -> None:
     answer = http.get(f"/{segment}/v2.0/.well-known/openid-configuration")
