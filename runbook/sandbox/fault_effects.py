@@ -13,19 +13,11 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from runbook.sandbox import disguise
 from runbook.sandbox.entra import tokens
 from runbook.sandbox.entra.errors import AadError
-from runbook.sandbox.faults import (
-    Course,
-    Faults,
-    Reply,
-    Reset,
-    Slow,
-    Throttle,
-    Truncate,
-    Unavailable,
-    service_of,
-)
+from runbook.sandbox.faults import Faults, service_of
+from runbook.sandbox.illnesses import Course, Reply, Reset, Slow, Throttle, Truncate, Unavailable
 from runbook.sandbox.settings import Services
 
 if TYPE_CHECKING:
@@ -38,10 +30,11 @@ _SPARED = "/_sandbox"
 
 
 def heal(services: Services) -> None:
-    """Stop playing illnesses."""
+    """Stop playing illnesses, also those that a sandbox that was killed left in the tenant."""
     played = services.extras.pop("faults", None)
     if played is not None:
         played.heal()
+    disguise.put_off(services.store)
 
 
 class Played(Faults):

@@ -13,6 +13,8 @@ often an illness had its chance before, so the same file and the same requests g
 
 ``match`` limits an illness to a service, a method, and paths by a pattern (``*`` and ``?``, any casing); ``chance`` is
 the probability at each of them, ``skip`` leaves the first ones alone, ``times`` is how often it strikes at most.
+``unpublished`` and ``secret_policy`` are states of the tenant: they last from the beginning to the end and take none
+of these. The kinds and their fields: :mod:`runbook.sandbox.illnesses`.
 """
 
 from __future__ import annotations
@@ -21,18 +23,30 @@ import random
 import re
 import threading
 from collections.abc import Iterable, Mapping
-from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import TypeAdapter, ValidationError
 
-from runbook.sandbox.store import Store
+from runbook.sandbox import disguise
+from runbook.sandbox.illnesses import (
+    Ahead,
+    Challenge,
+    ClockSkew,
+    ConsentLies,
+    Course,
+    Illness,
+    Lag,
+    LateGrants,
+    SecretDelay,
+    SecretPolicy,
+    Unpublished,
+)
+from runbook.sandbox.store import Document, Store
 
-__all__ = ["BadFaults", "Course", "Faults", "Illness", "load", "service_of"]
+__all__ = ["BadFaults", "Faults", "load", "service_of"]
 
-Seconds = Annotated[float, Field(ge=0, le=3600)]
-Span = tuple[Seconds, Seconds]
+_GRAPH = "00000003-0000-0000-c000-000000000000"
 _STACKONE = re.compile(
     r"/(auth_configs|connect_sessions|accounts|actions|unified|connectors|mcp|hub|dashboard|connect)\b"
 )
@@ -40,154 +54,6 @@ _STACKONE = re.compile(
 
 class BadFaults(ValueError):
     """The faults file is not one; the text names every mistake."""
-
-
-class Match(BaseModel):
-    """Which requests an illness may strike."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    service: Literal["graph", "entra", "stackone"] | None = None
-    method: str | None = None
-    path: str = "*"
-
-    def fits(self, service: str, method: str, path: str) -> bool:
-        """Whether the request is one of them."""
-        return (
-            self.service in (None, service)
-            and (self.method is None or self.method.upper() == method.upper())
-            and fnmatchcase(path.lower(), self.path.lower())
-        )
-
-
-class Illness(BaseModel):
-    """What every illness has."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    match: Match = Match()
-    chance: Annotated[float, Field(ge=0, le=1)] = 1.0
-    skip: Annotated[int, Field(ge=0)] = 0
-    times: Annotated[int, Field(ge=0)] | None = None
-
-
-class Reply(Illness):
-    """An error instead of the answer: ``before`` anything is done, or ``after`` a write took effect."""
-
-    kind: Literal["answer"]
-    status: Annotated[int, Field(ge=400, le=599)]
-    code: str
-    message: str = "The request could not be served."
-    retry_after: Annotated[int, Field(ge=0)] | None = None
-    when: Literal["before", "after"] = "before"
-
-
-class Throttle(Illness):
-    """429, with ``Retry-After`` or (``retry_after: null``) without."""
-
-    kind: Literal["throttle"]
-    retry_after: Annotated[int, Field(ge=0)] | None = 1
-
-
-class Unavailable(Illness):
-    """503 or 504."""
-
-    kind: Literal["unavailable"]
-    status: Literal[503, 504] = 503
-    retry_after: Annotated[int, Field(ge=0)] | None = None
-
-
-class Reset(Illness):
-    """The connection is reset ``before`` anything is done or ``after`` it was done."""
-
-    kind: Literal["reset"]
-    when: Literal["before", "after"] = "before"
-
-
-class Slow(Illness):
-    """The answer takes its time (seconds, or a span of them)."""
-
-    kind: Literal["slow"]
-    seconds: Span
-
-
-class Truncate(Illness):
-    """The body breaks off in the middle."""
-
-    kind: Literal["truncate"]
-
-
-class Lag(Illness):
-    """A new object is not seen by reads, and not accepted in links, for some seconds."""
-
-    kind: Literal["lag"]
-    read: Span = (0, 0)
-    link: Span = (0, 0)
-
-
-class SecretDelay(Illness):
-    """The token endpoint takes a new client secret only after some seconds (AADSTS7000215 until then)."""
-
-    kind: Literal["secret_delay"]
-    seconds: Span
-
-
-class LateGrants(Illness):
-    """A new permission is missing from tokens for some seconds, counted from the first that would have shown it."""
-
-    kind: Literal["late_grants"]
-    seconds: Seconds
-
-
-class ClockSkew(Illness):
-    """The sandbox's clock is off from the machine's by ``seconds`` (negative: behind)."""
-
-    kind: Literal["clock_skew"]
-    seconds: Annotated[float, Field(ge=-86400, le=86400)]
-
-
-class Challenge(Illness):
-    """Continuous access evaluation: Graph wants a new token (``insufficient_claims``) in the middle of a run."""
-
-    kind: Literal["claims_challenge"]
-
-
-class ConsentLies(Illness):
-    """Consent ends with success and grants nothing."""
-
-    kind: Literal["consent_lies"]
-
-
-Kind = Annotated[
-    Reply
-    | Throttle
-    | Unavailable
-    | Reset
-    | Slow
-    | Truncate
-    | Lag
-    | SecretDelay
-    | LateGrants
-    | ClockSkew
-    | Challenge
-    | ConsentLies,
-    Field(discriminator="kind"),
-]
-
-
-class Course(BaseModel):
-    """A faults file."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    seed: int = 0
-    illnesses: tuple[Kind, ...] = ()
-
-    @model_validator(mode="after")
-    def _one_clock(self) -> Course:
-        if sum(isinstance(illness, ClockSkew) for illness in self.illnesses) > 1:
-            raise ValueError("there is only one clock: at most one clock_skew")
-        return self
 
 
 def load(source: Path | Mapping[str, Any]) -> Course:
@@ -219,13 +85,21 @@ class Faults:
         self._offset: float | None = None
         if self._late:
             self._seen = dict.fromkeys(_granted(store), -9e9)
+        self._unpublished: frozenset[str] = frozenset()
         for illness in course.illnesses:
             if isinstance(illness, ClockSkew):
                 self._offset = float(store.setting("clock.offset") or 0.0)
                 store.shift_clock(illness.seconds)
+            elif isinstance(illness, Unpublished):
+                self._unpublished |= frozenset(illness.permissions)
+            elif isinstance(illness, SecretPolicy):
+                _restrict_secrets(store, illness)
+        if self._unpublished:
+            _withhold(store, self._unpublished)
 
     def heal(self) -> None:
         """Undo what outlives a request."""
+        disguise.put_off(self._store)
         if self._offset is not None:
             self._store.shift_clock(self._offset)
 
@@ -258,10 +132,12 @@ class Faults:
 
     def lag(self, method: str, path: str) -> dict[str, float]:
         """Seconds until what this Graph request creates is seen (``read``), may be linked (``link``), or is known to
-        the token endpoint (``secret``)."""
+        the token endpoint (``secret``); and how far ahead of the slowest the replica is that serves it (``ahead``)."""
         delays: dict[str, float] = {}
         for illness, draw in self.strikes(SecretDelay, "graph", method, path):
             delays["secret"] = max(delays.get("secret", 0.0), draw.uniform(*illness.seconds))
+        for illness, draw in self.strikes(Ahead, "graph", method, path):
+            delays["ahead"] = max(delays.get("ahead", 0.0), draw.uniform(*illness.seconds))
         for illness, draw in self.strikes(Lag, "graph", method, path):
             for name, span in (("read", illness.read), ("link", illness.link)):
                 delays[name] = max(delays.get(name, 0.0), draw.uniform(*span))
@@ -269,6 +145,8 @@ class Faults:
 
     def settled(self, client: str, resource: str, names: Iterable[str]) -> list[str]:
         """Those of the permissions between two service principals (object ids) that have reached tokens."""
+        if self._unpublished and _is_graph(self._store, resource):
+            names = [name for name in names if name not in self._unpublished]
         wait = self._late
         if wait == 0:
             return list(names)
@@ -291,6 +169,33 @@ class Faults:
     def consent_lies(self) -> bool:
         """Whether this consent is a lie."""
         return bool(self.strikes(ConsentLies, "entra", "POST", "/consent"))
+
+
+def _is_graph(store: Store, principal: str) -> bool:
+    return (store.get("servicePrincipal", principal) or {}).get("appId") == _GRAPH
+
+
+def _withhold(store: Store, names: frozenset[str]) -> None:
+    """Take permissions out of what every tenant's Microsoft Graph service principal publishes."""
+    for row in store.rows("servicePrincipal"):
+        if row.doc.get("appId") == _GRAPH:
+            lists = ("oauth2PermissionScopes", "appRoles")
+            left = {key: [one for one in row.doc.get(key) or () if one.get("value") not in names] for key in lists}
+            disguise.put_on(store, row, left)
+
+
+def _restrict_secrets(store: Store, illness: SecretPolicy) -> None:
+    """Enable every tenant's app management policy with the one rule, as the Microsoft Graph documents write it."""
+    rule: Document = {
+        "restrictionType": "passwordAddition" if illness.forbid else "passwordLifetime",
+        "state": "enabled",
+        "restrictForAppsCreatedAfterDateTime": "2015-01-01T00:00:00Z",
+        "maxLifetime": None if illness.forbid else f"P{illness.max_days}D",
+    }
+    rules = {"passwordCredentials": [rule], "keyCredentials": []}
+    changes = {"isEnabled": True, "applicationRestrictions": rules, "servicePrincipalRestrictions": rules}
+    for row in store.rows("tenantAppManagementPolicy"):
+        disguise.put_on(store, row, changes)
 
 
 def _granted(store: Store) -> Iterable[str]:

@@ -134,6 +134,7 @@ class Sandbox:
             self.ready |= {"https_proxy": address, "environment": variables}
 
     def _play(self) -> None:
+        fault_effects.heal(self.services)
         if self.faults is not None:
             self.services.extras["faults"] = fault_effects.Played(self.services, faults.load(self.faults))
         self._stack.callback(lambda: fault_effects.heal(self.services))

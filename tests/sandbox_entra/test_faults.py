@@ -11,7 +11,8 @@ import msal
 import pytest
 
 from runbook.sandbox import running
-from runbook.sandbox.faults import BadFaults, Faults, Slow, Throttle, load
+from runbook.sandbox.faults import BadFaults, Faults, load
+from runbook.sandbox.illnesses import Slow, Throttle
 from runbook.sandbox.store import Store
 from tests.sandbox_entra.conftest import App, Person, Token, World, code_of, values
 from tests.sandbox_entra.test_pages import link
@@ -116,6 +117,91 @@ def test_a_new_object_is_not_seen_for_a_while(play: Play, graph: httpx.Client, c
         control.post("/_sandbox/clock", json={"offset": 0})
 
 
+def test_replicas_show_a_new_object_and_then_do_not_until_the_slowest_has_it(
+    play: Play, graph: httpx.Client, control: httpx.Client
+) -> None:
+    play({"kind": "lag", "read": [50, 50]}, {"kind": "ahead", "seconds": [0, 100]})
+    made = graph.post("/v1.0/applications", json={"displayName": "Here and there"}).json()
+
+    def seen() -> list[int]:
+        return [graph.get(f"/v1.0/applications/{made['id']}").status_code for _ in range(20)]
+
+    course = seen()
+    assert 404 in course[course.index(200) :]
+    control.post("/_sandbox/clock", json={"offset": 51})
+    try:
+        assert set(seen()) == {200}
+    finally:
+        control.post("/_sandbox/clock", json={"offset": 0})
+
+
+def test_permissions_that_this_cloud_lacks_are_in_no_read_no_grant_and_no_token(
+    play: Play, graph: httpx.Client, token: Token, world: World, app: App, control: httpx.Client
+) -> None:
+    from runbook.sandbox.entra import tokens
+
+    role = next(one for one in world.graph()["appRoles"] if one["value"] == "User.Read.All")
+    play({"kind": "unpublished", "permissions": ["User.Read.All"]})
+    shown = graph.get(f"/v1.0/servicePrincipals(appId='{world.graph()['appId']}')").json()
+    published = {one["value"] for key in ("appRoles", "oauth2PermissionScopes") for one in shown[key]}
+    assert "User.Read.All" not in published
+    assert "User.ReadWrite.All" in published
+    assert tokens.verify(world.store, access(token, app))["roles"] == ["Application.ReadWrite.All"]
+    other = world.app()
+    body = {"principalId": other.principal["id"], "resourceId": shown["id"], "appRoleId": role["id"]}
+    world.assign(app, "AppRoleAssignment.ReadWrite.All")
+    graph.headers["authorization"] = f"Bearer {access(token, app)}"
+    refused = graph.post(f"/v1.0/servicePrincipals/{other.principal['id']}/appRoleAssignments", json=body)
+    assert (refused.status_code, refused.json()["error"]["message"]) == (
+        400,
+        "Permission being assigned was not found on application",
+    )
+    control.delete("/_sandbox/faults")
+    assert "User.Read.All" in tokens.verify(world.store, access(token, app))["roles"]
+
+
+def test_a_persons_token_holds_nothing_that_this_cloud_lacks(play: Play, world: World, token: Token) -> None:
+    app, person = world.app(), world.user()
+    world.consent(app, "User.Read", "User.Read.All")
+    play({"kind": "unpublished", "permissions": ["User.Read.All"]})
+    ask = {"client_id": app.id, "client_secret": app.secret, "username": person.login, "password": person.password}
+    answer = token(grant_type="password", scope=SCOPE, **ask).json()
+    assert "User.Read" in answer["scope"]
+    assert "User.Read.All" not in answer["scope"]
+
+
+@pytest.mark.parametrize(
+    ("policy", "code"),
+    [
+        ({"forbid": True}, "CredentialTypeNotAllowedAsPerAppPolicy"),
+        ({"max_days": 90}, "CredentialInvalidLifetimeAsPerAppPolicy"),
+    ],
+)
+def test_a_tenant_policy_refuses_secrets_as_graph_words_it(
+    play: Play, graph: httpx.Client, world: World, control: httpx.Client, policy: dict[str, Any], code: str
+) -> None:
+    path = f"/v1.0/applications/{world.app().document['id']}/addPassword"
+    play({"kind": "secret_policy", **policy})
+    refused = graph.post(path, json={})
+    assert (refused.status_code, refused.json()["error"]["code"]) == (400, code)
+    control.delete("/_sandbox/faults")
+    assert graph.post(path, json={}).status_code == 200
+
+
+def test_a_sandbox_that_was_killed_while_ill_is_well_again_when_it_starts(tmp_path: Path) -> None:
+    state = tmp_path / "state.sqlite3"
+    with running(state):
+        pass
+    store = Store(state)
+    before = store.find("servicePrincipal", displayName="Microsoft Graph")
+    Faults(store, load({"illnesses": [{"kind": "unpublished", "permissions": ["User.Read.All"]}]}))
+    assert store.find("servicePrincipal", displayName="Microsoft Graph") != before
+    store.close()
+    with running(state):
+        pass
+    assert Store(state).find("servicePrincipal", displayName="Microsoft Graph") == before
+
+
 def test_a_new_secret_is_refused_for_a_while(
     play: Play, graph: httpx.Client, token: Token, world: World, control: httpx.Client
 ) -> None:
@@ -211,6 +297,9 @@ def test_consent_that_lies(play: Play, world: World) -> None:
         ({"illnesses": [{"kind": "reset", "chance": 2}]}, "less than or equal to 1"),
         ({"illnesses": [{"kind": "reset", "match": {"service": "bing"}}]}, "graph"),
         ({"illnesses": [{"kind": "clock_skew", "seconds": 1}] * 2}, "only one clock"),
+        ({"illnesses": [{"kind": "unpublished", "permissions": ["User.Fly.All"]}]}, "User.Fly.All"),
+        ({"illnesses": [{"kind": "unpublished", "permissions": ["User.Read.All"], "times": 1}]}, "times"),
+        ({"illnesses": [{"kind": "secret_policy"}]}, "either forbid: true or max_days"),
         ({"weather": "rain"}, "weather"),
         ({"seed": "seven"}, "seed"),
     ],

@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from runbook import catalog
+from runbook.errors import PlanRefused
 from runbook.sandbox.server import running
-from runbook.sections import NAMES
+from runbook.sections import NAMES, section
 from runbook.sections.registration import require_application
 from tests.sections.conftest import Journey
 
@@ -47,6 +49,70 @@ def test_replication_late_secrets_and_late_grants_are_waited_out(ill: Callable[.
             NAMES, "passed"
         )
         assert own.plan() == {}
+
+
+def test_replicas_that_know_an_object_and_then_do_not_are_waited_out(ill: Callable[..., Any]) -> None:
+    replicas = ({"kind": "lag", "read": [0.2, 0.8], "link": [0.1, 0.4]}, {"kind": "ahead", "seconds": [0, 0.8]})
+    with ill(*replicas, actions=["list_users", "create_group"]) as own:
+        results = own.run()
+        assert {name: f"{r.verdict} {r.error or ''}".strip() for name, r in results.items()} == dict.fromkeys(
+            NAMES, "passed"
+        )
+
+
+def test_a_permission_that_this_cloud_lacks_is_replaced_in_words_and_the_alternative_proven(
+    ill: Callable[..., Any],
+) -> None:
+    with ill({"kind": "unpublished", "permissions": ["GroupMember.Read.All"]}, actions=["list_groups"]) as own:
+        planned = {change.what: change for change in own.plan("api_permissions")["api_permissions"]}
+        assert "GroupMember.Read.All (application)" not in planned
+        for kind in ("application", "delegated"):
+            assert (
+                planned[f"Group.Read.All ({kind})"].note
+                == "for List Groups; instead of GroupMember.Read.All, which this tenant does not publish"
+            )
+        results = own.run()
+        assert results["verify_actions"].verdict == "passed"
+        (action,) = results["verify_actions"].facts["actions"]
+        assert (action["application"]["in_token"], action["application"]["used"]) == (True, True)
+
+
+def test_an_action_that_this_cloud_cannot_permit_is_named_before_anything_is_done(ill: Callable[..., Any]) -> None:
+    lacking = {"User.ReadBasic.All"}
+    for access in (catalog.action("list_users").application, catalog.action("list_users").delegated):
+        lacking |= {name for alternative in access.alternatives for name in alternative}
+    without = sorted(lacking - {"Directory.Read.All"})  # the administrator's application reads with it
+    with ill({"kind": "unpublished", "permissions": without}, actions=["list_users"]) as own:
+        assert "Directory.Read.All (application)" in {
+            change.what for change in own.plan("api_permissions")["api_permissions"]
+        }
+    with ill({"kind": "unpublished", "permissions": sorted(lacking)}, actions=["list_users"]) as own:
+        with own.context() as ctx:
+            api = section("api_permissions")
+            changes = {change.what: change for change in api.plan(ctx, api.read(ctx))}
+        impossible = changes["List Users (application)"]
+        assert impossible.wanted == "impossible here"
+        assert impossible.note == "this tenant publishes neither User.Read.All nor any documented alternative"
+
+
+def test_a_policy_that_forbids_secrets_refuses_the_plan_in_words(ill: Callable[..., Any]) -> None:
+    with ill({"kind": "secret_policy", "forbid": True}) as own:
+        with pytest.raises(PlanRefused, match="app management policy forbids client secrets") as refused:
+            own.plan("client_secret")
+        assert "exempt this application" in refused.value.next_step
+        result = own.run(*NAMES[:5])["client_secret"]
+        assert result.verdict == "failed"
+        assert "client_secret" not in own.writes()
+
+
+def test_a_policy_that_limits_the_life_of_secrets_shortens_the_plan_and_the_secret(ill: Callable[..., Any]) -> None:
+    with ill({"kind": "secret_policy", "max_days": 60}) as own:
+        (change,) = own.plan("client_secret")["client_secret"]
+        assert change.wanted.startswith("valid for 60 days")
+        assert "the tenant's policy allows 60 days at most" in change.note
+        secret = own.run(*NAMES[:5])["client_secret"].facts["secrets"][0]
+        assert secret["days_left"] in (59, 60)
+        assert own.plan("client_secret") == {}
 
 
 def test_a_secret_whose_answer_was_lost_is_removed_and_made_again(ill: Callable[..., Any]) -> None:

@@ -1,0 +1,234 @@
+"""The kinds of illnesses and what each of them can be told: the faults file as it is checked on load."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from runbook import catalog
+
+__all__ = [
+    "Ahead",
+    "Challenge",
+    "ClockSkew",
+    "ConsentLies",
+    "Course",
+    "Illness",
+    "Lag",
+    "LateGrants",
+    "Reply",
+    "Reset",
+    "SecretDelay",
+    "SecretPolicy",
+    "Slow",
+    "Throttle",
+    "Truncate",
+    "Unavailable",
+    "Unpublished",
+]
+
+Seconds = Annotated[float, Field(ge=0, le=3600)]
+Span = tuple[Seconds, Seconds]
+
+
+class Match(BaseModel):
+    """Which requests an illness may strike."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    service: Literal["graph", "entra", "stackone"] | None = None
+    method: str | None = None
+    path: str = "*"
+
+    def fits(self, service: str, method: str, path: str) -> bool:
+        """Whether the request is one of them."""
+        return (
+            self.service in (None, service)
+            and (self.method is None or self.method.upper() == method.upper())
+            and fnmatchcase(path.lower(), self.path.lower())
+        )
+
+
+class Illness(BaseModel):
+    """What every illness has."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    match: Match = Match()
+    chance: Annotated[float, Field(ge=0, le=1)] = 1.0
+    skip: Annotated[int, Field(ge=0)] = 0
+    times: Annotated[int, Field(ge=0)] | None = None
+
+
+class Reply(Illness):
+    """An error instead of the answer: ``before`` anything is done, or ``after`` a write took effect."""
+
+    kind: Literal["answer"]
+    status: Annotated[int, Field(ge=400, le=599)]
+    code: str
+    message: str = "The request could not be served."
+    retry_after: Annotated[int, Field(ge=0)] | None = None
+    when: Literal["before", "after"] = "before"
+
+
+class Throttle(Illness):
+    """429, with ``Retry-After`` or (``retry_after: null``) without."""
+
+    kind: Literal["throttle"]
+    retry_after: Annotated[int, Field(ge=0)] | None = 1
+
+
+class Unavailable(Illness):
+    """503 or 504."""
+
+    kind: Literal["unavailable"]
+    status: Literal[503, 504] = 503
+    retry_after: Annotated[int, Field(ge=0)] | None = None
+
+
+class Reset(Illness):
+    """The connection is reset ``before`` anything is done or ``after`` it was done."""
+
+    kind: Literal["reset"]
+    when: Literal["before", "after"] = "before"
+
+
+class Slow(Illness):
+    """The answer takes its time (seconds, or a span of them)."""
+
+    kind: Literal["slow"]
+    seconds: Span
+
+
+class Truncate(Illness):
+    """The body breaks off in the middle."""
+
+    kind: Literal["truncate"]
+
+
+class Lag(Illness):
+    """A new object is not seen by reads, and not accepted in links, for some seconds."""
+
+    kind: Literal["lag"]
+    read: Span = (0, 0)
+    link: Span = (0, 0)
+
+
+class Ahead(Illness):
+    """Replicas: the one that serves a Graph request is ahead of the slowest by so many seconds, drawn each time.
+
+    With ``lag`` a new object is seen, then not found, then seen again, until the slowest replica has it.
+    """
+
+    kind: Literal["ahead"]
+    seconds: Span
+
+
+class SecretDelay(Illness):
+    """The token endpoint takes a new client secret only after some seconds (AADSTS7000215 until then)."""
+
+    kind: Literal["secret_delay"]
+    seconds: Span
+
+
+class LateGrants(Illness):
+    """A new permission is missing from tokens for some seconds, counted from the first that would have shown it."""
+
+    kind: Literal["late_grants"]
+    seconds: Seconds
+
+
+class ClockSkew(Illness):
+    """The sandbox's clock is off from the machine's by ``seconds`` (negative: behind)."""
+
+    kind: Literal["clock_skew"]
+    seconds: Annotated[float, Field(ge=-86400, le=86400)]
+
+
+class Challenge(Illness):
+    """Continuous access evaluation: Graph wants a new token (``insufficient_claims``) in the middle of a run."""
+
+    kind: Literal["claims_challenge"]
+
+
+class State(BaseModel):
+    """What every state of a tenant has: nothing but itself."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Unpublished(State):
+    """Microsoft Graph does not publish these permissions in this cloud: no read, grant or token knows them.
+
+    Source: learn.microsoft.com/graph/deployments (national clouds publish fewer permissions).
+    """
+
+    kind: Literal["unpublished"]
+    permissions: Annotated[tuple[str, ...], Field(min_length=1)]
+
+    @field_validator("permissions")
+    @classmethod
+    def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if unknown := sorted(set(names) - catalog.permissions().keys()):
+            raise ValueError(f"no permission of Microsoft Graph that the sandbox has: {', '.join(unknown)}")
+        return names
+
+
+class SecretPolicy(State):
+    """Every tenant's app management policy forbids new client secrets, or limits their life to ``max_days``.
+
+    Source: learn.microsoft.com/graph/api/resources/tenantappmanagementpolicy
+    """
+
+    kind: Literal["secret_policy"]
+    forbid: bool = False
+    max_days: Annotated[int, Field(ge=1)] | None = None
+
+    @model_validator(mode="after")
+    def _one_rule(self) -> SecretPolicy:
+        if self.forbid == (self.max_days is not None):
+            raise ValueError("either forbid: true or max_days")
+        return self
+
+
+class ConsentLies(Illness):
+    """Consent ends with success and grants nothing."""
+
+    kind: Literal["consent_lies"]
+
+
+Kind = Annotated[
+    Reply
+    | Throttle
+    | Unavailable
+    | Reset
+    | Slow
+    | Truncate
+    | Lag
+    | Ahead
+    | SecretDelay
+    | LateGrants
+    | ClockSkew
+    | Challenge
+    | ConsentLies
+    | Unpublished
+    | SecretPolicy,
+    Field(discriminator="kind"),
+]
+
+
+class Course(BaseModel):
+    """A faults file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    seed: int = 0
+    illnesses: tuple[Kind, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_clock(self) -> Course:
+        if sum(isinstance(illness, ClockSkew) for illness in self.illnesses) > 1:
+            raise ValueError("there is only one clock: at most one clock_skew")
+        return self
