@@ -26,13 +26,10 @@ from runbook.clients.calls import CallLog, Counters, NoLog, shown_path
 from runbook.clients.retry import Pace
 from runbook.clients.tls import tls_context
 from runbook.errors import RunbookError, TransportError
-from runbook.records.logs import scrub_logs
 
 __all__ = ["Answer", "CallLog", "Counters", "Effect", "NoLog", "Session", "Spacing", "Timeouts", "shown_path"]
 
 Effect = Literal["read", "write"]
-
-scrub_logs()  # whoever sends or lets msal send has this module
 
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 _UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)

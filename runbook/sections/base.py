@@ -250,9 +250,11 @@ def open_context(
     from runbook.clients.graph import GraphClient
     from runbook.clients.stackone import StackOneClient
     from runbook.records.journal import NullJournal
+    from runbook.records.logs import scrub_logs
     from runbook.secrets.stores import open_store
     from runbook.targets import open_target
 
+    scrub_logs()
     record = NullJournal() if journal is None else journal
     store = open_store(params.secret_store)
     with ExitStack() as stack:
