@@ -170,6 +170,8 @@ class TestGroups:
         body = {"groupIds": [everybody, str(uuid.uuid4())]}
         assert admin.post(f"{person}/checkMemberGroups", body).json()["value"] == [everybody]
         assert admin.post(f"{person}/checkMemberGroups", {"groupIds": "x"}).status_code == 400
+        anything = person.replace("/users/", "/directoryObjects/")
+        assert admin.post(f"{anything}/checkMemberGroups", body).json()["value"] == [everybody]
         members = admin.get(f"/groups/{everybody}/transitiveMembers/microsoft.graph.user").json()["value"]
         assert world.user()["id"] in {one["id"] for one in members}
 

@@ -8,19 +8,25 @@ from runbook.sandbox.graph.odata.answer import context
 from runbook.sandbox.graph.resource import Document, Resource, Route
 from runbook.sandbox.store import Row
 
-__all__ = ["RESOURCES"]
+__all__ = ["RESOURCES", "found"]
 
 MOST = 1000
 
 
 def read(call: Call, _resource: Resource) -> Answer:
     """The object with its type."""
+    row = found(call)
+    place = context(call.base, "directoryObjects", call.options.select, single=True)
+    return Answer(200, {"@odata.context": place, **_show(call, row)})
+
+
+def found(call: Call) -> Row:
+    """The object of any kind that the first key names; :class:`GraphFault` 404 if there is none."""
     key = call.keys[0].value
     row = call.store.resolve([key]).get(key.lower())
     if row is None or row.tenant != call.tenant or "." in row.kind or row.read_from > call.at:
         raise errors.not_found(key)
-    place = context(call.base, "directoryObjects", call.options.select, single=True)
-    return Answer(200, {"@odata.context": place, **_show(call, row)})
+    return row
 
 
 def get_by_ids(call: Call, _resource: Resource) -> Answer:
@@ -33,8 +39,8 @@ def get_by_ids(call: Call, _resource: Resource) -> Answer:
         raise errors.bad_request(f"Between 1 and {MOST} ids may be given.")
     wanted = {one.lower() for one in types} - {"directoryobject"}
     rows = [row for row in call.store.resolve(ids).values() if row.tenant == call.tenant and "." not in row.kind]
-    found = [_show(call, row) for row in rows if not wanted or row.kind.lower() in wanted]
-    return Answer(200, {"@odata.context": context(call.base, "directoryObjects", ()), "value": found})
+    shown = [_show(call, row) for row in rows if not wanted or row.kind.lower() in wanted]
+    return Answer(200, {"@odata.context": context(call.base, "directoryObjects", ()), "value": shown})
 
 
 def _show(call: Call, row: Row) -> Document:

@@ -12,6 +12,7 @@ from runbook.sandbox.graph import entities, errors, links
 from runbook.sandbox.graph.call import Answer, Call
 from runbook.sandbox.graph.odata.answer import context
 from runbook.sandbox.graph.resource import Resource, Route
+from runbook.sandbox.graph.resources import directory_objects
 from runbook.sandbox.graph.resources.groups import GROUPS
 from runbook.sandbox.graph.resources.service_principals import SERVICE_PRINCIPALS
 from runbook.sandbox.graph.resources.users import USERS
@@ -39,23 +40,22 @@ def _groups(call: Call, object_id: str) -> list[Row]:
     return list(call.store.resolve(ids).values())
 
 
-def _routes(source: Resource) -> tuple[Route, ...]:
+def _routes(read: str, find: Callable[[Call], Row]) -> tuple[Route, ...]:
     def get_groups(call: Call, _: Resource) -> Answer:
         only_security = _parameter(call, "securityEnabledOnly", bool)
-        rows = _groups(call, entities.find(call, source, call.keys[0]).id)
+        rows = _groups(call, find(call).id)
         return _ids(call, [row.id for row in rows if row.doc.get("securityEnabled") or not only_security])
 
     def check_groups(call: Call, _: Resource) -> Answer:
         wanted = _parameter(call, "groupIds", list)
         if not 1 <= len(wanted) <= MOST_CHECKED or not all(isinstance(one, str) for one in wanted):
             raise errors.bad_request(f"Between 1 and {MOST_CHECKED} group ids may be checked.")
-        found = {row.id.lower() for row in _groups(call, entities.find(call, source, call.keys[0]).id)}
+        found = {row.id.lower() for row in _groups(call, find(call).id)}
         return _ids(call, [one for one in wanted if one.lower() in found])
 
     def transitive_member_of(call: Call, _: Resource) -> Answer:
-        return links.show_all(call, _groups(call, entities.find(call, source, call.keys[0]).id))
+        return links.show_all(call, _groups(call, find(call).id))
 
-    read = f"GET /{source.path}/{{}}/memberOf"
     return (
         Route("POST", "{}/getMemberGroups", get_groups, read),
         Route("POST", "{}/checkMemberGroups", check_groups, read),
@@ -82,10 +82,21 @@ def _ids(call: Call, ids: list[str]) -> Answer:
 
 
 def _part(source: Resource, *routes: Route) -> Resource:
-    return Resource(path=source.path, entity=source.entity, operations=(), routes=(*_routes(source), *routes))
+    of_source = _routes(f"GET /{source.path}/{{}}/memberOf", lambda call: entities.find(call, source, call.keys[0]))
+    return Resource(path=source.path, entity=source.entity, operations=(), routes=(*of_source, *routes))
+
+
+# /directoryObjects offers the two actions, not the list.
+_ANY = Resource(
+    path="directoryObjects",
+    entity="directoryObject",
+    operations=(),
+    routes=_routes("GET /directoryObjects/{}", directory_objects.found)[:2],
+)
 
 
 RESOURCES = (
+    _ANY,
     _part(USERS),
     _part(SERVICE_PRINCIPALS),
     _part(GROUPS, Route("GET", "{}/transitiveMembers", transitive_members, "GET /groups/{}/members")),
