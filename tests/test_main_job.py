@@ -13,8 +13,6 @@ import pytest
 from runbook import catalog
 from tests.conftest import Runner, runner
 
-pytestmark = pytest.mark.xdist_group("main job")
-
 NOTEBOOKS = [
     "01_select_actions",
     "02_register_application",

@@ -14,7 +14,6 @@ import pytest
 from tests.conftest import environment
 
 ROOT = Path(__file__).resolve().parent.parent
-pytestmark = pytest.mark.xdist_group("main job")
 
 
 @pytest.fixture(scope="module")

@@ -30,8 +30,6 @@ from runbook.sections.base import Context, SectionResult, open_context, run_sect
 from runbook.sections.credentials import require_current, value
 from runbook.sections.registration import graph_principal, require_application, service_principal
 
-pytestmark = pytest.mark.xdist_group("provoked")
-
 
 @dataclass(frozen=True)
 class Stage:

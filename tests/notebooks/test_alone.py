@@ -15,8 +15,6 @@ from tests.notebooks.conftest import Desk, shown
 
 NOTEBOOKS = sorted(folder().glob("*.ipynb"))
 
-pytestmark = pytest.mark.xdist_group("notebooks alone")
-
 
 @pytest.mark.parametrize("source", NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebook_runs_by_papermills_own_command_and_ends_in_its_verdict(desk: Desk, source: Path) -> None:

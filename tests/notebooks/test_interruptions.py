@@ -18,15 +18,20 @@ from runbook.records.journal import read
 from tests.conftest import environment
 from tests.notebooks.conftest import Desk
 
-pytestmark = pytest.mark.xdist_group("interruptions")
-
 
 @contextmanager
 def begun(desk: Desk) -> Iterator[subprocess.Popen[str]]:
     """A run whose first section has ended, so that a kernel works on the second or is about to."""
     command = [sys.executable, "-m", "runbook", "run", "--parameters", str(desk.parameters), "--json"]
     process = subprocess.Popen(
-        command, cwd=desk.folder, env=environment(desk.home), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command,
+        cwd=desk.folder,
+        env=environment(desk.home),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A test run in the background of a shell inherits an ignored SIGINT; a person's terminal does not.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
         assert process.stderr is not None

@@ -24,9 +24,9 @@ NAMES = frozenset(
     {
         *("client_secret", "clientsecret", "secrettext", "secretvalue", "password", "refresh_token", "access_token"),
         *("id_token", "client_assertion", "code", "device_code", "code_verifier"),
+        "token",  # of a connect session: whoever holds it may link an account
     }
 )
-"""A connect session's token is not among them: it is the link that a run hands over to a person, for half an hour."""
 SHORTEST = 12
 
 

@@ -23,7 +23,6 @@ from runbook.sections.base import open_context, run_section
 from tests.safety.canary import Cage, Watcher, files, leaks
 
 pytestmark = [
-    pytest.mark.xdist_group("canary"),
     pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc"),
 ]
 

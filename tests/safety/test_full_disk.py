@@ -18,8 +18,6 @@ from runbook.records.journal import read, verify_chain
 from tests.conftest import environment
 from tests.safety.moments import served
 
-pytestmark = pytest.mark.xdist_group("kills")
-
 
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:

@@ -11,7 +11,6 @@ import pytest
 from tests.safety.moments import Bench, Moment, served
 
 pytestmark = [
-    pytest.mark.xdist_group("kills"),
     pytest.mark.skipif(sys.platform != "linux", reason="finds kernels through /proc"),
 ]
 

@@ -17,8 +17,6 @@ from runbook.sections.permissions import Permissions
 from runbook.sections.registration import require_application, service_principal
 from tests.sections.conftest import Journey
 
-pytestmark = pytest.mark.xdist_group("matrix")
-
 ACTIONS = (
     "list_users",
     "get_user",

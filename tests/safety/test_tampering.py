@@ -20,8 +20,6 @@ from runbook.records import manifest, verify
 from runbook.secrets.stores import open_store
 from tests.safety.moments import served
 
-pytestmark = pytest.mark.xdist_group("tampering")
-
 REFERENCE = "file:records/signing-key"
 NOTEBOOK = "02_register_application.ipynb"
 

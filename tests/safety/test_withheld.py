@@ -19,8 +19,6 @@ from runbook.records.journal import Journal
 from runbook.records.notebooks import finish
 from runbook.secrets import Secret
 
-pytestmark = pytest.mark.xdist_group("tampering")
-
 
 @pytest.fixture
 def planted() -> Iterator[str]:

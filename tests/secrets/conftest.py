@@ -17,7 +17,7 @@ CANARY = "abc8Q~canary.Value_that-must-not-show~0"
 class MemoryKeyring(KeyringBackend):
     """A real keyring backend of ours, whose place is a dict."""
 
-    priority = 1  # type: ignore[assignment]
+    priority = -1  # type: ignore[assignment]  # never chosen by itself, whatever else runs in this process
     name = "memory"
 
     def __init__(self) -> None:

@@ -12,10 +12,12 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from runbook.errors import HandOver
+from runbook.records.journal import Journal
 from runbook.sections import NAMES, section
 from runbook.sections.base import Context, SectionResult, attended, run_section
 from runbook.sections.permissions import Permissions
 from runbook.sections.registration import require_application
+from runbook.widgets.hand_over import HandOverCard
 from tests.sections.conftest import Journey
 
 Begin = Callable[..., Journey]
@@ -125,6 +127,25 @@ def test_an_account_waits_for_its_person_and_is_found_afterwards(journey: Begin)
     assert parked.hand_over is not None
     let_the_person_act(own, parked.hand_over)
     assert run_alone(own, "link_account").verdict == "passed"
+
+
+def test_the_link_of_a_parked_run_is_kept_as_a_secret_and_is_not_in_its_record(journey: Begin, tmp_path: Path) -> None:
+    own = journey()
+    own.run(*NAMES[:6])
+    journal = Journal.create(tmp_path, "parked")
+    with own.context() as ctx:
+        ctx.journal = journal
+        ctx.hand_over = attended(dataclasses.replace(ctx.target, attend=None), journal)
+        parked = run_section(ctx, section("link_account"), apply=True).hand_over
+    assert parked is not None
+    token = parked.url.rsplit("/", 1)[-1]
+    assert len(token) > 20
+    assert token not in journal.path.read_text()
+    assert parked.kept in journal.path.read_text()
+    with own.context() as ctx:
+        assert ctx.store.get(parked.kept).reveal() == parked.url
+    assert token not in HandOverCard(parked, attended=False).text()
+    assert token in HandOverCard(parked).text()
 
 
 def test_a_failed_link_gives_the_reason_of_entra_and_the_remedy(journey: Begin) -> None:
