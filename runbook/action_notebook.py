@@ -253,6 +253,7 @@ class ActionStep:
         self._sent = operation if self._result is not None and self._result.verdict == "passed" else None
 
     def _new_record(self, operation: RunAction) -> Journal:
+        from runbook.execution.provenance import notebook_origin
         from runbook.execution.runs import new_run_id, opening
         from runbook.records.journal import Journal
         from runbook.sections.base import plan_hash
@@ -260,7 +261,8 @@ class ActionStep:
 
         ctx = self._look()
         hashed = plan_hash({NAME: operation.plan(ctx, operation.read(ctx))})
-        begun = {**opening(ctx, [], hashed), "order": RequestCard(operation.order).value}
+        order = RequestCard(operation.order).value
+        begun = {**opening(ctx, [], hashed), **notebook_origin("operations/run_action.ipynb"), "order": order}
         return Journal.create(_home() / self._params.records, new_run_id(), **begun)
 
     def _conclude(self, journal: Journal) -> None:

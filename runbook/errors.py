@@ -57,6 +57,8 @@ class HandOver:
 
     ``kind`` is one of ``admin_consent``, ``connector_profile``, ``link_account``, ``device_sign_in``.
     ``fields`` are shown to the person and are never secret; a secret appears in them as its reference.
+    ``kept`` is set where the address itself lets whoever holds it act: the reference of the address in the secret
+    store, which records show in its place.
     """
 
     kind: str
@@ -66,6 +68,7 @@ class HandOver:
     fields: dict[str, str] = field(default_factory=dict)
     who: str = ""
     expires_at: str | None = None
+    kept: str = ""
 
 
 class RunbookError(Exception):
@@ -123,7 +126,8 @@ class Parked(RunbookError):
         super().__init__(
             f"Parked: {hand_over.title}",
             meaning=f"{hand_over.who or 'A person'} must act before the run can go on.",
-            next_step=next_step or f"open {hand_over.url} and follow the steps, then run the same command again.",
+            next_step=next_step
+            or f"open {hand_over.kept or hand_over.url} and follow the steps, then run the same command again.",
         )
         self.hand_over = hand_over
 

@@ -8,13 +8,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runbook import __version__
 from runbook.errors import Interrupted, RecordError
 from runbook.sections import NAMES, section
 
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from runbook.execution.engine import Execution
     from runbook.parameters import Parameters
     from runbook.records.journal import Journal
+    from runbook.secrets.stores import SecretStore
     from runbook.sections.base import Change, Context, Section
 
 __all__ = ["PARAMETERS", "PlanReport", "Progress", "RunOutcome", "conclude", "new_run_id", "opening", "plan", "run"]
@@ -132,7 +132,7 @@ def run(
                     meaning=f"its record {journal.folder} says incomplete; what is done stays done.",
                     next_step="run the same command again.",
                 ) from None
-            return conclude(journal, last)
+            return _with_link(conclude(journal, last), ctx.store)
 
 
 def _chosen(span: tuple[int, int]) -> list[Section]:
@@ -155,8 +155,11 @@ def _plan(ctx: Context, chosen: list[Section]) -> PlanReport:
 
 
 def opening(ctx: Context, chosen: list[Section], plan_hash: str) -> dict[str, Any]:
-    """The data of ``run.started``. Raises :class:`SecretStoreError` if the record is to be signed and cannot be."""
+    """The data of ``run.started``. Raises :class:`SecretStoreError` if the record is to be signed and cannot be, and
+    :class:`SignInError` if nobody is signed in."""
+    from runbook.execution.provenance import actor, notebook_origin, tool
     from runbook.execution.publish import signing_key
+    from runbook.execution.sources import notebook_name
 
     parameters = ctx.params.model_dump(mode="json")
     signing_key(parameters)
@@ -166,10 +169,10 @@ def opening(ctx: Context, chosen: list[Section], plan_hash: str) -> dict[str, An
         "parameters": parameters,
         "plan_hash": plan_hash,
         "sections": [
-            {"name": each.NAME, "title": each.TITLE, "notebook": f"{each.NUMBER:02d}_{each.NAME}.ipynb"}
-            for each in chosen
+            {"name": each.NAME, "title": each.TITLE, **notebook_origin(notebook_name(each.NAME))} for each in chosen
         ],
-        "tool": {"name": "entra-id-runbook", "version": __version__},
+        "actor": actor(ctx.administrator.identity(), ctx.target.client_id),
+        "tool": tool(),
     }
 
 
@@ -248,6 +251,14 @@ def conclude(journal: Journal, last: Mapping[str, Any]) -> RunOutcome:
         next_step=str(last.get("next_step") or "") if stopped else "",
         hand_over=next((e for e in reversed(events) if e["event"] == "hand_over"), {}) if parked else {},
     )
+
+
+def _with_link(outcome: RunOutcome, store: SecretStore) -> RunOutcome:
+    """The terminal shows the person the link to which the record only refers."""
+    kept = outcome.hand_over.get("kept")
+    if not kept:
+        return outcome
+    return replace(outcome, hand_over={**outcome.hand_over, "url": store.get(str(kept)).reveal()})
 
 
 @contextmanager

@@ -7,7 +7,8 @@ no line can be changed, removed or put in between without breaking the chain. A 
 
 Kinds of event, and the data that the summary and the report read from them::
 
-    run.started       run_id, target, tenant_id, parameters, plan_hash, sections [{name, notebook, title}], actor, tool
+    run.started       run_id, target, tenant_id, parameters, plan_hash, sections [{name, title, notebook, sha256}],
+                      actor {kind, name, object_id, tenant_id}, tool {name, version, python}
     section.started   section, title, notebook
     section.plan      section, changes [{what, now, wanted, kind, note}]
     http.call         service, host, section, method, path, status, effect, request_id, ms, retries     a read

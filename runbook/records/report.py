@@ -91,6 +91,7 @@ def _view(events: Sequence[Event]) -> dict[str, Any]:
         "stopped": next((section for section in folded["sections"] if section.get("error")), None),
         "duration": _duration(folded["started_at"], folded["finished_at"] or folded["last_event_at"]),
         "opening": opening,
+        "origins": [one for one in (opening, *(opening.get("sections") or ())) if one.get("sha256")],
         "sections": [_section(section, events) for section in folded["sections"]],
         "actions": actions,
         "roads": [road for road in _ROADS if any(road in action["cells"] for action in actions)],

@@ -142,6 +142,8 @@ class _Fold:
             "run_id": self.started.get("run_id", ""),
             "target": self.started.get("target", ""),
             "tenant_id": self.started.get("tenant_id", ""),
+            "actor": self.started.get("actor") or {},
+            "tool": self.started.get("tool") or {},
             "started_at": self.started.get("at"),
             "finished_at": self.finished.get("at") if self.finished else None,
             "last_event_at": self.last_at,

@@ -15,6 +15,8 @@ from runbook.catalog.guide import CONNECTOR_KEY
 from runbook.clients.explain import aadsts
 from runbook.clients.settle import Wait
 from runbook.errors import HandOver, NotSettled, Parked, RunbookError
+from runbook.records import redaction
+from runbook.secrets import Secret
 from runbook.sections.base import Change, Evidence, row
 from runbook.sections.connector_profile import find_profile
 from runbook.sections.credentials import when
@@ -131,6 +133,7 @@ def _link(ctx: Context, observed: Observed) -> None:
         account_id=observed.account["id"] if observed.account else None,
         username=ctx.params.account_username or None,
     )
+    redaction.register(str(session["token"]))
     hand_over = _hand_over(ctx, session)
     try:
         ctx.hand_over(hand_over)
@@ -139,6 +142,7 @@ def _link(ctx: Context, observed: Observed) -> None:
         _explain(ctx, session)
         raise
     _wait(ctx, session, observed, hand_over)
+    ctx.store.delete(hand_over.kept)
 
 
 def _hand_over(ctx: Context, session: Mapping[str, Any]) -> HandOver:
@@ -149,6 +153,8 @@ def _hand_over(ctx: Context, session: Mapping[str, Any]) -> HandOver:
         kind="link_account",
         title="Sign in to link an account of this tenant to StackOne",
         url=str(session["auth_link_url"]),
+        # Whoever holds the link may link an account, for days: records show where it is kept, not the link.
+        kept=ctx.store.put(f"{ctx.target.tenant_id}/link/{session['id']}", Secret(str(session["auth_link_url"]))),
         steps=(
             "Open the link in a browser; StackOne shows “Microsoft Entra ID” and a Connect button.",
             "Press Connect and sign in with the account whose permissions StackOne is to use.",

@@ -19,10 +19,15 @@ def qr_code(address: str) -> str:
 
 
 class HandOverCard(Panel):
-    """Who has to do what, where, with which values; no field of it is a secret."""
+    """Who has to do what, where, with which values; no field of it is a secret.
 
-    def __init__(self, hand_over: HandOver) -> None:
+    Where nobody is at the screen the card ends in a record, so a link that is kept in the secret store stays there.
+    """
+
+    def __init__(self, hand_over: HandOver, *, attended: bool = True) -> None:
         self._hand_over = hand_over
+        self._shown = attended or not hand_over.kept
+        self._elsewhere = f"kept as {hand_over.kept}; the terminal of a run shows it"
 
     @property
     def value(self) -> HandOver:
@@ -33,7 +38,8 @@ class HandOverCard(Panel):
 
     def text(self) -> str:
         hand_over = self._hand_over
-        lines = [hand_over.title, *([f"Who: {hand_over.who}"] if hand_over.who else []), f"Link: {hand_over.url}"]
+        link = hand_over.url if self._shown else self._elsewhere
+        lines = [hand_over.title, *([f"Who: {hand_over.who}"] if hand_over.who else []), f"Link: {link}"]
         lines += [f"{number}. {step}" for number, step in enumerate(hand_over.steps, start=1)]
         lines += [f"Until: {hand_over.expires_at}"] if hand_over.expires_at else []
         return "\n".join(lines) + (f"\n{self.table().text()}" if hand_over.fields else "")
@@ -45,9 +51,14 @@ class HandOverCard(Panel):
         until = f'<p class="soft">Valid until {markup.escape(hand_over.expires_at)}</p>' if hand_over.expires_at else ""
         return (
             f'<div class="card"><div class="large">{markup.escape(hand_over.title)}</div>{who}'
-            f"<p>{markup.link(hand_over.url)} {markup.copy_button(hand_over.url, 'the link')}</p>{until}"
+            f"<p>{self._link()}</p>{until}"
             f"{f'<ol>{steps}</ol>' if steps else ''}{self._fields()}{self._qr()}</div>"
         )
+
+    def _link(self) -> str:
+        if not self._shown:
+            return f"Link: {markup.escape(self._elsewhere)}"
+        return f"{markup.link(self._hand_over.url)} {markup.copy_button(self._hand_over.url, 'the link')}"
 
     def _fields(self) -> str:
         rows = "".join(
@@ -59,6 +70,6 @@ class HandOverCard(Panel):
 
     def _qr(self) -> str:
         for_phone = self._hand_over.kind in ("link_account", "admin_consent", "device_sign_in")
-        if not for_phone or not self._hand_over.url.startswith(("https://", "http://")):
+        if not self._shown or not for_phone or not self._hand_over.url.startswith(("https://", "http://")):
             return ""
         return markup.fold("QR code of the link", qr_code(self._hand_over.url))

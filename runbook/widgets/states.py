@@ -71,7 +71,7 @@ def evidence(
     from runbook.widgets.section_facts import panels
 
     if result is not None and result.hand_over is not None:
-        return HandOverCard(result.hand_over)
+        return HandOverCard(result.hand_over, attended=attended)
     if error is not None and not isinstance(error, Parked):
         return message.failure(error)
     if result is None or result.evidence is None:

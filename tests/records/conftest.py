@@ -130,7 +130,7 @@ def _opening() -> dict:
         "actor": {"kind": "application", "name": "Runbook administrator", "id": "0b3f2c9e-7a55-4a0e-8f52-71c0a8f1a001"},
         "tool": {"name": "entra-id-runbook", "version": "0.1.0", "python": "3.11.2"},
         "sections": [
-            {"name": name, "title": title, "notebook": f"{number:02d}_{name}.ipynb"}
+            {"name": name, "title": title, "notebook": f"{number:02d}_{name}.ipynb", "sha256": f"{number:064x}"}
             for number, (name, title) in enumerate(SECTIONS, 1)
         ],
     }

@@ -59,6 +59,12 @@ def test_the_verdict_comes_first_with_what_stopped_the_run_and_what_to_do(failed
     assert "2 of 6 actions are not proven. Next: grant what is missing" in beginning
 
 
+def test_who_acted_with_which_tool_and_which_notebooks_is_there(failed: Page) -> None:
+    who = failed.words[failed.words.index("Who acted, on which tenant") :]
+    for text in ("Runbook administrator", "Tool python 3.11.2", f"Notebook 03_redirect_uri.ipynb SHA-256 {3:064x}"):
+        assert text in who
+
+
 def test_the_page_loads_nothing_and_runs_nothing(failed: Page, make_run: MakeRun) -> None:
     html = report.render(read(make_run(run_id="other").path))
     assert not {"script", "link", "img", "iframe", "object", "form"} & {tag for tag, _attributes in failed.tags}
