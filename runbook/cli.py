@@ -8,20 +8,16 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from runbook import choosing
 from runbook.errors import InputError, Problem, RunbookError
 
 if TYPE_CHECKING:
-    from runbook.catalog.explain import Difference
-    from runbook.catalog.scopes import Scopes
-    from runbook.parameters import Parameters
+    pass
 
 __all__ = ["app", "main"]
 
@@ -94,8 +90,8 @@ def run(
     from runbook import console
     from runbook.execution import runs
 
-    choice = _choice(
-        Given(actions, actions_file, all_actions, preset),
+    choice = choosing.choice(
+        choosing.Given(actions, actions_file, all_actions, preset),
         target=target,
         sandbox=sandbox,
         parameters=parameters,
@@ -104,7 +100,7 @@ def run(
         set_=set_,
         extra={"apply": True},
     )
-    span = _span(sections)
+    span = choosing.span(sections)
     screen = console.Screen(as_json=as_json)
     screen.opening(choice, span)
     outcome = runs.run(choice, sections=span, records=Path(choice.records), progress=screen.progress)
@@ -132,8 +128,8 @@ def plan(
     from runbook import console
     from runbook.execution import runs
 
-    choice = _choice(
-        Given(actions, actions_file, all_actions, preset),
+    choice = choosing.choice(
+        choosing.Given(actions, actions_file, all_actions, preset),
         target=target,
         sandbox=sandbox,
         parameters=parameters,
@@ -142,7 +138,7 @@ def plan(
         set_=set_,
     )
     screen = console.Screen(as_json=as_json)
-    screen.plan(runs.plan(choice, sections=_span(sections)))
+    screen.plan(runs.plan(choice, sections=choosing.span(sections)))
 
 
 @app.command()
@@ -225,14 +221,14 @@ def scopes(
     """Show the permissions of a choice, why each is there, and the guide's link for the choice."""
     from runbook import catalog, console
 
-    choice = _choice(
-        Given(actions, actions_file, all_actions, preset),
+    choice = choosing.choice(
+        choosing.Given(actions, actions_file, all_actions, preset),
         parameters=parameters,
         permission_types=type_ or None,
         extra={"permission_source": source} if source else {},
     )
     computed = catalog.compute(choice.actions, types=choice.permission_types, source=choice.permission_source)
-    what_if = _what_if(computed, add, drop) if add or drop else None
+    what_if = choosing.what_if(computed, add, drop) if add or drop else None
     if save:
         from runbook.parameters import save as save_parameters
 
@@ -263,8 +259,12 @@ def records_verify(
     from runbook import console
     from runbook.records import verify as checker
 
-    _need_folder(folder)
-    report = checker.verify(folder, public_key=public_key.read_bytes() if public_key else None)
+    if not folder.is_dir():
+        raise InputError(Problem(str(folder), "is not a folder.", "Name records/<run-id>."))
+    try:
+        report = checker.verify(folder, public_key=public_key.read_bytes() if public_key else None)
+    except (OSError, ValueError):
+        raise InputError(Problem("--public-key", f"{public_key} is no Ed25519 public key in PEM.")) from None
     console.Screen(as_json=as_json).record_check(report)
     raise typer.Exit(0 if report.ok else 1)
 
@@ -287,121 +287,6 @@ def records_report(
 def _need_folder(folder: Path) -> None:
     if not (folder / "journal.jsonl").is_file():
         raise InputError(Problem(str(folder), "is not a record: it has no journal.jsonl.", "Name records/<run-id>."))
-
-
-def _span(text: str) -> tuple[int, int]:
-    """``FROM..TO`` or one number, within 1 to 8."""
-    first, dots, last = text.partition("..")
-    try:
-        span = (int(first), int(last if dots else first))
-    except ValueError:
-        span = (0, 0)
-    if not 1 <= span[0] <= span[1] <= 8:
-        raise InputError(Problem("--sections", f"{text!r} is not a range of sections.", "Write 1..8, 2..5 or 4."))
-    return span
-
-
-@dataclass(frozen=True)
-class Given:
-    """The four ways in which the command line names actions; at most one of them is used."""
-
-    actions: str | None
-    file: Path | None
-    every: bool
-    preset: str | None
-
-    def values(self, problems: list[Problem]) -> dict[str, Any]:
-        """The parameter ``actions``, or nothing where no way was used; mistakes go into ``problems``."""
-        from runbook import catalog
-
-        ways = {"--actions": self.actions, "--actions-file": self.file, "--preset": self.preset}
-        if sum(way is not None for way in ways.values()) + self.every > 1:
-            flags = f"{', '.join(ways)}, --all-actions"
-            problems.append(Problem("actions", "are given more than once.", f"Use one of {flags}."))
-        if self.every:
-            return {"actions": [action.slug for action in catalog.actions()]}
-        if self.actions is not None:
-            return {"actions": self.actions}
-        if self.file is not None:
-            try:
-                return {"actions": self.file.read_text(encoding="utf-8")}
-            except (OSError, UnicodeDecodeError):
-                problems.append(Problem("--actions-file", f"{self.file} cannot be read."))
-        if self.preset is not None:
-            if self.preset in catalog.presets():
-                return {"actions": list(catalog.presets()[self.preset].actions)}
-            problems.append(Problem("--preset", f"{self.preset!r} is not one.", f"Use {', '.join(catalog.presets())}."))
-        return {}
-
-
-def _choice(
-    given: Given,
-    *,
-    target: str | None = None,
-    sandbox: Path | None = None,
-    parameters: Path | None = None,
-    permission_types: str | None = None,
-    records: Path | None = None,
-    set_: list[str] | None = None,
-    extra: Mapping[str, Any] = MappingProxyType({}),
-) -> Parameters:
-    """The one choice object from the command line's options; every mistake is named at once."""
-    from runbook.parameters import parse, read_mapping
-
-    problems: list[Problem] = []
-    values: dict[str, Any] = {}
-    if parameters:
-        try:
-            values.update(read_mapping(parameters))
-        except InputError as error:
-            problems += error.problems
-    for assignment in set_ or []:
-        name, equals, value = assignment.partition("=")
-        if not equals:
-            # What stands there is not repeated: it may be a secret put in the wrong place.
-            problems.append(Problem("--set", "needs NAME=VALUE."))
-        else:
-            values[name.strip()] = _typed(name.strip(), value)
-    values |= given.values(problems)
-    options = {"target": target, "permission_types": permission_types}
-    values |= {name: value for name, value in options.items() if value is not None}
-    values |= {name: str(path) for name, path in (("sandbox_file", sandbox), ("records", records)) if path is not None}
-    if values.get("target") == "entra" and sandbox is not None and not _typed_on_command_line("--sandbox"):
-        values.pop("sandbox_file")
-    try:
-        choice = parse({**values, **extra})
-    except InputError as error:
-        raise InputError(problems + list(error.problems)) from None
-    if problems:
-        raise InputError(problems)
-    return choice
-
-
-def _what_if(computed: Scopes, add: str, drop: str) -> Difference:
-    """What choosing ``add`` besides and leaving out ``drop`` would change."""
-    from runbook import catalog
-    from runbook.catalog import explain
-
-    wanted = [action.slug for action in catalog.parse_list(add)] if add else []
-    gone = {action.slug for action in catalog.parse_list(drop)} if drop else set()
-    slugs = [slug for slug in (*computed.actions, *wanted) if slug not in gone]
-    return explain.difference(computed, catalog.compute(slugs, computed.types, computed.source))
-
-
-def _typed_on_command_line(flag: str) -> bool:
-    return any(argument == flag or argument.startswith(f"{flag}=") for argument in sys.argv[1:])
-
-
-def _typed(name: str, text: str) -> Any:
-    """``--set`` gives text; numbers and switches are read as YAML does where the parameter is one."""
-    if name in ("secret_lifetime_days", "secret_renew_before_days", "link_timeout_seconds", "allow_writes", "apply"):
-        import yaml
-
-        try:
-            return yaml.safe_load(text)
-        except yaml.YAMLError:
-            return text
-    return text
 
 
 def _mount_sandbox() -> None:

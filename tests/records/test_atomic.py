@@ -5,8 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from runbook.records import atomic
 
 
@@ -16,7 +14,6 @@ def test_text_and_bytes_are_written_and_nothing_else_is_left(tmp_path: Path) -> 
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"a": "ä".encode(), "b": b"\x00"}
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="permission bits are POSIX")
 def test_the_mode_is_kept_or_given(tmp_path: Path) -> None:
     path = tmp_path / "private"
     atomic.write(path, "1", mode=0o600)
@@ -26,7 +23,6 @@ def test_the_mode_is_kept_or_given(tmp_path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o644
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="file size limits are POSIX")
 def test_a_write_that_fails_leaves_the_old_file_and_no_temporary_one(tmp_path: Path) -> None:
     path = tmp_path / "summary.json"
     path.write_text("old")

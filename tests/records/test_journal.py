@@ -212,7 +212,6 @@ def test_a_kernel_killed_beside_its_runner_costs_the_runner_nothing(tmp_path: Pa
         assert sum(event.get("writer") == "runner" for event in events) == 50
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="file size limits are POSIX")
 def test_a_full_disk_is_a_record_error_before_anything_is_sent(journal: Journal) -> None:
     program = (
         "import resource, signal, sys\n"

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
 
 import pytest
 
 from tests.safety.moments import Bench, Moment, served
-
-pytestmark = [
-    pytest.mark.skipif(sys.platform != "linux", reason="finds kernels through /proc"),
-]
 
 SEED = 6
 # Of the campaign's moments: both victims, in and between writes, before, in and after the hand-overs.
