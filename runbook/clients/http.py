@@ -12,6 +12,7 @@ import ssl
 import threading
 import time
 import uuid
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,7 +28,18 @@ from runbook.clients.retry import Pace
 from runbook.clients.tls import tls_context
 from runbook.errors import RunbookError, TransportError
 
-__all__ = ["Answer", "CallLog", "Counters", "Effect", "NoLog", "Session", "Spacing", "Timeouts", "shown_path"]
+__all__ = [
+    "Answer",
+    "CallLog",
+    "Counters",
+    "Effect",
+    "NoLog",
+    "Session",
+    "Spacing",
+    "Timeouts",
+    "shown_path",
+    "spacing_of",
+]
 
 Effect = Literal["read", "write"]
 
@@ -112,7 +124,7 @@ class Session:
         self._journal: CallLog = journal or NoLog()
         self._timeouts = timeouts
         self._pinned = pinned
-        self._spacing = Spacing()
+        self._spacing = spacing_of(self.base)
         self._client = httpx.Client(
             verify=tls_context(ca_file),
             trust_env=ca_file is None,
@@ -280,6 +292,14 @@ class Spacing:
             start = max(now, self._next.get(row.path, now))
             self._next[row.path] = start + row.seconds
         return start - now
+
+
+_spacings: defaultdict[str, Spacing] = defaultdict(Spacing)
+
+
+def spacing_of(base: str) -> Spacing:
+    """The turns at the service at ``base``, one for all sessions of this process: it counts by tenant, not by token."""
+    return _spacings[base]
 
 
 def _with_query(url: str, params: Mapping[str, str] | None) -> str:

@@ -13,7 +13,7 @@ import pytest
 import stamina
 from stamina.instrumentation import RetryDetails, set_on_retry_hooks
 
-from runbook.clients.http import Counters, Session, Spacing, Timeouts, shown_path
+from runbook.clients.http import Counters, Session, Spacing, Timeouts, shown_path, spacing_of
 from runbook.clients.retry import Pace
 from runbook.errors import InputError, TransportError
 
@@ -302,6 +302,13 @@ def test_conditional_access_requests_take_turns_a_second_apart() -> None:
     assert second >= 1
     assert spacing.delay("/identity/conditionalAccess/policies/1", 100.0) == pytest.approx(2 * second)
     assert spacing.delay("/identity/conditionalAccess/policies/1", 200.0) == 0
+
+
+def test_all_sessions_at_one_service_take_turns_together() -> None:
+    here, there = "https://graph.example", "https://graph.example.org"
+    assert spacing_of(here).delay("/identity/conditionalAccess/policies", 100.0) == 0
+    assert spacing_of(here).delay("/identity/conditionalAccess/policies", 100.0) > 0
+    assert spacing_of(there).delay("/identity/conditionalAccess/policies", 100.0) == 0
 
 
 def test_other_requests_wait_for_nobody() -> None:
