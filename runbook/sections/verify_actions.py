@@ -12,11 +12,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from runbook import catalog
 from runbook.errors import Parked, SignInError
 from runbook.explain import explain
+from runbook.sections import refresh
 from runbook.sections.base import Change, Evidence, row
 from runbook.sections.credentials import current
 from runbook.sections.link_account import find_account
@@ -57,6 +59,7 @@ class Roads:
     refused: dict[RoadName, SignInError] = field(default_factory=dict)
     tokens: dict[PermissionType, frozenset[str] | None] = field(default_factory=dict)
     absent: bool = False
+    account: Mapping[str, Any] | None = None
 
 
 def read(ctx: Context) -> list[str]:
@@ -100,7 +103,14 @@ def verify(ctx: Context) -> Evidence:
         # Leaving early (an interrupt, a defect) must not wait for probes that have not begun; those under way clean up.
         stack.callback(pool.shutdown, cancel_futures=True)
         actions = list(pool.map(lambda slug: _action(ctx, slug, shop, roads, state, wanted), ctx.params.actions))
-    return _evidence(actions, table(state, wanted, roads.tokens), shop, roads)
+    return _evidence(actions, table(state, wanted, roads.tokens), shop, roads, _refresh(roads, actions))
+
+
+def _refresh(roads: Roads, actions: list[dict[str, Any]]) -> dict[str, Any]:
+    if roads.account is None:
+        return {}
+    works = any(isinstance(action["stackone"], dict) and action["stackone"]["used"] is True for action in actions)
+    return refresh.proof(roads.account, works=works, now=datetime.now(UTC))
 
 
 def _open_roads(ctx: Context, stack: ExitStack, found: Mapping[str, Any], state: Permissions) -> Roads:
@@ -116,6 +126,7 @@ def _open_roads(ctx: Context, stack: ExitStack, found: Mapping[str, Any], state:
     account = find_account(ctx)
     if account is not None and account.get("status") == "active":
         roads.open["stackone"] = StackOneRoad(ctx, str(account["id"]))
+        roads.account = account
     else:
         roads.closed["stackone"] = "no account is linked and active (section 7)"
         roads.absent = True
@@ -274,19 +285,30 @@ def _in_words(outcomes: Mapping[RoadName, Outcome], explained: Mapping[str, Mapp
     return " ".join(texts)
 
 
-def _evidence(actions: list[dict[str, Any]], permissions: dict[str, Any], shop: Workshop, roads: Roads) -> Evidence:
+def _evidence(
+    actions: list[dict[str, Any]],
+    permissions: dict[str, Any],
+    shop: Workshop,
+    roads: Roads,
+    refreshed: dict[str, Any],
+) -> Evidence:
     verdicts = [action["verdict"] for action in actions]
     failed, untried = verdicts.count("failed"), verdicts.count("not tried")
     counts = f"{verdicts.count('passed')} proven, {failed} failed, {untried} not tried"
     notes = [counts, *(f"{action['name']}: {action['explanation']}" for action in actions if action["explanation"])]
     notes += [f"Left behind, please remove: {item}" for item in shop.litter]
     facts = {"permissions": permissions, "actions": actions, "litter": shop.litter, "probe_mark": shop.mark}
+    rows = list(_rows(actions))
+    if refreshed:
+        facts["account"] = refreshed
+        said = f"{refreshed['refresh']}: {refreshed['refresh_reason']}"
+        rows.append(row("refresh of the linked account", said, "StackOne /accounts and this run's calls"))
     next_step = ""
     if failed:
         next_step = "read the explanation beside each failed action, mend it, and run section 8 again."
     elif untried and roads.absent:
         next_step = "let a person link an account (section 7) or sign in with the code, and run section 8 again."
-    return Evidence(_ok(verdicts, roads), list(_rows(actions)), facts, notes, next_step)
+    return Evidence(_ok(verdicts, roads), rows, facts, notes, next_step)
 
 
 def _ok(verdicts: Sequence[str], roads: Roads) -> bool | None:
