@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runbook import __version__
+from runbook.errors import SignInError, TransportError
 from runbook.execution.sources import folder
 
 if TYPE_CHECKING:
@@ -21,8 +22,15 @@ _SESSION = "JPY_SESSION_NAME"
 """Where Jupyter's server tells a kernel which file was opened (jupyter_server, ``get_kernel_env``)."""
 
 
-def actor(who: Identity, client_id: str) -> dict[str, str]:
-    """The administrator's sign-in: ``kind`` is ``user`` or ``app``; of an app also its ``client_id``."""
+def actor(identity: Callable[[], Identity], client_id: str) -> dict[str, str]:
+    """The administrator's sign-in: ``kind`` is ``user`` or ``app``; of an app also its ``client_id``.
+
+    A refused sign-in must leave a record too: then ``kind`` is ``unknown``, with the reason.
+    """
+    try:
+        who = identity()
+    except (SignInError, TransportError) as error:
+        return {"kind": "unknown", "client_id": client_id, "reason": error.code or error.what}
     told = {"kind": who.kind, "name": who.name, "object_id": who.object_id, "tenant_id": who.tenant_id}
     return {**told, "client_id": client_id} if who.kind == "app" else told
 

@@ -155,8 +155,7 @@ def _plan(ctx: Context, chosen: list[Section]) -> PlanReport:
 
 
 def opening(ctx: Context, chosen: list[Section], plan_hash: str) -> dict[str, Any]:
-    """The data of ``run.started``. Raises :class:`SecretStoreError` if the record is to be signed and cannot be, and
-    :class:`SignInError` if nobody is signed in."""
+    """The data of ``run.started``. Raises :class:`SecretStoreError` if the record is to be signed and cannot be."""
     from runbook.execution.provenance import actor, notebook_origin, tool
     from runbook.execution.publish import signing_key
     from runbook.execution.sources import notebook_name
@@ -171,7 +170,7 @@ def opening(ctx: Context, chosen: list[Section], plan_hash: str) -> dict[str, An
         "sections": [
             {"name": each.NAME, "title": each.TITLE, **notebook_origin(notebook_name(each.NAME))} for each in chosen
         ],
-        "actor": actor(ctx.administrator.identity(), ctx.target.client_id),
+        "actor": actor(ctx.administrator.identity, ctx.target.client_id),
         "tool": tool(),
     }
 

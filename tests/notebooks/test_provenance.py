@@ -12,6 +12,7 @@ import pytest
 
 from runbook import __version__
 from runbook.clients.entra import Identity
+from runbook.errors import SignInError
 from runbook.execution import provenance
 from runbook.execution.sources import folder
 from runbook.records.journal import read
@@ -60,11 +61,22 @@ def test_a_run_and_a_notebook_alone_say_who_acted_with_what(desk: Desk) -> None:
 
 def test_a_person_is_named_by_sign_in_name_and_tenant() -> None:
     person = Identity("user", "adele@contoso.com", "oid-1", "tid-1", ("User.Read",), ())
-    assert provenance.actor(person, "an application") == {
+    assert provenance.actor(lambda: person, "an application") == {
         "kind": "user",
         "name": "adele@contoso.com",
         "object_id": "oid-1",
         "tenant_id": "tid-1",
+    }
+
+
+def test_a_refused_sign_in_is_recorded_with_its_reason() -> None:
+    def refused() -> Identity:
+        raise SignInError("Entra ID gave no token.", code="AADSTS7000215")
+
+    assert provenance.actor(refused, "an application") == {
+        "kind": "unknown",
+        "client_id": "an application",
+        "reason": "AADSTS7000215",
     }
 
 
