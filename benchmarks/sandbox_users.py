@@ -18,9 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-
-from runbook.sandbox.server import running
-from runbook.sandbox.store import Store
+from entra_sandbox.server import running
+from entra_sandbox.store import Store
 
 SMALL = 1_000
 

@@ -5,4 +5,4 @@ Importing this package touches no network and none of the heavy libraries; they 
 
 __all__ = ["__version__"]
 
-__version__ = "0.1.0"
+from runbook.version import VERSION as __version__

@@ -1,6 +1,6 @@
 """``python -m runbook`` is the command ``runbook``."""
 
-from runbook.cli import main
+from runbook.cli.app import main
 
 if __name__ == "__main__":
     main()

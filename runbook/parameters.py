@@ -18,7 +18,7 @@ from pydantic_core import PydanticCustomError
 
 from runbook import catalog
 from runbook.errors import InputError, Problem
-from runbook.sections.redirect_rules import redirect_problems
+from runbook.redirect_rules import redirect_problems
 
 __all__ = ["Parameters", "load", "parse", "read_mapping", "save"]
 
@@ -275,7 +275,7 @@ def save(parameters: Parameters, path: Path) -> None:
     """Write the choice whole, as YAML or (for ``*.json``) JSON, with only the values that differ from the defaults."""
     import yaml
 
-    from runbook.records.atomic import write
+    from runbook.whole import write
 
     values = parameters.model_dump(mode="json", exclude_defaults=True)
     values["actions"] = list(parameters.actions)

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 import trustme
+from entra_sandbox import server
 
-from runbook.sandbox import server
 from tests.published.watch import Watch
 
 Runner = Callable[..., "subprocess.CompletedProcess[str]"]

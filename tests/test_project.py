@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import re
 import subprocess
@@ -15,55 +14,47 @@ import pytest
 import yaml
 
 from runbook.parameters import Parameters
+from tests.arrows import Package
 from tests.conftest import Runner
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+SANDBOX = tomllib.loads((ROOT / "sandbox" / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 HEAVY = ("pandas", "papermill", "msal", "ipywidgets", "matplotlib", "httpx", "jupyter_client", "nbformat", "starlette")
 
 
-@pytest.mark.parametrize("module", ["runbook", "runbook.cli", "runbook.parameters", "runbook.catalog"])
+@pytest.mark.parametrize("module", ["runbook", "runbook.cli.app", "runbook.parameters", "runbook.catalog"])
 def test_importing_it_brings_no_heavy_library(module: str) -> None:
     code = f"import sys, json, {module}; print(json.dumps(sorted(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {name for name in json.loads(done.stdout) if name.split(".")[0] in HEAVY}
 
 
-def imports(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+# From the ground floor to the roof: a room uses what stands before it, and nothing after it.
+ROOMS = (
+    *("version", "errors", "whole", "redirect_rules", "rehearsal", "catalog", "secrets", "parameters", "records"),
+    *("clients", "actions", "tenant", "proof", "sections", "operations", "runs", "widgets", "notebook", "cli"),
+    *("face", "__main__"),
+)
 
 
-def test_the_sandbox_is_known_to_the_targets_and_the_command_line_alone() -> None:
-    outside = [path for path in (ROOT / "runbook").rglob("*.py") if "sandbox" not in path.parts]
-    knows = {str(path.relative_to(ROOT)) for path in outside if any("runbook.sandbox" in i for i in imports(path))}
-    assert knows == {"runbook/cli.py", "runbook/targets.py"}
+@pytest.fixture(scope="module")
+def house() -> Package:
+    return Package(ROOT / "runbook")
 
 
-def test_the_sandbox_imports_nothing_of_the_rest_but_the_catalogue() -> None:
-    for path in (ROOT / "runbook" / "sandbox").rglob("*.py"):
-        foreign = {i for i in imports(path) if i.startswith("runbook.") and not i.startswith("runbook.sandbox")}
-        assert all(i.startswith("runbook.catalog") for i in foreign) or foreign <= {"runbook.errors"}, path
+def test_every_room_has_its_place_and_every_arrow_goes_down(house: Package) -> None:
+    assert house.rooms() == set(ROOMS)
+    assert not house.against(ROOMS)
 
 
-LAYERS = {
-    "catalog": {"errors"},
-    "secrets": {"errors", "records", "secrets"},
-    "clients": {"errors", "secrets", "catalog", "targets", "parameters"},
-    "records": {"errors", "secrets", "catalog", "clients"},
-    "sections": {"errors", "secrets", "catalog", "targets", "parameters", "clients", "records", "explain"},
-}
+def test_no_files_of_the_house_go_round_in_a_circle(house: Package) -> None:
+    assert not house.circle()
 
 
-@pytest.mark.parametrize("layer", sorted(LAYERS))
-def test_arrows_go_down_only(layer: str) -> None:
-    for path in (ROOT / "runbook" / layer).rglob("*.py"):
-        used = {i.split(".")[1] for i in imports(path) if i.startswith("runbook.") and i != "runbook.__version__"}
-        assert used <= LAYERS[layer] | {layer}, path
+def test_one_module_knows_the_emulator_and_the_emulator_nothing_of_the_house(house: Package) -> None:
+    assert house.foreign("entra_sandbox") == {"runbook.rehearsal"}
 
 
 def test_the_readme_begins_with_exactly_two_commands() -> None:
@@ -109,13 +100,15 @@ def test_every_notebook_and_every_document_that_the_readme_names_is_there() -> N
 def test_the_conda_environment_asks_for_the_same_packages() -> None:
     listed = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))["dependencies"]
     conda = {item for item in listed if isinstance(item, str)} - {"pip"}
-    assert conda == {*PROJECT["dependencies"], f"python{PROJECT['requires-python']}"}
+    from_pypi = {*PROJECT["dependencies"], *SANDBOX["dependencies"]} - {f"entra-sandbox=={SANDBOX['version']}"}
+    assert conda == {*from_pypi, f"python{PROJECT['requires-python']}"}
 
 
 def test_the_lock_file_holds_every_package_that_is_asked_for_and_no_address() -> None:
     lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
     locked = {line.split("==")[0].lower().replace("_", "-") for line in lock.splitlines() if "==" in line}
     asked = [*PROJECT["dependencies"], *(r for extra in PROJECT["optional-dependencies"].values() for r in extra)]
+    asked = [*SANDBOX["dependencies"], *(item for item in asked if not item.startswith("entra-sandbox"))]
     assert {re.split(r"[<>=~ ;\[]", item)[0].lower().replace("_", "-") for item in asked} <= locked
     assert "://" not in lock
 

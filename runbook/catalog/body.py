@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from runbook.catalog import loader
+from runbook.catalog import data
 from runbook.catalog.model import Action
 from runbook.errors import Problem
 
@@ -35,7 +35,7 @@ def body_problems(action: Action, body: Any) -> list[Problem]:
 def _validator(name: str) -> Draft202012Validator:
     from jsonschema import Draft202012Validator
 
-    return Draft202012Validator(dict(loader.body_schema(name)))
+    return Draft202012Validator(dict(data.body_schema(name)))
 
 
 def _problems(error: ValidationError) -> Iterator[Problem]:
@@ -128,7 +128,7 @@ def _shape(schema: dict[str, Any]) -> str:
             "It is the address of an object, such as https://graph.microsoft.com/v1.0/directoryObjects/{id}.",
         ),
     ):
-        if schema.get("pattern") == loader.body_definition(name).get("pattern"):
+        if schema.get("pattern") == data.body_definition(name).get("pattern"):
             return meaning
     return f"It matches {schema.get('pattern')}."
 

@@ -7,13 +7,12 @@ the row and the field.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from runbook.catalog.data import read
 from runbook.catalog.model import (
     EFFECTS,
     RESOURCES,
@@ -35,8 +34,6 @@ __all__ = [
     "GRAPH_APP_ID",
     "actions",
     "base_permissions",
-    "body_definition",
-    "body_schema",
     "default_actions",
     "microsoft_marks",
     "parse_actions",
@@ -50,50 +47,36 @@ DEFAULT_PRESET = "start"
 GRAPH_APP_ID = "00000003-0000-0000-c000-000000000000"
 """The appId of Microsoft Graph's service principal in every tenant."""
 
-_FOLDER = Path(__file__).parent
-
-
-@cache
-def _read(name: str) -> Mapping[str, Any]:
-    path = _FOLDER / name
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(Problem(name, f"cannot be read as JSON: {error}", "Install the package again.")) from error
-    if not isinstance(data, dict):
-        raise InputError(Problem(name, "is not a JSON object.", "Install the package again."))
-    return data
-
 
 @cache
 def permissions() -> Mapping[str, Permission]:
     """All permissions of the actions and of the set-up, by name, sorted by name."""
-    return MappingProxyType(parse_permissions(_read("permissions.json")["permissions"]))
+    return MappingProxyType(parse_permissions(read("permissions.json")["permissions"]))
 
 
 @cache
 def base_permissions() -> tuple[str, ...]:
     """The delegated permissions that the OAuth sign-in itself takes (OpenID Connect Core 1.0, section 5.4)."""
-    return tuple(_read("permissions.json")["base"])
+    return tuple(read("permissions.json")["base"])
 
 
 @cache
 def power_words() -> Mapping[int, str]:
     """What each step of :attr:`Permission.power` means."""
-    return MappingProxyType({int(step): words for step, words in _read("permissions.json")["power"].items()})
+    return MappingProxyType({int(step): words for step, words in read("permissions.json")["power"].items()})
 
 
 @cache
 def actions() -> tuple[Action, ...]:
     """The 67 actions, sorted by name."""
-    return parse_actions(_read("actions.json")["actions"], permissions())
+    return parse_actions(read("actions.json")["actions"], permissions())
 
 
 @cache
 def presets() -> Mapping[str, Preset]:
     """The ready-made choices, by key; :data:`DEFAULT_PRESET` is the one that is taken when nothing is chosen."""
     found = {}
-    for key, row in _read("presets.json")["presets"].items():
+    for key, row in read("presets.json")["presets"].items():
         chosen = tuple(row["actions"]) if "actions" in row else _by_effect(row["effects"])
         unknown = set(chosen) - {action.slug for action in actions()}
         if unknown:
@@ -111,42 +94,10 @@ def _by_effect(effects: Sequence[str]) -> tuple[str, ...]:
     return tuple(action.slug for action in actions() if not effects or action.effect in effects)
 
 
-@cache
-def body_schema(name: str) -> Mapping[str, Any]:
-    """The JSON Schema ``name`` of ``bodies.json`` with the definitions that it reaches."""
-    data = _read("bodies.json")
-    schema = data["bodies"][name]
-    definitions: dict[str, Any] = {}
-    waiting = list(_references(schema))
-    while waiting:
-        reference = waiting.pop()
-        if reference not in definitions:
-            definitions[reference] = data["$defs"][reference]
-            waiting.extend(_references(definitions[reference]))
-    return MappingProxyType({**schema, "$defs": dict(sorted(definitions.items()))})
-
-
-def body_definition(name: str) -> Mapping[str, Any]:
-    """A shared definition of ``bodies.json``, such as ``guid``."""
-    definition: Mapping[str, Any] = _read("bodies.json")["$defs"][name]
-    return definition
-
-
 def microsoft_marks() -> Mapping[str, Mapping[str, Sequence[str]]]:
     """Slug -> permission type -> what Microsoft's permission table marked least privileged when this was made."""
-    marks: Mapping[str, Mapping[str, Sequence[str]]] = _read("microsoft_table.json")["least"]
+    marks: Mapping[str, Mapping[str, Sequence[str]]] = read("microsoft_table.json")["least"]
     return marks
-
-
-def _references(node: Any) -> Iterator[str]:
-    if isinstance(node, dict):
-        if isinstance(node.get("$ref"), str):
-            yield node["$ref"].removeprefix("#/$defs/")
-        for value in node.values():
-            yield from _references(value)
-    elif isinstance(node, list):
-        for value in node:
-            yield from _references(value)
 
 
 def parse_permissions(rows: Sequence[Mapping[str, Any]]) -> dict[str, Permission]:

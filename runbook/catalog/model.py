@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from runbook.catalog.data import body_schema
+
 __all__ = [
     "EFFECTS",
     "PERMISSION_TYPES",
@@ -145,8 +147,6 @@ class Body:
     @property
     def schema(self) -> Mapping[str, Any]:
         """JSON Schema (draft 2020-12), complete with the definitions that it refers to. Read when first asked for."""
-        from runbook.catalog.loader import body_schema
-
         return body_schema(self.name)
 
 

@@ -26,8 +26,8 @@ from runbook.errors import InputError, Problem
 from runbook.secrets import Secret
 
 if TYPE_CHECKING:
+    from runbook.clients.target import Target
     from runbook.parameters import Parameters
-    from runbook.targets import Target
 
 __all__ = ["Administrator", "Identity", "TokenResult", "application_token", "decode_claims", "delegated_token"]
 

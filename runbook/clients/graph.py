@@ -18,7 +18,7 @@ from runbook.clients.retry import Pace
 from runbook.errors import GraphError, TransportError
 
 if TYPE_CHECKING:
-    from runbook.targets import Target
+    from runbook.clients.target import Target
 
 __all__ = ["GraphClient", "Page", "Upserted", "graph_error"]
 

@@ -21,12 +21,12 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import httpx
 
-from runbook import __version__
 from runbook.clients import retry
 from runbook.clients.calls import CallLog, Counters, NoLog, shown_path
 from runbook.clients.retry import Pace
 from runbook.clients.tls import tls_context
 from runbook.errors import RunbookError, TransportError
+from runbook.version import VERSION
 
 __all__ = [
     "Answer",
@@ -130,7 +130,7 @@ class Session:
             trust_env=ca_file is None,
             auth=auth,
             timeout=httpx.Timeout(timeouts.read, connect=timeouts.connect, pool=timeouts.connect),
-            headers={"user-agent": f"entra-id-runbook/{__version__}", "accept": "application/json"},
+            headers={"user-agent": f"entra-id-runbook/{VERSION}", "accept": "application/json"},
             follow_redirects=False,
             event_hooks={"request": [lambda request: self.counters.add(_host(request.url), "requests")]},
         )

@@ -14,7 +14,7 @@ from runbook.errors import HandOver, RunbookError, SignInError
 from runbook.secrets import Secret
 
 if TYPE_CHECKING:
-    from runbook.targets import Target
+    from runbook.clients.target import Target
 
 __all__ = ["ANSWERS_CHALLENGES", "DeviceFlow", "OnCode", "confidential", "guarded", "public"]
 

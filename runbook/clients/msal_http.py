@@ -12,7 +12,7 @@ from runbook.clients.http import CallLog, Counters, Session
 from runbook.errors import TransportError
 
 if TYPE_CHECKING:
-    from runbook.targets import Target
+    from runbook.clients.target import Target
 
 __all__ = ["MsalHttp"]
 

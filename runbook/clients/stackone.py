@@ -14,7 +14,7 @@ from runbook.clients.retry import Pace
 from runbook.errors import InputError, Problem, StackOneError, TransportError
 
 if TYPE_CHECKING:
-    from runbook.targets import Target
+    from runbook.clients.target import Target
 
 __all__ = ["StackOneClient"]
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from runbook.clients.calls import CallLog
     from runbook.operations.order import Order
     from runbook.secrets import Secret
-    from runbook.sections.base import Context
+    from runbook.tenant.base import Context
 
 __all__ = ["Access", "Sender", "access", "open_sender"]
 
@@ -65,8 +65,8 @@ def access(ctx: Context) -> Access:
     Raises :class:`SignInError`, or :class:`RunbookError` when the application or its secret is not there yet.
     """
     from runbook.clients import entra
-    from runbook.sections.credentials import require_current, value
-    from runbook.sections.registration import require_application
+    from runbook.tenant.credentials import require_current, value
+    from runbook.tenant.registration import require_application
 
     found = require_application(ctx)
     secret = value(ctx, require_current(ctx, found))

@@ -18,12 +18,12 @@ from runbook import catalog
 from runbook.errors import GraphError, SecretStoreError
 from runbook.operations.callers import Access, Sender, access, open_sender
 from runbook.operations.order import GENERATE, Order, new_password, secret_places
-from runbook.sections.base import Change, Evidence, Kind, row
-from runbook.sections.waiting import until
+from runbook.tenant.base import Change, Evidence, Kind, row
+from runbook.tenant.waiting import until
 
 if TYPE_CHECKING:
     from runbook.catalog import Action
-    from runbook.sections.base import Context
+    from runbook.tenant.base import Context
 
 __all__ = ["NAME", "Observed", "RunAction"]
 

@@ -34,8 +34,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from runbook import whole
 from runbook.errors import RecordError
-from runbook.records import atomic, redaction
+from runbook.records import redaction
 from runbook.records.locking import locked
 
 __all__ = ["GENESIS", "JOURNAL", "Event", "Journal", "NullJournal", "canonical", "event_hash", "read", "verify_chain"]
@@ -120,8 +121,8 @@ class Journal(NullJournal):
             folder.mkdir(parents=True)
             path = folder / JOURNAL
             path.open("xb").close()
-            atomic.sync_folder(folder)
-            atomic.sync_folder(folder.parent)
+            whole.sync_folder(folder)
+            whole.sync_folder(folder.parent)
         except FileExistsError as error:
             raise RecordError(f"the record {folder} exists already", next_step="choose another run id.") from error
         except OSError as error:

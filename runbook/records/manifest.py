@@ -11,11 +11,12 @@ import os
 from pathlib import Path
 from typing import Any
 
-from runbook import __version__
+from runbook import whole
 from runbook.errors import RecordError, SecretStoreError
-from runbook.records import atomic, scan, verify
+from runbook.records import scan, verify
 from runbook.records.journal import JOURNAL, read, verify_chain
 from runbook.secrets.secret import Secret
+from runbook.version import VERSION
 
 __all__ = ["new_key", "public_key", "seal"]
 
@@ -37,7 +38,7 @@ def seal(folder: str | os.PathLike[str], key: Secret | None = None) -> Path:
     manifest: dict[str, Any] = {
         "format": verify.FORMAT,
         "run_id": events[0].get("run_id", "") if events else "",
-        "tool": f"entra-id-runbook {__version__}",
+        "tool": f"entra-id-runbook {VERSION}",
         "journal": {
             "file": JOURNAL,
             "events": len(events),
@@ -46,7 +47,7 @@ def seal(folder: str | os.PathLike[str], key: Secret | None = None) -> Path:
         "signed_by": None if public is None else verify.fingerprint(public),
     }
     try:
-        for leftover in filter(atomic.is_leftover, list(verify.files_of(root))):
+        for leftover in filter(whole.is_leftover, list(verify.files_of(root))):
             leftover.unlink()
         scan.check(root)
         manifest["files"] = [_entry(root, path) for path in verify.files_of(root)]
@@ -56,8 +57,8 @@ def seal(folder: str | os.PathLike[str], key: Secret | None = None) -> Path:
             (root / verify.SIGNATURE).unlink(missing_ok=True)
         else:
             document = verify.signature_document(public, signer.sign(content))
-            atomic.write(root / verify.SIGNATURE, verify.render(document))
-        atomic.write(root / verify.MANIFEST, content)
+            whole.write(root / verify.SIGNATURE, verify.render(document))
+        whole.write(root / verify.MANIFEST, content)
     except OSError as error:
         raise RecordError(f"the record {root} could not be sealed: {error.strerror or error}") from error
     return root / verify.MANIFEST

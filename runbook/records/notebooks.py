@@ -7,8 +7,9 @@ import os
 from pathlib import Path
 from typing import Any
 
+from runbook import whole
 from runbook.errors import RecordError
-from runbook.records import atomic, redaction, scan
+from runbook.records import redaction, scan
 
 __all__ = ["LARGEST_PICTURE", "LONGEST_TEXT", "finish", "publishable"]
 
@@ -31,7 +32,7 @@ def finish(path_in: str | os.PathLike[str], path_out: str | os.PathLike[str] | N
     except (OSError, ValueError) as error:
         reason = redaction.scrub_text(str(error))
         raise RecordError(f"{source.name} is not a notebook that can be published: {reason}") from None
-    atomic.write(target, scan.check_text(target, text))
+    whole.write(target, scan.check_text(target, text))
     return target
 
 

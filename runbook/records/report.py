@@ -13,8 +13,9 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from runbook import whole
 from runbook.errors import RecordError
-from runbook.records import atomic, scan, summary
+from runbook.records import scan, summary
 from runbook.records.journal import GENESIS, Event, read
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def write(folder: str | os.PathLike[str], output: str | os.PathLike[str] | None 
             next_step="give another place with --output, and check the record with: runbook records verify.",
         )
     try:
-        atomic.write(target, html)
+        whole.write(target, html)
     except OSError as error:
         raise RecordError(f"{target} cannot be written: {error.strerror or error}") from error
     return target
@@ -146,7 +147,7 @@ def _action(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _reason(road: str, given: Any, probe: Mapping[str, Any]) -> dict[str, Any]:
-    """An explanation (:mod:`runbook.explain`, or a text) with the request that showed it."""
+    """An explanation (:mod:`runbook.clients.explanation`, or a text) with the request that showed it."""
     explanation = given if isinstance(given, Mapping) else {"cause": given}
     facts = {key: value for key, value in explanation.items() if key not in ("cause", "who", "remedy")}
     return {"road": _ROAD_TITLES.get(road, road), **explanation, "facts": facts, "probe": probe}

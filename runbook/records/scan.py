@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from runbook import whole
 from runbook.errors import RecordError
-from runbook.records import atomic, redaction
+from runbook.records import redaction
 from runbook.records.redaction import Finding
 
 __all__ = ["check", "check_text", "find_in", "withhold"]
@@ -64,7 +65,7 @@ def withhold(path: Path, findings: tuple[Finding, ...]) -> None:
     if path.name == "journal.jsonl":
         return
     path.unlink(missing_ok=True)
-    atomic.write(path.with_name(path.name + ".withheld.txt"), _NOTE.format(name=path.name, kinds=_kinds(findings)))
+    whole.write(path.with_name(path.name + ".withheld.txt"), _NOTE.format(name=path.name, kinds=_kinds(findings)))
 
 
 def _refusal(found: Mapping[Path, tuple[Finding, ...]]) -> RecordError:

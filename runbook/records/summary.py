@@ -14,7 +14,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from runbook.records import atomic, redaction
+from runbook import whole
+from runbook.records import redaction
 
 __all__ = ["SUMMARY", "VERDICTS", "fold", "text", "to_bytes", "write"]
 
@@ -49,7 +50,7 @@ def to_bytes(summary: Mapping[str, Any]) -> bytes:
 def write(folder: str | os.PathLike[str], summary: Mapping[str, Any]) -> Path:
     """Write ``summary.json`` into a record folder, whole; returns its path. Raises ``OSError``."""
     path = Path(folder) / SUMMARY
-    atomic.write(path, to_bytes(summary))
+    whole.write(path, to_bytes(summary))
     return path
 
 

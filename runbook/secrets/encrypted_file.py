@@ -19,8 +19,8 @@ from pathlib import Path
 import filelock
 from cryptography.fernet import Fernet, InvalidToken
 
+from runbook import whole
 from runbook.errors import SecretStoreError
-from runbook.records import atomic
 from runbook.secrets.keyring_backend import KeyringBackend, keyring_problem
 from runbook.secrets.reference import Kind
 from runbook.secrets.secret import Secret
@@ -123,7 +123,7 @@ class EncryptedFileBackend:
 
     def _write(self, entries: dict[str, str]) -> None:
         content = Fernet(self._key(make=True)).encrypt(json.dumps(entries).encode())
-        atomic.write(self.file, content, mode=0o600)
+        whole.write(self.file, content, mode=0o600)
 
     def _key(self, *, make: bool) -> bytes:
         kept = self._kept_key()
@@ -139,7 +139,7 @@ class EncryptedFileBackend:
         if self.key_file is None:
             KeyringBackend().put(_KEY_NAME, Secret(key.decode()))
         else:
-            atomic.write(self.key_file, key, mode=0o600)
+            whole.write(self.key_file, key, mode=0o600)
         return key
 
     def _kept_key(self) -> bytes | None:

@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from runbook.sections.base import Section
+    from runbook.tenant.base import Section
 
 __all__ = ["NAMES", "SECTIONS", "section"]
 

@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 from runbook import catalog
 from runbook.errors import GraphError, NotSettled, Parked, RunbookError, SignInError
-from runbook.sections.base import Change, Evidence, Kind, pending, row
-from runbook.sections.consent import by_api, by_link, consent_hand_over
-from runbook.sections.credentials import current
-from runbook.sections.permissions import GRAPH_TYPE, TYPES, Permissions, PermissionType, Wanted, table, word
-from runbook.sections.registration import GRAPH_APP_ID, require_application, require_principal
-from runbook.sections.tokens import application_roles
-from runbook.sections.waiting import until
+from runbook.tenant.base import Change, Evidence, Kind, pending, row
+from runbook.tenant.consent import by_api, by_link, consent_hand_over
+from runbook.tenant.credentials import current
+from runbook.tenant.permissions import GRAPH_TYPE, TYPES, Permissions, PermissionType, Wanted, table, word
+from runbook.tenant.registration import GRAPH_APP_ID, require_application, require_principal
+from runbook.tenant.tokens import application_roles
+from runbook.tenant.waiting import until
 
 if TYPE_CHECKING:
-    from runbook.sections.base import Context
+    from runbook.tenant.base import Context
 
 __all__ = ["NAME", "NUMBER", "PORTAL", "SUMMARY", "TITLE", "apply", "plan", "read", "verify"]
 

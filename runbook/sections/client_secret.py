@@ -17,15 +17,15 @@ from runbook.clients import retry
 from runbook.errors import PlanRefused, RunbookError, SignInError
 from runbook.records import redaction
 from runbook.secrets import Secret
-from runbook.sections.base import Change, Evidence, row
-from runbook.sections.credentials import Credential, current, of_application, require_current, secret_name, token
-from runbook.sections.registration import application, application_path, marks, require_application
-from runbook.sections.secret_policy import SecretPolicy, read_policy
-from runbook.sections.waiting import until
+from runbook.tenant.base import Change, Evidence, row
+from runbook.tenant.credentials import Credential, current, of_application, require_current, secret_name, token
+from runbook.tenant.registration import application, application_path, marks, require_application
+from runbook.tenant.secret_policy import SecretPolicy, read_policy
+from runbook.tenant.waiting import until
 
 if TYPE_CHECKING:
     from runbook.clients.entra import TokenResult
-    from runbook.sections.base import Context
+    from runbook.tenant.base import Context
 
 __all__ = ["NAME", "NUMBER", "PORTAL", "SUMMARY", "TITLE", "Observed", "apply", "plan", "read", "verify"]
 

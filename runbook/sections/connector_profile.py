@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 from runbook import catalog
 from runbook.catalog.guide import CONNECTOR_KEY
 from runbook.errors import HandOver, NotSettled, Parked
-from runbook.sections.base import Change, Evidence, row
-from runbook.sections.credentials import current, require_current
-from runbook.sections.permissions import Permissions
-from runbook.sections.registration import (
+from runbook.tenant.base import Change, Evidence, row
+from runbook.tenant.credentials import current, require_current
+from runbook.tenant.permissions import Permissions
+from runbook.tenant.registration import (
     application,
     application_path,
     fingerprint,
@@ -27,10 +27,10 @@ from runbook.sections.registration import (
     require_application,
     with_mark,
 )
-from runbook.sections.waiting import until
+from runbook.tenant.waiting import until
 
 if TYPE_CHECKING:
-    from runbook.sections.base import Context
+    from runbook.tenant.base import Context
 
 __all__ = ["NAME", "NUMBER", "PORTAL", "SUMMARY", "TITLE", "Form", "apply", "find_profile", "plan", "read", "verify"]
 

@@ -17,14 +17,14 @@ from runbook.clients.settle import Wait
 from runbook.errors import HandOver, NotSettled, Parked, RunbookError
 from runbook.records import redaction
 from runbook.secrets import Secret
-from runbook.sections.base import Change, Evidence, row
 from runbook.sections.connector_profile import find_profile
-from runbook.sections.credentials import when
-from runbook.sections.tokens import NO_CONSENT_YET
-from runbook.sections.waiting import until
+from runbook.tenant.base import Change, Evidence, row
+from runbook.tenant.credentials import when
+from runbook.tenant.tokens import NO_CONSENT_YET
+from runbook.tenant.waiting import until
 
 if TYPE_CHECKING:
-    from runbook.sections.base import Context
+    from runbook.tenant.base import Context
 
 __all__ = [
     "NAME",

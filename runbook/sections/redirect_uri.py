@@ -11,24 +11,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from runbook.catalog.guide import CALLBACK_PATH
 from runbook.errors import PlanRefused
-from runbook.sections.base import Change, Evidence, pending, row
-from runbook.sections.redirect_rules import MAX_URIS
-from runbook.sections.registration import (
+from runbook.redirect_rules import MAX_URIS
+from runbook.tenant.base import Change, Evidence, pending, row
+from runbook.tenant.registration import (
     application,
     application_path,
     fingerprint,
     marks,
     require_application,
+    wanted_uri,
     with_mark,
 )
-from runbook.sections.waiting import until
+from runbook.tenant.waiting import until
 
 if TYPE_CHECKING:
-    from runbook.sections.base import Context
+    from runbook.tenant.base import Context
 
-__all__ = ["NAME", "NUMBER", "PORTAL", "SUMMARY", "TITLE", "apply", "plan", "read", "verify", "wanted_uri"]
+__all__ = ["NAME", "NUMBER", "PORTAL", "SUMMARY", "TITLE", "apply", "plan", "read", "verify"]
 
 NAME = "redirect_uri"
 NUMBER = 3
@@ -49,11 +49,6 @@ class Observed:
     uris: tuple[str, ...] = ()
     elsewhere: tuple[str, ...] = ()
     ours: tuple[str, ...] = ()
-
-
-def wanted_uri(ctx: Context) -> str:
-    """The callback to register: the parameter, else the guide's path at the target's StackOne address."""
-    return ctx.params.redirect_uri or ctx.target.endpoints.stackone_pages + CALLBACK_PATH
 
 
 def read(ctx: Context) -> Observed:

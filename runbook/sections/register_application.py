@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from runbook.clients.odata import key, literal
 from runbook.errors import PlanRefused, RunbookError
-from runbook.sections.base import Change, Evidence, Kind, pending, row
-from runbook.sections.registration import (
+from runbook.tenant.base import Change, Evidence, Kind, pending, row
+from runbook.tenant.registration import (
     MARK,
     application,
     application_path,
@@ -23,10 +23,10 @@ from runbook.sections.registration import (
     require_application,
     service_principal,
 )
-from runbook.sections.waiting import until
+from runbook.tenant.waiting import until
 
 if TYPE_CHECKING:
-    from runbook.sections.base import Context
+    from runbook.tenant.base import Context
 
 __all__ = ["AUDIENCES", "NAME", "NUMBER", "PORTAL", "SUMMARY", "TITLE", "Observed", "apply", "plan", "read", "verify"]
 

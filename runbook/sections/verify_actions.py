@@ -16,21 +16,21 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from runbook import catalog
+from runbook.clients.explanation import explain
 from runbook.errors import Parked, SignInError
-from runbook.explain import explain
-from runbook.sections import refresh
-from runbook.sections.base import Change, Evidence, row
-from runbook.sections.credentials import current
+from runbook.proof import refresh
+from runbook.proof.probing import DirectRoad, Outcome, Road, RoadName, StackOneRoad, not_tried, prove, refused
+from runbook.proof.recipes import recipes
+from runbook.proof.workshop import Workshop
 from runbook.sections.link_account import find_account
-from runbook.sections.permissions import TYPES, Permissions, PermissionType, Wanted, table
-from runbook.sections.probing import DirectRoad, Outcome, Road, RoadName, StackOneRoad, not_tried, prove, refused
-from runbook.sections.recipes import recipes
-from runbook.sections.registration import application, require_application, require_principal
-from runbook.sections.tokens import application_roles, delegated_scopes
-from runbook.sections.workshop import Workshop
+from runbook.tenant.base import Change, Evidence, row
+from runbook.tenant.credentials import current
+from runbook.tenant.permissions import TYPES, Permissions, PermissionType, Wanted, table
+from runbook.tenant.registration import application, require_application, require_principal
+from runbook.tenant.tokens import application_roles, delegated_scopes
 
 if TYPE_CHECKING:
-    from runbook.sections.base import Context
+    from runbook.tenant.base import Context
 
 __all__ = ["NAME", "NUMBER", "PORTAL", "SUMMARY", "TITLE", "apply", "plan", "read", "verify"]
 

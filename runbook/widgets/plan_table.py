@@ -17,7 +17,7 @@ TONES = {"added": "good", "changed": "info", "removed": "bad", "same": "none", "
 
 
 class Planned(Protocol):
-    """What the plan needs of a change (``runbook.sections.base.Change``)."""
+    """What the plan needs of a change (``runbook.tenant.base.Change``)."""
 
     @property
     def what(self) -> str: ...

@@ -12,7 +12,7 @@ from runbook.widgets.panel import Panel
 
 if TYPE_CHECKING:
     from runbook.catalog.scopes import Scopes
-    from runbook.sections.base import SectionResult
+    from runbook.tenant.base import SectionResult
 
 __all__ = ["applied", "beside_button", "evidence", "kept", "not_reached", "parked_here", "undecided", "verdict"]
 

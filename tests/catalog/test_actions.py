@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 
 from runbook import catalog
 from runbook.catalog import guide
-from runbook.catalog.loader import body_schema
+from runbook.catalog.data import body_schema
 from runbook.catalog.model import RESOURCES, Action
 from tests.catalog.conftest import FACTS
 

@@ -15,6 +15,10 @@ from typing import Any
 
 import httpx
 import pytest
+from entra_sandbox.server import running
+from entra_sandbox.settings import Addresses, Folder, Services
+from entra_sandbox.store import Store
+from entra_sandbox.vault import Vault
 
 from runbook import actions as calls
 from runbook import catalog
@@ -25,14 +29,10 @@ from runbook.clients.graph import GraphClient
 from runbook.clients.settle import Wait
 from runbook.errors import GraphError
 from runbook.parameters import parse
-from runbook.sandbox.server import running
-from runbook.sandbox.settings import Addresses, Folder, Services
-from runbook.sandbox.store import Store
-from runbook.sandbox.vault import Vault
+from runbook.proof.recipes import fill, recipes
+from runbook.proof.workshop import Workshop
 from runbook.secrets import Secret
-from runbook.sections.base import Context, open_context
-from runbook.sections.recipes import fill, recipes
-from runbook.sections.workshop import Workshop
+from runbook.tenant.base import Context, open_context
 from tests.sandbox_graph.conftest import World
 
 DENIED = {"Authorization_RequestDenied", "AccessDenied"}

@@ -13,8 +13,8 @@ import trustme
 from runbook.clients import retry
 from runbook.clients.http import Counters, Session, Timeouts
 from runbook.clients.retry import Pace
+from runbook.clients.target import Endpoints, Target
 from runbook.secrets import Secret
-from runbook.targets import Endpoints, Target
 
 from .service import Service, serving
 

@@ -10,9 +10,9 @@ from runbook.clients.auth import FixedToken
 from runbook.clients.batch import BatchRequest
 from runbook.clients.graph import GraphClient
 from runbook.clients.retry import Pace
+from runbook.clients.target import Target
 from runbook.errors import InputError, TransportError
 from runbook.secrets import Secret
-from runbook.targets import Target
 
 from .conftest import Log
 from .service import Asked, Reply, Service

@@ -18,10 +18,10 @@ from runbook.clients import entra
 from runbook.clients.entra import Administrator
 from runbook.clients.explain import aadsts, sign_in_error
 from runbook.clients.http import Counters
+from runbook.clients.target import Target
 from runbook.errors import HandOver, InputError, Parked, SignInError, TransportError
 from runbook.parameters import Parameters
 from runbook.secrets import Secret
-from runbook.targets import Target
 
 from .conftest import Log
 from .service import Reply, Service

@@ -15,9 +15,9 @@ from runbook.clients.graph import GraphClient
 from runbook.clients.http import Counters
 from runbook.clients.odata import is_advanced, key, literal, query
 from runbook.clients.retry import Pace
+from runbook.clients.target import Target
 from runbook.errors import GraphError, SignInError, TransportError
 from runbook.secrets import Secret
-from runbook.targets import Target
 
 from .conftest import Log
 from .service import Asked, Reply, Service

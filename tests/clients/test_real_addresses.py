@@ -7,18 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from entra_sandbox import server
 
 from runbook.clients import entra
 from runbook.clients.entra import Administrator
 from runbook.clients.graph import GraphClient
 from runbook.clients.http import Counters
 from runbook.clients.stackone import StackOneClient
+from runbook.clients.target import Target, open_target
 from runbook.errors import TransportError
 from runbook.parameters import Parameters
-from runbook.sandbox import server
 from runbook.secrets import Secret
 from runbook.secrets.stores import SecretStore, open_store
-from runbook.targets import Target, open_target
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,8 @@ import pytest
 
 from runbook.clients.retry import Pace
 from runbook.clients.stackone import StackOneClient
+from runbook.clients.target import Target
 from runbook.errors import InputError, StackOneError, TransportError
-from runbook.targets import Target
 
 from .conftest import Log
 from .service import Asked, Reply, Service

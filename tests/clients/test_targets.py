@@ -11,11 +11,11 @@ from urllib.parse import urlsplit
 import pytest
 
 from runbook.catalog import guide
+from runbook.clients.target import clouds, open_target
 from runbook.errors import InputError
 from runbook.parameters import Parameters
 from runbook.secrets import Secret
 from runbook.secrets.stores import SecretStore, open_store
-from runbook.targets import clouds, open_target
 
 TENANT = "11111111-2222-3333-4444-555555555555"
 CLIENT = "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee"

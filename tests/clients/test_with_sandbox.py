@@ -17,6 +17,7 @@ from typing import Any
 
 import httpx
 import pytest
+from entra_sandbox import server
 
 from runbook.clients import entra, settle
 from runbook.clients.auth import FixedToken
@@ -26,12 +27,11 @@ from runbook.clients.graph import GraphClient
 from runbook.clients.http import Counters
 from runbook.clients.odata import key, literal
 from runbook.clients.stackone import StackOneClient
+from runbook.clients.target import Target, open_target
 from runbook.errors import GraphError, HandOver, RunbookError, SignInError, StackOneError
 from runbook.parameters import Parameters
-from runbook.sandbox import server
 from runbook.secrets import Secret
 from runbook.secrets.stores import open_store
-from runbook.targets import Target, open_target
 
 GRAPH_APP = "00000003-0000-0000-c000-000000000000"
 
@@ -386,7 +386,7 @@ from runbook.clients import entra
 from runbook.clients.graph import GraphClient
 from runbook.parameters import Parameters
 from runbook.secrets.stores import open_store
-from runbook.targets import open_target
+from runbook.clients.target import open_target
 params = Parameters(sandbox_file=sys.argv[1])
 with open_target(params, open_store("file")) as target:
     with GraphClient(target, entra.Administrator(target, params)) as graph:

@@ -12,9 +12,8 @@ from typing import Any
 
 import httpx
 import pytest
-
-from runbook.sandbox.server import running
-from runbook.sandbox.store import Store
+from entra_sandbox.server import running
+from entra_sandbox.store import Store
 
 USERS = 5_000
 

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from runbook.sandbox.server import running
+from entra_sandbox.server import running
 
 
 @pytest.fixture(scope="module")

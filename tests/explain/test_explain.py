@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from runbook import explain as module
+from runbook.clients import explanation as module
 from runbook.clients.explain import aadsts, sign_in_error
+from runbook.clients.explanation import Facts, explain, looks_like_secret_id, table
 from runbook.errors import GraphError, NotSettled, StackOneError, TransportError
-from runbook.explain import Facts, explain, looks_like_secret_id, table
 from runbook.secrets import Secret
 
 SECRET_ID = "c7a1d2e3-0000-4f00-8000-5d6e7f8a9b0c"

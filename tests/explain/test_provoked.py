@@ -14,21 +14,21 @@ from typing import Any
 
 import httpx
 import pytest
+from entra_sandbox import attendant
+from entra_sandbox.server import running
+from entra_sandbox.store import Store
 
 from runbook.clients.auth import FixedToken
 from runbook.clients.entra import application_token, delegated_token
+from runbook.clients.explanation import Explanation, explain, looks_like_secret_id, table
 from runbook.clients.graph import GraphClient
 from runbook.errors import GraphError, HandOver, RunbookError, SignInError
-from runbook.explain import Explanation, explain, looks_like_secret_id, table
 from runbook.parameters import parse
-from runbook.sandbox import attendant
-from runbook.sandbox.server import running
-from runbook.sandbox.store import Store
 from runbook.secrets import Secret
 from runbook.sections import NAMES, section
-from runbook.sections.base import Context, SectionResult, open_context, run_section
-from runbook.sections.credentials import require_current, value
-from runbook.sections.registration import graph_principal, require_application, service_principal
+from runbook.tenant.base import Context, SectionResult, open_context, run_section
+from runbook.tenant.credentials import require_current, value
+from runbook.tenant.registration import graph_principal, require_application, service_principal
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import nbformat
 import pytest
 import yaml
 
-from runbook.sandbox.server import running
+from entra_sandbox.server import running
 from tests.conftest import environment
 
 

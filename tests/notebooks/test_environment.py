@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runbook.execution.environment import child_environment
+from runbook.runs.environment import child_environment
 from runbook.records import redaction
 
 

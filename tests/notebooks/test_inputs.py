@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from runbook.errors import InputError
-from runbook.execution import inputs
+from runbook.notebook import inputs
 
 IPYTHON = {"In": [""], "Out": {}, "_": "", "_i1": "x", "_dh": [Path()], "exit": object(), "get_ipython": print}
 

@@ -13,8 +13,8 @@ import pytest
 from runbook import __version__
 from runbook.clients.entra import Identity
 from runbook.errors import SignInError
-from runbook.execution import provenance
-from runbook.execution.sources import folder
+from runbook.runs import provenance
+from runbook.runs.sources import folder
 from runbook.records.journal import read
 from tests.notebooks.conftest import Desk
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from runbook.execution.lab import copy_notebooks
-from runbook.execution.sources import folder
+from runbook.cli.lab import copy_notebooks
+from runbook.runs.sources import folder
 
 
 def test_every_notebook_is_copied_once_and_an_edited_one_is_kept(tmp_path: Path) -> None:

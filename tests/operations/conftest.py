@@ -12,12 +12,12 @@ from typing import Any
 import nbformat
 import pytest
 
-from runbook.execution.engine import Execution, execute
-from runbook.execution.sources import folder
 from runbook.parameters import Parameters, parse
 from runbook.records.journal import Journal, read
+from runbook.runs.engine import Execution, execute
+from runbook.runs.sources import folder
 from runbook.sections import NAMES, section
-from runbook.sections.base import open_context, run_section
+from runbook.tenant.base import open_context, run_section
 from tests.sections.conftest import sandbox
 
 __all__ = ["Executed", "Run", "sandbox"]

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from runbook import action_notebook, catalog
-from runbook.action_notebook import ActionStep
+from runbook import catalog
 from runbook.errors import InputError
+from runbook.notebook import action_step as action_notebook
+from runbook.notebook.action_step import ActionStep
 from runbook.operations import order as orders
 from runbook.operations.order import Order
 from runbook.parameters import Parameters

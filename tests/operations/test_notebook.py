@@ -9,10 +9,10 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from runbook.execution.lab import copy_notebooks
-from runbook.execution.sources import folder
+from runbook.cli.lab import copy_notebooks
 from runbook.operations.order import ARGUMENTS
 from runbook.parameters import Parameters
+from runbook.runs.sources import folder
 
 NOTEBOOKS = sorted((folder() / "operations").glob("*.ipynb"))
 OPTIONS = {"parameters_file", "record", "interaction"}

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from runbook import action_notebook
-from runbook.notebook import InputRefused
+from runbook.notebook import action_step as action_notebook
+from runbook.notebook.step import InputRefused
 from runbook.parameters import Parameters
 from runbook.records.verify import verify
-from runbook.sections.base import open_context
+from runbook.tenant.base import open_context
 from tests.conftest import Listener
 from tests.operations.conftest import Run
 

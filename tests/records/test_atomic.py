@@ -5,21 +5,21 @@ import subprocess
 import sys
 from pathlib import Path
 
-from runbook.records import atomic
+from runbook import whole
 
 
 def test_text_and_bytes_are_written_and_nothing_else_is_left(tmp_path: Path) -> None:
-    atomic.write(tmp_path / "a", "ä")
-    atomic.write(tmp_path / "b", b"\x00")
+    whole.write(tmp_path / "a", "ä")
+    whole.write(tmp_path / "b", b"\x00")
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"a": "ä".encode(), "b": b"\x00"}
 
 
 def test_the_mode_is_kept_or_given(tmp_path: Path) -> None:
     path = tmp_path / "private"
-    atomic.write(path, "1", mode=0o600)
-    atomic.write(path, "2")
+    whole.write(path, "1", mode=0o600)
+    whole.write(path, "2")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    atomic.write(path, "3", mode=0o644)
+    whole.write(path, "3", mode=0o644)
     assert stat.S_IMODE(path.stat().st_mode) == 0o644
 
 
@@ -32,7 +32,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_temporary_one(tmp_path: P
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10))\n"
         "try:\n"
-        "    atomic.write(sys.argv[1], 'x' * 100)\n"
+        "    whole.write(sys.argv[1], 'x' * 100)\n"
         "except OSError as error:\n"
         "    print(error.errno)\n"
     )
@@ -44,6 +44,6 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_temporary_one(tmp_path: P
 def test_a_link_to_the_file_is_replaced_and_not_followed(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").write_text("untouched")
     (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
-    atomic.write(tmp_path / "link", "new")
+    whole.write(tmp_path / "link", "new")
     assert (tmp_path / "elsewhere").read_text() == "untouched"
     assert not (tmp_path / "link").is_symlink()

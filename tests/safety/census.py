@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from runbook.records.journal import Event
 from runbook.sections import NAMES, section
-from runbook.sections.base import Context, pending, plan_sections
-from runbook.sections.credentials import require_current, token
-from runbook.sections.registration import require_application
+from runbook.tenant.base import Context, pending, plan_sections
+from runbook.tenant.credentials import require_current, token
+from runbook.tenant.registration import require_application
 
 __all__ = ["COUNTED", "census", "contradictions", "unconverged"]
 

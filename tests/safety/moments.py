@@ -25,10 +25,10 @@ import yaml
 
 from runbook.parameters import Parameters, parse
 from runbook.records import report, summary, verify
-from runbook.records.atomic import is_leftover
 from runbook.records.journal import read, verify_chain
 from runbook.sections import NAMES, section
-from runbook.sections.base import open_context, run_section
+from runbook.tenant.base import open_context, run_section
+from runbook.whole import is_leftover
 from tests.safety import processes
 from tests.safety.census import COUNTED, census, contradictions, unconverged
 

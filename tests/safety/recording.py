@@ -16,9 +16,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from entra_sandbox import server
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-from runbook.sandbox import server
 
 NAMES = frozenset(
     {

@@ -19,7 +19,7 @@ import yaml
 
 from runbook.parameters import parse
 from runbook.sections import NAMES, section
-from runbook.sections.base import open_context, run_section
+from runbook.tenant.base import open_context, run_section
 from tests.safety.canary import Cage, Watcher, files, leaks
 
 ACTIONS = ["list_users", "create_user", "get_organization"]
@@ -275,7 +275,7 @@ def test_a_sandbox_that_a_run_starts_itself_gets_no_secret_by_its_arguments_or_e
 ) -> None:
     done = run(cage, "run", "--sections", "1..2")
     assert done.code == 0, done.text[-2000:]
-    assert any(b"runbook.sandbox" in program for program in done.programs)
+    assert any(b"entra_sandbox" in program for program in done.programs)
     (folder,) = (cage.folder / "home").rglob("state.sqlite3.d")
     its_own = [(name, (folder / name).read_text().strip()) for name in ("client-secret", "stackone-api-key")]
     assert leaks(its_own, [*cage.artefacts(), *done.samples, ("the output", done.said)]) == []

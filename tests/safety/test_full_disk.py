@@ -13,8 +13,8 @@ import nbformat
 import pytest
 
 from runbook.records import summary, verify
-from runbook.records.atomic import is_leftover
 from runbook.records.journal import read, verify_chain
+from runbook.whole import is_leftover
 from tests.conftest import environment
 from tests.safety.moments import served
 

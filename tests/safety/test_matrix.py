@@ -10,11 +10,11 @@ from typing import Any
 
 import httpx
 import pytest
+from entra_sandbox.server import running
 
-from runbook.sandbox.server import running
-from runbook.sections.base import SectionResult
-from runbook.sections.permissions import Permissions
-from runbook.sections.registration import require_application, service_principal
+from runbook.tenant.base import SectionResult
+from runbook.tenant.permissions import Permissions
+from runbook.tenant.registration import require_application, service_principal
 from tests.sections.conftest import Journey
 
 ACTIONS = (

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from runbook.cli import app
+from runbook.cli.app import app
 from runbook.records import manifest, verify
 from runbook.secrets.stores import open_store
 from tests.safety.moments import served

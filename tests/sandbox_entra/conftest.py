@@ -14,12 +14,11 @@ from urllib.parse import parse_qsl, urljoin, urlsplit
 
 import httpx
 import pytest
-
-from runbook.sandbox import running
-from runbook.sandbox.browser import Form, Screen, read
-from runbook.sandbox.entra import credentials
-from runbook.sandbox.entra.consents import CLOUD_APPLICATION_ADMINISTRATOR, GLOBAL_ADMINISTRATOR
-from runbook.sandbox.store import Document, Store
+from entra_sandbox import running
+from entra_sandbox.browser import Form, Screen, read
+from entra_sandbox.entra import credentials
+from entra_sandbox.entra.consents import CLOUD_APPLICATION_ADMINISTRATOR, GLOBAL_ADMINISTRATOR
+from entra_sandbox.store import Document, Store
 
 GRAPH = "00000003-0000-0000-c000-000000000000"
 CALLBACK = "http://localhost:8400/callback"

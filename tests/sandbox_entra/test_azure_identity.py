@@ -9,8 +9,8 @@ import pytest
 from azure.core.exceptions import ClientAuthenticationError
 from azure.identity import CertificateCredential, ClientSecretCredential, DeviceCodeCredential, EnvironmentCredential
 from cryptography.hazmat.primitives import serialization
+from entra_sandbox.entra import tokens
 
-from runbook.sandbox.entra import tokens
 from tests.sandbox_entra.conftest import App, Person, World, tls
 from tests.sandbox_entra.test_msal import certificate_of
 
@@ -84,9 +84,8 @@ def test_environment_credential() -> None:
 
 @pytest.mark.usefixtures("environment")
 def test_the_graph_sdk_declares_that_it_handles_claims_challenges(world: World) -> None:
+    from entra_sandbox.entra import tokens
     from msgraph import GraphServiceClient
-
-    from runbook.sandbox.entra import tokens
 
     seen: list[str] = []
 

@@ -9,11 +9,11 @@ from typing import Any
 import httpx
 import msal
 import pytest
+from entra_sandbox import running
+from entra_sandbox.faults import BadFaults, Faults, load
+from entra_sandbox.illnesses import Slow, Throttle
+from entra_sandbox.store import Store
 
-from runbook.sandbox import running
-from runbook.sandbox.faults import BadFaults, Faults, load
-from runbook.sandbox.illnesses import Slow, Throttle
-from runbook.sandbox.store import Store
 from tests.sandbox_entra.conftest import App, Person, Token, World, code_of, values
 from tests.sandbox_entra.test_pages import link
 
@@ -138,7 +138,7 @@ def test_replicas_show_a_new_object_and_then_do_not_until_the_slowest_has_it(
 def test_permissions_that_this_cloud_lacks_are_in_no_read_no_grant_and_no_token(
     play: Play, graph: httpx.Client, token: Token, world: World, app: App, control: httpx.Client
 ) -> None:
-    from runbook.sandbox.entra import tokens
+    from entra_sandbox.entra import tokens
 
     role = next(one for one in world.graph()["appRoles"] if one["value"] == "User.Read.All")
     play({"kind": "unpublished", "permissions": ["User.Read.All"]})
@@ -221,7 +221,7 @@ def test_a_new_secret_is_refused_for_a_while(
 def test_a_new_grant_reaches_tokens_late_and_an_old_one_is_there(
     play: Play, token: Token, world: World, app: App, control: httpx.Client
 ) -> None:
-    from runbook.sandbox.entra import tokens
+    from entra_sandbox.entra import tokens
 
     def roles() -> list[str]:
         found: list[str] = tokens.verify(world.store, access(token, app))["roles"]
@@ -241,7 +241,7 @@ def test_a_new_grant_reaches_tokens_late_and_an_old_one_is_there(
 def test_clock_skew_shows_in_tokens_and_ends_with_the_illness(
     play: Play, token: Token, world: World, app: App, control: httpx.Client
 ) -> None:
-    from runbook.sandbox.entra import tokens
+    from entra_sandbox.entra import tokens
 
     before = world.store.now()
     play({"kind": "clock_skew", "seconds": 7200})

@@ -13,17 +13,17 @@ from typing import IO
 
 import httpx
 import pytest
+from entra_sandbox import ensure
+from entra_sandbox.lease import SandboxUnavailable
+from entra_sandbox.settings import Folder, default_state
 
-from runbook.sandbox import ensure
-from runbook.sandbox.lease import SandboxUnavailable
-from runbook.sandbox.settings import Folder, default_state
 from tests.sandbox_entra.conftest import tls
 from tests.sandbox_entra.test_server import served
 
 CLIENT = """
 import json, sys
 from pathlib import Path
-from runbook.sandbox import ensure
+from entra_sandbox import ensure
 with ensure(Path(sys.argv[1])) as ready:
     print(json.dumps(ready), flush=True)
     sys.stdin.read()

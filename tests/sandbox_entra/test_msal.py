@@ -14,9 +14,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
+from entra_sandbox.browser import Screen
+from entra_sandbox.entra import tokens
 
-from runbook.sandbox.browser import Screen
-from runbook.sandbox.entra import tokens
 from tests.sandbox_entra.conftest import CALLBACK, App, Person, Token, World, values
 
 SCOPE = "https://graph.microsoft.com/.default"
@@ -444,7 +444,7 @@ def test_user_info(world: World, app: App, plain: Person, http: Any) -> None:
 
 
 def test_a_secret_of_the_service_principal_counts_too(world: World, token: Token) -> None:
-    from runbook.sandbox.entra import credentials
+    from entra_sandbox.entra import credentials
 
     app = world.app()
     key_id = str(uuid.uuid4())
@@ -457,7 +457,7 @@ def test_a_secret_of_the_service_principal_counts_too(world: World, token: Token
 def test_expired_codes_are_told_from_unknown_ones_and_swept_later(
     world: World, app: App, plain: Person, control: Any
 ) -> None:
-    from runbook.sandbox.entra.grants import CODE_KIND
+    from entra_sandbox.entra.grants import CODE_KIND
 
     client = confidential(world, app)
     flow = client.initiate_auth_code_flow(["User.Read"], redirect_uri=CALLBACK)

@@ -7,9 +7,9 @@ from urllib.parse import urlencode
 
 import httpx
 import pytest
+from entra_sandbox.browser import Screen
+from entra_sandbox.entra.wording import in_words
 
-from runbook.sandbox.browser import Screen
-from runbook.sandbox.entra.wording import in_words
 from tests.sandbox_entra.conftest import CALLBACK, App, Person, World, code_of, tls, values
 
 

@@ -16,8 +16,7 @@ import msal
 import pytest
 from azure.identity import ClientSecretCredential
 from cryptography import x509
-
-from runbook.sandbox import running
+from entra_sandbox import running
 
 SCOPE = "https://graph.microsoft.com/.default"
 
@@ -168,7 +167,7 @@ def test_the_shell_leads_everything_to_the_sandbox(tmp_path: Path) -> None:
     )
     program.write_text(f"#!{sys.executable}\n{code}\n")
     program.chmod(0o700)
-    command = [sys.executable, "-m", "runbook.sandbox", "shell", "--state", str(tmp_path / "state.sqlite3")]
+    command = [sys.executable, "-m", "entra_sandbox", "shell", "--state", str(tmp_path / "state.sqlite3")]
     environment = {**os.environ, "SHELL": str(program)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
     assert (done.returncode, done.stdout.strip()) == (0, "200"), done.stderr

@@ -15,18 +15,18 @@ from typing import Any
 
 import httpx
 import pytest
+from entra_sandbox import running
+from entra_sandbox.guard import MAX_BODY, shown_path
+from entra_sandbox.server import AlreadyServed
+from entra_sandbox.store import UnsafeStateFile
 
-from runbook.sandbox import running
-from runbook.sandbox.guard import MAX_BODY, shown_path
-from runbook.sandbox.server import AlreadyServed
-from runbook.sandbox.store import UnsafeStateFile
 from tests.sandbox_entra.conftest import World, tls
 
 
 @contextmanager
 def served(state: Path, *options: str) -> Iterator[tuple[dict[str, Any], subprocess.Popen[str]]]:
     """``sandbox serve`` in a process of its own, and its ready line."""
-    command = [sys.executable, "-m", "runbook.sandbox", "serve", "--state", str(state), *options]
+    command = [sys.executable, "-m", "entra_sandbox", "serve", "--state", str(state), *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
@@ -149,7 +149,7 @@ def test_what_is_refused_is_told_with_exit_code_2(tmp_path: Path, option: str, t
     file = tmp_path / "file"
     file.write_text(text)
     file.chmod(0o644)
-    command = [sys.executable, "-m", "runbook.sandbox", "serve", "--state", str(tmp_path / "state"), option, str(file)]
+    command = [sys.executable, "-m", "entra_sandbox", "serve", "--state", str(tmp_path / "state"), option, str(file)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr
@@ -172,7 +172,7 @@ def test_a_taken_port_is_told_and_replaced_for_good(tmp_path: Path) -> None:
 
 
 def test_a_state_is_served_once(world: World, state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("runbook.sandbox.server._CLAIM_SECONDS", 0.0)
+    monkeypatch.setattr("entra_sandbox.server._CLAIM_SECONDS", 0.0)
     assert world.ready
     with pytest.raises(AlreadyServed), running(state):
         pass

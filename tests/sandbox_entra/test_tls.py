@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
-
-from runbook.sandbox import tls
-from runbook.sandbox.settings import Folder
-from runbook.sandbox.vault import SealBroken, Vault, digest, matches
+from entra_sandbox import tls
+from entra_sandbox.settings import Folder
+from entra_sandbox.vault import SealBroken, Vault, digest, matches
 
 
 @pytest.fixture

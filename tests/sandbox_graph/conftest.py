@@ -9,13 +9,13 @@ from typing import Any
 
 import httpx
 import pytest
+from entra_sandbox.entra import tokens
+from entra_sandbox.graph.roles import role_id
+from entra_sandbox.server import running
+from entra_sandbox.settings import Addresses, Folder, Services
+from entra_sandbox.store import Store
+from entra_sandbox.vault import Vault
 
-from runbook.sandbox.entra import tokens
-from runbook.sandbox.graph.roles import role_id
-from runbook.sandbox.server import running
-from runbook.sandbox.settings import Addresses, Folder, Services
-from runbook.sandbox.store import Store
-from runbook.sandbox.vault import Vault
 from tests.sandbox_graph.shapes import check_answer
 
 EVENTUAL = {"ConsistencyLevel": "eventual"}

@@ -7,10 +7,9 @@ import re
 from typing import Any
 
 import httpx
-
-from runbook.sandbox.graph import schema
-from runbook.sandbox.graph.resources import RESOURCES
-from runbook.sandbox.graph.routing import Router
+from entra_sandbox.graph import schema
+from entra_sandbox.graph.resources import RESOURCES
+from entra_sandbox.graph.routing import Router
 
 _ROUTER = Router(RESOURCES)
 _ISO = re.compile(r"\d{4}-(0[1-9]|1[012])-\d\dT\d\d:\d\d:\d\d(\.\d{1,12})?Z\Z")

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from entra_sandbox.entra import credentials
 
-from runbook.sandbox.entra import credentials
 from tests.sandbox_graph.conftest import GraphClient, World
 
 UPSERT = {"Prefer": "create-if-missing"}

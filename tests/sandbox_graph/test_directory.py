@@ -6,8 +6,8 @@ import uuid
 from typing import Any
 
 import pytest
+from entra_sandbox.entra import credentials
 
-from runbook.sandbox.entra import credentials
 from tests.sandbox_graph.conftest import GraphClient, World
 
 

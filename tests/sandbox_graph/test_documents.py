@@ -6,9 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
-
-from runbook.sandbox.graph.resources import RESOURCES
-from runbook.sandbox.graph.routing import Router
+from entra_sandbox.graph.resources import RESOURCES
+from entra_sandbox.graph.routing import Router
 
 PAGE = Path(__file__).parents[2] / "docs" / "sandbox" / "graph.md"
 ROW = re.compile(r"^\| `(/[^`]+)` \|([^|]*)\| ([^|]+) \|$", re.MULTILINE)

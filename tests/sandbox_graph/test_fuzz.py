@@ -7,12 +7,12 @@ import string
 from typing import Any
 from urllib.parse import quote
 
+from entra_sandbox.graph.resources import RESOURCES
+from entra_sandbox.graph.routing import Router
+from entra_sandbox.graph.schema import entity
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from runbook.sandbox.graph.resources import RESOURCES
-from runbook.sandbox.graph.routing import Router
-from runbook.sandbox.graph.schema import entity
 from tests.sandbox_graph.conftest import EVENTUAL, World
 
 OPERATIONS = sorted(Router(RESOURCES).names())

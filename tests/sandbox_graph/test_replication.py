@@ -8,11 +8,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
-
-from runbook.sandbox.entra import credentials
-from runbook.sandbox.graph.app import Graph, RequestInfo, Settings
-from runbook.sandbox.seed import seed
-from runbook.sandbox.store import Store
+from entra_sandbox.entra import credentials
+from entra_sandbox.graph.app import Graph, RequestInfo, Settings
+from entra_sandbox.seed import seed
+from entra_sandbox.store import Store
 
 GRAPH = "00000003-0000-0000-c000-000000000000"
 

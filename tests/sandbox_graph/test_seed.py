@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from entra_sandbox.seed import SeedResult, seed
+from entra_sandbox.store import Store
 
 from runbook.catalog import permissions
-from runbook.sandbox.seed import SeedResult, seed
-from runbook.sandbox.store import Store
 from tests.sandbox_graph.shapes import check_entity
 
 KINDS = (

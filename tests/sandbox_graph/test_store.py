@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-from runbook.sandbox.store import Store, UnsafeStateFile
+from entra_sandbox.store import Store, UnsafeStateFile
 
 
 @pytest.fixture

@@ -12,9 +12,8 @@ from typing import Any
 
 import httpx
 import pytest
-
-from runbook.sandbox import running
-from runbook.sandbox.attendant import attend
+from entra_sandbox import running
+from entra_sandbox.attendant import attend
 
 GRAPH_APP_ID = "00000003-0000-0000-c000-000000000000"
 CALLBACK = "/connect/oauth2/microsoftentraid/callback"

@@ -6,8 +6,8 @@ from typing import Any
 
 import httpx
 import pytest
+from entra_sandbox import stackone
 
-from runbook.sandbox import stackone
 from tests.sandbox_stackone.conftest import CONNECTOR, World
 
 OWNER = {"origin_owner_id": "acme", "origin_owner_name": "Acme"}
@@ -153,7 +153,7 @@ def test_the_legacy_catalogue_names_the_connector(world: World) -> None:
 
 
 def test_more_requests_than_allowed_are_throttled_with_the_time_to_wait(own_world: World) -> None:
-    from runbook.sandbox.store import Store
+    from entra_sandbox.store import Store
 
     store = Store(own_world.state)
     store.set_setting("stackone.rate_limit", 3)

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 import trustme
-
-from runbook.sandbox.browser import Browser, Lost, read
+from entra_sandbox.browser import Browser, Lost, read
 
 PAGE = """<!doctype html><title>Sign in</title><style>h1 {}</style>
 <h1>Hello <em>there</em></h1><p role="alert">Wrong<br>&lt;password&gt;</p>

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
+from entra_sandbox.attendant import Lost
+from entra_sandbox.browser import Browser, Form, Screen
 
-from runbook.sandbox.attendant import Lost
-from runbook.sandbox.browser import Browser, Form, Screen
 from tests.sandbox_stackone.conftest import CONNECTOR, World
 
 CLIENT_ID = "11111111-2222-4333-8444-555555555555"

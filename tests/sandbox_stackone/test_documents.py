@@ -6,8 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-
-from runbook.sandbox import stackone
+from entra_sandbox import stackone
 
 PAGE = Path(__file__).parents[2] / "docs" / "sandbox" / "stackone.md"
 

@@ -8,9 +8,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
+from entra_sandbox.attendant import Lost
+from entra_sandbox.browser import Browser, Control, Screen
 
-from runbook.sandbox.attendant import Lost
-from runbook.sandbox.browser import Browser, Control, Screen
 from tests.sandbox_stackone.conftest import World
 
 

@@ -14,8 +14,8 @@ from pydantic import BaseModel, ValidationError
 
 from runbook.clients.auth import ApiKey, Bearer, FixedToken
 from runbook.clients.entra import TokenResult
+from runbook.clients.target import Endpoints, Target
 from runbook.secrets import Secret
-from runbook.targets import Endpoints, Target
 
 from .conftest import CANARY
 

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from entra_sandbox.server import running
 
 from runbook.parameters import Parameters, parse
 from runbook.records.journal import Journal, read
-from runbook.sandbox.server import running
 from runbook.sections import NAMES, section
-from runbook.sections.base import Change, Context, SectionResult, open_context, pending, plan_sections, run_section
+from runbook.tenant.base import Change, Context, SectionResult, open_context, pending, plan_sections, run_section
 
 READS = ("list_users", "get_user", "list_groups", "get_organization")
 

@@ -9,7 +9,7 @@ import pytest
 
 from runbook.actions import call
 from runbook.errors import GraphError, InputError
-from runbook.sections.base import Context
+from runbook.tenant.base import Context
 from tests.sections.conftest import Journey
 
 Begin = Callable[..., Journey]

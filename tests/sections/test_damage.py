@@ -9,8 +9,8 @@ import pytest
 
 from runbook.errors import PlanRefused, RunbookError
 from runbook.sections import NAMES
-from runbook.sections.permissions import Permissions
-from runbook.sections.registration import MARK, application, require_application, service_principal
+from runbook.tenant.permissions import Permissions
+from runbook.tenant.registration import MARK, application, require_application, service_principal
 from tests.sections.conftest import Journey
 
 Begin = Callable[..., Journey]
@@ -227,7 +227,7 @@ def test_a_store_that_refuses_leaves_no_secret_on_the_application(journey: Begin
             return getattr(self._store, name)
 
     from runbook.sections import section
-    from runbook.sections.base import run_section
+    from runbook.tenant.base import run_section
 
     own = journey()
     own.run(*NAMES[:4])

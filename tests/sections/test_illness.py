@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from entra_sandbox.server import running
 
 from runbook import catalog
 from runbook.errors import PlanRefused
-from runbook.sandbox.server import running
 from runbook.sections import NAMES, section
-from runbook.sections.registration import require_application
+from runbook.tenant.registration import require_application
 from tests.sections.conftest import Journey
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from runbook.records import redaction
 from runbook.sections import NAMES
-from runbook.sections.base import plan_hash, plan_sections
-from runbook.sections.permissions import Permissions
+from runbook.tenant.base import plan_hash, plan_sections
+from runbook.tenant.permissions import Permissions
 from tests.sections.conftest import Journey
 
 Begin = Callable[..., Journey]
@@ -146,7 +146,7 @@ def test_an_empty_tenant_and_one_half_done_give_the_same_plan_of_the_rest(journe
 
 def test_an_unapplied_plan_changes_nothing_and_says_planned(journey: Begin) -> None:
     from runbook.sections import section
-    from runbook.sections.base import run_section
+    from runbook.tenant.base import run_section
 
     own = journey()
     with own.context() as ctx:

@@ -14,9 +14,9 @@ import pytest
 from runbook.errors import HandOver
 from runbook.records.journal import Journal
 from runbook.sections import NAMES, section
-from runbook.sections.base import Context, SectionResult, attended, run_section
-from runbook.sections.permissions import Permissions
-from runbook.sections.registration import require_application
+from runbook.tenant.base import Context, SectionResult, attended, run_section
+from runbook.tenant.permissions import Permissions
+from runbook.tenant.registration import require_application
 from runbook.widgets.hand_over import HandOverCard
 from tests.sections.conftest import Journey
 

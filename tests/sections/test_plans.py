@@ -11,10 +11,10 @@ from runbook import catalog
 from runbook.errors import PlanRefused
 from runbook.parameters import parse
 from runbook.sections import client_secret, redirect_uri
-from runbook.sections.base import Context
-from runbook.sections.credentials import Credential
-from runbook.sections.permissions import Permissions
-from runbook.sections.secret_policy import SecretPolicy
+from runbook.tenant.base import Context
+from runbook.tenant.credentials import Credential
+from runbook.tenant.permissions import Permissions
+from runbook.tenant.secret_policy import SecretPolicy
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 

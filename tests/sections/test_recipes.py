@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from runbook import catalog
-from runbook.sections.recipes import Recipes, fill, need, recipes
+from runbook.proof.recipes import Recipes, fill, need, recipes
 
 WRITES = [action.slug for action in catalog.actions() if action.effect != "read"]
 READS = [action.slug for action in catalog.actions() if action.effect == "read"]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from runbook.sections.redirect_rules import redirect_problems
+from runbook.redirect_rules import redirect_problems
 
 
 @pytest.mark.parametrize(

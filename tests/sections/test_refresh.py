@@ -10,8 +10,8 @@ from typing import Any
 
 import httpx
 
+from runbook.proof.refresh import LONGEST_LIFE, proof
 from runbook.sections import NAMES
-from runbook.sections.refresh import LONGEST_LIFE, proof
 from tests.sections.conftest import Journey
 
 LINKED = datetime(2026, 11, 23, 12, tzinfo=UTC)

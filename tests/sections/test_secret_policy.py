@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from runbook.sections.credentials import when
-from runbook.sections.secret_policy import days
+from runbook.tenant.credentials import when
+from runbook.tenant.secret_policy import days
 
 
 @pytest.mark.parametrize(

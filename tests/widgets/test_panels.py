@@ -8,7 +8,7 @@ import pytest
 
 from runbook.errors import GraphError, HandOver, InputError, Problem
 from runbook.parameters import parse
-from runbook.sections.base import Change, row
+from runbook.tenant.base import Change, row
 from runbook.widgets import message
 from runbook.widgets.evidence import EvidenceTable
 from runbook.widgets.guide_list import Chapter, GuideList

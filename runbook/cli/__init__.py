@@ -1,0 +1,1 @@
+"""The command line: what it takes, what it shows, and the commands."""

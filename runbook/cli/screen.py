@@ -1,0 +1,265 @@
+"""What the command line shows: a few lines for a person, or one JSON document for a program.
+
+With ``--json`` stdout holds the document alone; everything else goes to stderr. Words come first, colour second, and
+``NO_COLOR`` is honoured (by rich).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from runbook import catalog
+from runbook.errors import InputError, Problem
+from runbook.sections import NAMES
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from runbook.catalog.drift import DriftReport
+    from runbook.catalog.explain import Difference
+    from runbook.catalog.guide import Separator
+    from runbook.catalog.model import Action, PermissionType
+    from runbook.catalog.scopes import Scopes
+    from runbook.parameters import Parameters
+    from runbook.records.verify import VerifyReport
+    from runbook.runs.run import PlanReport, Progress, RunOutcome
+
+__all__ = ["Screen"]
+
+_FILE_WIDTH = 160
+_STYLES = {"passed": "green", "failed": "red", "parked": "yellow", "incomplete": "red", "planned": "yellow"}
+
+
+class Screen:
+    """One command's output. ``as_json`` sends every word for people to stderr."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self.as_json = as_json
+        self._console: Console | None = None
+        self._spinner: Any = None
+
+    @property
+    def console(self) -> Console:
+        if self._console is None:
+            from rich.console import Console
+
+            self._console = Console(stderr=self.as_json, highlight=False, soft_wrap=True)
+            if not self._console.is_terminal:
+                self._console.width = max(self._console.width, _FILE_WIDTH)  # names stay whole in a file or a pipe
+        return self._console
+
+    def document(self, value: Any) -> None:
+        """The one JSON document of a ``--json`` command."""
+        typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+
+    def say(self, text: str = "", style: str | None = None) -> None:
+        self.console.print(text, style=style, markup=False)
+
+    # run
+
+    def opening(self, choice: Parameters, span: tuple[int, int]) -> None:
+        if choice.target == "sandbox":
+            self.say("REHEARSAL on the sandbox: nothing real is touched.", "bold")
+        else:
+            self.say(f"PRODUCTION tenant {choice.tenant_id}: changes are real.", "bold red")
+        count = len(choice.actions)
+        self.say(f"{count} action{'s' * (count != 1)}, sections {span[0]} to {span[1]}")
+
+    def progress(self, news: Progress) -> None:
+        """One line a section; a spinner while something takes its time."""
+        if self._spinner is not None:
+            self._spinner.stop()
+            self._spinner = None
+        if news.state == "finished":
+            self._section_line(news)
+            return
+        doing = "reading the tenant" if news.state == "planning" else f"{news.number}  {news.title}"
+        if self.console.is_terminal:
+            self._spinner = self.console.status(doing)
+            self._spinner.start()
+
+    def _section_line(self, news: Progress) -> None:
+        from rich.text import Text
+
+        counted = (("created", news.created), ("updated", news.updated), ("deleted", news.deleted))
+        done = ", ".join(f"{count} {word}" for word, count in counted if count) or "nothing changed"
+        line = Text(f"{news.number}  {news.title:<34} ")
+        line.append(f"{news.verdict:<10}", style=_STYLES.get(news.verdict, ""))
+        line.append(f" {news.seconds:5.1f} s  {done}")
+        self.console.print(line)
+
+    def outcome(self, outcome: RunOutcome) -> None:
+        if self.as_json:
+            self.document({**outcome.summary, "record": str(outcome.record_dir), "exit_code": outcome.exit_code})
+        self.say()
+        self._numbers(outcome.summary)
+        verdict = str(outcome.summary["verdict"])
+        self.say(f"Verdict: {verdict}", f"bold {_STYLES.get(verdict, '')}")
+        if outcome.error:
+            self.say(outcome.error)
+        if outcome.hand_over:
+            self._hand_over(outcome.hand_over)
+        self.say(f"Record:  {outcome.record_dir}")
+        self._next(outcome, verdict)
+
+    def _numbers(self, summary: Mapping[str, Any]) -> None:
+        actions = summary["actions"]
+        if actions:
+            proven = sum(action["verdict"] == "passed" for action in actions)
+            self.say(f"{proven} of {len(actions)} actions proven")
+        application = summary["application"]
+        if application:
+            self.say(f"Application (client) id: {application['app_id']}")
+        http = summary["http"]
+        self.say(f"{http['requests']} requests, {http['writes']} writes, {http['retries']} retries")
+
+    def _hand_over(self, item: Mapping[str, Any]) -> None:
+        self.say()
+        self.say(f"{item.get('who') or 'A person'}: {item.get('title', '')}", "bold")
+        self.say(f"  {item.get('url', '')}")
+        for number, step in enumerate(item.get("steps") or (), 1):
+            self.say(f"  {number}. {step}")
+        for name, value in (item.get("fields") or {}).items():
+            self.say(f"  {name}: {value}")
+        self.say()
+
+    def _next(self, outcome: RunOutcome, verdict: str) -> None:
+        record = outcome.record_dir
+        if verdict != "passed":
+            self.say(f"Next:    {outcome.next_step or 'run the same command again.'}")
+            return
+        self.say(f"Next:    read {record / 'report.html'}, check it with: runbook records verify {record}")
+        if outcome.summary["target"] == "sandbox":
+            self.say("         open the notebooks with: runbook lab")
+            self.say("         a real tenant: runbook plan --target entra --parameters FILE (see the README)")
+
+    # plan
+
+    def plan(self, report: PlanReport) -> None:
+        if self.as_json:
+            sections = [
+                {
+                    "name": name,
+                    "title": report.titles[name],
+                    "changes": [{**change.shown(), "sign": change.sign} for change in changes],
+                }
+                for name, changes in report.changes.items()
+            ]
+            self.document(
+                {
+                    "plan_hash": report.plan_hash,
+                    "pending": report.pending,
+                    "target": report.target,
+                    "tenant_id": report.tenant_id,
+                    "sections": sections,
+                }
+            )
+            return
+        self.say(f"{report.target} (tenant {report.tenant_id})", "bold")
+        for name, changes in report.changes.items():
+            number = NAMES.index(name) + 1
+            waiting = [change for change in changes if change.kind != "same"]
+            same = len(changes) - len(waiting)
+            self.say(f"\n{number}  {report.titles[name]}" + ("" if waiting else f": nothing to change ({same} same)"))
+            if waiting:
+                self._table(
+                    ("", "What", "Now", "Wanted", "Change"),
+                    [(c.sign, c.what, c.now, c.wanted, f"{c.kind}{': ' + c.note if c.note else ''}") for c in waiting],
+                )
+        self.say(f"\n{report.pending} changes. Nothing was written. Plan hash {report.plan_hash}")
+
+    # actions and scopes
+
+    def actions(self, actions: Sequence[Action]) -> None:
+        if self.as_json:
+            self.document([action.to_dict() for action in actions])
+            return
+        rows = [
+            (a.name, a.resource, a.effect, " ".join(a.delegated.least), " ".join(a.application.least)) for a in actions
+        ]
+        self._table(("Action", "Resource", "Effect", "Delegated", "Application"), rows)
+        self.say(f"{len(actions)} actions")
+
+    def _table(self, head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=None, pad_edge=False, show_edge=False, header_style="bold")
+        for title in head:
+            table.add_column(title, overflow="fold")
+        for row in rows:
+            table.add_row(*(Text(str(cell)) for cell in row))
+        self.console.print(table, soft_wrap=False)
+
+    def scopes(
+        self, choice: Parameters, computed: Scopes, separator: str | None, what_if: Difference | None = None
+    ) -> None:
+        from runbook.catalog import explain, guide
+
+        link = guide.link(choice.actions)
+        if self.as_json:
+            document = {"headline": explain.headline(computed), **computed.to_dict(), "guide": link}
+            document |= {"what_if": what_if.to_dict()} if what_if else {}
+            self.document({**document, "guide_note": guide.LINK_CAVEAT})
+            return
+        if separator is not None:
+            for kind in computed.types:
+                typer.echo(guide.joined(computed.of(kind).names, _separator(separator)))
+            return
+        for kind in computed.types:
+            self._permission_set(kind, computed)
+        if "delegated" in computed.types:
+            self.say(f"\nBesides, for the sign-in itself: {' '.join(computed.base)}")
+        headline, *sentences = explain.summary(computed)
+        self.say(f"\n{headline}", "bold")
+        for sentence in sentences:
+            self.say(f"  {sentence}")
+        if what_if is not None:
+            self.say(f"\nWhat if: {what_if.sentence()}.", "bold")
+        self.say(f"\nGuide:  {link}")
+        self.say(f"        {guide.LINK_CAVEAT}")
+
+    def _permission_set(self, kind: PermissionType, computed: Scopes) -> None:
+        known, found = catalog.permissions(), computed.of(kind)
+        self.say(f"\n{kind.capitalize()} permissions for {len(computed.actions)} actions: {len(found.names)}", "bold")
+        rows = [
+            (name, known[name].powerful or "", ", ".join(catalog.action(slug).name for slug in found.why[name]))
+            for name in found.names
+        ]
+        self._table(("Permission", "Powerful", "Needed by"), rows)
+        for slug in found.unsupported:
+            self.say(f"  {catalog.action(slug).name} has no {kind} permission.", "yellow")
+
+    def drift(self, report: DriftReport) -> None:
+        if self.as_json:
+            self.document(report.to_dict())
+        else:
+            self.say(report.text())
+
+    # records
+
+    def record_check(self, report: VerifyReport) -> None:
+        if self.as_json:
+            self.document(report.as_dict())
+        else:
+            self.say(str(report), "green" if report.ok else "red")
+
+    def wrote(self, path: Path) -> None:
+        if self.as_json:
+            self.document({"report": str(path)})
+        else:
+            self.say(f"Wrote {path}")
+
+
+def _separator(name: str) -> Separator:
+    from runbook.catalog.guide import SEPARATORS
+
+    for known in SEPARATORS:
+        if known == name:
+            return known
+    raise InputError(Problem("--separator", f"{name!r} is not one.", f"Use {', '.join(SEPARATORS)}."))

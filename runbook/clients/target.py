@@ -1,0 +1,209 @@
+"""Where a run goes: the sandbox or a real tenant, with its addresses and the credentials of the administrator.
+
+Nothing else in the product knows a host name. A sandbox describes itself by its ready line; Microsoft's clouds lie in
+``clouds.json``.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import stat
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, field_validator
+
+from runbook import rehearsal
+from runbook.errors import HandOver, InputError, Problem
+from runbook.secrets import Secret
+
+if TYPE_CHECKING:
+    from runbook.parameters import Parameters
+    from runbook.secrets.stores import SecretStore
+
+__all__ = ["Cloud", "Endpoints", "Target", "clouds", "open_target"]
+
+_NEEDED = (
+    *("authority", "graph", "stackone", "ca_file", "tenant_id", "client_id"),
+    *("client_secret_file", "stackone_api_key_file"),
+)
+
+
+@dataclass(frozen=True)
+class Endpoints:
+    """Base addresses without trailing slash. ``stackone_pages`` is where a person's browser meets StackOne.
+
+    ``ca_file`` is the only CA to trust; ``None`` means what this machine trusts. ``portal`` is Microsoft's portal of
+    the cloud, empty where there is none.
+    """
+
+    authority: str
+    graph: str
+    stackone: str
+    stackone_pages: str
+    ca_file: Path | None = None
+    portal: str = ""
+
+
+@dataclass(frozen=True)
+class Target:
+    """One tenant and one StackOne project to work on.
+
+    ``description`` says in plain words what is at stake. On a ``rehearsal`` nothing real is touched; ``attend`` then
+    plays the person of a hand-over and returns whether it did.
+    """
+
+    name: Literal["sandbox", "entra"]
+    description: str
+    endpoints: Endpoints
+    tenant_id: str
+    client_id: str
+    client_secret: Secret | None = field(default=None, repr=False)
+    stackone_api_key: Secret | None = field(default=None, repr=False)
+    rehearsal: bool = False
+    attend: Callable[[HandOver], bool] | None = field(default=None, repr=False)
+
+
+class Cloud(BaseModel):
+    """One of Microsoft's clouds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    label: str
+    authority: str
+    graph: str
+    portal: str
+
+    @field_validator("authority", "graph", "portal")
+    @classmethod
+    def _is_a_base(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme != "https" or not parts.netloc or parts.path or parts.query:
+            raise ValueError(f"{value} is not a base address")
+        return value
+
+
+class _Clouds(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    about: str
+    clouds: dict[str, Cloud]
+    stackone: str
+
+
+@functools.cache
+def _table() -> _Clouds:
+    text = resources.files(__package__).joinpath("clouds.json").read_text(encoding="utf-8")
+    return _Clouds.model_validate(json.loads(text))
+
+
+def clouds() -> Mapping[str, Cloud]:
+    """Microsoft's clouds by the names that the parameter ``cloud`` takes."""
+    return _table().clouds
+
+
+@contextmanager
+def open_target(params: Parameters, store: SecretStore) -> Iterator[Target]:
+    """The target of ``params``, for as long as the context lasts.
+
+    A real tenant's secrets come from the store by their references. A sandbox is the served one that ``sandbox_file``
+    or the environment's RUNBOOK_SANDBOX names by the file with its ready line; else one is started, or joined, for
+    the time of the context. Raises :class:`InputError`, :class:`SecretStoreError`, :class:`RunbookError`.
+    """
+    if params.target == "entra":
+        yield _real(params, store)
+        return
+    with ExitStack() as stack:
+        file = params.sandbox_file or os.environ.get("RUNBOOK_SANDBOX", "")
+        ready = _ready_line(Path(file).expanduser()) if file else stack.enter_context(rehearsal.serving())
+        yield _sandbox(ready, store)
+
+
+def _real(params: Parameters, store: SecretStore) -> Target:
+    needed = ["tenant_id", "client_id"] + (["client_secret_ref"] if params.sign_in == "client-secret" else [])
+    missing = [Problem(name, "is needed for a real tenant.") for name in needed if not getattr(params, name)]
+    if missing:
+        raise InputError(missing)
+    cloud = clouds()[params.cloud]
+    stackone = _table().stackone
+    with_secret = params.sign_in == "client-secret"
+    return Target(
+        name="entra",
+        description=f"PRODUCTION tenant {params.tenant_id}, {cloud.label}",
+        endpoints=Endpoints(cloud.authority, cloud.graph, stackone, stackone, portal=cloud.portal),
+        tenant_id=params.tenant_id,
+        client_id=params.client_id,
+        client_secret=store.get(params.client_secret_ref) if with_secret else None,
+        stackone_api_key=store.get(params.stackone_api_key_ref) if params.stackone_api_key_ref else None,
+        rehearsal=False,
+    )
+
+
+def _sandbox(ready: Mapping[str, Any], store: SecretStore) -> Target:
+    missing = [name for name in _NEEDED if not isinstance(ready.get(name), str) or not ready[name]]
+    if missing:
+        raise InputError(Problem("sandbox_file", f"The sandbox's ready line lacks {', '.join(missing)}."))
+    bases = {name: str(ready[name]).rstrip("/") for name in ("authority", "graph", "stackone")}
+
+    def attend(hand_over: HandOver) -> bool:
+        return rehearsal.attend(ready, hand_over, lambda ref: store.get(ref).reveal())
+
+    return Target(
+        name="sandbox",
+        description="SANDBOX, nothing real is touched",
+        endpoints=Endpoints(
+            **bases,
+            stackone_pages=str(ready.get("pages") or bases["stackone"]).rstrip("/"),
+            ca_file=Path(ready["ca_file"]),
+        ),
+        tenant_id=str(ready["tenant_id"]),
+        client_id=str(ready["client_id"]),
+        client_secret=_private_file(Path(ready["client_secret_file"])),
+        stackone_api_key=_private_file(Path(ready["stackone_api_key_file"])),
+        rehearsal=True,
+        attend=attend,
+    )
+
+
+def _ready_line(path: Path) -> Mapping[str, Any]:
+    """The JSON line that ``runbook sandbox serve`` printed, from the file that it was kept in."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise InputError(Problem("sandbox_file", f"{path} cannot be read: {reason}.")) from None
+    for line in text.splitlines():
+        try:
+            found = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(found, dict) and "authority" in found:
+            return found
+    hint = "It should hold the line that `runbook sandbox serve` prints when it is ready."
+    raise InputError(Problem("sandbox_file", f"{path} holds no ready line of a sandbox.", hint))
+
+
+def _private_file(path: Path) -> Secret:
+    """The secret in a file of the ready line; a file that others may read is refused."""
+    try:
+        mode = stat.S_IMODE(path.stat().st_mode)
+        if sys.platform != "win32" and mode & 0o077:
+            raise InputError(
+                Problem(str(path), f"holds a secret and can be read by others (mode {mode:04o}).", "Set it to 0600.")
+            )
+        text = path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise InputError(
+            Problem(str(path), f"cannot be read: {error.strerror}.", "Is the sandbox of this ready line still there?")
+        ) from None
+    if not text:
+        raise InputError(Problem(str(path), "is empty where it should hold a secret."))
+    return Secret(text)

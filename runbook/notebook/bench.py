@@ -1,0 +1,236 @@
+"""What a notebook works with: its choice, one look at the tenant without a record, and a record once it writes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+from runbook import sections
+from runbook.errors import HandOver, Parked, RunbookError
+from runbook.runs.sources import notebook_name
+
+if TYPE_CHECKING:
+    from runbook.catalog.scopes import Scopes
+    from runbook.clients.target import Target
+    from runbook.notebook.inputs import Inputs
+    from runbook.parameters import Parameters
+    from runbook.records.journal import Journal, NullJournal
+    from runbook.tenant.base import Change, Context, HandsOver, Section, SectionResult
+    from runbook.widgets.guide_list import Chapter
+    from runbook.widgets.panel import Panel
+
+__all__ = ["PROOF", "Workbench"]
+
+PROOF = "verify_actions"
+"""The section that changes nothing and still has to be carried out: it tries what the others prepared."""
+
+
+class Workbench:
+    """Opens the tenant when it is first looked at; closes everything when the notebook begins anew or ends.
+
+    ``tell`` shows a hand-over to the person at the screen and returns at once.
+    """
+
+    def __init__(self, inputs: Inputs, tell: Callable[[HandOver], None]) -> None:
+        self.inputs = inputs
+        self.tell = tell
+        self.params = inputs.params
+        self._stack = ExitStack()
+        self._looking: Context | None = None
+        self._journal: Journal | None = None
+        self._own_record = False
+        self._observed: Any = None  # the tenant's permissions, read once: each click plans against them anew
+        self._states: dict[str, tuple[str, str]] = {}
+
+    def close(self) -> None:
+        """Close clients, and the target with them."""
+        self._looking = None
+        self._stack.close()
+
+    @property
+    def apply_allowed(self) -> bool:
+        """Whether a plan is applied where nobody is there to press a button."""
+        return self._look().target.rehearsal if self.params.apply is None else self.params.apply
+
+    @property
+    def scopes(self) -> Scopes:
+        """The permissions of the choice."""
+        from runbook.catalog import scopes
+
+        return scopes.compute(self.params.actions, self.params.permission_types, self.params.permission_source)
+
+    def choose(self, params: Parameters) -> None:
+        """Go on with another choice on the same tenant."""
+        self.params = params
+        if self._looking is not None:
+            self._looking.params = params
+            self._looking.scopes = self.scopes
+
+    def plan(self, section: Section) -> Sequence[Change]:
+        """What the section would change now."""
+        ctx = self._look()
+        with ctx.journal.section(section.NAME):
+            return section.plan(ctx, section.read(ctx))
+
+    def preview(self) -> Sequence[Change]:
+        """What the present choice of actions would change among the permissions (section 4)."""
+        section, ctx = sections.section("api_permissions"), self._look()
+        if self._observed is None:
+            with ctx.journal.section(section.NAME):
+                self._observed = section.read(ctx)
+        return section.plan(ctx, self._observed)
+
+    def run(self, section: Section, *, look_only: bool = False, play: bool = False) -> SectionResult:
+        """Read, plan, apply, read back. A record is kept, except when the section only looks.
+
+        ``play``: let the rehearsal's attendant act for the person of a hand-over.
+        Where nobody is there the plan is applied if the parameters allow it; a pressed button allows it.
+        """
+        from runbook.tenant.base import open_context, run_section
+
+        apply = self.inputs.attended or self.apply_allowed
+        if look_only or not apply or self.inputs.record is not None:
+            return run_section(self._look(), section, apply=apply and not look_only)
+        self._journal = self._new_record(section)
+        self._own_record = True
+        person = self._to_the_person if self.inputs.attended and not play else None
+        with open_context(self.params, self._journal, person) as ctx:
+            return run_section(ctx, section, apply=True)
+
+    def finish(self, section: Section, result: SectionResult | None, error: RunbookError | None) -> None:
+        """Close the record of this notebook, if it keeps one of its own; say in a run's record why nothing was run."""
+        from runbook.records.journal import Journal
+        from runbook.runs.run import conclude
+
+        if self._own_record and self._journal is not None and result is not None:
+            conclude(self._journal, {"verdict": result.verdict})
+            self._own_record = False
+        elif self.inputs.record is not None and result is None and error is not None:
+            verdict = "parked" if isinstance(error, Parked) else "failed"
+            data = {"section": section.NAME, "verdict": verdict, "error": str(error), "next_step": error.next_step}
+            Journal.open(self.inputs.record).event("section.finished", **data)
+
+    @property
+    def can_play(self) -> bool:
+        """Whether the target can play the person of a hand-over."""
+        return self._look().target.attend is not None
+
+    def secret_page(self, reference: str) -> str:
+        """Offer the secret behind ``reference`` on a page that shows it once; says where."""
+        from runbook.widgets.one_time_page import SECONDS, offer
+
+        store = self._look().store
+        return (
+            f"Open {offer(reference, lambda: store.get(reference))} within {SECONDS / 60:.0f} minutes; it works once."
+        )
+
+    def header(self, section: Section | None) -> Panel:
+        """Who and where; with a person there also the state of every step."""
+        from runbook.tenant import whereabouts
+        from runbook.widgets.header import Header, Place, Step
+
+        ctx = self._look()
+        if self.inputs.attended or section is None:
+            self._ask_states()
+        steps = tuple(Step(each.NUMBER, each.TITLE, self._state(each)) for each in sections.SECTIONS)
+        place = Place(
+            steps=steps,
+            current=section.NUMBER if section else 0,
+            target=ctx.target.description,
+            tenant=whereabouts.tenant(ctx),
+            signed_in=whereabouts.signed_in(ctx),
+            rehearsal=ctx.target.rehearsal,
+        )
+        return Header(place, section.TITLE if section else "")
+
+    def guide(self) -> Panel:
+        """The eight steps with their state and notebook."""
+        from runbook.widgets.guide_list import GuideList
+
+        self._ask_states()
+        return GuideList([self._chapter(each) for each in sections.SECTIONS])
+
+    def next_notebook(self) -> str:
+        """The notebook of the first step that is not done; empty when all are."""
+        self._ask_states()
+        return next((notebook_name(name) for name in sections.NAMES if self._states[name][0] != "done"), "")
+
+    def following(self, section: Section) -> str:
+        """What to do after a section has passed."""
+        if len(sections.NAMES) == section.NUMBER:
+            return "nothing; the connection is proven."
+        return f"open {notebook_name(sections.NAMES[section.NUMBER])}."
+
+    def _look(self) -> Context:
+        """The tenant, opened once; in a run its reads are in the run's journal."""
+        from runbook.records.journal import Journal
+        from runbook.tenant.base import open_context
+
+        if self._looking is None:
+            journal = Journal.open(self.inputs.record) if self.inputs.record else None
+            person = self._to_the_person if self.inputs.attended else None
+            self._looking = self._stack.enter_context(open_context(self.params, journal, person))
+        return self._looking
+
+    def _new_record(self, section: Section) -> Journal:
+        from pathlib import Path
+
+        from runbook.records.journal import Journal
+        from runbook.runs.run import new_run_id, opening
+        from runbook.tenant.base import plan_hash
+
+        hashed = plan_hash({section.NAME: self.plan(section)})
+        return Journal.create(Path(self.params.records), new_run_id(), **opening(self._look(), [section], hashed))
+
+    def _to_the_person(self, target: Target, journal: Journal | NullJournal) -> HandsOver:
+        """Where a person is there, the person acts; only a sign-in by code is played in a rehearsal."""
+        from runbook.tenant.base import attended
+
+        otherwise = attended(target, journal)
+
+        def hand_over(item: HandOver) -> None:
+            if item.kind != "device_sign_in":
+                raise Parked(item)
+            if target.attend is not None:
+                otherwise(item)
+            else:
+                # The caller goes on asking Entra ID until the person has entered the code.
+                self.tell(item)
+
+        return hand_over
+
+    def _ask_states(self) -> None:
+        if self._states:
+            return
+        for section in sections.SECTIONS:
+            try:
+                changes = self.plan(section)
+            except Parked as error:
+                self._states[section.NAME] = ("parked", error.hand_over.title)
+            except RunbookError as error:
+                self._states[section.NAME] = ("unknown", error.what)
+            else:
+                self._states[section.NAME] = _state_of(section, changes)
+
+    def _state(self, section: Section) -> str:
+        state = self._states.get(section.NAME, ("", ""))[0]
+        return "next" if state == "open" and self._first_open() == section.NAME else state
+
+    def _first_open(self) -> str:
+        return next((name for name, (state, _) in self._states.items() if state != "done"), "")
+
+    def _chapter(self, section: Section) -> Chapter:
+        from runbook.widgets.guide_list import Chapter
+
+        reason = self._states[section.NAME][1]
+        return Chapter(section.NUMBER, section.TITLE, self._state(section), reason, notebook_name(section.NAME))
+
+
+def _state_of(section: Section, changes: Sequence[Change]) -> tuple[str, str]:
+    from runbook.widgets.plan_table import counts
+
+    pending = [change for change in changes if change.kind != "same"]
+    if section.NAME == PROOF:
+        return "open", "proofs are made anew each time"
+    return ("open", counts(pending)) if pending else ("done", "as wanted")

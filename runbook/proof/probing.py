@@ -1,0 +1,248 @@
+"""Proving one action on one road: with a fresh token directly at Graph, or through StackOne's own action call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from runbook import catalog
+from runbook.clients import retry
+from runbook.clients.settle import Wait
+from runbook.errors import GraphError, RunbookError, ServiceError, StackOneError, TransportError
+from runbook.proof.recipes import Probe, fill, recipes
+from runbook.proof.workshop import NothingFound, Thing, Values, Workshop, patiently
+
+if TYPE_CHECKING:
+    from runbook.catalog import Action
+    from runbook.clients.graph import GraphClient
+    from runbook.tenant.base import Context
+
+__all__ = ["DirectRoad", "Outcome", "Road", "RoadName", "StackOneRoad", "not_tried", "prove", "refused"]
+
+RoadName = Literal["delegated", "application", "stackone"]
+OWN_ONLY = "Application.ReadWrite.OwnedBy"
+_ATTEMPTS = 3
+_UNWELL_PATIENCE = 30.0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one probe. ``used`` is None when it was not tried, which is neither a pass nor a failure."""
+
+    road: RoadName
+    used: bool | None
+    method: str = ""
+    path: str = ""
+    status: int | None = None
+    request_id: str = ""
+    code: str = ""
+    cause: str = ""
+    next_step: str = ""
+    error: RunbookError | None = None
+
+    @property
+    def word(self) -> str:
+        """``passed``, ``failed`` or ``not tried``."""
+        return "not tried" if self.used is None else ("passed" if self.used else "failed")
+
+    def shown(self) -> dict[str, Any]:
+        """The outcome as ``summary.json`` has it."""
+        shown = {"method": self.method, "path": self.path, "status": self.status, "outcome": self.word}
+        return {**shown, "request_id": self.request_id, "code": self.code, "cause": self.cause}
+
+
+@dataclass(frozen=True)
+class Request:
+    """One action with its templates filled in. ``fresh``: an object in it was just made."""
+
+    action: Action
+    path: Mapping[str, str]
+    query: Mapping[str, str]
+    body: Any
+    fresh: bool
+
+    def address(self) -> str:
+        """The path at Graph."""
+        path = self.action.path
+        for name, value in self.path.items():
+            path = path.replace("{" + name + "}", value)
+        return path
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What came back: the status, the object made (if one was), the request id, and a remark."""
+
+    status: int
+    body: Any = None
+    request_id: str = ""
+    remark: str = ""
+
+
+class Road(Protocol):
+    """A way to run an action."""
+
+    name: RoadName
+
+    def send(self, request: Request) -> Proof:
+        """Run the action. Raises :class:`RunbookError` when it is refused."""
+
+
+class DirectRoad:
+    """Directly at Graph with one token, as the client that carries it."""
+
+    def __init__(self, ctx: Context, name: RoadName, client: GraphClient) -> None:
+        self.name = name
+        self._ctx = ctx
+        self._client = client
+
+    def send(self, request: Request) -> Proof:
+        action, path = request.action, request.address()
+        effect: Literal["read", "write"] = "read" if action.effect == "read" else "write"
+        answer = patiently(
+            self._ctx,
+            lambda: self._client.session.request(
+                action.method, path, params=request.query, json=request.body, effect=effect
+            ),
+            action.method,
+            path,
+            fresh=request.fresh,
+        )
+        return Proof(answer.status, answer.body, answer.request_id or "")
+
+
+class StackOneRoad:
+    """Through StackOne's documented action call, as the linked account."""
+
+    name: RoadName = "stackone"
+
+    def __init__(self, ctx: Context, account_id: str) -> None:
+        self._ctx = ctx
+        self._account = account_id
+
+    def send(self, request: Request) -> Proof:
+        wait = Wait(self._ctx.stackone.pace, 10 * self._ctx.stackone.pace.longest_interval)
+        while True:
+            try:
+                return self._once(request)
+            except StackOneError as error:
+                # StackOne passes Graph's replication answers on as its own 400 and 404.
+                if not request.fresh or error.status not in (400, 404) or wait.over:
+                    raise
+            wait.pause()
+
+    def _once(self, request: Request) -> Proof:
+        answer = self._ctx.stackone.call_action(
+            request.action.stackone_id,
+            self._account,
+            path=dict(request.path) or None,
+            query=dict(request.query) or None,
+            body=request.body,
+            effect="read" if request.action.effect == "read" else "write",
+        )
+        return Proof(200, answer.get("data"))
+
+
+def prove(shop: Workshop, road: Road, slug: str, needs: tuple[str, ...]) -> Outcome:
+    """Run the probe of action ``slug`` on ``road`` and clean up after it. ``needs``: its permissions in this tenant.
+
+    A service that is unwell proves nothing about a permission: the probe is made anew, with other disposable objects.
+    """
+    action = catalog.action(slug)
+    wait = Wait(shop.ctx.graph.pace, _UNWELL_PATIENCE)
+    for _attempt in range(_ATTEMPTS):
+        failure: RunbookError | None = None
+        try:
+            outcome = _prove_once(shop, road, action, needs)
+            failure = outcome.error
+        except NothingFound as nothing:
+            return not_tried(road.name, action, str(nothing))
+        except RunbookError as error:
+            cause = f"the object to try it on could not be made: {error.what.rstrip('.')}"
+            outcome, failure = not_tried(road.name, action, cause, error.next_step), error
+        if not _unwell(failure):
+            break
+        wait.pause()
+    return outcome
+
+
+def _unwell(failure: RunbookError | None) -> bool:
+    """Whether the failure says something about the service or the way to it, and nothing about a permission."""
+    statuses = retry.table().statuses
+    if isinstance(failure, ServiceError):
+        return failure.status in statuses.busy | statuses.uncertain
+    return isinstance(failure, TransportError)
+
+
+def _prove_once(shop: Workshop, road: Road, action: Action, needs: tuple[str, ...]) -> Outcome:
+    probe = recipes().probes[action.slug]
+    spec = recipes().made.get(probe.makes)
+    wanted = {**(spec.needs if spec else {}), **probe.needs}
+    with shop.bench(wanted, owned=OWN_ONLY in needs) as (values, made):
+        return _send(shop, road, action, probe, values, made)
+
+
+def _send(shop: Workshop, road: Road, action: Action, probe: Probe, values: Values, made: list[Thing]) -> Outcome:
+    spec = recipes().made.get(probe.makes)
+    template = probe.body if probe.body is not None else (spec.body if spec else None)
+    request = Request(
+        action,
+        path={name: str(fill(text, values)) for name, text in probe.path.items()},
+        query=probe.query,
+        body=fill(template, values) if template is not None else None,
+        fresh=bool(made),
+    )
+    try:
+        proof = road.send(request)
+    except ServiceError as error:
+        also = next((row for row in probe.also if row.status == error.status and _reached(error)), None)
+        if also is None:
+            if probe.makes:
+                shop.lost(probe.makes, values, error, made)
+            return _refused(road.name, request, error)
+        proof = Proof(error.status, None, error.request_id or "", also.why)
+    except RunbookError as error:
+        if probe.makes:
+            shop.lost(probe.makes, values, error, made)
+        return _refused(road.name, request, error)
+    if probe.makes:
+        shop.note(probe.makes, proof.body, values, made)
+    elif action.effect == "delete" and made:
+        made[-1].gone = True  # the subject of a probe is made last, after what it needs
+    return Outcome(
+        road.name, True, action.method, request.address(), proof.status, proof.request_id, cause=proof.remark
+    )
+
+
+def _reached(error: ServiceError) -> bool:
+    """Whether Graph answered the action itself (StackOne's own complaint about a call proves nothing)."""
+    return isinstance(error, GraphError) or "service behind it" in error.what
+
+
+def _refused(road: RoadName, request: Request, error: RunbookError) -> Outcome:
+    cause = error.what + (f" {error.meaning}" if error.meaning else "")
+    return Outcome(
+        road,
+        False,
+        request.action.method,
+        request.address(),
+        error.status if isinstance(error, ServiceError) else None,
+        error.request_id or "",
+        error.code or "",
+        cause,
+        error.next_step,
+        error,
+    )
+
+
+def refused(road: RoadName, action: Action, error: RunbookError) -> Outcome:
+    """An outcome of a road that Entra ID refused before any probe could be sent."""
+    return Outcome(
+        road, False, action.method, action.path, None, error.request_id or "", error.code or "", error.what, error=error
+    )
+
+
+def not_tried(road: RoadName, action: Action, cause: str, next_step: str = "") -> Outcome:
+    """An outcome of a probe that was not sent, and why."""
+    return Outcome(road, None, action.method, action.path, cause=cause, next_step=next_step)

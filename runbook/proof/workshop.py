@@ -1,0 +1,211 @@
+"""Disposable objects for probes: found or made by the administrator's sign-in, marked, and always removed again.
+
+Nothing that the runbook did not make is ever written on. What could not be removed is listed by name.
+"""
+
+from __future__ import annotations
+
+import base64
+import secrets
+import threading
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from runbook.clients import retry
+from runbook.clients.graph import graph_error
+from runbook.clients.http import Answer
+from runbook.clients.odata import literal
+from runbook.clients.settle import Wait
+from runbook.errors import RunbookError
+from runbook.proof.recipes import fill, need, recipes
+
+if TYPE_CHECKING:
+    from runbook.tenant.base import Context
+
+__all__ = ["NothingFound", "Thing", "Values", "Workshop", "patiently"]
+
+Values = dict[str, Any]
+_PATIENCE = 60.0
+
+
+class NothingFound(Exception):
+    """The tenant has no object that the probe could read."""
+
+
+@dataclass
+class Thing:
+    """A disposable object: what it was made from, with itself as ``it``. ``gone``: a probe has deleted it."""
+
+    kind: str
+    values: Values
+    gone: bool = False
+
+
+def patiently(ctx: Context, send: Callable[[], Answer], method: str, path: str, *, fresh: bool) -> Answer:
+    """Send until the answer is no known replication answer; ``fresh``: an object in it was just made.
+
+    An answer "exists already" after such a refusal means that the refused write had taken effect. Raises
+    :class:`GraphError` for every other refusal.
+    """
+    wait = Wait(ctx.graph.pace, min(ctx.graph.pace.deadline, _PATIENCE))
+    refused = False
+    while True:
+        answer = send()
+        if answer.ok:
+            return answer
+        error = graph_error(answer.status, answer.body, method, path, answer.headers, answer.request_id)
+        row = retry.transient(error)
+        if row is not None and row.then == "exists" and refused:
+            return answer
+        # What was just made may be unknown to any replica for a while, also where no row says so.
+        passes = answer.status == 404 if row is None else row.then != "exists"
+        if not fresh or not passes or wait.over:
+            raise error
+        refused = True
+        wait.pause()
+
+
+class Workshop:
+    """Finds and makes what probes need; may be used from several threads.
+
+    ``mark`` is in the name of everything that is made; ``litter`` names what could not be removed.
+    """
+
+    def __init__(self, ctx: Context, always: Mapping[str, Any], *, owner: str = "") -> None:
+        self.ctx = ctx
+        self.mark = secrets.token_hex(4)
+        self.litter: list[str] = []
+        self._always = {**always, "mark": self.mark, "graph": f"{ctx.target.endpoints.graph}/v1.0"}
+        self._owner = owner
+        self._found: dict[str, dict[str, Any] | None] = {}
+        self._finding = threading.Lock()
+
+    @contextmanager
+    def bench(self, needs: Mapping[str, str], *, owned: bool = False) -> Iterator[tuple[Values, list[Thing]]]:
+        """The values that a probe's templates may use, and the stack of what to remove afterwards.
+
+        ``owned`` makes our service principal an owner of what is made, for permissions that reach own objects only.
+        Raises :class:`NothingFound`, or :class:`RunbookError` when a disposable object cannot be made.
+        """
+        made: list[Thing] = []
+        try:
+            yield self._values(needs, made, owned=owned), made
+        finally:
+            for thing in reversed(made):
+                self._remove(thing)
+
+    def _values(self, needs: Mapping[str, str], made: list[Thing], *, owned: bool) -> Values:
+        values = self.fresh_values()
+        for name, text in needs.items():
+            source, kind = need(text)
+            item = self.find(kind) if source != "made" else None
+            if item is None and source == "found":
+                raise NothingFound(f"this tenant has no {kind.replace('_', ' ')} to read")
+            values[name] = item if item is not None else self.make(kind, made, owned=owned)
+        return values
+
+    def fresh_values(self) -> Values:
+        """The ambient values: what is always there, and names that no other object has."""
+        unique = secrets.token_hex(4)
+        return {
+            **self._always,
+            "name": f"runbook probe {self.mark} {unique}",
+            "nick": f"runbook-probe-{self.mark}-{unique}",
+            "guid": str(uuid.uuid4()),
+            "password": secrets.token_urlsafe(18) + "aA1!",
+            "key": base64.b64encode(secrets.token_bytes(32)).decode(),
+            "domain-name": f"runbook-probe-{self.mark}-{unique}.example.org",
+        }
+
+    def find(self, kind: str) -> dict[str, Any] | None:
+        """An object of this kind that is there already, or None; asked once."""
+        with self._finding:
+            return self._found_once(kind)
+
+    def _found_once(self, kind: str) -> dict[str, Any] | None:
+        if kind not in self._found:
+            spec = recipes().found[kind]
+            items = self.ctx.graph.page(spec.path, select=spec.select).items
+            for name, accepted in spec.one_of.items():
+                items = tuple(
+                    sorted((i for i in items if i.get(name) in accepted), key=lambda i: accepted.index(i[name]))
+                )
+            self._found[kind] = dict(items[0]) if items else None
+        return self._found[kind]
+
+    def make(self, kind: str, made: list[Thing], *, owned: bool = False) -> Values:
+        """A new disposable object of this kind with what it needs, noted in ``made`` for removal."""
+        spec = recipes().made[kind]
+        values = self._values(spec.needs, made, owned=owned)
+        path, body = fill(spec.path, values), fill(spec.body, values)
+        session = self.ctx.graph.session
+        try:
+            answer = patiently(self.ctx, lambda: session.request("POST", path, json=body), "POST", path, fresh=True)
+        except RunbookError as error:
+            self.lost(kind, values, error, made)
+            raise
+        item = self.note(kind, answer.body, values, made)
+        if owned and spec.owned and self._owner:
+            link = {"@odata.id": f"{values['graph']}/directoryObjects/{self._owner}"}
+            owners = fill(spec.owned, {**values, "it": item})
+            patiently(self.ctx, lambda: session.request("POST", owners, json=link), "POST", owners, fresh=True)
+        return item
+
+    def note(self, kind: str, body: Any, values: Values, made: list[Thing]) -> Values:
+        """Remember something that was made, with what it was made from, so that it is removed."""
+        spec = recipes().made[kind]
+        item: Values = {name: values[name] for name in spec.needs}
+        item |= body if isinstance(body, dict) else {}
+        made.append(Thing(kind, {**values, "it": item}))
+        return item
+
+    def _remove(self, thing: Thing) -> None:
+        spec = recipes().made[thing.kind]
+        try:
+            if not thing.gone:
+                self._delete(fill(spec.remove, thing.values))
+            if spec.purge:
+                # Else it would stay in the deleted items for 30 days and keep its names taken.
+                self._delete(fill(spec.purge, thing.values))
+        except RunbookError as error:
+            self.litter.append(f"{thing.kind.replace('_', ' ')} {self._label(thing.values)}: {error.what}")
+
+    def _delete(self, path: str) -> None:
+        """Delete, and insist: just after it was made (or deleted) a replica may not know it, and a busy service passes.
+
+        Raises :class:`RunbookError` when it cannot be deleted before the wait ends.
+        """
+        wait = Wait(self.ctx.graph.pace, 40 * self.ctx.graph.pace.interval)
+        while True:
+            try:
+                if self.ctx.graph.delete(path):
+                    return
+                failure: RunbookError = RunbookError("it was not found, and may appear later.")
+            except RunbookError as error:
+                if not retry.maybe_applied(error):
+                    raise
+                failure = error
+            if wait.over:
+                raise failure
+            wait.pause()
+
+    def lost(self, kind: str, values: Values, error: RunbookError, made: list[Thing]) -> None:
+        """Find what a failed request may have made all the same, so that it is removed; else say so."""
+        spec, found = recipes().made[kind], []
+        hangs_on = any(need(text)[0] == "made" for text in spec.needs.values())
+        if hangs_on or not retry.maybe_applied(error):
+            return  # what hangs on a disposable object goes with it
+        if "displayName" in spec.body:
+            condition = f"displayName eq {literal(values['name'])}"
+            found = list(self.ctx.graph.list(spec.path, filter=condition))
+        for item in found:
+            self.note(kind, item, values, made)
+        if not found:
+            self.litter.append(f"{kind.replace('_', ' ')} {values['name']}: it may have been made, the answer was lost")
+
+    @staticmethod
+    def _label(values: Values) -> str:
+        return str(values["it"].get("displayName") or values["it"].get("id") or values["name"])

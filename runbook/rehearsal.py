@@ -1,0 +1,54 @@
+"""The one place that knows the emulator: starts it, has its attendant play a person, offers its commands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from runbook.errors import HandOver, RunbookError
+
+__all__ = ["attend", "commands", "serving"]
+
+
+@contextmanager
+def serving() -> Iterator[Mapping[str, Any]]:
+    """Start the user's own sandbox, or join it, for the time of the context; gives its ready line.
+
+    Raises :class:`RunbookError` when it does not come up.
+    """
+    from entra_sandbox import lease
+
+    with ExitStack() as stack:
+        try:
+            ready = stack.enter_context(lease.ensure())
+        except lease.SandboxUnavailable as error:
+            raise RunbookError(
+                "The sandbox could not be started.",
+                meaning=str(error),
+                next_step="See its log, or start it yourself with `runbook sandbox serve` and name it with --sandbox.",
+            ) from None
+        yield ready
+
+
+def attend(ready: Mapping[str, Any], hand_over: HandOver, reveal: Callable[[str], str]) -> bool:
+    """Play the person of a hand-over; whether there is one for its kind. ``reveal`` gives the secret of a reference.
+
+    Raises :class:`RunbookError` where a person would have met a page that does not let them go on.
+    """
+    from entra_sandbox import attendant
+
+    try:
+        return attendant.attend(ready, hand_over, reveal)
+    except attendant.Lost as lost:
+        raise RunbookError(
+            f"The rehearsal's person could not do it ({hand_over.title}): {lost}.",
+            next_step="Look at the plan of this step; a person would have met the same page.",
+        ) from None
+
+
+def commands() -> Any:
+    """``serve`` and ``shell`` as a typer application."""
+    from entra_sandbox.cli import app
+
+    return app

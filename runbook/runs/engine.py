@@ -1,0 +1,146 @@
+"""Papermill with an engine and an output of our own.
+
+The kernel is the running interpreter, whatever kernel specs the machine has; it gets an environment without secrets;
+the notebook appears whole or not at all, scrubbed, at each save; what papermill puts around an error is taken out.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+__all__ = ["ENGINE", "Execution", "execute"]
+
+ENGINE = "entra-id-runbook"
+SCHEME = "whole:"
+START_TIMEOUT = 120  # seconds until the kernel answers
+MARKER = "papermill-error-cell-tag"
+
+
+@dataclass(frozen=True)
+class Execution:
+    """How a notebook ended: ``ok``, or the name and words of the exception; ``died`` when its kernel went away."""
+
+    ok: bool
+    error: str = ""
+    message: str = ""
+    died: bool = False
+
+
+def execute(source: Path, output: Path, parameters: Mapping[str, Any]) -> Execution:
+    """Execute ``source`` with ``parameters`` and write it whole to ``output`` at each step.
+
+    Raises ``OSError`` when ``output`` cannot be written; a failing cell or a dying kernel is returned, not raised.
+    """
+    import papermill
+    from nbclient.exceptions import DeadKernelError
+    from papermill.exceptions import PapermillExecutionError
+
+    _register()
+    try:
+        papermill.execute_notebook(
+            _literal(str(source)),
+            _literal(SCHEME + str(output)),
+            parameters=dict(parameters),
+            engine_name=ENGINE,
+            progress_bar=False,
+            start_timeout=START_TIMEOUT,
+        )
+    except PapermillExecutionError as error:
+        return Execution(False, error.ename, error.evalue)
+    except (DeadKernelError, RuntimeError) as error:
+        return Execution(False, type(error).__name__, str(error), died=True)
+    return Execution(True)
+
+
+def _literal(path: str) -> str:
+    """Papermill formats paths like a template; a brace in a folder's name is no field."""
+    return path.replace("{", "{{").replace("}", "}}")
+
+
+class WholeFiles:
+    """Papermill's output handler: the file is replaced in one step, and no secret is in it."""
+
+    @classmethod
+    def read(cls, path: str) -> str:
+        return Path(path.removeprefix(SCHEME)).read_text(encoding="utf-8")
+
+    @classmethod
+    def listdir(cls, path: str) -> list[str]:
+        return [str(entry) for entry in Path(path.removeprefix(SCHEME)).iterdir()]
+
+    @classmethod
+    def write(cls, text: str, path: str) -> None:
+        from runbook import whole
+        from runbook.records.notebooks import publishable
+
+        whole.write(Path(path.removeprefix(SCHEME)), publishable(json.dumps(_tidied(json.loads(text)))))
+
+    @classmethod
+    def pretty_path(cls, path: str) -> str:
+        return path.removeprefix(SCHEME)
+
+
+def _tidied(book: dict[str, Any]) -> dict[str, Any]:
+    """The notebook without papermill's markers around an error, and without paths of this machine."""
+    book["cells"] = [cell for cell in book["cells"] if MARKER not in cell["metadata"].get("tags", [])]
+    stamp = book["metadata"].get("papermill", {})
+    for name in ("input_path", "output_path"):
+        if isinstance(stamp.get(name), str):
+            stamp[name] = Path(stamp[name].removeprefix(SCHEME)).name
+    return book
+
+
+@cache
+def _register() -> None:
+    from papermill.engines import papermill_engines
+    from papermill.iorw import papermill_io
+
+    papermill_engines.register(ENGINE, _engine())
+    papermill_io.register(SCHEME, WholeFiles)
+
+
+def _engine() -> Any:
+    import zmq
+    from jupyter_client.kernelspec import KernelSpec
+    from jupyter_client.manager import AsyncKernelManager
+    from papermill.clientwrap import PapermillNotebookClient
+    from papermill.engines import NBClientEngine
+    from traitlets import default
+
+    from runbook.runs.environment import child_environment
+
+    class ThisInterpreter(AsyncKernelManager):
+        """Starts the kernel with the interpreter that runs now."""
+
+        @property
+        def kernel_spec(self) -> KernelSpec:
+            argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+            # A kernel is interrupted before it is shut down, and would log that as an error on the run's terminal.
+            argv.append("--log-level=CRITICAL")
+            encrypted = {"supported_encryption": ["curve"]}
+            return KernelSpec(argv=argv, display_name="Python 3", language="python", metadata=encrypted)
+
+        @default("transport_encryption")
+        def _encrypted_where_possible(self) -> str:
+            return "auto" if zmq.has("curve") else "disabled"
+
+    class Engine(NBClientEngine):  # type: ignore[misc]
+        @classmethod
+        def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **options: Any) -> Any:
+            client = PapermillNotebookClient(
+                nb_man,
+                kernel_manager_class=ThisInterpreter,
+                kernel_name=kernel_name,
+                startup_timeout=options.get("start_timeout", START_TIMEOUT),
+                timeout=None,
+            )
+            return client.execute(env=child_environment(os.environ))
+
+    return Engine

@@ -1,0 +1,57 @@
+"""Who acts, with which tool, and with which notebooks: what a record says of its own making."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runbook.errors import SignInError, TransportError
+from runbook.runs.sources import folder
+from runbook.version import VERSION
+
+if TYPE_CHECKING:
+    from runbook.clients.entra import Identity
+
+__all__ = ["actor", "notebook_origin", "tool"]
+
+_SESSION = "JPY_SESSION_NAME"
+"""Where Jupyter's server tells a kernel which file was opened (jupyter_server, ``get_kernel_env``)."""
+
+
+def actor(identity: Callable[[], Identity], client_id: str) -> dict[str, str]:
+    """The administrator's sign-in: ``kind`` is ``user`` or ``app``; of an app also its ``client_id``.
+
+    A refused sign-in must leave a record too: then ``kind`` is ``unknown``, with the reason.
+    """
+    try:
+        who = identity()
+    except (SignInError, TransportError) as error:
+        return {"kind": "unknown", "client_id": client_id, "reason": error.code or error.what}
+    told = {"kind": who.kind, "name": who.name, "object_id": who.object_id, "tenant_id": who.tenant_id}
+    return {**told, "client_id": client_id} if who.kind == "app" else told
+
+
+def tool() -> dict[str, str]:
+    """This package and the Python that runs it."""
+    return {"name": "entra-id-runbook", "version": VERSION, "python": platform.python_version()}
+
+
+def notebook_origin(name: str, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The notebook ``name`` of this version as ``{"notebook", "sha256"}``: the hash of the file without outputs.
+
+    In a kernel of Jupyter's also ``opened`` and ``opened_sha256``: the person's own copy, as it was last saved. A
+    frontend that does not tell its kernel the file leaves them out.
+    """
+    origin = {"notebook": Path(name).name, "sha256": _sha256(folder() / name)}
+    opened = Path(environment.get(_SESSION) or "")
+    if opened.name == origin["notebook"] and opened.is_file():
+        origin |= {"opened": opened.name, "opened_sha256": _sha256(opened)}
+    return origin
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,294 @@
+"""A run: the notebooks of the chosen sections in order, one record; and a plan, which is the same without writing."""
+
+from __future__ import annotations
+
+import secrets
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from runbook.errors import Interrupted, RecordError
+from runbook.sections import NAMES, section
+
+if TYPE_CHECKING:
+    from runbook.parameters import Parameters
+    from runbook.records.journal import Journal
+    from runbook.runs.engine import Execution
+    from runbook.secrets.stores import SecretStore
+    from runbook.tenant.base import Change, Context, Section
+
+__all__ = ["PARAMETERS", "PlanReport", "Progress", "RunOutcome", "conclude", "new_run_id", "opening", "plan", "run"]
+
+PARAMETERS = "parameters.yaml"
+EXIT_CODES: Mapping[str, int] = {"passed": 0, "failed": 1, "incomplete": 1, "parked": 3}
+
+
+@dataclass(frozen=True)
+class PlanReport:
+    """What a run would change, by section in the guide's order, with the hash of exactly this plan."""
+
+    plan_hash: str
+    changes: Mapping[str, list[Change]]
+    titles: Mapping[str, str]
+    target: str
+    tenant_id: str
+    rehearsal: bool
+
+    @property
+    def pending(self) -> int:
+        """How many changes a run would make."""
+        return sum(change.kind != "same" for changes in self.changes.values() for change in changes)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """News of a run: ``state`` is ``planning``, ``started`` or ``finished``; counts and verdict come with the last."""
+
+    state: str
+    number: int = 0
+    name: str = ""
+    title: str = ""
+    verdict: str = ""
+    seconds: float = 0.0
+    created: int = 0
+    updated: int = 0
+    deleted: int = 0
+    unchanged: int = 0
+    error: str = ""
+    next_step: str = ""
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """How a run ended. ``summary`` is ``summary.json``; ``error`` and ``hand_over`` (an event) say why it stopped."""
+
+    exit_code: int
+    summary: dict[str, Any]
+    record_dir: Path
+    error: str = ""
+    next_step: str = ""
+    hand_over: dict[str, Any] = field(default_factory=dict)
+
+
+def new_run_id() -> str:
+    """A run id that sorts by time (UTC, to the millisecond) and is unique."""
+    now = datetime.now(UTC)
+    return f"{now:%Y%m%dT%H%M%S}{now.microsecond // 1000:03d}Z-{secrets.token_hex(3)}"
+
+
+def plan(params: Parameters, sections: tuple[int, int] = (1, 8)) -> PlanReport:
+    """Read the tenant and say what a run would change; writes nothing.
+
+    Raises :class:`RunbookError` when the tenant cannot be read.
+    """
+    from runbook.tenant.base import open_context
+
+    with open_context(params) as ctx:
+        return _plan(ctx, _chosen(sections))
+
+
+def run(
+    params: Parameters,
+    sections: tuple[int, int] = (1, 8),
+    records: Path = Path("records"),
+    progress: Callable[[Progress], None] | None = None,
+) -> RunOutcome:
+    """Execute the notebooks of ``sections`` (first and last number) and leave a record in ``records``.
+
+    The same choice on an unchanged tenant writes nothing in sections 1 to 6. Stops at the first section that failed
+    or parked. Raises :class:`RecordError` when the record cannot be written and :class:`Interrupted` on SIGINT or
+    SIGTERM; the record then has no closing event and counts as incomplete.
+    """
+    from runbook.parameters import save
+    from runbook.records.journal import Journal
+    from runbook.tenant.base import open_context
+
+    tell = progress or (lambda _news: None)
+    chosen = _chosen(sections)
+    # Papermill takes seconds to import; that goes on while the tenant is read.
+    threading.Thread(target=import_module, args=("papermill",), daemon=True).start()
+    with _stoppable(), open_context(params) as ctx:
+        tell(Progress("planning"))
+        report = _plan(ctx, chosen)
+        journal = Journal.create(records, new_run_id(), **opening(ctx, chosen, report.plan_hash))
+        with _room_for(journal):
+            save(params, journal.folder / PARAMETERS)
+            try:
+                last = _sections(journal, chosen, tell)
+            except RecordError:
+                conclude(journal, {"verdict": "failed"})
+                raise
+            except KeyboardInterrupt:
+                conclude(journal, {"verdict": "incomplete"})
+                raise Interrupted(
+                    "The run was stopped.",
+                    meaning=f"its record {journal.folder} says incomplete; what is done stays done.",
+                    next_step="run the same command again.",
+                ) from None
+            return _with_link(conclude(journal, last), ctx.store)
+
+
+def _chosen(span: tuple[int, int]) -> list[Section]:
+    return [section(name) for name in NAMES[span[0] - 1 : span[1]]]
+
+
+def _plan(ctx: Context, chosen: list[Section]) -> PlanReport:
+    from runbook.tenant.base import plan_hash, plan_sections
+
+    changes = plan_sections(ctx, chosen)
+    ctx.facts.clear()
+    return PlanReport(
+        plan_hash=plan_hash(changes),
+        changes=changes,
+        titles={each.NAME: each.TITLE for each in chosen},
+        target=ctx.target.description,
+        tenant_id=ctx.target.tenant_id,
+        rehearsal=ctx.target.rehearsal,
+    )
+
+
+def opening(ctx: Context, chosen: list[Section], plan_hash: str) -> dict[str, Any]:
+    """The data of ``run.started``. Raises :class:`SecretStoreError` if the record is to be signed and cannot be."""
+    from runbook.runs.provenance import actor, notebook_origin, tool
+    from runbook.runs.publish import signing_key
+    from runbook.runs.sources import notebook_name
+
+    parameters = ctx.params.model_dump(mode="json")
+    signing_key(parameters)
+    return {
+        "target": ctx.target.name,
+        "tenant_id": ctx.target.tenant_id,
+        "parameters": parameters,
+        "plan_hash": plan_hash,
+        "sections": [
+            {"name": each.NAME, "title": each.TITLE, **notebook_origin(notebook_name(each.NAME))} for each in chosen
+        ],
+        "actor": actor(ctx.administrator.identity, ctx.target.client_id),
+        "tool": tool(),
+    }
+
+
+def _sections(journal: Journal, chosen: list[Section], tell: Callable[[Progress], None]) -> Mapping[str, Any]:
+    """Execute one notebook after the other until one does not pass; how the last one ended."""
+    from runbook.records.notebooks import finish
+    from runbook.runs.engine import execute
+    from runbook.runs.sources import notebook
+
+    choice = {"parameters_file": str(journal.folder / PARAMETERS), "record": str(journal.folder)}
+    for each in chosen:
+        tell(Progress("started", each.NUMBER, each.NAME, each.TITLE))
+        begun = time.monotonic()
+        source = notebook(each.NAME)
+        execution = execute(source, journal.folder / source.name, choice)
+        finish(journal.folder / source.name)
+        finished = _finished(journal, each, execution)
+        tell(_news(each, finished, time.monotonic() - begun))
+        if finished["verdict"] != "passed":
+            break
+    return finished
+
+
+def _finished(journal: Journal, each: Section, execution: Execution) -> dict[str, Any]:
+    """What the journal says of the section: neither papermill's stamps nor a notebook's outputs are believed."""
+    from runbook.records.journal import read
+
+    found = [event for event in read(journal.path) if event["event"] == "section.finished"]
+    for event in reversed(found):
+        if event["section"] == each.NAME:
+            return event
+    reason = (
+        "its kernel died" if execution.died else f"{execution.error}: {execution.message}" if execution.error else ""
+    )
+    return {
+        "verdict": "incomplete",
+        "error": f"{each.TITLE} did not come to an end" + (f": {reason}" if reason else "."),
+        "next_step": "run the same command again.",
+    }
+
+
+def _news(each: Section, finished: Mapping[str, Any], seconds: float) -> Progress:
+    counts = {name: int(finished.get(name) or 0) for name in ("created", "updated", "deleted", "unchanged")}
+    return Progress(
+        "finished",
+        each.NUMBER,
+        each.NAME,
+        each.TITLE,
+        verdict=str(finished["verdict"]),
+        seconds=seconds,
+        error=str(finished.get("error") or ""),
+        next_step=str(finished.get("next_step") or ""),
+        **counts,
+    )
+
+
+def conclude(journal: Journal, last: Mapping[str, Any]) -> RunOutcome:
+    """Close the journal, unless its last section did not come to an end, and write what is folded from it.
+
+    ``last`` says how that section ended: ``verdict``, and ``error`` and ``next_step`` if there are.
+    """
+    from runbook.records.journal import read
+    from runbook.runs.publish import publish
+
+    if last["verdict"] != "incomplete":
+        journal.event("run.finished", verdict=last["verdict"])
+    events = read(journal.path)
+    summary = publish(journal.folder)
+    stopped = summary["verdict"] != "passed"
+    parked = last["verdict"] == "parked"
+    return RunOutcome(
+        exit_code=EXIT_CODES[str(summary["verdict"])],
+        summary=summary,
+        record_dir=journal.folder,
+        error=str(last.get("error") or "") if stopped else "",
+        next_step=str(last.get("next_step") or "") if stopped else "",
+        hand_over=next((e for e in reversed(events) if e["event"] == "hand_over"), {}) if parked else {},
+    )
+
+
+def _with_link(outcome: RunOutcome, store: SecretStore) -> RunOutcome:
+    """The terminal shows the person the link to which the record only refers."""
+    kept = outcome.hand_over.get("kept")
+    if not kept:
+        return outcome
+    return replace(outcome, hand_over={**outcome.hand_over, "url": store.get(str(kept)).reveal()})
+
+
+@contextmanager
+def _room_for(journal: Journal) -> Iterator[None]:
+    """A file of the record that cannot be written ends the run in words; what can still be published is."""
+    from runbook.runs.publish import publish
+
+    try:
+        yield
+    except OSError as error:
+        with suppress(RecordError, OSError):
+            publish(journal.folder)
+        raise RecordError(
+            f"the record {journal.folder} cannot be written: {error.strerror or error}",
+            meaning="the run was stopped; what is done stays done, and the record claims no more than its journal.",
+            next_step="make room or give another folder with --records, then run the same command again.",
+        ) from None
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """SIGTERM ends a run as Ctrl-C does: kernels are stopped and the record is left honest."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(_signal: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

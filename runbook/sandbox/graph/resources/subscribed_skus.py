@@ -1,9 +1,0 @@
-"""``/subscribedSkus``: learn.microsoft.com/graph/api/resources/subscribedsku"""
-
-from __future__ import annotations
-
-from runbook.sandbox.graph.resource import Resource
-
-__all__ = ["RESOURCES"]
-
-RESOURCES = (Resource(path="subscribedSkus", entity="subscribedSku", operations=("list",), page=0, advanced=False),)

@@ -1,0 +1,276 @@
+"""What every section shares: a plan of changes, a context, evidence, and the one way to run a section.
+
+A section is a module with ``NAME``, ``NUMBER``, ``TITLE``, ``SUMMARY``, ``PORTAL`` and four functions::
+
+    read(ctx) -> observed              asks, never writes
+    plan(ctx, observed) -> changes     pure: what is, what is wanted, and the difference
+    apply(ctx, changes) -> None        makes the pending changes; calls ``ctx.did(change)`` after each
+    verify(ctx) -> Evidence            reads back, several times in a row where Entra ID is eventually consistent
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from runbook.errors import HandOver, Parked, RunbookError
+from runbook.tenant.changes import SIGNS, Change, Evidence, Kind, pending, plan_hash, row
+
+if TYPE_CHECKING:
+    from runbook.catalog.scopes import Scopes
+    from runbook.clients.entra import Administrator
+    from runbook.clients.graph import GraphClient
+    from runbook.clients.stackone import StackOneClient
+    from runbook.clients.target import Target
+    from runbook.parameters import Parameters
+    from runbook.records.journal import Journal, NullJournal
+    from runbook.secrets.stores import SecretStore
+
+__all__ = [
+    "SIGNS",
+    "Change",
+    "Context",
+    "Evidence",
+    "HandsOver",
+    "Kind",
+    "Section",
+    "SectionResult",
+    "Verdict",
+    "attended",
+    "open_context",
+    "pending",
+    "plan_hash",
+    "plan_sections",
+    "row",
+    "run_section",
+]
+
+HandsOver = Callable[[HandOver], None]
+Verdict = Literal["passed", "failed", "parked", "planned"]
+
+_COUNTED: Mapping[str, str] = MappingProxyType({"added": "created", "changed": "updated", "removed": "deleted"})
+
+
+@dataclass
+class Context:
+    """What a section works with: clients, not settings for clients. ``facts`` are shared between sections.
+
+    ``applying`` is set while a section runs with leave to write: proofs that write wait for it. ``remembered`` holds
+    what cannot change while a context is open.
+    """
+
+    params: Parameters
+    target: Target
+    graph: GraphClient
+    stackone: StackOneClient
+    administrator: Administrator
+    store: SecretStore
+    journal: Journal | NullJournal
+    hand_over: Callable[[HandOver], None]
+    scopes: Scopes
+    facts: dict[str, Any] = field(default_factory=dict)
+    done: list[Change] = field(default_factory=list)
+    applying: bool = False
+    remembered: dict[str, Any] = field(default_factory=dict)
+
+    def did(self, change: Change) -> None:
+        """Note that ``change`` was made, so that a run that fails half way reports what it did."""
+        self.done.append(change)
+
+    @property
+    def allow_writes(self) -> bool:
+        """Whether probes may create and delete disposable objects: by default in a rehearsal only."""
+        return self.target.rehearsal if self.params.allow_writes is None else self.params.allow_writes
+
+
+class Section(Protocol):
+    """The shape of a section module."""
+
+    NAME: str
+    NUMBER: int
+    TITLE: str
+    SUMMARY: str
+    PORTAL: str
+
+    def read(self, ctx: Context, /) -> Any: ...
+
+    def plan(self, ctx: Context, observed: Any, /) -> list[Change]: ...
+
+    def apply(self, ctx: Context, changes: Sequence[Change], /) -> None: ...
+
+    def verify(self, ctx: Context, /) -> Evidence: ...
+
+
+@dataclass(frozen=True)
+class SectionResult:
+    """How one section ended. ``error`` is set for ``failed``, ``hand_over`` for ``parked`` where a person must act."""
+
+    section: str
+    number: int
+    title: str
+    verdict: Verdict
+    changes: list[Change]
+    evidence: Evidence | None = None
+    error: RunbookError | None = None
+    hand_over: HandOver | None = None
+    created: int = 0
+    updated: int = 0
+    deleted: int = 0
+    unchanged: int = 0
+    facts: dict[str, Any] = field(default_factory=dict)
+    next_step: str = ""
+
+
+def plan_sections(ctx: Context, sections: Iterable[Section]) -> dict[str, list[Change]]:
+    """Read and plan, section by section; writes nothing and works on an empty tenant."""
+    return {section.NAME: section.plan(ctx, section.read(ctx)) for section in sections}
+
+
+def run_section(ctx: Context, section: Section, *, apply: bool) -> SectionResult:
+    """Read, plan, apply if allowed and needed, read back; every step is in the journal before the next begins.
+
+    A :class:`RunbookError` ends the section as ``failed`` and a missing person as ``parked``; both are returned, not
+    raised. Anything else is a defect: it is recorded as failed and raised.
+    """
+    ctx.done, ctx.applying = [], apply
+    ctx.journal.event("section.started", section=section.NAME, title=section.TITLE, notebook=_notebook(section))
+    changes: list[Change] = []
+    evidence: Evidence | None = None
+    failure: BaseException | None = None
+    try:
+        changes = section.plan(ctx, section.read(ctx))
+        ctx.journal.event("section.plan", section=section.NAME, changes=[change.shown() for change in changes])
+        if apply and pending(changes):
+            section.apply(ctx, changes)
+        if apply or not pending(changes):
+            evidence = section.verify(ctx)
+            ctx.facts.update(evidence.facts)
+            ctx.journal.event("section.evidence", section=section.NAME, rows=evidence.rows, notes=evidence.notes)
+    except RunbookError as error:
+        failure = error
+    except Exception as error:
+        result = _result(ctx, section, changes, evidence, error)
+        _finish(ctx, result)
+        raise
+    result = _result(ctx, section, changes, evidence, failure)
+    _finish(ctx, result)
+    return result
+
+
+def _notebook(section: Section) -> str:
+    # An operation beside the guide has no number.
+    return f"{section.NUMBER:02d}_{section.NAME}" if section.NUMBER else section.NAME
+
+
+def _verdict(evidence: Evidence | None, failure: BaseException | None) -> Verdict:
+    if isinstance(failure, Parked):
+        return "parked"
+    if failure is not None:
+        return "failed"
+    if evidence is None:
+        return "planned"
+    return "parked" if evidence.ok is None else ("passed" if evidence.ok else "failed")
+
+
+def _result(
+    ctx: Context, section: Section, changes: list[Change], evidence: Evidence | None, failure: BaseException | None
+) -> SectionResult:
+    counts = {"created": 0, "updated": 0, "deleted": 0}
+    for change in ctx.done:
+        if change.kind in _COUNTED:
+            counts[_COUNTED[change.kind]] += 1
+    next_step = failure.next_step if isinstance(failure, RunbookError) else (evidence.next_step if evidence else "")
+    return SectionResult(
+        section=section.NAME,
+        number=section.NUMBER,
+        title=section.TITLE,
+        verdict=_verdict(evidence, failure),
+        changes=changes,
+        evidence=evidence,
+        error=failure if isinstance(failure, RunbookError) and not isinstance(failure, Parked) else None,
+        hand_over=failure.hand_over if isinstance(failure, Parked) else None,
+        unchanged=sum(change.kind == "same" for change in changes),
+        facts=evidence.facts if evidence else {},
+        next_step=next_step,
+        **counts,
+    )
+
+
+def _finish(ctx: Context, result: SectionResult) -> None:
+    ctx.journal.event(
+        "section.finished",
+        section=result.section,
+        verdict=result.verdict,
+        created=result.created,
+        updated=result.updated,
+        deleted=result.deleted,
+        unchanged=result.unchanged,
+        facts=result.facts,
+        error=None if result.error is None else str(result.error),
+        next_step=result.next_step,
+    )
+
+
+def attended(target: Target, journal: Journal | NullJournal) -> HandsOver:
+    """How a run without anybody at the screen hands over: to the rehearsal's attendant, or by parking."""
+
+    def hand_over(item: HandOver) -> None:
+        journal.event(
+            "hand_over",
+            kind=item.kind,
+            title=item.title,
+            url="" if item.kept else item.url,
+            kept=item.kept,
+            steps=list(item.steps),
+            fields=item.fields,
+            who=item.who,
+            expires_at=item.expires_at,
+        )
+        if target.attend is None or not target.attend(item):
+            raise Parked(item)
+        journal.event("hand_over.done", kind=item.kind)
+
+    return hand_over
+
+
+@contextmanager
+def open_context(
+    params: Parameters, journal: Journal | NullJournal | None = None, hand_over: Callable[..., HandsOver] | None = None
+) -> Iterator[Context]:
+    """Open target, secret store and clients for ``params`` and close them again.
+
+    ``hand_over(target, journal)`` gives the way to hand over where a person is at the screen; default :func:`attended`.
+
+    Raises :class:`SecretStoreError`, :class:`SignInError` or :class:`TransportError` when they cannot be opened.
+    """
+    from runbook import catalog
+    from runbook.clients.entra import Administrator
+    from runbook.clients.graph import GraphClient
+    from runbook.clients.stackone import StackOneClient
+    from runbook.clients.target import open_target
+    from runbook.records.journal import NullJournal
+    from runbook.records.logs import scrub_logs
+    from runbook.secrets.stores import open_store
+
+    scrub_logs()
+    record = NullJournal() if journal is None else journal
+    store = open_store(params.secret_store)
+    with ExitStack() as stack:
+        target = stack.enter_context(open_target(params, store))
+        asks = (hand_over or attended)(target, record)
+        administrator = Administrator(target, params, record, on_code=asks)
+        stack.callback(administrator.close)
+        yield Context(
+            params=params,
+            target=target,
+            graph=stack.enter_context(GraphClient(target, administrator, record)),
+            stackone=stack.enter_context(StackOneClient(target, record)),
+            administrator=administrator,
+            store=store,
+            journal=record,
+            hand_over=asks,
+            scopes=catalog.compute(params.actions, params.permission_types, params.permission_source),
+        )

@@ -1,0 +1,191 @@
+"""The two roads of admin consent: documented Graph calls by a caller who may, or one link for the person who may.
+
+A consent redirect is never believed: whatever the page says, the grants are read afterwards.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from runbook.clients.explanation import Facts, explain
+from runbook.errors import GraphError, HandOver, NotSettled, RunbookError
+from runbook.tenant.permissions import TYPES, Permissions, PermissionType, Wanted
+from runbook.tenant.registration import entra_base, wanted_uri
+from runbook.tenant.waiting import until
+
+if TYPE_CHECKING:
+    from runbook.tenant.base import Context
+
+__all__ = ["by_api", "by_link", "consent_hand_over", "consent_url"]
+
+MAX_SCOPE = 3850
+_WHO = "A Privileged Role Administrator or Global Administrator"
+
+
+def by_api(ctx: Context, wanted: Mapping[PermissionType, Wanted]) -> None:
+    """Grant what is wanted and take away what is not, each after reading what is there.
+
+    Raises :class:`GraphError` with status 403 when the caller may not consent.
+    """
+    state = Permissions.read(ctx)
+    _grant_scopes(ctx, state, frozenset(wanted["delegated"].why))
+    _assign_roles(ctx, state, frozenset(wanted["application"].why))
+
+
+def _principal_id(state: Permissions) -> str:
+    if state.principal is None:
+        raise RunbookError("The service principal is gone.", next_step="run section 2 (register application) again.")
+    return str(state.principal["id"])
+
+
+def _grant_scopes(ctx: Context, state: Permissions, names: frozenset[str]) -> None:
+    """One tenant-wide grant per client and resource: made once, then its whole scope is replaced."""
+    if state.granted["delegated"] == names:
+        return
+    scope = " ".join(sorted(names))
+    if len(scope) > MAX_SCOPE:
+        raise RunbookError(
+            f"The delegated permissions take {len(scope)} characters; one grant holds {MAX_SCOPE}.",
+            next_step="choose fewer actions, or permission_source least.",
+        )
+    grant = state.grant
+    if not names:
+        if grant is not None:
+            ctx.graph.delete(f"/oauth2PermissionGrants/{grant['id']}")
+        return
+    if grant is None:
+        body = {
+            "clientId": _principal_id(state),
+            "consentType": "AllPrincipals",
+            "principalId": None,
+            "resourceId": state.resource_id,
+            "scope": scope,
+        }
+        # Graph may answer 404 and have written the grant all the same, so it is read before it is repeated.
+        grant, _ = ctx.graph.ensure(
+            lambda: Permissions.read(ctx).grant,
+            lambda: ctx.graph.post("/oauth2PermissionGrants", body),
+            what="The delegated grant",
+        )
+    if grant and frozenset(str(grant.get("scope") or "").split()) != names:
+        ctx.graph.patch(f"/oauth2PermissionGrants/{grant['id']}", {"scope": scope}, fresh=True)
+
+
+def _assign_roles(ctx: Context, state: Permissions, names: frozenset[str]) -> None:
+    client, resource = _principal_id(state), state.resource_id
+    for name in sorted(names - set(state.assignments)):
+        body = {"principalId": client, "resourceId": resource, "appRoleId": state.ids["application"][name]}
+        _assign(ctx, name, resource, body)
+    for name in sorted(set(state.assignments) - names):
+        ctx.graph.delete(f"/servicePrincipals/{resource}/appRoleAssignedTo/{state.assignments[name]}")
+
+
+def _assign(ctx: Context, name: str, resource: str, body: dict[str, str]) -> None:
+    def find() -> str | None:
+        items = ctx.graph.list(f"/servicePrincipals/{body['principalId']}/appRoleAssignments")
+        same = (i for i in items if i["resourceId"] == resource and i["appRoleId"] == body["appRoleId"])
+        return next((str(item["id"]) for item in same), None)
+
+    ctx.graph.ensure(
+        find,
+        lambda: ctx.graph.post(f"/servicePrincipals/{resource}/appRoleAssignedTo", body),
+        what=f"The app role assignment for {name}",
+    )
+
+
+def consent_url(ctx: Context, app_id: str) -> str:
+    """The v2.0 admin-consent page for everything that the application requests of Microsoft Graph.
+
+    ``.default`` is the one scope with which the page grants application permissions too
+    (learn.microsoft.com/entra/identity-platform/v2-admin-consent).
+    """
+    query = urlencode(
+        {
+            "client_id": app_id,
+            "scope": f"{ctx.target.endpoints.graph}/.default",
+            "redirect_uri": wanted_uri(ctx),
+            "state": secrets.token_urlsafe(16),
+        }
+    )
+    return f"{entra_base(ctx)}/{ctx.target.tenant_id}/v2.0/adminconsent?{query}"
+
+
+def consent_hand_over(ctx: Context, state: Permissions) -> HandOver:
+    """What the person who may consent has to do, and what it will mean."""
+    found = state.application or {}
+    app_id, name = str(found.get("appId")), str(found.get("displayName"))
+    fields = {f"{kind} permissions": " ".join(sorted(state.requested[kind])) for kind in TYPES}
+    return HandOver(
+        kind="admin_consent",
+        title=f"Grant admin consent to “{name}”",
+        url=consent_url(ctx, app_id),
+        steps=(
+            "Open the link and sign in to the tenant as an administrator who may grant admin consent.",
+            f"Check that the page names “{name}” and the permissions below, then accept.",
+            "The browser goes on to StackOne's callback, which may show an error page: that does no harm.",
+            "Run again: the grants are read from the tenant, whatever the page said.",
+        ),
+        fields={"application (client) id": app_id, **fields},
+        who=_WHO,
+    )
+
+
+def by_link(ctx: Context, wanted: Mapping[PermissionType, Wanted]) -> None:
+    """Hand the consent page over, then take away what is no longer wanted as far as the caller may.
+
+    Raises :class:`Parked` when nobody is there to consent.
+    """
+    state = Permissions.read(ctx)
+    if not _all_granted(state, wanted):
+        ctx.hand_over(consent_hand_over(ctx, state))
+        if None in state.granted.values():
+            raise RunbookError(
+                "Whether consent was given cannot be seen: this sign-in may not read grants.",
+                meaning="A consent page is not believed; the grants themselves are read.",
+                next_step="sign in as somebody who may read them (Directory.Read.All), then run again.",
+            )
+
+        def granted() -> bool | None:
+            return _all_granted(Permissions.read(ctx), wanted) or None
+
+        try:
+            until(
+                ctx, granted, "the permissions that were consented to are granted", deadline=ctx.graph.pace.deadline / 6
+            )
+        except NotSettled:
+            raise _nothing_granted() from None
+    state = Permissions.read(ctx)
+    if any(state.granted[kind] != frozenset(wanted[kind].why) for kind in TYPES):
+        _take_away(ctx, wanted)
+
+
+def _nothing_granted() -> RunbookError:
+    known = explain(Facts(), consent_redirected=True, granted=False)
+    return RunbookError(
+        "The consent page was passed, and the permissions are not granted.",
+        meaning=known.cause,
+        next_step=f"{known.remedy} (Who can: {known.who}.)",
+    )
+
+
+def _take_away(ctx: Context, wanted: Mapping[PermissionType, Wanted]) -> None:
+    try:
+        by_api(ctx, wanted)
+    except GraphError as error:
+        if error.status != 403:
+            raise
+        raise RunbookError(
+            "Permissions that no chosen action needs any more are still granted.",
+            meaning="Consent adds permissions; taking one away needs an administrator who may change grants.",
+            next_step="let such an administrator remove them under Enterprise applications › Permissions, or run again "
+            "signed in as one.",
+            code=error.code,
+            request_id=error.request_id,
+        ) from error
+
+
+def _all_granted(state: Permissions, wanted: Mapping[PermissionType, Wanted]) -> bool:
+    return all(frozenset(wanted[kind].why) <= (state.granted[kind] or frozenset()) for kind in TYPES)

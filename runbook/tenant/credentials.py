@@ -1,0 +1,114 @@
+"""The client secrets of our application: whose they are, whether their value is kept here, whether they work.
+
+The store keeps a value under tenant, application and key id, so it is found again from what the tenant says alone. A
+secret counts as good when a token call with it succeeds, and for no other reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from runbook.errors import RunbookError, SecretStoreError
+
+if TYPE_CHECKING:
+    from runbook.clients.entra import TokenResult
+    from runbook.secrets import Secret
+    from runbook.tenant.base import Context
+
+__all__ = ["Credential", "current", "of_application", "require_current", "secret_name", "token", "value", "when"]
+
+
+@dataclass(frozen=True)
+class Credential:
+    """One entry of ``passwordCredentials``. ``ref`` is where its value is kept, empty if it is not kept here."""
+
+    key_id: str
+    description: str
+    hint: str
+    starts: datetime | None
+    ends: datetime | None
+    ours: bool
+    ref: str
+
+    def days_left(self, now: datetime) -> int:
+        """Whole days until it ends; negative when it has ended. A secret without an end counts as a century."""
+        return 36_500 if self.ends is None else (self.ends - now).days
+
+    def expired(self, now: datetime) -> bool:
+        return self.ends is not None and self.ends <= now
+
+
+def when(text: str | None) -> datetime | None:
+    """A time of Graph (ISO 8601, UTC, up to seven decimals) as a datetime."""
+    if not text:
+        return None
+    whole, _, fraction = text.rstrip("Z").partition(".")
+    moment = datetime.fromisoformat(whole + (f".{fraction[:6]:0<6}" if fraction else ""))
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def secret_name(ctx: Context, app_id: str, key_id: str) -> str:
+    """The name under which the store keeps the value of one secret."""
+    return f"{ctx.target.tenant_id}/{app_id}/{key_id}"
+
+
+def of_application(ctx: Context, found: Mapping[str, Any]) -> list[Credential]:
+    """Every client secret of an application, newest first."""
+    items = [_credential(ctx, found["appId"], item) for item in found.get("passwordCredentials") or ()]
+    oldest = datetime.min.replace(tzinfo=UTC)
+    return sorted(items, key=lambda item: (item.starts or oldest, item.key_id), reverse=True)
+
+
+def _credential(ctx: Context, app_id: str, item: Mapping[str, Any]) -> Credential:
+    ours = item.get("displayName") == ctx.params.secret_description
+    return Credential(
+        key_id=item["keyId"],
+        description=item.get("displayName") or "",
+        hint=item.get("hint") or "",
+        starts=when(item.get("startDateTime")),
+        ends=when(item.get("endDateTime")),
+        ours=ours,
+        ref=_kept(ctx, secret_name(ctx, app_id, item["keyId"])) if ours else "",
+    )
+
+
+def _kept(ctx: Context, name: str) -> str:
+    """The reference of ``name`` if the store has a value for it, else an empty string."""
+    reference = ctx.store.reference(name)
+    return reference if ctx.store.has(reference) else ""
+
+
+def current(ctx: Context, found: Mapping[str, Any]) -> Credential | None:
+    """The newest of ours that has not ended and whose value is kept here; not yet proven to work."""
+    now = datetime.now(UTC)
+    usable = [item for item in of_application(ctx, found) if item.ours and item.ref and not item.expired(now)]
+    return usable[0] if usable else None
+
+
+def require_current(ctx: Context, found: Mapping[str, Any]) -> Credential:
+    """The secret to work with; :class:`RunbookError` when section 5 has not made it yet."""
+    credential = current(ctx, found)
+    if credential is None:
+        raise RunbookError(
+            "There is no client secret of ours whose value is kept here.",
+            meaning="Section 5 makes it; a value can be read from Entra ID only at the moment when it is made.",
+            next_step="run section 5 (client secret) first.",
+        )
+    return credential
+
+
+def value(ctx: Context, credential: Credential) -> Secret:
+    """The secret itself, from the store. Raises :class:`SecretStoreError`."""
+    if not credential.ref:
+        raise SecretStoreError(f"The value of the secret {credential.key_id} is not kept here.")
+    return ctx.store.get(credential.ref)
+
+
+def token(ctx: Context, found: Mapping[str, Any], credential: Credential) -> TokenResult:
+    """A fresh application token with this secret. Raises :class:`SignInError`."""
+    from runbook.clients import entra
+
+    return entra.application_token(ctx.target, found["appId"], value(ctx, credential), journal=ctx.journal)

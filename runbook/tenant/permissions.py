@@ -1,0 +1,205 @@
+"""Permissions compared four ways: wanted, requested, granted, in a fresh token. Sections 4 and 8 look through here.
+
+Names become ids through the tenant's own Microsoft Graph service principal, never through a table of ours: national
+clouds publish fewer permissions, and what is not published is replaced by the next documented alternative.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from runbook import catalog
+from runbook.clients.odata import literal
+from runbook.errors import GraphError
+from runbook.tenant.registration import GRAPH_APP_ID, application, graph_principal, service_principal
+
+if TYPE_CHECKING:
+    from runbook.tenant.base import Context
+
+__all__ = ["TYPES", "PermissionType", "Permissions", "Wanted", "table", "word"]
+
+PermissionType = Literal["delegated", "application"]
+TYPES: tuple[PermissionType, ...] = ("delegated", "application")
+GRAPH_TYPE: Mapping[PermissionType, str] = {"delegated": "Scope", "application": "Role"}
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the choice needs of one type in this tenant: permission -> actions, and what could not be had as is."""
+
+    why: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    replaced: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    missing: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def needs(self, slug: str) -> tuple[str, ...]:
+        """The permissions that action ``slug`` needs, without the bases of sign-in."""
+        return tuple(name for name, slugs in self.why.items() if slug in slugs)
+
+
+@dataclass(frozen=True)
+class Permissions:
+    """The tenant's state: ids by name, requested and granted names, and the objects behind the grants.
+
+    ``granted`` of a type is None when it may not be read: unknown, which is neither granted nor not granted.
+    """
+
+    ids: dict[PermissionType, dict[str, str]]
+    resource_id: str
+    application: dict[str, Any] | None
+    principal: dict[str, Any] | None
+    requested: dict[PermissionType, frozenset[str]]
+    granted: dict[PermissionType, frozenset[str] | None]
+    grant: dict[str, Any] | None = None
+    assignments: dict[str, str] = field(default_factory=dict)
+    unknown_ids: tuple[str, ...] = ()
+
+    @classmethod
+    def read(cls, ctx: Context) -> Permissions:
+        """Ask the tenant; works when there is no application yet."""
+        resource = graph_principal(ctx)
+        ids = _published(resource)
+        names = {identifier: name for of in ids.values() for name, identifier in of.items()}
+        found = application(ctx)
+        principal = service_principal(ctx, found["appId"]) if found else None
+        requested, unknown_ids = _requested(found, names)
+        grant, scopes = _delegated(ctx, principal, resource["id"])
+        assignments, roles = _application(ctx, principal, resource["id"], names)
+        return cls(
+            ids=ids,
+            resource_id=resource["id"],
+            application=found,
+            principal=principal,
+            requested=requested,
+            granted={"delegated": scopes, "application": roles},
+            grant=grant,
+            assignments=assignments,
+            unknown_ids=unknown_ids,
+        )
+
+    def wanted(self, ctx: Context) -> dict[PermissionType, Wanted]:
+        """What the choice needs here; the bases of sign-in are part of the delegated ones, with no action."""
+        result: dict[PermissionType, Wanted] = {}
+        for kind in TYPES:
+            result[kind] = _resolve(
+                kind, ctx.scopes.of(kind).per_action, self.ids[kind], ctx.scopes.base if kind == "delegated" else ()
+            )
+        return result
+
+
+def _published(resource: Mapping[str, Any]) -> dict[PermissionType, dict[str, str]]:
+    scopes, roles = resource.get("oauth2PermissionScopes") or (), resource.get("appRoles") or ()
+    return {
+        "delegated": {item["value"]: item["id"] for item in scopes if item.get("isEnabled", True)},
+        "application": {
+            item["value"]: item["id"] for item in roles if item.get("isEnabled", True) and item.get("value")
+        },
+    }
+
+
+def _resolve(
+    kind: PermissionType, per_action: Mapping[str, Iterable[str]], ids: Mapping[str, str], base: Iterable[str]
+) -> Wanted:
+    why: dict[str, list[str]] = {name: [] for name in base if name in ids}
+    wanted = Wanted()
+    for slug, names in per_action.items():
+        needed = tuple(names)
+        if any(name not in ids for name in needed):
+            access = catalog.action(slug).access(kind)
+            published = [alt for alt in access.alternatives if all(name in ids for name in alt)]
+            # One that reaches the whole tenant before one that does not.
+            other = min(published, key=lambda alt: access.limit_of(alt) is not None, default=None)
+            if other is None:
+                wanted.missing[slug] = tuple(name for name in needed if name not in ids)
+                continue
+            wanted.replaced[slug] = needed
+            needed = tuple(other)
+        for name in needed:
+            why.setdefault(name, []).append(slug)
+    return Wanted({name: tuple(why[name]) for name in sorted(why)}, wanted.replaced, wanted.missing)
+
+
+def _requested(
+    found: Mapping[str, Any] | None, names: Mapping[str, str]
+) -> tuple[dict[PermissionType, frozenset[str]], tuple[str, ...]]:
+    entries = [
+        access
+        for resource in (found or {}).get("requiredResourceAccess") or ()
+        if resource.get("resourceAppId") == GRAPH_APP_ID
+        for access in resource.get("resourceAccess") or ()
+    ]
+    requested = {
+        kind: frozenset(names[e["id"]] for e in entries if e.get("type") == GRAPH_TYPE[kind] and e["id"] in names)
+        for kind in TYPES
+    }
+    return requested, tuple(sorted(str(e["id"]) for e in entries if e["id"] not in names))
+
+
+def _delegated(
+    ctx: Context, principal: Mapping[str, Any] | None, resource_id: str
+) -> tuple[dict[str, Any] | None, frozenset[str] | None]:
+    """The tenant-wide grant of our service principal for Microsoft Graph; users' own grants stay out."""
+    if principal is None:
+        return None, frozenset()
+    try:
+        grants = list(ctx.graph.list("/oauth2PermissionGrants", filter=f"clientId eq {literal(principal['id'])}"))
+    except GraphError as error:
+        if error.status == 403:
+            return None, None
+        raise
+    for grant in grants:
+        if grant["resourceId"] == resource_id and grant["consentType"] == "AllPrincipals":
+            return grant, frozenset(str(grant.get("scope") or "").split())
+    return None, frozenset()
+
+
+def _application(
+    ctx: Context, principal: Mapping[str, Any] | None, resource_id: str, names: Mapping[str, str]
+) -> tuple[dict[str, str], frozenset[str] | None]:
+    """Assignment ids by permission name, and the names."""
+    if principal is None:
+        return {}, frozenset()
+    try:
+        items = list(ctx.graph.list(f"/servicePrincipals/{principal['id']}/appRoleAssignments"))
+    except GraphError as error:
+        if error.status == 403:
+            return {}, None
+        raise
+    of_graph = {
+        names.get(i["appRoleId"], i["appRoleId"]): str(i["id"]) for i in items if i["resourceId"] == resource_id
+    }
+    return of_graph, frozenset(of_graph)
+
+
+def word(value: bool | None) -> str:
+    """``yes``, ``no`` or ``unknown``."""
+    return "unknown" if value is None else ("yes" if value else "no")
+
+
+def table(
+    state: Permissions,
+    wanted: Mapping[PermissionType, Wanted],
+    tokens: Mapping[PermissionType, frozenset[str] | None],
+) -> dict[str, list[dict[str, Any]]]:
+    """The rows of ``summary.json``: ``{delegated: [{name, wanted, requested, granted, in_token}], application: …}``.
+
+    ``tokens`` holds the permissions of a fresh token of each type, None where there was none; a value that is not
+    known is None. ``why`` names the actions that need the permission.
+    """
+    result: dict[str, list[dict[str, Any]]] = {}
+    for kind in TYPES:
+        granted, token = state.granted[kind], tokens.get(kind)
+        names = {*wanted[kind].why, *state.requested[kind], *(granted or ()), *(token or ())}
+        result[kind] = [
+            {
+                "name": name,
+                "wanted": name in wanted[kind].why,
+                "requested": name in state.requested[kind],
+                "granted": None if granted is None else name in granted,
+                "in_token": None if token is None else name in token,
+                "why": list(wanted[kind].why.get(name, ())),
+            }
+            for name in sorted(names)
+        ]
+    return result

@@ -1,0 +1,150 @@
+"""Finding what the runbook registered, on the tenant alone, and the marks that it leaves there.
+
+The application is found by its own unique name (an alternate key), or by the object id of an adopted one; its service
+principal by application id. Marks are entries of the application's ``tags``: they say what is ours and what a person
+has confirmed, so that no local state is needed to run again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from runbook.catalog.guide import CALLBACK_PATH
+from runbook.clients.odata import key
+from runbook.errors import RunbookError
+
+if TYPE_CHECKING:
+    from runbook.tenant.base import Context
+
+__all__ = [
+    "APPLICATION_FIELDS",
+    "GRAPH_APP_ID",
+    "MARK",
+    "PRINCIPAL_FIELDS",
+    "application",
+    "application_path",
+    "entra_base",
+    "fingerprint",
+    "graph_principal",
+    "marks",
+    "portal_link",
+    "require_application",
+    "require_principal",
+    "service_principal",
+    "wanted_uri",
+    "with_mark",
+]
+
+GRAPH_APP_ID = "00000003-0000-0000-c000-000000000000"
+MARK = "entra-id-runbook"
+
+APPLICATION_FIELDS = (
+    "id",
+    "appId",
+    "displayName",
+    "uniqueName",
+    "signInAudience",
+    "tags",
+    "web",
+    "spa",
+    "publicClient",
+    "requiredResourceAccess",
+    "passwordCredentials",
+    "servicePrincipalLockConfiguration",
+    "createdDateTime",
+)
+PRINCIPAL_FIELDS = ("id", "appId", "displayName", "accountEnabled", "tags")
+
+
+def application_path(ctx: Context) -> str:
+    """Where the application is looked up: the adopted object id, else the unique name."""
+    if ctx.params.application_object_id:
+        return f"/applications/{ctx.params.application_object_id}"
+    return "/applications" + key("uniqueName", ctx.params.unique_name)
+
+
+def application(ctx: Context) -> dict[str, Any] | None:
+    """Our application as the tenant has it now, or None."""
+    return ctx.graph.find(application_path(ctx), select=APPLICATION_FIELDS)
+
+
+def service_principal(ctx: Context, app_id: str) -> dict[str, Any] | None:
+    """The service principal of ``app_id`` in this tenant, or None."""
+    return ctx.graph.find("/servicePrincipals" + key("appId", app_id), select=PRINCIPAL_FIELDS)
+
+
+def graph_principal(ctx: Context) -> dict[str, Any]:
+    """The tenant's own Microsoft Graph service principal with the permissions that it publishes."""
+    remembered: dict[str, Any] | None = ctx.remembered.get(GRAPH_APP_ID)
+    if remembered is not None:
+        return remembered
+    path = "/servicePrincipals" + key("appId", GRAPH_APP_ID)
+    found = ctx.graph.find(path, select=("id", "appId", "displayName", "oauth2PermissionScopes", "appRoles"))
+    if found is None:
+        raise RunbookError(
+            "This tenant has no service principal of Microsoft Graph.",
+            meaning="Without it no Microsoft Graph permission can be requested or granted.",
+            next_step=f"create it once: POST /servicePrincipals with appId {GRAPH_APP_ID}, then run again.",
+        )
+    ctx.remembered[GRAPH_APP_ID] = found
+    return found
+
+
+def require_application(ctx: Context) -> dict[str, Any]:
+    """Our application; :class:`RunbookError` when section 2 has not made it yet."""
+    found = application(ctx)
+    if found is None:
+        raise RunbookError(
+            f"There is no application with the unique name {ctx.params.unique_name!r} in this tenant.",
+            meaning="Section 2 makes it, and every later section builds on it.",
+            next_step="run section 2 (register application) first.",
+        )
+    return found
+
+
+def require_principal(ctx: Context, app_id: str) -> dict[str, Any]:
+    """The service principal of our application; :class:`RunbookError` when section 2 has not made it yet."""
+    found = service_principal(ctx, app_id)
+    if found is None:
+        raise RunbookError(
+            f"The application {app_id} has no service principal in this tenant.",
+            meaning="Permissions are granted to the service principal, and nobody can sign in without it.",
+            next_step="run section 2 (register application) first.",
+        )
+    return found
+
+
+def fingerprint(*parts: str) -> str:
+    """16 hex digits of a SHA-256: enough to recognise, too few to hold anything."""
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def marks(of: Mapping[str, Any], name: str) -> list[str]:
+    """The values of our marks ``entra-id-runbook:<name>:<value>`` on an application."""
+    prefix = f"{MARK}:{name}:"
+    return [tag.removeprefix(prefix) for tag in of.get("tags") or () if tag.startswith(prefix)]
+
+
+def with_mark(tags: Iterable[str], name: str, values: Sequence[str]) -> list[str]:
+    """``tags`` with the marks called ``name`` replaced by ``values``; everybody else's tags stay, in their order."""
+    prefix = f"{MARK}:{name}:"
+    return [tag for tag in tags if not tag.startswith(prefix)] + [prefix + value for value in values]
+
+
+def entra_base(ctx: Context) -> str:
+    """The address at which a person's browser meets Entra ID: plain http on loopback in a rehearsal, no warning."""
+    return ctx.target.endpoints.stackone_pages if ctx.target.rehearsal else ctx.target.endpoints.authority
+
+
+def wanted_uri(ctx: Context) -> str:
+    """The callback to register: the parameter, else the guide's path at the target's StackOne address."""
+    return ctx.params.redirect_uri or ctx.target.endpoints.stackone_pages + CALLBACK_PATH
+
+
+def portal_link(ctx: Context, app_id: str) -> str:
+    """The page of Microsoft's portal that shows the application; empty where there is no portal."""
+    portal = ctx.target.endpoints.portal
+    page = "#view/Microsoft_AAD_RegisteredApps/ApplicationMenuBlade/~/Overview/appId/"
+    return f"{portal}/{page}{app_id}" if portal else ""

@@ -1,0 +1,70 @@
+"""Fresh tokens of our application, waited for until they carry what is granted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from runbook.clients.settle import Wait
+from runbook.errors import NotSettled, SignInError
+from runbook.tenant.credentials import require_current, value
+from runbook.tenant.waiting import until
+
+if TYPE_CHECKING:
+    from runbook.clients.entra import TokenResult
+    from runbook.tenant.base import Context
+
+__all__ = ["NO_CONSENT_YET", "application_roles", "delegated_scopes"]
+
+# Grants reach tokens with a delay: some 30 s are reported after consent (AADSTS65001 until then).
+PATIENCE = 60.0
+NO_CONSENT_YET = "AADSTS65001"
+
+
+def application_roles(ctx: Context, found: Mapping[str, Any], granted: frozenset[str] | None) -> TokenResult:
+    """An application token by client credentials; waits a while until it carries every granted permission.
+
+    Raises :class:`SignInError`.
+    """
+    from runbook.clients import entra
+
+    secret = value(ctx, require_current(ctx, found))
+    last: list[TokenResult] = []
+
+    def attempt() -> TokenResult | None:
+        last[:] = [entra.application_token(ctx.target, found["appId"], secret, journal=ctx.journal)]
+        return last[0] if (granted or frozenset()) <= set(last[0].roles) else None
+
+    try:
+        return until(
+            ctx, attempt, "a fresh token carries every granted permission", deadline=_patience(ctx), sightings=1
+        )
+    except NotSettled:
+        return last[0]
+
+
+def delegated_scopes(ctx: Context, found: Mapping[str, Any], granted: frozenset[str] | None) -> TokenResult:
+    """A delegated token by device code, for the person to whom the code is handed over.
+
+    A person is asked once. The attendant of a rehearsal is asked again while a fresh grant has not reached the token.
+    Raises :class:`Parked` when nobody is there, :class:`SignInError` when Entra ID refuses.
+    """
+    from runbook.clients import entra
+
+    secret = value(ctx, require_current(ctx, found))
+    wait = Wait(ctx.graph.pace, _patience(ctx))
+    while True:
+        patient = ctx.target.attend is not None and not wait.over
+        try:
+            result = entra.delegated_token(ctx.target, found["appId"], secret, ctx.hand_over, journal=ctx.journal)
+        except SignInError as error:
+            if error.code != NO_CONSENT_YET or not patient:
+                raise
+        else:
+            if not patient or (granted or frozenset()) <= set(result.scopes):
+                return result
+        wait.pause()
+
+
+def _patience(ctx: Context) -> float:
+    return 10.0 if ctx.target.rehearsal else PATIENCE

@@ -1,0 +1,33 @@
+"""Documents that look different while an illness lasts.
+
+What they were lies in the store before they are changed, so that a sandbox that was killed in the middle of an illness
+is well again when it starts anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from entra_sandbox.store import Row, Store
+
+__all__ = ["put_off", "put_on"]
+
+_KEPT = "faults.originals"
+
+
+def put_on(store: Store, row: Row, changes: Mapping[str, Any]) -> None:
+    """Give a document other properties until :func:`put_off`."""
+    with store.transaction():
+        before = {name: row.doc.get(name) for name in changes}
+        store.set_setting(_KEPT, [*(store.setting(_KEPT) or ()), [row.kind, row.id, row.tenant, before]])
+        store.update(row.kind, row.id, changes, row.tenant)
+
+
+def put_off(store: Store) -> None:
+    """Give every document its own properties back; one that was removed meanwhile stays removed."""
+    with store.transaction():
+        for kind, id_, tenant, before in reversed(store.setting(_KEPT) or []):
+            if store.row(kind, id_, tenant, deleted=None) is not None:
+                store.update(kind, id_, before, tenant)
+        store.set_setting(_KEPT, None)

@@ -1,0 +1,122 @@
+"""The token endpoint and the device authorization endpoint.
+
+RFC 6749, RFC 7636, RFC 8628; learn.microsoft.com/entra/identity-platform/v2-oauth2-auth-code-flow,
+…/v2-oauth2-client-creds-grant-flow, …/v2-oauth2-device-code, …/v2-oauth2-on-behalf-of-flow. Every grant type is one
+function in ``GRANTS``.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from entra_sandbox.entra import grants
+from entra_sandbox.entra.call import Call, answer, call_of, form_of, refusal
+from entra_sandbox.entra.client_authentication import authenticate, presented
+from entra_sandbox.entra.directory import client_of
+from entra_sandbox.entra.errors import AadError
+from entra_sandbox.entra.issue import new_code
+from entra_sandbox.entra.scopes import parse
+from entra_sandbox.guard import shown_path
+from entra_sandbox.settings import Services
+
+__all__ = ["routes"]
+
+log = logging.getLogger("entra_sandbox.entra")
+
+DEVICE_SECONDS = 900
+DEVICE_INTERVAL = 5
+_PREFLIGHT = {
+    "access-control-allow-origin": "*",
+    "access-control-allow-methods": "POST, OPTIONS",
+    "access-control-allow-headers": "*",
+    "access-control-max-age": "3600",
+}
+_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+
+
+def routes(services: Services) -> list[Route]:
+    """``/{tenant}/oauth2/[v2.0/]token`` and ``…/devicecode``, open to pages of other origins as browsers ask (CORS)."""
+
+    def endpoint(work: Any) -> Any:
+        async def handle(request: Request) -> Response:
+            call: Call | None = None
+            if request.method == "OPTIONS":
+                return Response(status_code=204, headers=_PREFLIGHT)
+            try:
+                call = await _read(services, request)
+                response = answer(call, await run_in_threadpool(work, call))
+            except AadError as error:
+                # The number alone: the text repeats parameters, and somebody may have mixed them up with a secret.
+                log.info("%s refused: AADSTS%s", shown_path(request.url.path), error.code)
+                response = refusal(services, request, error, call)
+            response.headers["access-control-allow-origin"] = "*"
+            return response
+
+        return handle
+
+    token, device = endpoint(_token), endpoint(_device)
+    return [
+        Route("/{tenant}/oauth2/v2.0/token", token, methods=["POST", "OPTIONS"]),
+        Route("/{tenant}/oauth2/token", token, methods=["POST", "OPTIONS"]),
+        Route("/{tenant}/oauth2/v2.0/devicecode", device, methods=["POST", "OPTIONS"]),
+        Route("/{tenant}/oauth2/devicecode", device, methods=["POST", "OPTIONS"]),
+    ]
+
+
+async def _read(services: Services, request: Request) -> Call:
+    kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    if kind != "application/x-www-form-urlencoded":
+        return call_of(services, request)
+    form = await form_of(request)
+    call = call_of(services, request, request.query_params, form)
+    if "/v2.0/" not in request.url.path and "resource" in call.parameters and "scope" not in call.parameters:
+        resource = call.get("resource").rstrip("/")
+        call = call_of(services, request, {**call.parameters, "scope": f"{resource}/.default"})
+    return call
+
+
+def _token(call: Call) -> dict[str, Any]:
+    grant = grants.GRANTS.get(call.need("grant_type"))
+    if grant is None:
+        raise AadError(70003, grant_type=call.get("grant_type"))
+    credential = presented(call)
+    tenant = call.tenant()
+    client = client_of(call.store, credential.client_id, tenant)
+    proof = authenticate(call, client, credential, tenant)
+    return grant(grants.Grant(call, tenant, client, proof))
+
+
+def _device(call: Call) -> dict[str, Any]:
+    tenant = call.tenant()
+    client = client_of(call.store, presented(call).client_id, tenant)
+    if tenant is None and not client.multi_tenant:
+        raise AadError(50194, app_id=client.app_id, app_name=client.name)
+    parse(call.get("scope"), call.own)
+    user_code = "".join(secrets.choice(_LETTERS) for _ in range(9))
+    document = {
+        "client": client.app_id,
+        "segment": call.segment,
+        "scope": call.get("scope"),
+        "base": call.base,
+        "userCode": user_code,
+        "status": "pending",
+        "polls": [],
+    }
+    code = new_code(call.store, grants.DEVICE_KIND, document, DEVICE_SECONDS, "D")
+    address = f"{call.services.addresses.pages}/common/oauth2/deviceauth"
+    return {
+        "user_code": user_code,
+        "device_code": code,
+        "verification_uri": address,
+        "expires_in": DEVICE_SECONDS,
+        "interval": DEVICE_INTERVAL,
+        "message": f"To sign in, use a web browser to open the page {address} and enter the code {user_code} "
+        "to authenticate.",
+    }

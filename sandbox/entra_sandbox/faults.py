@@ -1,0 +1,220 @@
+"""Illnesses of the real services, as data: chosen by ``--faults FILE`` or ``PUT /_sandbox/faults``.
+
+The file (YAML or JSON) has a ``seed`` and a list of ``illnesses``. What happens is drawn from the seed and from how
+often an illness had its chance before, so the same file and the same requests give the same course.
+
+.. code-block:: yaml
+
+    seed: 7
+    illnesses:
+      - {kind: throttle, retry_after: 2, match: {service: graph, method: GET, path: /v1.0/users*}, times: 3}
+      - {kind: lag, read: [2, 8], link: [2, 8]}
+      - {kind: reset, when: after, match: {method: POST}, chance: 0.2}
+
+``match`` limits an illness to a service, a method, and paths by a pattern (``*`` and ``?``, any casing); ``chance`` is
+the probability at each of them, ``skip`` leaves the first ones alone, ``times`` is how often it strikes at most.
+``unpublished`` and ``secret_policy`` are states of the tenant: they last from the beginning to the end and take none
+of these. The kinds and their fields: :mod:`entra_sandbox.illnesses`.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import threading
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from entra_sandbox import disguise
+from entra_sandbox.illnesses import (
+    Ahead,
+    Challenge,
+    ClockSkew,
+    ConsentLies,
+    Course,
+    Illness,
+    Lag,
+    LateGrants,
+    SecretDelay,
+    SecretPolicy,
+    Unpublished,
+)
+from entra_sandbox.store import Document, Store
+
+__all__ = ["BadFaults", "Faults", "load", "service_of"]
+
+_GRAPH = "00000003-0000-0000-c000-000000000000"
+_STACKONE = re.compile(
+    r"/(auth_configs|connect_sessions|accounts|actions|unified|connectors|mcp|hub|dashboard|connect)\b"
+)
+
+
+class BadFaults(ValueError):
+    """The faults file is not one; the text names every mistake."""
+
+
+def load(source: Path | Mapping[str, Any]) -> Course:
+    """Read a faults file (YAML or JSON) or a mapping; :class:`BadFaults` with every mistake."""
+    import yaml
+
+    try:
+        value = yaml.safe_load(source.read_text(encoding="utf-8")) if isinstance(source, Path) else dict(source)
+        return TypeAdapter(Course).validate_python(value)
+    except ValidationError as error:
+        mistakes = [f"{'.'.join(map(str, one['loc'])) or 'file'}: {one['msg']}" for one in error.errors()]
+        raise BadFaults("; ".join(mistakes)) from error
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise BadFaults(f"{source}: {error}") from error
+
+
+class Faults:
+    """The course as it is played. One per server; asked from all threads."""
+
+    def __init__(self, store: Store, course: Course) -> None:
+        self.course = course
+        self._store = store
+        self._guard = threading.Lock()
+        self._chances = [0] * len(course.illnesses)
+        self._strikes = [0] * len(course.illnesses)
+        self._seen: dict[str, float] = {}
+        self._late = max((one.seconds for one in course.illnesses if isinstance(one, LateGrants)), default=0.0)
+        self._challenged: set[str] = set()
+        self._offset: float | None = None
+        if self._late:
+            self._seen = dict.fromkeys(_granted(store), -9e9)
+        self._unpublished: frozenset[str] = frozenset()
+        for illness in course.illnesses:
+            if isinstance(illness, ClockSkew):
+                self._offset = float(store.setting("clock.offset") or 0.0)
+                store.shift_clock(illness.seconds)
+            elif isinstance(illness, Unpublished):
+                self._unpublished |= frozenset(illness.permissions)
+            elif isinstance(illness, SecretPolicy):
+                _restrict_secrets(store, illness)
+        if self._unpublished:
+            _withhold(store, self._unpublished)
+
+    def heal(self) -> None:
+        """Undo what outlives a request."""
+        disguise.put_off(self._store)
+        if self._offset is not None:
+            self._store.shift_clock(self._offset)
+
+    def report(self) -> dict[str, Any]:
+        """The course, and how often each illness had its chance and struck."""
+        with self._guard:
+            counts = [{"chances": a, "strikes": b} for a, b in zip(self._chances, self._strikes, strict=True)]
+        return {**self.course.model_dump(mode="json"), "counts": counts}
+
+    def strikes(self, kind: type[Illness], service: str, method: str, path: str) -> list[tuple[Any, random.Random]]:
+        """Illnesses of this kind that strike the request now, each with what it draws from."""
+        struck = []
+        for place, illness in enumerate(self.course.illnesses):
+            if isinstance(illness, kind) and illness.match.fits(service, method, path):
+                draw = self._drawn(place, illness)
+                if draw is not None:
+                    struck.append((illness, draw))
+        return struck
+
+    def _drawn(self, place: int, illness: Illness) -> random.Random | None:
+        with self._guard:
+            chance = self._chances[place]
+            self._chances[place] += 1
+            draw = random.Random(f"{self.course.seed}/{place}/{chance}")
+            spent = illness.times is not None and self._strikes[place] >= illness.times
+            if chance < illness.skip or spent or draw.random() >= illness.chance:
+                return None
+            self._strikes[place] += 1
+            return draw
+
+    def lag(self, method: str, path: str) -> dict[str, float]:
+        """Seconds until what this Graph request creates is seen (``read``), may be linked (``link``), or is known to
+        the token endpoint (``secret``); and how far ahead of the slowest the replica is that serves it (``ahead``)."""
+        delays: dict[str, float] = {}
+        for illness, draw in self.strikes(SecretDelay, "graph", method, path):
+            delays["secret"] = max(delays.get("secret", 0.0), draw.uniform(*illness.seconds))
+        for illness, draw in self.strikes(Ahead, "graph", method, path):
+            delays["ahead"] = max(delays.get("ahead", 0.0), draw.uniform(*illness.seconds))
+        for illness, draw in self.strikes(Lag, "graph", method, path):
+            for name, span in (("read", illness.read), ("link", illness.link)):
+                delays[name] = max(delays.get(name, 0.0), draw.uniform(*span))
+        return delays
+
+    def settled(self, client: str, resource: str, names: Iterable[str]) -> list[str]:
+        """Those of the permissions between two service principals (object ids) that have reached tokens."""
+        if self._unpublished and _is_graph(self._store, resource):
+            names = [name for name in names if name not in self._unpublished]
+        wait = self._late
+        if wait == 0:
+            return list(names)
+        now = self._store.now()
+        with self._guard:
+            first = {name: self._seen.setdefault(f"{client}/{resource}/{name}", now) for name in names}
+        return [name for name, seen in first.items() if now >= seen + wait]
+
+    def challenges(self, token: str, method: str, path: str) -> bool:
+        """Whether Graph challenges this token (by its ``uti``); one that was challenged stays so."""
+        with self._guard:
+            if token in self._challenged:
+                return True
+        if not self.strikes(Challenge, "graph", method, path):
+            return False
+        with self._guard:
+            self._challenged.add(token)
+        return True
+
+    def consent_lies(self) -> bool:
+        """Whether this consent is a lie."""
+        return bool(self.strikes(ConsentLies, "entra", "POST", "/consent"))
+
+
+def _is_graph(store: Store, principal: str) -> bool:
+    return (store.get("servicePrincipal", principal) or {}).get("appId") == _GRAPH
+
+
+def _withhold(store: Store, names: frozenset[str]) -> None:
+    """Take permissions out of what every tenant's Microsoft Graph service principal publishes."""
+    for row in store.rows("servicePrincipal"):
+        if row.doc.get("appId") == _GRAPH:
+            lists = ("oauth2PermissionScopes", "appRoles")
+            left = {key: [one for one in row.doc.get(key) or () if one.get("value") not in names] for key in lists}
+            disguise.put_on(store, row, left)
+
+
+def _restrict_secrets(store: Store, illness: SecretPolicy) -> None:
+    """Enable every tenant's app management policy with the one rule, as the Microsoft Graph documents write it."""
+    rule: Document = {
+        "restrictionType": "passwordAddition" if illness.forbid else "passwordLifetime",
+        "state": "enabled",
+        "restrictForAppsCreatedAfterDateTime": "2015-01-01T00:00:00Z",
+        "maxLifetime": None if illness.forbid else f"P{illness.max_days}D",
+    }
+    rules = {"passwordCredentials": [rule], "keyCredentials": []}
+    changes = {"isEnabled": True, "applicationRestrictions": rules, "servicePrincipalRestrictions": rules}
+    for row in store.rows("tenantAppManagementPolicy"):
+        disguise.put_on(store, row, changes)
+
+
+def _granted(store: Store) -> Iterable[str]:
+    """What was granted before: ``client/resource/name`` of every grant and assignment."""
+    for grant in store.find("oAuth2PermissionGrant"):
+        for name in str(grant.get("scope") or "").split():
+            yield f"{grant['clientId']}/{grant['resourceId']}/{name}"
+    values: dict[str, dict[str, str]] = {}
+    for assignment in store.find("appRoleAssignment"):
+        resource = str(assignment["resourceId"])
+        if resource not in values:
+            roles = (store.get("servicePrincipal", resource) or {}).get("appRoles") or ()
+            values[resource] = {str(role["id"]).lower(): str(role["value"]) for role in roles}
+        value = values[resource].get(str(assignment["appRoleId"]).lower(), "")
+        yield f"{assignment['principalId']}/{resource}/{value}"
+
+
+def service_of(path: str) -> str:
+    """Which service a path belongs to."""
+    if path.lower().startswith(("/v1.0", "/beta")):
+        return "graph"
+    return "stackone" if _STACKONE.match(path) else "entra"

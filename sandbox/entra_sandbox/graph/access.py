@@ -1,0 +1,176 @@
+"""Who may do what: permission sets per operation, and for delegated calls the directory roles and ownership behind.
+
+Sets of the 67 actions come from the catalogue; ``operations.json`` holds those of the set-up operations and, for every
+operation, *who* may do it when somebody is signed in.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from entra_sandbox.graph import errors
+from entra_sandbox.graph.call import Call
+from entra_sandbox.graph.roles import GLOBAL_ADMINISTRATOR, role_id
+from runbook.catalog import actions
+
+__all__ = ["Operation", "authorize", "holds_role", "may", "operations", "owns", "require_owner"]
+
+Sets = tuple[frozenset[str], ...]
+
+_OWNER_LINKS = {
+    "application": "application.owners",
+    "servicePrincipal": "servicePrincipal.owners",
+    "group": "group.owners",
+}
+
+
+@dataclass(frozen=True)
+class Operation:
+    """The complete permission sets of one operation, and the directory roles (template ids) that may use it.
+
+    ``cost`` is in resource units.
+    """
+
+    name: str
+    delegated: Sets
+    application: Sets
+    roles: frozenset[str]
+    also: frozenset[str]
+    conditional_access: bool
+    cost: int = 1
+
+
+def normal(method: str, path: str) -> str:
+    """``GET /users/{}`` for ``GET /users/{user-id}``"""
+    return f"{method} {re.sub(r'{[^}]*}', '{}', path)}"
+
+
+@cache
+def operations() -> Mapping[str, Operation]:
+    """Every operation by ``METHOD /path/{}``; ValueError if the data does not fit together."""
+    text = files("entra_sandbox.graph").joinpath("operations.json").read_text(encoding="utf-8")
+    data: dict[str, Any] = json.loads(text)
+    catalogued: dict[str, tuple[Sets, Sets]] = {}
+    for action in actions():
+        name = normal(action.method, action.path)
+        sets = _sets(action.delegated.alternatives), _sets(action.application.alternatives)
+        before = catalogued.get(name, ((), ()))
+        catalogued[name] = (*before[0], *sets[0]), (*before[1], *sets[1])
+    if missing := sorted(set(catalogued) - set(data["operations"])):
+        raise ValueError(f"operations.json: nobody is named for {missing}")
+    found = {}
+    for name, described in data["operations"].items():
+        delegated, application = catalogued.get(
+            name, (_sets(described.get("delegated", ())), _sets(described.get("application", ())))
+        )
+        who = data["who"][described["who"]]
+        roles = frozenset(role_id(role) for role in who.get("roles", ()))
+        conditional = "/identity/conditionalAccess/" in name
+        also = frozenset(who.get("also", ()))
+        found[name] = Operation(name, delegated, application, roles, also, conditional, described.get("cost", 1))
+    return found
+
+
+def authorize(call: Call, operation: Operation) -> None:
+    """Let the call pass or raise 403. Leaves in the call which sets suffice and whether it reaches only own objects."""
+    if call.caller.app_only and operation.name.split()[1].startswith("/me"):
+        raise errors.bad_gateway_request("/me request is only valid with delegated authentication flow.")
+    wanted = operation.application if call.caller.app_only else operation.delegated
+    call.sets = tuple(one for one in wanted if one <= call.caller.granted)
+    refused = errors.scopes_missing() if operation.conditional_access else errors.denied()
+    if not call.sets and not _partly(call, operation):
+        raise refused
+    reads = operation.name.startswith("GET ")
+    owned = bool(call.sets) and all(any(name.endswith(".OwnedBy") for name in one) for one in call.sets)
+    call.must_own = owned and not reads
+    if call.caller.app_only:
+        return
+    if holds_role(call, operation.roles):
+        return
+    if operation.also & {"everybody", *_kinds_of(call)}:
+        return
+    if "owners" in operation.also:
+        call.must_own = True
+        return
+    raise refused
+
+
+def _partly(call: Call, operation: Operation) -> bool:
+    # Some properties of a user have permissions of their own; the users module looks at what is changed.
+    return operation.name == "PATCH /users/{}" and any(
+        name.startswith("User-") or name in ("User.EnableDisableAccount.All", "User.ManageIdentities.All")
+        for name in call.caller.granted
+    )
+
+
+def may(call: Call, name: str) -> bool:
+    """Whether the token's permissions alone would allow another operation."""
+    operation = operations()[name]
+    wanted = operation.application if call.caller.app_only else operation.delegated
+    return any(one <= call.caller.granted for one in wanted)
+
+
+def holds_role(call: Call, roles: frozenset[str]) -> bool:
+    """Whether the caller holds one of the directory roles, or is Global Administrator."""
+    return bool(call.caller.directory_roles & (roles | {GLOBAL_ADMINISTRATOR}))
+
+
+def owns(call: Call, kind: str, object_id: str) -> bool:
+    """Whether the caller is an owner of the object (of a service principal: or of its application)."""
+    link = _OWNER_LINKS.get(kind)
+    if link is None:
+        return False
+    if call.store.linked(link, object_id, call.caller.object_id):
+        return True
+    if kind != "servicePrincipal":
+        return False
+    principal = call.store.get("servicePrincipal", object_id, call.tenant, deleted=None)
+    application = call.store.first("application", call.tenant, appId=principal["appId"]) if principal else None
+    return application is not None and call.store.linked(
+        _OWNER_LINKS["application"], application["id"], call.caller.object_id
+    )
+
+
+def require_owner(call: Call, kind: str, object_id: str) -> None:
+    """403 if the call reaches only own objects and this is none."""
+    if call.must_own and not owns(call, kind, object_id):
+        raise errors.denied()
+
+
+def _kinds_of(call: Call) -> frozenset[str]:
+    user = call.store.get("user", call.caller.object_id, call.tenant)
+    kinds = {"role holders"} if call.caller.directory_roles - _PLAIN else set()
+    if user is not None and user.get("userType") != "Guest":
+        kinds.add("members")
+        allowed = _user_permissions(call)
+        if allowed.get("allowedToCreateApps", True):
+            kinds.add("members who may create applications")
+        if allowed.get("allowedToCreateSecurityGroups", True):
+            kinds.add("members who may create groups")
+    return frozenset(kinds)
+
+
+def _user_permissions(call: Call) -> Mapping[str, Any]:
+    policy = call.store.first("authorizationPolicy", call.tenant) or {}
+    return policy.get("defaultUserRolePermissions") or {}
+
+
+# Every member's token names this one ("User"); guests have one of the others.
+_PLAIN = frozenset(
+    {
+        "b79fbf4d-3ef9-4689-8143-76b194e85509",
+        "a0b1b346-4d3e-4e8b-98f8-753987be4970",
+        "10dae51f-b6af-4016-8d66-8c2a99b929b3",
+        "2af84b1e-32c8-42b7-82bc-daa82404023b",
+    }
+)
+
+
+def _sets(alternatives: Any) -> Sets:
+    return tuple(frozenset(one) for one in alternatives)

@@ -1,0 +1,222 @@
+"""``/groups``: learn.microsoft.com/graph/api/resources/group"""
+
+from __future__ import annotations
+
+import re
+
+from entra_sandbox.graph import access, errors
+from entra_sandbox.graph.call import Call
+from entra_sandbox.graph.resource import Document, Link, Resource
+from entra_sandbox.graph.roles import role_id
+from runbook.catalog import actions
+
+__all__ = ["GROUPS", "RESOURCES"]
+
+_NICKNAME = re.compile(r"[^\s@()\\\[\]\";:<>,]{1,64}\Z")
+_ROLE_WRITER = "RoleManagement.ReadWrite.Directory"
+_EXCHANGE = frozenset(
+    {"allowExternalSenders", "autoSubscribeNewMembers", "hideFromAddressLists", "hideFromOutlookClients"}
+)
+
+
+def create(call: Call, doc: Document) -> Document:
+    """A security or Microsoft 365 group; the person who makes it owns it."""
+    for name in ("mailEnabled", "securityEnabled"):
+        if doc.get(name) is None:
+            raise errors.missing_value(name, "Group")
+    _check(call, doc, None)
+    if doc["mailEnabled"] and not _unified(doc):
+        raise errors.bad_request(
+            "The service does not currently support writes of mail-enabled groups. Please ensure that the "
+            "mail-enablement property is unset and the security-enablement property is set."
+        )
+    if doc.get("isAssignableToRole"):
+        _check_assignable(call)
+        if not doc["securityEnabled"] or "DynamicMembership" in doc.get("groupTypes", []):
+            raise errors.bad_request("A role-assignable group must be security-enabled with assigned membership.")
+        doc.setdefault("visibility", "Private")
+    if not call.caller.app_only:
+        call.store.link("group.owners", doc["id"], call.caller.object_id)
+    domain = call.store.first("domain", call.tenant, isDefault=True)
+    mail = f"{doc['mailNickname']}@{domain['id']}" if domain and _unified(doc) else None
+    return {
+        **doc,
+        "mail": mail,
+        "proxyAddresses": [f"SMTP:{mail}"] if mail else [],
+        "visibility": doc.get("visibility") or ("Public" if _unified(doc) else None),
+        "renewedDateTime": None,
+    }
+
+
+def update(call: Call, old: Document, changes: Document) -> Document:
+    """What a group is (types, role assignable) stays; Exchange's properties come alone."""
+    if _EXCHANGE & set(changes) and set(changes) - _EXCHANGE:
+        raise errors.bad_request("Exchange properties of a group must be updated in a request of their own.")
+    if old.get("isAssignableToRole"):
+        _check_assignable(call)
+    _check(call, {**old, **changes}, old["id"])
+    return changes
+
+
+def delete(call: Call, doc: Document) -> None:
+    """Role-assignable groups need the permission to manage roles; a hard delete takes its assignments along."""
+    if doc.get("isAssignableToRole"):
+        _check_assignable(call)
+    for row in call.store.find("appRoleAssignment", call.tenant, principalId=doc["id"]):
+        call.store.delete("appRoleAssignment", row["id"], call.tenant)
+
+
+def check_member(call: Call, group: Document, member: Document) -> None:
+    """Which kinds a group may hold, and which permission a kind needs besides."""
+    check_removal(call, group, member)
+    kind = _kind(call, member)
+    if member["id"] == group["id"]:
+        raise errors.bad_request("A group cannot be a member of itself.")
+    if _unified(group) and kind != "user":
+        raise errors.bad_request("An invalid operation was included in the following modified references: 'members'.")
+    _check_target(call, kind)
+
+
+def check_read(call: Call, group: Document) -> None:
+    """Hidden membership is for those who belong to it, and for tokens that may read it."""
+    if group.get("visibility") != "HiddenMembership" or "Member.Read.Hidden" in call.caller.granted:
+        return
+    if not any(
+        call.store.linked(name, group["id"], call.caller.object_id) for name in ("group.members", "group.owners")
+    ):
+        raise errors.denied()
+
+
+def check_removal(call: Call, group: Document, _member: Document) -> None:
+    """Membership that somebody else decides cannot be changed here."""
+    if "DynamicMembership" in (group.get("groupTypes") or []):
+        raise errors.bad_request("Insufficient privileges to complete the operation: the group is dynamic.")
+    if group.get("mailEnabled") and not _unified(group):
+        raise errors.denied()
+    if group.get("isAssignableToRole"):
+        _check_assignable(call)
+
+
+def _check_target(call: Call, kind: str) -> None:
+    action = next(one for one in actions() if one.slug == "add_group_member")
+    needed = action.by_target.get(kind, {}).get("application" if call.caller.app_only else "delegated", ())
+    extra = set(needed) - {"GroupMember.ReadWrite.All"}
+    if extra - call.caller.granted and "Directory.ReadWrite.All" not in call.caller.granted:
+        raise errors.denied()
+
+
+def _check(call: Call, doc: Document, own_id: str | None) -> None:
+    if not _NICKNAME.match(doc.get("mailNickname") or ""):
+        raise errors.invalid_value("mailNickname", "Group")
+    if not 1 <= len(doc.get("displayName") or "") <= 256:
+        raise errors.invalid_value("displayName", "Group")
+    if set(doc.get("groupTypes") or []) - {"Unified", "DynamicMembership"}:
+        raise errors.invalid_value("groupTypes", "Group")
+    if doc.get("visibility") not in (None, "", "Public", "Private", "HiddenMembership"):
+        raise errors.invalid_value("visibility", "Group")
+    if bool(doc.get("membershipRule")) != ("DynamicMembership" in (doc.get("groupTypes") or [])):
+        raise errors.bad_request("The membership rule and the group type 'DynamicMembership' belong together.")
+    if name := doc.get("uniqueName"):
+        taken = call.store.first("group", call.tenant, deleted=None, uniqueName=name)
+        if taken is not None and taken["id"] != own_id:
+            raise errors.conflict("uniqueName")
+
+
+def _check_assignable(call: Call) -> None:
+    if _ROLE_WRITER not in call.caller.granted:
+        raise errors.denied()
+    if not call.caller.app_only and not access.holds_role(call, frozenset({role_id("Privileged Role Administrator")})):
+        raise errors.denied()
+
+
+def _unified(doc: Document) -> bool:
+    return "Unified" in (doc.get("groupTypes") or [])
+
+
+def _kind(call: Call, doc: Document) -> str:
+    row = call.store.resolve([doc["id"]]).get(doc["id"].lower())
+    return row.kind if row else ""
+
+
+GROUPS = Resource(
+    path="groups",
+    entity="group",
+    alternate_keys=("uniqueName",),
+    upsert="uniqueName",
+    select=(
+        "id",
+        "deletedDateTime",
+        "classification",
+        "createdDateTime",
+        "description",
+        "displayName",
+        "expirationDateTime",
+        "groupTypes",
+        "isAssignableToRole",
+        "mail",
+        "mailEnabled",
+        "mailNickname",
+        "membershipRule",
+        "membershipRuleProcessingState",
+        "onPremisesDomainName",
+        "onPremisesLastSyncDateTime",
+        "onPremisesNetBiosName",
+        "onPremisesProvisioningErrors",
+        "onPremisesSamAccountName",
+        "onPremisesSecurityIdentifier",
+        "onPremisesSyncEnabled",
+        "preferredDataLocation",
+        "preferredLanguage",
+        "proxyAddresses",
+        "renewedDateTime",
+        "resourceBehaviorOptions",
+        "resourceProvisioningOptions",
+        "securityEnabled",
+        "securityIdentifier",
+        "theme",
+        "uniqueName",
+        "visibility",
+    ),
+    required=("displayName", "mailNickname"),
+    read_only=(
+        "assignedLicenses",
+        "createdDateTime",
+        "expirationDateTime",
+        "hasMembersWithLicenseErrors",
+        "isArchived",
+        "isManagementRestricted",
+        "licenseProcessingState",
+        "mail",
+        "onPremisesDomainName",
+        "onPremisesLastSyncDateTime",
+        "onPremisesSamAccountName",
+        "onPremisesSecurityIdentifier",
+        "onPremisesSyncEnabled",
+        "proxyAddresses",
+        "renewedDateTime",
+        "securityIdentifier",
+    ),
+    create_only=("isAssignableToRole",),
+    defaults=lambda: {"groupTypes": []},
+    soft_delete=_unified,
+    create=create,
+    update=update,
+    delete=delete,
+    links=(
+        Link(
+            "members",
+            "group.members",
+            ("user", "group", "device", "servicePrincipal", "orgContact"),
+            writable=True,
+            hidden=("servicePrincipal",),
+            deletes_target=True,
+            read=check_read,
+            add=check_member,
+            remove=check_removal,
+        ),
+        Link("owners", "group.owners", ("user", "servicePrincipal"), writable=True),
+        Link("memberOf", "group.members", ("group",), reverse=True),
+    ),
+)
+
+RESOURCES = (GROUPS,)

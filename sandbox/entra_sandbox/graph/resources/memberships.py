@@ -1,0 +1,103 @@
+"""Memberships through groups: getMemberGroups, checkMemberGroups, transitiveMemberOf, transitiveMembers.
+
+learn.microsoft.com/graph/api/directoryobject-getmembergroups
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from entra_sandbox.graph import entities, errors, links
+from entra_sandbox.graph.call import Answer, Call
+from entra_sandbox.graph.odata.answer import context
+from entra_sandbox.graph.resource import Resource, Route
+from entra_sandbox.graph.resources import directory_objects
+from entra_sandbox.graph.resources.groups import GROUPS
+from entra_sandbox.graph.resources.service_principals import SERVICE_PRINCIPALS
+from entra_sandbox.graph.resources.users import USERS
+from entra_sandbox.store import Row
+
+__all__ = ["RESOURCES"]
+
+MOST_CHECKED = 20
+
+
+def _reached(first: str, follow: Callable[[str], list[str]]) -> list[str]:
+    """Ids that can be reached, nearest first, each once; circles end."""
+    seen: dict[str, None] = {}
+    pending = [first]
+    while pending:
+        for one in follow(pending.pop(0)):
+            if one not in seen:
+                seen[one] = None
+                pending.append(one)
+    return list(seen)
+
+
+def _groups(call: Call, object_id: str) -> list[Row]:
+    ids = _reached(object_id, lambda one: call.store.links_to("group.members", one, at=call.at))
+    return list(call.store.resolve(ids).values())
+
+
+def _routes(read: str, find: Callable[[Call], Row]) -> tuple[Route, ...]:
+    def get_groups(call: Call, _: Resource) -> Answer:
+        only_security = _parameter(call, "securityEnabledOnly", bool)
+        rows = _groups(call, find(call).id)
+        return _ids(call, [row.id for row in rows if row.doc.get("securityEnabled") or not only_security])
+
+    def check_groups(call: Call, _: Resource) -> Answer:
+        wanted = _parameter(call, "groupIds", list)
+        if not 1 <= len(wanted) <= MOST_CHECKED or not all(isinstance(one, str) for one in wanted):
+            raise errors.bad_request(f"Between 1 and {MOST_CHECKED} group ids may be checked.")
+        found = {row.id.lower() for row in _groups(call, find(call).id)}
+        return _ids(call, [one for one in wanted if one.lower() in found])
+
+    def transitive_member_of(call: Call, _: Resource) -> Answer:
+        return links.show_all(call, _groups(call, find(call).id))
+
+    return (
+        Route("POST", "{}/getMemberGroups", get_groups, read),
+        Route("POST", "{}/checkMemberGroups", check_groups, read),
+        Route("GET", "{}/transitiveMemberOf", transitive_member_of, read),
+    )
+
+
+def transitive_members(call: Call, _: Resource) -> Answer:
+    """Members of a group and of the groups in it."""
+    group = entities.find(call, GROUPS, call.keys[0]).id
+    ids = _reached(group, lambda one: call.store.links("group.members", one, at=call.at))
+    return links.show_all(call, list(call.store.resolve(ids).values()))
+
+
+def _parameter(call: Call, name: str, kind: type) -> Any:
+    value = {key.lower(): item for key, item in call.json().items()}.get(name.lower())
+    if not isinstance(value, kind):
+        raise errors.bad_request(f"The parameter '{name}' is missing or of the wrong type.", target=name)
+    return value
+
+
+def _ids(call: Call, ids: list[str]) -> Answer:
+    return Answer(200, {"@odata.context": context(call.base, "Collection(Edm.String)", ()), "value": ids})
+
+
+def _part(source: Resource, *routes: Route) -> Resource:
+    of_source = _routes(f"GET /{source.path}/{{}}/memberOf", lambda call: entities.find(call, source, call.keys[0]))
+    return Resource(path=source.path, entity=source.entity, operations=(), routes=(*of_source, *routes))
+
+
+# /directoryObjects offers the two actions, not the list.
+_ANY = Resource(
+    path="directoryObjects",
+    entity="directoryObject",
+    operations=(),
+    routes=_routes("GET /directoryObjects/{}", directory_objects.found)[:2],
+)
+
+
+RESOURCES = (
+    _ANY,
+    _part(USERS),
+    _part(SERVICE_PRINCIPALS),
+    _part(GROUPS, Route("GET", "{}/transitiveMembers", transitive_members, "GET /groups/{}/members")),
+)

@@ -1,0 +1,47 @@
+"""``/policies/…``: one object per tenant each."""
+
+from __future__ import annotations
+
+from entra_sandbox.graph import entities, errors, schema
+from entra_sandbox.graph.call import Answer, Call
+from entra_sandbox.graph.odata.answer import context
+from entra_sandbox.graph.resource import Document, Resource, Route
+
+__all__ = ["RESOURCES"]
+
+
+def read(call: Call, resource: Resource) -> Answer:
+    """The policy of the tenant."""
+    shown = entities.show(call, resource, _find(call, resource))
+    return Answer(200, {"@odata.context": context(call.base, resource.path, call.options.select, single=True), **shown})
+
+
+def change(call: Call, resource: Resource) -> Answer:
+    """Change the policy; 204."""
+    changes = schema.check_body(resource.entity, call.json(), resource.title)
+    if "id" in changes:
+        raise errors.read_only("id")
+    with call.store.transaction():
+        old = _find(call, resource)
+        call.store.put(resource.entity, entities.merged(old, changes), call.tenant)
+    return Answer(204)
+
+
+def _find(call: Call, resource: Resource) -> Document:
+    found = call.store.first(resource.entity, call.tenant)
+    if found is None:
+        raise errors.not_found(resource.path.rpartition("/")[2])
+    return found
+
+
+def _policy(name: str, entity: str, *, writable: bool = True) -> Resource:
+    routes = (Route("GET", "", read), Route("PATCH", "", change))
+    return Resource(path=f"policies/{name}", entity=entity, operations=(), routes=routes if writable else routes[:1])
+
+
+RESOURCES = (
+    _policy("defaultAppManagementPolicy", "tenantAppManagementPolicy"),
+    _policy("authorizationPolicy", "authorizationPolicy"),
+    _policy("identitySecurityDefaultsEnforcementPolicy", "identitySecurityDefaultsEnforcementPolicy"),
+    _policy("adminConsentRequestPolicy", "adminConsentRequestPolicy", writable=False),
+)

@@ -1,0 +1,188 @@
+"""``/roleManagement/directory``: learn.microsoft.com/graph/api/resources/unifiedroleassignment
+
+Assignments at the root scope and memberships of activated roles are the same thing seen twice, so they are kept once,
+as memberships; an assignment's id says which.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import uuid
+
+from entra_sandbox.graph import errors, roles, schema
+from entra_sandbox.graph.call import Answer, Call
+from entra_sandbox.graph.links import target_of
+from entra_sandbox.graph.odata import filter as tree
+from entra_sandbox.graph.odata.answer import Shape, context, shape
+from entra_sandbox.graph.resource import Document, Resource, Route
+from entra_sandbox.graph.resources.directory_roles import check_removal
+
+__all__ = ["RESOURCES"]
+
+_PATH = "roleManagement/directory"
+
+
+def list_assignments(call: Call, resource: Resource) -> Answer:
+    """All assignments, or those of one principal or role (``$filter`` with eq)."""
+    shown = _shape(call, resource)
+    wanted = _equals(call.options.filter)
+    found = [shown(one) for one in _assignments(call) if all(one.get(name) == value for name, value in wanted.items())]
+    return Answer(200, {"@odata.context": context(call.base, resource.path, call.options.select), "value": found})
+
+
+def get_assignment(call: Call, resource: Resource) -> Answer:
+    """One assignment."""
+    role, principal = _parse(call, call.keys[0].value)
+    shown = _shape(call, resource)(_assignment(role, principal))
+    return Answer(200, {"@odata.context": context(call.base, resource.path, (), single=True), **shown})
+
+
+def create_assignment(call: Call, resource: Resource) -> Answer:
+    """Make a principal a member of a role, activating the role if needed."""
+    body = schema.check_body(resource.entity, call.json(), resource.title)
+    for name in ("principalId", "roleDefinitionId", "directoryScopeId"):
+        if not body.get(name):
+            raise errors.missing_value(name, resource.title)
+    if body["directoryScopeId"] != "/":
+        raise errors.bad_request("Only the tenant-wide scope '/' is supported here.")
+    template = str(body["roleDefinitionId"]).lower()
+    known = next((one for one in roles.templates() if one["id"] == template), None)
+    if known is None:
+        raise errors.not_found(template)
+    with call.store.transaction():
+        target = target_of(call, body["principalId"])
+        role = call.store.first("directoryRole", call.tenant, roleTemplateId=template)
+        if role is None:
+            role = {**known, "id": _role_object_id(call, template), "roleTemplateId": template}
+            call.store.put("directoryRole", role, call.tenant)
+        if not call.store.link("directoryRole.members", role["id"], target.id):
+            raise errors.bad_request(
+                "A conflicting object with one or more of the specified property values is present in the directory."
+            )
+    made = _assignment(role, target.id)
+    return Answer(201, {"@odata.context": context(call.base, resource.path, (), single=True), **made})
+
+
+def delete_assignment(call: Call, _resource: Resource) -> Answer:
+    """Take the role away."""
+    with call.store.transaction():
+        role, principal = _parse(call, call.keys[0].value)
+        check_removal(call, role, {"id": principal})
+        call.store.unlink("directoryRole.members", role["id"], principal)
+    return Answer(204)
+
+
+def list_definitions(call: Call, resource: Resource) -> Answer:
+    """The built-in roles."""
+    shown = _shape(call, resource)
+    wanted = _equals(call.options.filter)
+    found = [
+        shown(one) for one in map(_definition, roles.templates()) if all(one.get(k) == v for k, v in wanted.items())
+    ]
+    return Answer(200, {"@odata.context": context(call.base, resource.path, call.options.select), "value": found})
+
+
+def get_definition(call: Call, resource: Resource) -> Answer:
+    """One built-in role by its id, which is the template's."""
+    key = call.keys[0].value.lower()
+    known = next((one for one in roles.templates() if one["id"] == key), None)
+    if known is None:
+        raise errors.not_found(key)
+    shown = _shape(call, resource)(_definition(known))
+    return Answer(200, {"@odata.context": context(call.base, resource.path, (), single=True), **shown})
+
+
+def _role_object_id(call: Call, template: str) -> str:
+    """A stable object id for the role of this tenant."""
+    return str(uuid.uuid5(uuid.UUID(call.tenant), template))
+
+
+def _assignments(call: Call) -> list[Document]:
+    found = []
+    for row in call.store.rows("directoryRole", call.tenant, at=call.at):
+        role = row.doc
+        found += [_assignment(role, one) for one in call.store.links("directoryRole.members", row.id, at=call.at)]
+    return found
+
+
+def _assignment(role: Document, principal: str) -> Document:
+    raw = f"{role['id']} {principal}".encode()
+    return {
+        "id": base64.urlsafe_b64encode(raw).decode().rstrip("="),
+        "principalId": principal,
+        "directoryScopeId": "/",
+        "roleDefinitionId": role["roleTemplateId"],
+    }
+
+
+def _parse(call: Call, key: str) -> tuple[Document, str]:
+    try:
+        role_id, principal = base64.urlsafe_b64decode(key + "=" * (-len(key) % 4)).decode().split(" ")
+    except (binascii.Error, ValueError):
+        raise errors.not_found(key) from None
+    role = call.store.get("directoryRole", role_id, call.tenant)
+    if role is None or not call.store.linked("directoryRole.members", role_id, principal):
+        raise errors.not_found(key)
+    return role, principal
+
+
+def _definition(template: dict[str, str]) -> Document:
+    return {
+        **template,
+        "isBuiltIn": True,
+        "isEnabled": True,
+        "resourceScopes": ["/"],
+        "rolePermissions": [],
+        "templateId": template["id"],
+        "version": "1",
+    }
+
+
+def _shape(call: Call, resource: Resource) -> Shape:
+    return shape(resource.entity, call.options.select, resource.select)
+
+
+def _equals(text: str) -> dict[str, object]:
+    """``a eq 'x' and b eq 'y'`` as a dict; anything else is refused."""
+    if not text:
+        return {}
+    try:
+        pending: list[tree.Node] = [tree.parse(text)]
+    except tree.FilterError as error:
+        raise errors.bad_request(f"Invalid filter clause: {error}") from None
+    found: dict[str, object] = {}
+    while pending:
+        node = pending.pop()
+        if isinstance(node, tree.And):
+            pending += [node.left, node.right]
+        elif isinstance(node, tree.Compare) and node.operator == "eq" and isinstance(node.left, tree.Path):
+            if not isinstance(node.right, tree.Literal) or len(node.left.steps) != 1:
+                raise errors.bad_request("Invalid filter clause")
+            found[node.left.steps[0]] = node.right.value
+        else:
+            raise errors.bad_request("The filter is not supported for this resource.")
+    return found
+
+
+ASSIGNMENTS = Resource(
+    path=f"{_PATH}/roleAssignments",
+    entity="unifiedRoleAssignment",
+    operations=(),
+    select=("id", "principalId", "directoryScopeId", "roleDefinitionId"),
+    routes=(
+        Route("GET", "", list_assignments),
+        Route("GET", "{}", get_assignment),
+        Route("POST", "", create_assignment),
+        Route("DELETE", "{}", delete_assignment),
+    ),
+)
+
+DEFINITIONS = Resource(
+    path=f"{_PATH}/roleDefinitions",
+    entity="unifiedRoleDefinition",
+    operations=(),
+    routes=(Route("GET", "", list_definitions), Route("GET", "{}", get_definition)),
+)
+
+RESOURCES = (ASSIGNMENTS, DEFINITIONS)

@@ -1,0 +1,188 @@
+"""``/users``: learn.microsoft.com/graph/api/resources/user"""
+
+from __future__ import annotations
+
+import re
+
+from entra_sandbox.entra import credentials
+from entra_sandbox.graph import access, errors, schema
+from entra_sandbox.graph.call import Call
+from entra_sandbox.graph.resource import Document, Link, Resource
+from runbook.catalog import actions
+
+__all__ = ["BASIC", "RESOURCES", "USERS", "change", "present"]
+
+BASIC = ("displayName", "givenName", "id", "mail", "surname", "userPrincipalName")
+_SENSITIVE = frozenset(
+    {"accountEnabled", "businessPhones", "mobilePhone", "otherMails", "passwordProfile", "userPrincipalName"}
+)
+_ADMINISTRATORS_OF_ADMINISTRATORS = "7be44c8a-adaf-4e2a-84d6-ab2649e08a13"
+_UPN = re.compile(r"[A-Za-z0-9'._\-!#^~]{1,64}@([A-Za-z0-9.\-]{1,255})\Z")
+_NICKNAME = re.compile(r"[^\s@()\\\[\]\";:<>,]{1,64}\Z")
+_CLASSES = (r"[a-z]", r"[A-Z]", r"\d", r"[^A-Za-z0-9]")
+
+
+def create(call: Call, doc: Document) -> Document:
+    """A member of the tenant with a password of its own."""
+    if doc.get("accountEnabled") is None:
+        raise errors.missing_value("accountEnabled", "User")
+    _check_names(call, doc, None)
+    profile = doc.pop("passwordProfile")
+    _keep_password(call, doc["id"], profile.get("password"))
+    own = {"signInType": "userPrincipalName", "issuer": _initial(call), "issuerAssignedId": doc["userPrincipalName"]}
+    identities = [one for one in doc.get("identities") or [] if one.get("signInType") != "userPrincipalName"]
+    return {"userType": "Member", "creationType": None, **doc, "identities": [*identities, own]}
+
+
+def change(call: Call, old: Document, changes: Document) -> Document:
+    """Check names, property permissions and administrators; keep a new password apart from the document."""
+    _check_properties(call, changes)
+    if _SENSITIVE & set(changes):
+        _check_administrator(call, old)
+    _check_names(call, changes, old["id"])
+    profile = changes.pop("passwordProfile", None)
+    if profile and profile.get("password"):
+        _keep_password(call, old["id"], profile["password"])
+        changes["lastPasswordChangeDateTime"] = schema.timestamp(call.now)
+    return changes
+
+
+def delete(call: Call, doc: Document) -> None:
+    """Administrators are deleted only by their betters; grants and assignments of the user go."""
+    _check_administrator(call, doc)
+    for kind in ("oAuth2PermissionGrant", "appRoleAssignment"):
+        for row in call.store.find(kind, call.tenant, principalId=doc["id"]):
+            call.store.delete(kind, row["id"], call.tenant)
+
+
+def present(call: Call, doc: Document) -> Document:
+    """``User.ReadBasic.All`` shows the basic profile alone."""
+    if call.sets and all(one == {"User.ReadBasic.All"} for one in call.sets) and doc["id"] != call.caller.object_id:
+        return {name: value for name, value in doc.items() if name in BASIC}
+    return doc
+
+
+def _check_names(call: Call, doc: Document, own_id: str | None) -> None:
+    if (name := doc.get("userPrincipalName")) is not None:
+        match = _UPN.match(name)
+        domain = call.store.get("domain", match.group(1), call.tenant) if match else None
+        if domain is None or not domain["isVerified"]:
+            message = (
+                "The domain portion of the userPrincipalName property is invalid. You must use one of the verified "
+            )
+            raise errors.bad_request(message + "domain names in your organization.", target="userPrincipalName")
+        other = call.store.first("user", call.tenant, userPrincipalName=name)
+        if other is not None and other["id"] != own_id:
+            raise errors.conflict("userPrincipalName")
+    if (nickname := doc.get("mailNickname")) is not None and not _NICKNAME.match(nickname):
+        raise errors.invalid_value("mailNickname", "User")
+    if "displayName" in doc and not 1 <= len(doc["displayName"] or "") <= 256:
+        raise errors.invalid_value("displayName", "User")
+    if doc.get("usageLocation") is not None and not re.fullmatch(r"[A-Za-z]{2}", doc["usageLocation"]):
+        raise errors.invalid_value("usageLocation", "User")
+    if doc.get("userType") not in (None, "Member", "Guest"):
+        raise errors.invalid_value("userType", "User")
+
+
+def _initial(call: Call) -> str | None:
+    domain = call.store.first("domain", call.tenant, isInitial=True)
+    return domain["id"] if domain else None
+
+
+def _keep_password(call: Call, user_id: str, password: str | None) -> None:
+    if not password:
+        raise errors.missing_value("passwordProfile", "User")
+    met = sum(re.search(pattern, password) is not None for pattern in _CLASSES)
+    if not 8 <= len(password) <= 256 or met < 3:
+        raise errors.bad_request(
+            "The specified password does not comply with password complexity requirements. Please provide a different "
+            "password.",
+            target="password",
+        )
+    credentials.keep_password(call.store, user_id, password)
+
+
+def _check_properties(call: Call, changes: Document) -> None:
+    """A token without a permission for users at large may change the properties that its permissions name."""
+    if call.sets:
+        return
+    kind = "application" if call.caller.app_only else "delegated"
+    allowed: set[str] = set()
+    for names, sets in _by_target().items():
+        if set(sets[kind]) <= call.caller.granted:
+            allowed.update(names)
+    if not changes or set(changes) - allowed:
+        raise errors.denied()
+
+
+def _by_target() -> dict[tuple[str, ...], dict[str, tuple[str, ...]]]:
+    action = next(one for one in actions() if one.slug == "update_user")
+    return {tuple(re.split(r",\s*", names)): dict(sets) for names, sets in action.by_target.items()}
+
+
+def _check_administrator(call: Call, doc: Document) -> None:
+    """Sensitive changes of a person who holds a directory role need a higher one (also for an app)."""
+    if not call.store.links_to("directoryRole.members", doc["id"]) or doc["id"] == call.caller.object_id:
+        return
+    if not access.holds_role(call, frozenset({_ADMINISTRATORS_OF_ADMINISTRATORS})):
+        raise errors.denied()
+
+
+_RELATED = ("user", "group", "device", "servicePrincipal")
+
+USERS = Resource(
+    path="users",
+    entity="user",
+    keys=("id", "userPrincipalName"),
+    select=(
+        "businessPhones",
+        "displayName",
+        "givenName",
+        "jobTitle",
+        "mail",
+        "mobilePhone",
+        "officeLocation",
+        "preferredLanguage",
+        "surname",
+        "userPrincipalName",
+        "id",
+    ),
+    required=("displayName", "mailNickname", "passwordProfile", "userPrincipalName"),
+    read_only=(
+        "assignedPlans",
+        "createdDateTime",
+        "creationType",
+        "externalUserStateChangeDateTime",
+        "imAddresses",
+        "isManagementRestricted",
+        "lastPasswordChangeDateTime",
+        "licenseAssignmentStates",
+        "onPremisesDomainName",
+        "onPremisesLastSyncDateTime",
+        "onPremisesSamAccountName",
+        "onPremisesSecurityIdentifier",
+        "onPremisesSyncEnabled",
+        "onPremisesUserPrincipalName",
+        "provisionedPlans",
+        "proxyAddresses",
+        "securityIdentifier",
+        "signInActivity",
+        "signInSessionsValidFromDateTime",
+        "assignedLicenses",
+    ),
+    soft_delete=True,
+    create=create,
+    update=change,
+    delete=delete,
+    present=present,
+    links=(
+        Link("memberOf", "group.members directoryRole.members", ("group", "directoryRole"), reverse=True),
+        Link("manager", "user.manager", ("user",), single=True, writable=True),
+        Link("directReports", "user.manager", ("user",), reverse=True),
+        Link("ownedDevices", "device.registeredOwners", ("device",), reverse=True),
+        Link("registeredDevices", "device.registeredUsers", ("device",), reverse=True),
+        Link("ownedObjects", "application.owners servicePrincipal.owners group.owners", _RELATED, reverse=True),
+    ),
+)
+
+RESOURCES = (USERS,)

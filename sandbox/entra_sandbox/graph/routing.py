@@ -1,0 +1,151 @@
+"""Addresses to operations: segments in any casing, ``//`` as ``/``, keys in every form that clients use."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from urllib.parse import unquote
+
+from entra_sandbox.graph import entities, errors, links, schema
+from entra_sandbox.graph.access import Operation, operations
+from entra_sandbox.graph.call import Key
+from entra_sandbox.graph.resource import Resource, Route
+
+__all__ = ["Match", "Router"]
+
+_PARENTHESES = re.compile(r"([^()]*)\((.*)\)\Z", re.DOTALL)
+_NAMED = re.compile(r"\s*(\w+)\s*=\s*(.*)\Z", re.DOTALL)
+_CAST = re.compile(r"(?:microsoft\.)?graph\.(\w+)\Z", re.IGNORECASE)
+_ALIASES = {"myorganization"}
+
+
+@dataclass
+class _Node:
+    children: dict[str, _Node] = field(default_factory=dict)
+    routes: dict[str, tuple[Resource, Route, Operation | None]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Match:
+    """What an address leads to: the route, its operation, the keys on the way, a cast and a property at its end."""
+
+    resource: Resource
+    route: Route
+    operation: Operation | None
+    keys: tuple[Key, ...]
+    cast: str = ""
+    property: str = ""
+    raw: bool = False
+
+
+class Router:
+    """The tree of all operations. ValueError if an operation has no permissions in the data."""
+
+    def __init__(self, resources: tuple[Resource, ...]) -> None:
+        self._root = _Node()
+        known = operations()
+        for resource in resources:
+            for route in _routes(resource):
+                path = f"/{resource.path}/{route.path}".rstrip("/")
+                name = route.access or f"{route.method} {path}"
+                if route.access is not None and name not in known:
+                    raise ValueError(f"no permissions for {name}")
+                self._add(path, resource, route, None if route.access is None else known[name])
+
+    def names(self) -> Iterator[str]:
+        """Every operation as ``METHOD /path/{}`` in lower case, for documentation and tests."""
+        pending = [("", self._root)]
+        while pending:
+            path, node = pending.pop()
+            yield from (f"{method} {path}" for method in node.routes)
+            pending += [(f"{path}/{segment}", child) for segment, child in node.children.items()]
+
+    def match(self, method: str, path: str) -> Match:
+        """The operation for a raw (still encoded) path below ``/v1.0``; :class:`GraphFault` 400 or 405."""
+        node = self._root
+        keys: list[Key] = []
+        cast = ""
+        segments = [segment for segment in path.split("/") if segment]
+        if segments and segments[0].lower() in _ALIASES:
+            segments.pop(0)
+        for index, raw in enumerate(segments):
+            name, key = _split(unquote(raw))
+            if match := _CAST.match(name):
+                cast = _type(match.group(1), name)
+                continue
+            child = node.children.get(name.lower())
+            if child is None and "{}" in node.children:
+                keys.append(Key(name if key is None else f"{name}({key.value})"))
+                node = node.children["{}"]
+                continue
+            if child is None:
+                return self._property(method, node, segments[index:], tuple(keys))
+            node = child
+            if key is not None:
+                if "{}" not in node.children:
+                    raise errors.unknown_segment(unquote(raw))
+                keys.append(key)
+                node = node.children["{}"]
+        return self._end(method, node, tuple(keys), cast, segments)
+
+    def _end(self, method: str, node: _Node, keys: tuple[Key, ...], cast: str, segments: list[str]) -> Match:
+        if not node.routes:
+            raise errors.unknown_segment(unquote(segments[-1]) if segments else "")
+        if method not in node.routes:
+            raise errors.method_not_allowed()
+        resource, route, operation = node.routes[method]
+        return Match(resource, route, operation, keys, cast)
+
+    def _property(self, method: str, node: _Node, rest: list[str], keys: tuple[Key, ...]) -> Match:
+        name = unquote(rest[0])
+        found = node.routes.get("GET")
+        if found is None or not keys or len(rest) > 2 or found[1].handler is not entities.get:
+            raise errors.unknown_segment(name)
+        resource, route, operation = found
+        spelling = schema.entity(resource.entity).find(name)
+        raw = len(rest) == 2 and unquote(rest[1]).lower() == "$value"
+        if spelling is None or (len(rest) == 2 and not raw):
+            raise errors.unknown_segment(name)
+        if method != "GET":
+            raise errors.method_not_allowed()
+        return Match(resource, route, operation, keys, property=spelling, raw=raw)
+
+    def _add(self, path: str, resource: Resource, route: Route, operation: Operation | None) -> None:
+        node = self._root
+        for segment in path.strip("/").split("/"):
+            node = node.children.setdefault(segment.lower(), _Node())
+        if route.method in node.routes:
+            raise ValueError(f"{route.method} {path} is declared twice")
+        node.routes[route.method] = (resource, route, operation)
+
+
+def _routes(resource: Resource) -> Iterator[Route]:
+    yield from entities.routes(resource)
+    for link in resource.links:
+        yield from links.routes(resource, link)
+    yield from resource.routes
+
+
+def _split(segment: str) -> tuple[str, Key | None]:
+    match = _PARENTHESES.match(segment)
+    if match is None or not match.group(1) or not match.group(1)[0].isalpha():
+        return segment, None
+    name, inside = match.groups()
+    if named := _NAMED.match(inside):
+        return name, Key(_unquote(named.group(2)), named.group(1))
+    return (name, Key(_unquote(inside))) if inside else (name, None)
+
+
+def _unquote(text: str) -> str:
+    text = text.strip()
+    if len(text) >= 2 and text[0] == text[-1] == "'":
+        return text[1:-1].replace("''", "'")
+    return text
+
+
+def _type(name: str, segment: str) -> str:
+    for known in schema.subtypes("directoryObject"):
+        if known.lower() == name.lower():
+            return known
+    raise errors.unknown_segment(segment)

@@ -1,0 +1,216 @@
+"""Microsoft Graph, applications with their service principals, secrets and consents, and the administrator's app."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import secrets
+from collections.abc import Iterable
+from typing import Any
+
+from entra_sandbox.entra import credentials
+from entra_sandbox.graph.resources.applications import defaults as application_defaults
+from entra_sandbox.graph.resources.service_principals import from_application
+from entra_sandbox.seed.tenant import Tenant, data, moment
+from entra_sandbox.store import Document
+from runbook.catalog import permissions
+
+__all__ = [
+    "GRAPH_APP_ID",
+    "MICROSOFT_TENANT",
+    "add_administrator",
+    "add_application",
+    "add_foreign_principal",
+    "add_microsoft_graph",
+    "scope",
+]
+
+GRAPH_APP_ID = "00000003-0000-0000-c000-000000000000"
+MICROSOFT_TENANT = "f8cdef31-a31e-4b4a-93e4-5f571e91255a"
+
+
+def add_microsoft_graph(tenant: Tenant) -> Document:
+    """The service principal of Microsoft Graph with the published permissions."""
+    scopes, app_roles = [], []
+    for name, delegated, application, admin in _published():
+        if delegated:
+            scopes.append(scope(delegated, name, "Admin" if admin else "User"))
+        if application:
+            app_roles.append(_app_role(application, name, "Application"))
+    document = {
+        **from_application({"appId": GRAPH_APP_ID, "displayName": "Microsoft Graph"}, MICROSOFT_TENANT),
+        "id": tenant.id("servicePrincipal", "Microsoft Graph"),
+        "appRoles": app_roles,
+        "oauth2PermissionScopes": scopes,
+        "servicePrincipalNames": [GRAPH_APP_ID, "https://graph.microsoft.com", "https://graph.microsoft.us"],
+        "signInAudience": "AzureADMultipleOrgs",
+    }
+    tenant.put("servicePrincipal", [document])
+    return document
+
+
+def add_application(tenant: Tenant, described: dict[str, Any], graph: Document | None) -> tuple[Document, Document]:
+    """An application with its service principal, owner, credentials and consents."""
+    name = described["name"]
+    platform = "publicClient" if described.get("public") else "web"
+    document = application_defaults()
+    document.update(
+        id=tenant.id("application", name),
+        appId=tenant.id("appId", name),
+        createdDateTime=tenant.date(),
+        displayName=name,
+        isFallbackPublicClient=bool(described.get("public")) or None,
+        keyCredentials=[],
+        passwordCredentials=[],
+        publisherDomain=tenant.domain,
+        requiredResourceAccess=_required(graph, described) if graph else [],
+        signInAudience=described["audience"],
+    )
+    document[platform]["redirectUris"] = list(described["redirect"])
+    if described.get("scopes"):
+        document["identifierUris"] = [f"api://{document['appId']}"]
+        document["api"]["oauth2PermissionScopes"] = [
+            scope(tenant.id("scope", one), one, "User") for one in described["scopes"]
+        ]
+        document["appRoles"] = [_app_role(tenant.id("role", one), one, "User") for one in described["roles"]]
+    if described.get("secret"):
+        document["passwordCredentials"] = [_secret(tenant, name)[0]]
+    principal = {
+        **from_application(document, tenant.tenant_id),
+        "id": tenant.id("servicePrincipal", name),
+        "tags": ["WindowsAzureActiveDirectoryIntegratedApp"],
+    }
+    tenant.put("application", [document])
+    tenant.put("servicePrincipal", [principal])
+    if "owner" in described:
+        owner = tenant.users[described["owner"]]["id"]
+        tenant.store.link("application.owners", document["id"], owner)
+        tenant.store.link("servicePrincipal.owners", principal["id"], owner)
+    if graph:
+        _consent(tenant, principal, graph, described.get("delegated", []), described.get("application", []))
+    return document, principal
+
+
+def add_administrator(tenant: Tenant, graph: Document) -> tuple[str, str]:
+    """The administrator's app: every application permission that Microsoft Graph publishes here."""
+    described = data()["administrator"]
+    names = [role["value"] for role in graph["appRoles"] if role["value"] not in described["without"]]
+    wanted = {
+        "name": described["name"],
+        "audience": "AzureADMyOrg",
+        "redirect": [],
+        "owner": 0,
+        "application": names,
+    }
+    document, _ = add_application(tenant, wanted, graph)
+    credential, text = _secret(tenant, described["name"])
+    tenant.store.update("application", document["id"], {"passwordCredentials": [credential]}, tenant.tenant_id)
+    return document["appId"], text
+
+
+def add_foreign_principal(tenant: Tenant, home: Tenant) -> None:
+    """The copy of another tenant's multi-tenant application."""
+    name = data()["foreign_application"]["name"]
+    row = tenant.store.get("application", home.id("application", name), home.tenant_id)
+    assert row is not None
+    principal = {**from_application(row, home.tenant_id), "id": tenant.id("servicePrincipal", name)}
+    tenant.put("servicePrincipal", [principal])
+
+
+def _secret(tenant: Tenant, name: str) -> tuple[Document, str]:
+    """A password credential and its plaintext."""
+    text = f"{secrets.token_urlsafe(2)[:3].replace('-', 'a').replace('_', 'b')}8Q~{secrets.token_urlsafe(26)[:34]}"
+    key_id = tenant.id("secret", name)
+    credentials.keep_secret(tenant.store, key_id, text)
+    now = tenant.store.now()
+    return {
+        "customKeyIdentifier": None,
+        "displayName": "automation",
+        "endDateTime": moment(now + 700 * 86400),
+        "hint": text[:3],
+        "keyId": key_id,
+        "secretText": None,
+        "startDateTime": moment(now - 86400),
+    }, text
+
+
+def _consent(
+    tenant: Tenant, principal: Document, graph: Document, delegated: list[str], application: list[str]
+) -> None:
+    """Tenant-wide grants and app role assignments on Microsoft Graph."""
+    if delegated:
+        grant = {
+            "id": _opaque(tenant.id("grant", principal["id"])),
+            "clientId": principal["id"],
+            "consentType": "AllPrincipals",
+            "principalId": None,
+            "resourceId": graph["id"],
+            "scope": " ".join(delegated),
+        }
+        tenant.put("oAuth2PermissionGrant", [grant])
+    ids = {role["value"]: role["id"] for role in graph["appRoles"]}
+    assignments = [
+        {
+            "id": _opaque(tenant.id("assignment", f"{principal['id']}/{name}")),
+            "deletedDateTime": None,
+            "appRoleId": ids[name],
+            "createdDateTime": tenant.date(),
+            "principalDisplayName": principal["displayName"],
+            "principalId": principal["id"],
+            "principalType": "ServicePrincipal",
+            "resourceDisplayName": graph["displayName"],
+            "resourceId": graph["id"],
+        }
+        for name in application
+    ]
+    tenant.put("appRoleAssignment", assignments)
+
+
+def _published() -> Iterable[tuple[str, str | None, str | None, bool]]:
+    """(name, scope id, app role id, whether the scope needs an administrator) of each permission of Microsoft Graph."""
+    for permission in permissions().values():
+        admin = permission.delegated_admin_consent is not False
+        yield permission.name, permission.delegated_id, permission.application_id, admin
+    known = set(permissions())
+    for other in data()["other_permissions"]:
+        if other["name"] not in known:
+            yield other["name"], other["delegated"], other["application"], other["admin"]
+
+
+def _required(graph: Document, described: dict[str, Any]) -> list[Document]:
+    scopes = {scope["value"]: scope["id"] for scope in graph["oauth2PermissionScopes"]}
+    app_roles = {role["value"]: role["id"] for role in graph["appRoles"]}
+    entries = [{"id": scopes[name], "type": "Scope"} for name in described.get("delegated", [])]
+    entries += [{"id": app_roles[name], "type": "Role"} for name in described.get("application", [])]
+    return [{"resourceAppId": GRAPH_APP_ID, "resourceAccess": entries}] if entries else []
+
+
+def scope(id: str, value: str, kind: str) -> Document:
+    """A delegated permission that an API publishes."""
+    return {
+        "adminConsentDescription": f"Allows the app to use {value} on behalf of the signed-in user.",
+        "adminConsentDisplayName": value,
+        "id": id,
+        "isEnabled": True,
+        "type": kind,
+        "userConsentDescription": f"Allows the app to use {value} on your behalf.",
+        "userConsentDisplayName": value,
+        "value": value,
+    }
+
+
+def _app_role(id: str, value: str, member: str) -> Document:
+    return {
+        "allowedMemberTypes": [member],
+        "description": f"Allows the {'app' if member == 'Application' else 'person'} to use {value}.",
+        "displayName": value,
+        "id": id,
+        "isEnabled": True,
+        "origin": "Application",
+        "value": value,
+    }
+
+
+def _opaque(object_id: str) -> str:
+    """A grant's or assignment's id as Graph's look: 43 characters of base64url, the same in every state."""
+    return base64.urlsafe_b64encode(hashlib.sha256(object_id.encode()).digest()).decode().rstrip("=")

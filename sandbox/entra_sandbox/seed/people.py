@@ -1,0 +1,125 @@
+"""People and the directory roles that they hold."""
+
+from __future__ import annotations
+
+import secrets
+
+from entra_sandbox.entra import credentials
+from entra_sandbox.graph import roles
+from entra_sandbox.seed.tenant import Tenant, ascii_only, data
+from entra_sandbox.store import Document
+
+__all__ = ["add_directory_roles", "add_people"]
+
+
+def add_people(tenant: Tenant, count: int) -> None:
+    """Named people with roles first, then the others; a few are disabled, a few are guests."""
+    taken: set[str] = set()
+    for person in data()["people"]:
+        tenant.users.append(
+            _user(tenant, taken, person["given"], person["surname"], person["department"], person["title"])
+        )
+    departments = [one for one in data()["departments"] for _ in range(one["weight"])]
+    while len(tenant.users) < count:
+        department = tenant.random.choice(departments)
+        given, surname = tenant.random.choice(data()["given"]), tenant.random.choice(data()["surnames"])
+        title = tenant.random.choice(department["titles"])
+        tenant.users.append(_user(tenant, taken, given, surname, department["name"], title))
+    for user in tenant.users[len(data()["people"]) :: 37]:
+        user["accountEnabled"] = False
+    for user in tenant.users[len(data()["people"]) + 5 :: 41]:
+        _make_guest(tenant, user)
+    tenant.put("user", tenant.users)
+    leads = {user["department"]: user["id"] for user in reversed(tenant.users)}
+    pairs = [
+        (user["id"], leads[user["department"]]) for user in tenant.users if leads[user["department"]] != user["id"]
+    ]
+    tenant.store.link_many("user.manager", pairs)
+    for person, user in zip(data()["people"], tenant.users, strict=False):
+        if person["signs_in"]:
+            _password(tenant, user, person["roles"])
+
+
+def add_directory_roles(tenant: Tenant) -> None:
+    """The activated roles and who holds them."""
+    by_name = {template["displayName"]: template for template in roles.templates()}
+    made = {
+        name: {
+            "id": tenant.id("directoryRole", name),
+            "deletedDateTime": None,
+            "description": by_name[name]["description"],
+            "displayName": name,
+            "roleTemplateId": by_name[name]["id"],
+        }
+        for name in data()["activated_roles"]
+    }
+    tenant.put("directoryRole", made.values())
+    for person, user in zip(data()["people"], tenant.users, strict=False):
+        for role in person["roles"]:
+            tenant.store.link("directoryRole.members", made[role]["id"], user["id"])
+
+
+def _user(tenant: Tenant, taken: set[str], given: str, surname: str, department: str, title: str) -> Document:
+    base = ascii_only(f"{given}.{surname}".lower().replace(" ", ""))
+    alias = next(name for name in (base, *(f"{base}{number}" for number in range(2, 999))) if name not in taken)
+    taken.add(alias)
+    place = tenant.random.randrange(len(data()["offices"]))
+    office = data()["offices"][place]
+    name = f"{alias}@{tenant.domain}"
+    return {
+        "id": tenant.id("user", alias),
+        "accountEnabled": True,
+        "businessPhones": [f"+31 30 555 {tenant.random.randrange(10000):04d}"],
+        "city": office["city"],
+        "companyName": tenant.name,
+        "country": office["country"],
+        "createdDateTime": tenant.date(),
+        "department": department,
+        "displayName": f"{given} {surname}",
+        "employeeId": f"{len(taken):05d}",
+        "employeeType": "Employee",
+        "givenName": given,
+        "identities": [
+            {"signInType": "userPrincipalName", "issuer": tenant.described["initial"], "issuerAssignedId": name}
+        ],
+        "jobTitle": title,
+        "mail": name,
+        "mailNickname": alias,
+        "mobilePhone": f"+31 6 5550 {tenant.random.randrange(10000):04d}" if tenant.random.random() < 0.6 else None,
+        "officeLocation": office["office"],
+        "otherMails": [],
+        "preferredLanguage": data()["languages"][place],
+        "proxyAddresses": [f"SMTP:{name}"],
+        "surname": surname,
+        "usageLocation": office["country"],
+        "userPrincipalName": name,
+        "userType": "Member",
+    }
+
+
+def _make_guest(tenant: Tenant, user: Document) -> None:
+    domain = tenant.random.choice(data()["guest_domains"])
+    mail = f"{user['mailNickname']}@{domain}"
+    name = f"{mail.replace('@', '_')}#EXT#@{tenant.described['initial']}"
+    user.update(
+        companyName=domain.split(".")[0].title(),
+        creationType="Invitation",
+        employeeId=None,
+        employeeType=None,
+        externalUserState="Accepted",
+        externalUserStateChangeDateTime=user["createdDateTime"],
+        identities=[{"signInType": "federated", "issuer": "ExternalAzureAD", "issuerAssignedId": None}],
+        mail=mail,
+        mailNickname=name.split("@")[0],
+        otherMails=[mail],
+        proxyAddresses=[f"SMTP:{mail}"],
+        userPrincipalName=name,
+        userType="Guest",
+    )
+
+
+def _password(tenant: Tenant, user: Document, held: list[str]) -> None:
+    password = f"{secrets.token_urlsafe(15)}aA1!"
+    credentials.keep_password(tenant.store, user["id"], password)
+    tenant.passwords[user["userPrincipalName"]] = password
+    tenant.user_roles[user["userPrincipalName"]] = list(held)

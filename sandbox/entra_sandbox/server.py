@@ -1,0 +1,256 @@
+"""One process that serves Entra ID, Microsoft Graph and StackOne on loopback.
+
+Two listeners: https for everything (certificate of the sandbox's own CA), plain http for the pages that people open
+in a browser, so that nobody meets a certificate warning. Ports, CA and secrets are kept with the state.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import json
+import logging
+import os
+import select
+import signal
+import socket
+import ssl
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from starlette.applications import Starlette
+from starlette.types import ASGIApp
+
+from entra_sandbox import fault_effects, faults, proxy, tls
+from entra_sandbox.guard import Guard, HttpsOnly
+from entra_sandbox.listeners import Listener, bind, cut, listen, listener
+from entra_sandbox.settings import Addresses, Folder, Services
+from entra_sandbox.store import Store
+from entra_sandbox.vault import Vault
+
+__all__ = ["AlreadyServed", "Sandbox", "running", "serve"]
+
+log = logging.getLogger("entra_sandbox")
+_CLAIM_SECONDS = 5.0
+
+
+class AlreadyServed(Exception):
+    """Another process serves this state file."""
+
+
+observers: list[Callable[[ASGIApp], ASGIApp]] = []
+"""Each is put around the services of every sandbox made from then on; for test suites that look at every call."""
+
+
+def application(services: Services) -> Starlette:
+    """Entra ID, Microsoft Graph, StackOne and the control calls as one app, routed by path.
+
+    Each part is a package with ``routes(services) -> list[BaseRoute]``; the first that matches answers, and Entra's
+    ``/{tenant}/…`` come last. ``seed.ready(services) -> dict`` fills an empty state and gives the ready line's
+    ``tenant_id``, ``client_id``, ``client_secret_ref``, ``client_secret_file``, ``stackone_api_key_file``, ``users``.
+    """
+    from entra_sandbox import control, entra, graph, stackone
+
+    routes = [
+        *control.routes(services),
+        *graph.routes(services),
+        *stackone.routes(services),
+        *entra.routes(services),
+    ]
+    return Starlette(routes=routes)
+
+
+@dataclass
+class Sandbox:
+    """A sandbox that is about to be served. Making it takes the state file; :meth:`close` gives it back."""
+
+    state: Path
+    port: int = 0
+    faults: Path | None = None
+    proxy: bool = False
+    say: Callable[[str], None] = field(default=lambda text: print(text, file=sys.stderr, flush=True))
+
+    def __post_init__(self) -> None:
+        self._stack = ExitStack()
+        self._servers: list[Listener] = []
+        try:
+            self._open()
+        except BaseException:
+            self._stack.close()
+            raise
+
+    def _open(self) -> None:
+        from entra_sandbox import stackone
+        from entra_sandbox.seed import ready as seeded
+
+        self.state = self.state.expanduser().absolute()
+        store = Store(self.state)
+        self._stack.callback(store.close)
+        folder = Folder(self.state)
+        self._stack.enter_context(_claimed(folder.file("serving.lock")))
+        if self.proxy:
+            self._context, ca_file = proxy.listener_context(folder)
+        else:
+            ca, ca_file = tls.authority(folder)
+            self._context = tls.listener_context(folder, ca)
+        self._sockets = self._listen(store)
+        https, http = (sockets[0].getsockname()[1] for sockets in self._sockets)
+        addresses = Addresses(f"https://localhost:{https}", f"http://localhost:{http}")
+        self.services = Services(store, Vault(folder), folder, addresses, ca_file)
+        self.ready: dict[str, Any] = {
+            "authority": addresses.api,
+            "graph": addresses.api,
+            "stackone": addresses.api,
+            "pages": addresses.pages,
+            "ca_file": str(ca_file),
+            **seeded(self.services),
+        }
+        app: ASGIApp = application(self.services)
+        for observe in observers:
+            app = observe(app)
+        self.ready["stackone_dashboard"] = stackone.dashboard_entry(self.services)
+        self._add_proxy()
+        self._play()
+        sick = fault_effects.Sick(app, self.services, lambda scope: cut(self._servers, scope))
+        self._apps: tuple[ASGIApp, ASGIApp] = (
+            Guard(sick, proxy.HOSTS if self.proxy else ()),
+            Guard(HttpsOnly(sick, addresses.api)),
+        )
+
+    def _add_proxy(self) -> None:
+        self._proxy: proxy.Proxy | None = None
+        if self.proxy:
+            listener = listen(socket.AF_INET, "127.0.0.1", 0)
+            self._stack.callback(listener.close)
+            self._proxy = proxy.Proxy(listener, self.services.addresses)
+            address = self._proxy.address
+            variables = proxy.environment(address, self.services.ca_file)
+            self.ready |= {"https_proxy": address, "environment": variables}
+
+    def _play(self) -> None:
+        fault_effects.heal(self.services)
+        if self.faults is not None:
+            self.services.extras["faults"] = fault_effects.Played(self.services, faults.load(self.faults))
+        self._stack.callback(lambda: fault_effects.heal(self.services))
+
+    def _listen(self, store: Store) -> tuple[list[socket.socket], list[socket.socket]]:
+        kept = store.setting("ports") or [0, 0]
+        wanted = [self.port or kept[0], kept[1]]
+        found = tuple(bind(port) for port in wanted)
+        for sockets in found:
+            for one in sockets:
+                self._stack.callback(one.close)
+        ports = [sockets[0].getsockname()[1] for sockets in found]
+        for before, now in zip(wanted, ports, strict=True):
+            if before and before != now:
+                self.say(f"Port {before} is taken by another process; the sandbox uses {now} instead from now on.")
+        store.set_setting("ports", ports)
+        return found[0], found[1]
+
+    def stop(self) -> None:
+        """Ask the servers to finish; safe from any thread and from a signal handler."""
+        for server in self._servers:
+            server.should_exit = True
+
+    async def run(self, started: Callable[[], None]) -> None:
+        """Serve until :meth:`stop`; ``started`` is called when both listeners accept connections."""
+        contexts: tuple[ssl.SSLContext | None, ...] = (self._context, None)
+        self._servers = [listener(app, context) for app, context in zip(self._apps, contexts, strict=True)]
+        tasks = [
+            asyncio.create_task(server.serve(sockets=sockets))
+            for server, sockets in zip(self._servers, self._sockets, strict=True)
+        ]
+        for server in self._servers:
+            await server.up.wait()
+        carrying = asyncio.create_task(self._proxy.run()) if self._proxy else None
+        started()
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            self.stop()
+            if carrying is not None:
+                carrying.cancel()
+                await asyncio.wait([carrying])
+
+    def close(self) -> None:
+        """Close the state file and give it back."""
+        self._stack.close()
+
+
+@contextmanager
+def _claimed(path: Path) -> Iterator[IO[bytes]]:
+    """Hold the lock that says "this state is served"; waits a moment for a predecessor that is just ending."""
+    deadline = time.monotonic() + _CLAIM_SECONDS
+    with path.open("ab") as file:
+        path.chmod(0o600)
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise AlreadyServed(f"another process serves {path.parent.with_suffix('')}") from None
+            select.select([], [], [], 0.05)
+        yield file
+
+
+@contextmanager
+def running(state: Path, **options: Any) -> Iterator[dict[str, Any]]:
+    """Serve ``state`` in a thread of this process; yields the ready line as a dict. Options as of :class:`Sandbox`."""
+    sandbox = Sandbox(Path(state), **options)
+    up = threading.Event()
+    failure: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            asyncio.run(sandbox.run(up.set))
+        except BaseException as error:  # noqa: BLE001 - raised again below, in the caller's thread
+            failure.append(error)
+        finally:
+            up.set()
+
+    thread = threading.Thread(target=work, name="sandbox", daemon=True)
+    thread.start()
+    try:
+        up.wait()
+        if failure:
+            raise failure[0]
+        yield sandbox.ready
+    finally:
+        sandbox.stop()
+        thread.join(timeout=30)
+        sandbox.close()
+
+
+def serve(sandbox: Sandbox, *, leased: bool = False) -> None:
+    """Serve in the main thread until SIGTERM or SIGINT, or with ``leased`` until no client holds the lease.
+
+    The ready line goes to stdout, and to ``ready.json`` in the sandbox's folder while it is served.
+    """
+    from entra_sandbox import lease
+
+    folder = sandbox.services.folder
+
+    def started() -> None:
+        folder.write_json("ready.json", {**sandbox.ready, "pid": os.getpid(), "leased": leased})
+        print(json.dumps(sandbox.ready), flush=True)
+        if leased:
+            lease.when_abandoned(folder, sandbox.stop)
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, sandbox.stop)
+        await sandbox.run(started)
+
+    try:
+        asyncio.run(main())
+    finally:
+        folder.file("ready.json").unlink(missing_ok=True)
+        sandbox.close()

@@ -1,0 +1,64 @@
+"""StackOne as its public documents have it: the API, the dashboard pages, the hub and the OAuth callback."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from starlette.routing import Route
+
+from entra_sandbox.settings import Services
+from entra_sandbox.stackone import accounts, catalogue, dashboard, hub, mcp, profiles, rpc, search, sessions
+from entra_sandbox.stackone.connector import connector
+from entra_sandbox.stackone.http import Threads, endpoint
+from entra_sandbox.stackone.pages import page
+from entra_sandbox.stackone.project import Project, api_key, dashboard_entry, dashboard_user, seed
+
+__all__ = ["API", "api_key", "dashboard_entry", "dashboard_user", "routes", "seed"]
+
+API: tuple[tuple[str, str, Callable[..., Any]], ...] = (
+    ("GET", "/auth_configs", profiles.list_auth_configs),
+    ("POST", "/connect_sessions", sessions.create),
+    ("POST", "/connect_sessions/authenticate", sessions.authenticate),
+    ("GET", "/accounts", accounts.list_accounts),
+    ("GET", "/accounts/{id}", accounts.get_account),
+    ("PATCH", "/accounts/{id}", accounts.update_account),
+    ("DELETE", "/accounts/{id}", accounts.delete_account),
+    ("GET", "/accounts/{id}/meta", accounts.get_account_meta),
+    ("GET", "/actions", catalogue.list_actions),
+    ("POST", "/actions/rpc", rpc.run_action),
+    ("POST", "/actions/search", search.search_actions),
+    ("POST", "/unified/proxy", rpc.proxy),
+    ("POST", "/mcp", mcp.handle),
+    ("GET", "/connectors/meta", catalogue.list_connectors_meta),
+    ("GET", "/connectors/meta/{provider}", catalogue.get_connector_meta),
+)
+"""The calls of the API: method, path, handler. ``docs/sandbox/stackone.md`` says where each comes from."""
+
+_PAGES: tuple[tuple[str, str, Callable[..., Any]], ...] = (
+    ("GET", "/hub/{token}", hub.show),
+    ("POST", "/hub/{token}/connect", hub.connect),
+    ("GET", "/hub/{token}/result", hub.result),
+    ("GET", "/dashboard", dashboard.home),
+    ("GET", "/dashboard/sign-in", dashboard.sign_in_form),
+    ("POST", "/dashboard/sign-in", dashboard.sign_in),
+    ("POST", "/dashboard/sign-out", dashboard.sign_out),
+    ("GET", "/dashboard/accounts", dashboard.list_accounts),
+    ("GET", "/dashboard/connector-profiles", dashboard.list_profiles),
+    ("GET", "/dashboard/connector-profiles/new", dashboard.new_profile),
+    ("POST", "/dashboard/connector-profiles/new", dashboard.save_new_profile),
+    ("GET", "/dashboard/connector-profiles/{id}", dashboard.edit_profile),
+    ("POST", "/dashboard/connector-profiles/{id}", dashboard.save_profile),
+    ("POST", "/dashboard/connector-profiles/{id}/delete", dashboard.remove_profile),
+)
+
+
+def routes(services: Services) -> list[Route]:
+    """All routes of StackOne; seeds the project if it is not there."""
+    seed(services.store, services.vault)
+    project, threads = Project(services), Threads()
+    pages = (*_PAGES, ("GET", connector().callback_path, hub.callback))
+    return [
+        *(Route(path, endpoint(project, threads, handler), methods=[method]) for method, path, handler in API),
+        *(Route(path, page(project, threads, handler), methods=[method]) for method, path, handler in pages),
+    ]

@@ -1,0 +1,55 @@
+"""Secrets at rest: sealed with the folder's key where the value is needed again, hashed where it is only compared."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+
+from cryptography.fernet import Fernet, InvalidToken
+
+from entra_sandbox.settings import Folder, write_private
+
+__all__ = ["SealBroken", "Vault", "digest", "matches"]
+
+_COST = {"n": 2**12, "r": 8, "p": 1}
+
+
+class SealBroken(ValueError):
+    """The text was sealed with another key, was changed, or is older than allowed."""
+
+
+class Vault:
+    """Seals texts with a Fernet key (``vault.key``, mode 0600) that never leaves the sandbox's folder."""
+
+    def __init__(self, folder: Folder) -> None:
+        path = folder.file("vault.key")
+        if not path.exists():
+            write_private(path, Fernet.generate_key())
+        self._fernet = Fernet(path.read_bytes())
+
+    def seal(self, text: str) -> str:
+        """The text, encrypted and authenticated, as URL-safe ASCII."""
+        return self._fernet.encrypt(text.encode()).decode("ascii")
+
+    def open_(self, sealed: str, *, seconds: int | None = None) -> str:
+        """The text again. :class:`SealBroken` if it is not ours or was sealed longer than ``seconds`` ago."""
+        try:
+            return self._fernet.decrypt(sealed.encode(), ttl=seconds).decode()
+        except (InvalidToken, UnicodeError) as error:
+            raise SealBroken("not sealed with this sandbox's key, or too old") from error
+
+
+def digest(text: str) -> str:
+    """A salted hash to keep instead of a password or client secret (scrypt, RFC 7914)."""
+    salt = secrets.token_bytes(16)
+    return f"scrypt${salt.hex()}${hashlib.scrypt(text.encode(), salt=salt, dklen=32, **_COST).hex()}"
+
+
+def matches(text: str, kept: str) -> bool:
+    """Whether ``kept`` is the :func:`digest` of ``text``; compared in constant time."""
+    scheme, salt, value = kept.split("$")
+    if scheme != "scrypt":
+        raise ValueError(f"unknown hash {scheme!r}")
+    found = hashlib.scrypt(text.encode(), salt=bytes.fromhex(salt), dklen=32, **_COST)
+    return hmac.compare_digest(found.hex(), value)
