@@ -16,11 +16,11 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
-from runbook import catalog
+from runbook import catalog, mapping_file
 from runbook.errors import InputError, Problem
 from runbook.redirect_rules import redirect_problems
 
-__all__ = ["Parameters", "load", "parse", "read_mapping", "save"]
+__all__ = ["Parameters", "load", "parse", "save"]
 
 PermissionType = Literal["delegated", "application"]
 
@@ -243,32 +243,9 @@ def _did_you_mean(name: str) -> str:
     return f"Did you mean {found[0]}?" if found else "The README lists the parameters."
 
 
-def read_mapping(path: Path) -> dict[str, Any]:
-    """The flat mapping in a YAML or JSON file; :class:`InputError` when it is not there or is none."""
-    import yaml
-
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise InputError(Problem(str(path), f"cannot be read: {reason}.")) from None
-    try:
-        values = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
-    except (yaml.YAMLError, json.JSONDecodeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        line = mark.line + 1 if mark else getattr(error, "lineno", "?")
-        # The text itself is not repeated: it may hold what does not belong there.
-        raise InputError(Problem(f"{path}, line {line}", "is not valid YAML or JSON.")) from None
-    if values is None:
-        return {}
-    if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
-        raise InputError(Problem(str(path), "must be a mapping of parameter names to values."))
-    return values
-
-
 def load(path: Path, overrides: Mapping[str, Any] | None = None) -> Parameters:
     """Read and check a parameters file; ``overrides`` win over it."""
-    return parse({**read_mapping(path), **(overrides or {})})
+    return parse({**mapping_file.read(path), **(overrides or {})})
 
 
 def save(parameters: Parameters, path: Path) -> None:

@@ -76,13 +76,14 @@ def choice(
     extra: Mapping[str, Any] = MappingProxyType({}),
 ) -> Parameters:
     """The one choice object from the command line's options; every mistake is named at once."""
-    from runbook.parameters import parse, read_mapping
+    from runbook import mapping_file
+    from runbook.parameters import parse
 
     problems: list[Problem] = []
     values: dict[str, Any] = {}
     if parameters:
         try:
-            values.update(read_mapping(parameters))
+            values.update(mapping_file.read(parameters))
         except InputError as error:
             problems += error.problems
     for assignment in set_ or []:
@@ -123,12 +124,9 @@ def _typed_on_command_line(flag: str) -> bool:
 
 
 def _typed(name: str, text: str) -> Any:
-    """``--set`` gives text; numbers and switches are read as YAML does where the parameter is one."""
-    if name in ("secret_lifetime_days", "secret_renew_before_days", "link_timeout_seconds", "allow_writes", "apply"):
-        import yaml
+    """``--set`` gives text; numbers and switches are read as from a file where the parameter is one."""
+    from runbook import mapping_file
+    from runbook.parameters import Parameters
 
-        try:
-            return yaml.safe_load(text)
-        except yaml.YAMLError:
-            return text
-    return text
+    field = Parameters.model_fields.get(name)
+    return mapping_file.scalar(text) if field is not None and field.annotation in (int, bool | None) else text

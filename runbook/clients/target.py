@@ -9,8 +9,6 @@ from __future__ import annotations
 import functools
 import json
 import os
-import stat
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -22,6 +20,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, field_validator
 
 from runbook import rehearsal
+from runbook.clients import ready_line
 from runbook.errors import HandOver, InputError, Problem
 from runbook.secrets import Secret
 
@@ -30,11 +29,6 @@ if TYPE_CHECKING:
     from runbook.secrets.stores import SecretStore
 
 __all__ = ["Cloud", "Endpoints", "Target", "clouds", "open_target"]
-
-_NEEDED = (
-    *("authority", "graph", "stackone", "ca_file", "tenant_id", "client_id"),
-    *("client_secret_file", "stackone_api_key_file"),
-)
 
 
 @dataclass(frozen=True)
@@ -123,7 +117,7 @@ def open_target(params: Parameters, store: SecretStore) -> Iterator[Target]:
         return
     with ExitStack() as stack:
         file = params.sandbox_file or os.environ.get("RUNBOOK_SANDBOX", "")
-        ready = _ready_line(Path(file).expanduser()) if file else stack.enter_context(rehearsal.serving())
+        ready = ready_line.read(Path(file).expanduser()) if file else stack.enter_context(rehearsal.serving())
         yield _sandbox(ready, store)
 
 
@@ -148,10 +142,7 @@ def _real(params: Parameters, store: SecretStore) -> Target:
 
 
 def _sandbox(ready: Mapping[str, Any], store: SecretStore) -> Target:
-    missing = [name for name in _NEEDED if not isinstance(ready.get(name), str) or not ready[name]]
-    if missing:
-        raise InputError(Problem("sandbox_file", f"The sandbox's ready line lacks {', '.join(missing)}."))
-    bases = {name: str(ready[name]).rstrip("/") for name in ("authority", "graph", "stackone")}
+    line = ready_line.check(ready)
 
     def attend(hand_over: HandOver) -> bool:
         return rehearsal.attend(ready, hand_over, lambda ref: store.get(ref).reveal())
@@ -159,51 +150,11 @@ def _sandbox(ready: Mapping[str, Any], store: SecretStore) -> Target:
     return Target(
         name="sandbox",
         description="SANDBOX, nothing real is touched",
-        endpoints=Endpoints(
-            **bases,
-            stackone_pages=str(ready.get("pages") or bases["stackone"]).rstrip("/"),
-            ca_file=Path(ready["ca_file"]),
-        ),
-        tenant_id=str(ready["tenant_id"]),
-        client_id=str(ready["client_id"]),
-        client_secret=_private_file(Path(ready["client_secret_file"])),
-        stackone_api_key=_private_file(Path(ready["stackone_api_key_file"])),
+        endpoints=Endpoints(line.authority, line.graph, line.stackone, line.pages, ca_file=line.ca_file),
+        tenant_id=line.tenant_id,
+        client_id=line.client_id,
+        client_secret=line.client_secret,
+        stackone_api_key=line.stackone_api_key,
         rehearsal=True,
         attend=attend,
     )
-
-
-def _ready_line(path: Path) -> Mapping[str, Any]:
-    """The JSON line that ``runbook sandbox serve`` printed, from the file that it was kept in."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise InputError(Problem("sandbox_file", f"{path} cannot be read: {reason}.")) from None
-    for line in text.splitlines():
-        try:
-            found = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(found, dict) and "authority" in found:
-            return found
-    hint = "It should hold the line that `runbook sandbox serve` prints when it is ready."
-    raise InputError(Problem("sandbox_file", f"{path} holds no ready line of a sandbox.", hint))
-
-
-def _private_file(path: Path) -> Secret:
-    """The secret in a file of the ready line; a file that others may read is refused."""
-    try:
-        mode = stat.S_IMODE(path.stat().st_mode)
-        if sys.platform != "win32" and mode & 0o077:
-            raise InputError(
-                Problem(str(path), f"holds a secret and can be read by others (mode {mode:04o}).", "Set it to 0600.")
-            )
-        text = path.read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise InputError(
-            Problem(str(path), f"cannot be read: {error.strerror}.", "Is the sandbox of this ready line still there?")
-        ) from None
-    if not text:
-        raise InputError(Problem(str(path), "is empty where it should hold a secret."))
-    return Secret(text)

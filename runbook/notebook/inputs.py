@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from runbook import mapping_file
 from runbook.errors import InputError, Problem
-from runbook.parameters import Parameters, parse, read_mapping
+from runbook.parameters import Parameters, parse
 
 __all__ = ["DEFAULT_FILE", "Inputs", "names_in", "read", "somebody_there"]
 
@@ -105,7 +106,7 @@ def _file(given: Any, home: Path, problems: list[Problem]) -> tuple[Path, dict[s
     if not given and not file.is_file():
         return file, {}
     try:
-        return file, read_mapping(file)
+        return file, mapping_file.read(file)
     except InputError as error:
         problems += error.problems
         return file, {}

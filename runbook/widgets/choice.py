@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
-from runbook import catalog
+from runbook import catalog, mapping_file
 from runbook.catalog.scopes import Scopes
 from runbook.errors import InputError
-from runbook.parameters import Parameters, parse, read_mapping, save
+from runbook.parameters import Parameters, parse, save
 
 __all__ = ["Choice"]
 
@@ -56,7 +56,7 @@ class Choice:
             self.note = "Not saved: choose at least one action and one permission type."
             return
         try:
-            others = read_mapping(self._file) if self._file.is_file() else {}
+            others = mapping_file.read(self._file) if self._file.is_file() else {}
             save(parse({**others, **self._own()}), self._file)
         except InputError as error:
             self.note = f"Not saved: {'; '.join(map(str, error.problems))}"

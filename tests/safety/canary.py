@@ -109,7 +109,7 @@ class Cage:
             "HOME": str(self.folder / "home"),
             "TMPDIR": str(self.folder / "tmp"),
             "NO_COLOR": "1",
-            "PYTHONPATH": str(Path(__file__).with_name("loud")),
+            "PYTHONPATH": os.pathsep.join([str(Path(__file__).with_name("loud")), os.environ.get("PYTHONPATH", "")]),
             "LOUD_LOGS": str(self.folder / "logs"),
             **extra,
         }

@@ -28,7 +28,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_temporary_one(tmp_path: P
     path.write_text("old")
     program = (
         "import resource, signal, sys\n"
-        "from runbook.records import atomic\n"
+        "from runbook import whole\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10))\n"
         "try:\n"

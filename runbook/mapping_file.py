@@ -1,0 +1,149 @@
+"""Reading a flat YAML or JSON file that may come from somebody else: bounded in size, depth and aliases, no doubles.
+
+YAML's scalars are read as a person means them: switches as in YAML 1.1 (``yes``, ``on``), whole numbers in decimals
+only (``0100`` is text and no octal), dates as the text that stands there.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import stat
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from runbook.errors import InputError, Problem
+
+__all__ = ["read", "scalar"]
+
+LARGEST = 1 << 20
+"""Bytes of a file; the largest sensible choice has a few thousand."""
+_NODES = 5_000
+_DEPTH = 20
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The flat mapping in a YAML or (``*.json``) JSON file. Raises :class:`InputError`, which repeats no value."""
+    text = _text(path)
+    try:
+        values = _from_json(text) if path.suffix == ".json" else _from_yaml(text)
+    except _Refused as error:
+        where = f"{path}, line {error.line}" if error.line else str(path)
+        raise InputError(Problem(where, error.why)) from None
+    if values is None:
+        return {}
+    if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
+        raise InputError(Problem(str(path), "must be a mapping of parameter names to values."))
+    return values
+
+
+def scalar(text: str) -> Any:
+    """One value as it would be read from a file; text that is none stays as it is."""
+    try:
+        return _from_yaml(text)
+    except _Refused:
+        return text
+
+
+class _Refused(Exception):
+    def __init__(self, why: str, line: int | None = None) -> None:
+        super().__init__(why)
+        self.why, self.line = why, line
+
+
+def _text(path: Path) -> str:
+    try:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
+            raise InputError(Problem(str(path), "cannot be read: it is not a file."))
+        if found.st_size > LARGEST:
+            raise InputError(Problem(str(path), f"is larger than a choice can be ({LARGEST >> 20} MiB)."))
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise InputError(Problem(str(path), f"cannot be read: {reason}.")) from None
+
+
+def _from_json(text: str) -> Any:
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            raise _Refused(f"has {_twice([name for name, _ in pairs])!r} twice.")
+        return found
+
+    try:
+        return json.loads(text, object_pairs_hook=once)
+    except RecursionError:
+        raise _Refused(_TOO_DEEP) from None
+    except json.JSONDecodeError as error:
+        raise _Refused(_INVALID, error.lineno) from None
+    except ValueError:  # a number of thousands of digits
+        raise _Refused(_INVALID) from None
+
+
+_INVALID = "is not valid YAML or JSON."
+_TOO_DEEP = "is nested too deeply for a choice."
+
+
+def _from_yaml(text: str) -> Any:
+    import yaml
+
+    try:
+        loader = _loader()(text)
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        _measure(node, {}, 0)
+        return loader.construct_document(node)
+    except RecursionError:
+        raise _Refused(_TOO_DEEP) from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        raise _Refused(_INVALID, mark.line + 1 if mark else None) from None
+    except ValueError:
+        raise _Refused(_INVALID) from None
+
+
+def _measure(node: Any, sizes: dict[int, int], depth: int) -> int:
+    """How many nodes there are with every alias written out; raises before anything is built from them."""
+    import yaml
+
+    if depth > _DEPTH:
+        raise _Refused(_TOO_DEEP, node.start_mark.line + 1)
+    if id(node) in sizes:
+        return sizes[id(node)]
+    if isinstance(node, yaml.MappingNode):
+        names = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        if len(set(names)) < len(names):
+            raise _Refused(f"has {_twice(names)!r} twice.", node.start_mark.line + 1)
+        members = [member for pair in node.value for member in pair]
+    else:
+        members = node.value if isinstance(node, yaml.SequenceNode) else []
+    size = 1 + sum(_measure(member, sizes, depth + 1) for member in members)
+    if size > _NODES:
+        raise _Refused("has more values, or aliases of values, than a choice can have.", node.start_mark.line + 1)
+    sizes[id(node)] = size
+    return size
+
+
+def _twice(names: list[str]) -> str:
+    return next(name for number, name in enumerate(names) if name in names[:number])
+
+
+@cache
+def _loader() -> Any:
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        """YAML's safe loader without the scalars that mean something else than what stands there."""
+
+    guessed = {"tag:yaml.org,2002:int", "tag:yaml.org,2002:timestamp"}
+    resolvers: Mapping[Any, Any] = yaml.SafeLoader.yaml_implicit_resolvers
+    Loader.yaml_implicit_resolvers = {
+        first: [(tag, pattern) for tag, pattern in rows if tag not in guessed] for first, rows in resolvers.items()
+    }
+    decimal = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,17})")
+    Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(rf"^(?:{decimal.pattern})$"), list("-+0123456789"))
+    return Loader
