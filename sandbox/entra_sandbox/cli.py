@@ -41,7 +41,7 @@ def serve(
     """Serve until SIGTERM or Ctrl-C; prints one JSON line when ready."""
     from entra_sandbox import server
     from entra_sandbox.faults import BadFaults
-    from entra_sandbox.settings import default_state
+    from entra_sandbox.folder import default_state
     from entra_sandbox.store import UnsafeStateFile
 
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
@@ -61,8 +61,8 @@ def shell(state: State = None, faults: Faults = None) -> None:
     """A shell in which any tool's own commands reach the sandbox and nothing else."""
     from entra_sandbox import server
     from entra_sandbox.faults import BadFaults
+    from entra_sandbox.folder import Folder, default_state
     from entra_sandbox.proxy import shell_environment
-    from entra_sandbox.settings import Folder, default_state
     from entra_sandbox.store import UnsafeStateFile
 
     path = state or default_state()

@@ -22,7 +22,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from entra_sandbox import fault_effects, faults
-from entra_sandbox.settings import Services, write_private
+from entra_sandbox.folder import write_private
+from entra_sandbox.settings import Services
 
 __all__ = ["TOKEN_FILE", "routes"]
 

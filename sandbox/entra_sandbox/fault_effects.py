@@ -21,8 +21,7 @@ from entra_sandbox.illnesses import Course, Reply, Reset, Slow, Throttle, Trunca
 from entra_sandbox.settings import Services
 
 if TYPE_CHECKING:
-    from entra_sandbox.graph.app import RequestInfo
-    from entra_sandbox.graph.call import Answer
+    from entra_sandbox.graph.call import Answer, RequestInfo
 
 __all__ = ["Played", "Sick", "heal"]
 

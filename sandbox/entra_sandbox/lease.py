@@ -21,7 +21,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-from entra_sandbox.settings import Folder, default_state
+from entra_sandbox.folder import Folder, default_state
 
 __all__ = ["SandboxUnavailable", "ensure", "when_abandoned"]
 

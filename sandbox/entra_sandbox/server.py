@@ -28,9 +28,10 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 from entra_sandbox import fault_effects, faults, proxy, tls
+from entra_sandbox.folder import Folder
 from entra_sandbox.guard import Guard, HttpsOnly
 from entra_sandbox.listeners import Listener, bind, cut, listen, listener
-from entra_sandbox.settings import Addresses, Folder, Services
+from entra_sandbox.settings import Addresses, Services
 from entra_sandbox.store import Store
 from entra_sandbox.vault import Vault
 

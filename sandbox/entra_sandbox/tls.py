@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from entra_sandbox.settings import Folder, write_private
+from entra_sandbox.folder import Folder, write_private
 
 __all__ = ["LOOPBACK", "Authority", "authority", "listener_context"]
 

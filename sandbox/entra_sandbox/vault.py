@@ -8,7 +8,7 @@ import secrets
 
 from cryptography.fernet import Fernet, InvalidToken
 
-from entra_sandbox.settings import Folder, write_private
+from entra_sandbox.folder import Folder, write_private
 
 __all__ = ["SealBroken", "Vault", "digest", "matches"]
 

@@ -15,8 +15,9 @@ from typing import Any
 
 import httpx
 import pytest
+from entra_sandbox.folder import Folder
 from entra_sandbox.server import running
-from entra_sandbox.settings import Addresses, Folder, Services
+from entra_sandbox.settings import Addresses, Services
 from entra_sandbox.store import Store
 from entra_sandbox.vault import Vault
 

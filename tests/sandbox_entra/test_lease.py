@@ -14,8 +14,8 @@ from typing import IO
 import httpx
 import pytest
 from entra_sandbox import ensure
+from entra_sandbox.folder import Folder, default_state
 from entra_sandbox.lease import SandboxUnavailable
-from entra_sandbox.settings import Folder, default_state
 
 from tests.sandbox_entra.conftest import tls
 from tests.sandbox_entra.test_server import served

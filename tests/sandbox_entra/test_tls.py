@@ -10,7 +10,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from entra_sandbox import tls
-from entra_sandbox.settings import Folder
+from entra_sandbox.folder import Folder
 from entra_sandbox.vault import SealBroken, Vault, digest, matches
 
 

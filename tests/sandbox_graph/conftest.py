@@ -10,9 +10,10 @@ from typing import Any
 import httpx
 import pytest
 from entra_sandbox.entra import tokens
+from entra_sandbox.folder import Folder
 from entra_sandbox.graph.roles import role_id
 from entra_sandbox.server import running
-from entra_sandbox.settings import Addresses, Folder, Services
+from entra_sandbox.settings import Addresses, Services
 from entra_sandbox.store import Store
 from entra_sandbox.vault import Vault
 

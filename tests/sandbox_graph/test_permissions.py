@@ -274,3 +274,18 @@ def test_single_properties_of_a_user_have_permissions_of_their_own(world: World,
     assert denied(world.application(["User.EnableDisableAccount.All"]).patch(path, {"accountEnabled": False}))
     both = world.application(["User.EnableDisableAccount.All", "User.Read.All"])
     assert both.patch(path, {"accountEnabled": False}).status_code == 204
+
+
+def test_people_see_their_own_app_roles_and_grants(
+    world: World, admin: GraphClient, application: dict[str, Any]
+) -> None:
+    user = world.user()
+    resource = admin.post("/servicePrincipals", {"appId": application["appId"]}).json()
+    default = "00000000-0000-0000-0000-000000000000"
+    role = {"principalId": user["id"], "resourceId": resource["id"], "appRoleId": default}
+    assigned = admin.post(f"/users/{user['id']}/appRoleAssignments", role).json()
+    scope = {"clientId": resource["id"], "consentType": "Principal", "principalId": user["id"], "scope": "User.Read"}
+    granted = admin.post("/oauth2PermissionGrants", {**scope, "resourceId": world.microsoft_graph()["id"]}).json()
+    me = world.person(["Directory.Read.All"])
+    assert assigned["id"] in [one["id"] for one in me.get("/me/appRoleAssignments").json()["value"]]
+    assert granted["id"] in [one["id"] for one in me.get("/me/oauth2PermissionGrants").json()["value"]]

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 from entra_sandbox.entra import credentials
-from entra_sandbox.graph.app import Graph, RequestInfo, Settings
+from entra_sandbox.graph.app import Graph, Settings
+from entra_sandbox.graph.call import RequestInfo
 from entra_sandbox.seed import seed
 from entra_sandbox.store import Store
 

@@ -18,7 +18,7 @@ from anyio import to_thread
 from starlette.types import Receive, Scope, Send
 
 from entra_sandbox.graph import access, batch, errors, schema
-from entra_sandbox.graph.call import Answer, Call, Caller
+from entra_sandbox.graph.call import Answer, Call, Caller, RequestInfo
 from entra_sandbox.graph.errors import GraphFault
 from entra_sandbox.graph.odata.answer import context
 from entra_sandbox.graph.odata.options import parse_options
@@ -26,7 +26,7 @@ from entra_sandbox.graph.resources import RESOURCES
 from entra_sandbox.graph.routing import Match, Router
 from entra_sandbox.store import Store
 
-__all__ = ["Faults", "Graph", "RequestInfo", "Settings", "TokenRefused", "create_app"]
+__all__ = ["Faults", "Graph", "Settings", "TokenRefused", "create_app"]
 
 log = logging.getLogger("entra_sandbox.graph")
 
@@ -52,18 +52,6 @@ class Settings:
     """``verify`` gives the claims of an access token or raises :class:`TokenRefused`."""
 
     verify: Callable[[str], Mapping[str, Any]]
-
-
-@dataclass(frozen=True)
-class RequestInfo:
-    """What an illness may look at. ``path`` is below ``/v1.0``, still percent-encoded."""
-
-    method: str
-    path: str
-    query: str
-    headers: Mapping[str, str]
-    body: bytes
-    claims: Mapping[str, Any] | None
 
 
 class Faults(Protocol):

@@ -6,14 +6,11 @@ import base64
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from entra_sandbox.graph import errors
-from entra_sandbox.graph.call import Answer
-
-if TYPE_CHECKING:
-    from entra_sandbox.graph.app import RequestInfo
+from entra_sandbox.graph.call import Answer, RequestInfo
 
 __all__ = ["MOST", "answer"]
 

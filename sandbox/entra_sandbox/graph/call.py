@@ -12,7 +12,17 @@ from entra_sandbox.graph import errors
 from entra_sandbox.graph.odata.options import Options
 from entra_sandbox.store import Store
 
-__all__ = ["Answer", "Call", "Caller", "Key"]
+
+@dataclass(frozen=True)
+class RequestInfo:
+    """What an illness may look at. ``path`` is below ``/v1.0``, still percent-encoded."""
+
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+    body: bytes
+    claims: Mapping[str, Any] | None
 
 
 @dataclass(frozen=True)

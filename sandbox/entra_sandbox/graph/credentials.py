@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from entra_sandbox.entra import credentials
-from entra_sandbox.graph import access, entities, errors, schema
+from entra_sandbox.graph import access, errors, objects, schema
 from entra_sandbox.graph.call import Answer, Call
 from entra_sandbox.graph.odata.answer import context
 from entra_sandbox.graph.resource import Document, Resource, Route
@@ -203,7 +203,7 @@ def _check_proof(call: Call, doc: Document, proof: Any) -> None:
 
 
 def _owned(call: Call, resource: Resource) -> Document:
-    row = entities.find(call, resource, call.keys[0])
+    row = objects.find(call, resource, call.keys[0])
     access.require_owner(call, resource.entity, row.id)
     return row.doc
 

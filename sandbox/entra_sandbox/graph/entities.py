@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import secrets
 import uuid
 from collections.abc import Iterator
 from typing import Any
 
-from entra_sandbox.graph import access, errors, links, schema
-from entra_sandbox.graph.call import Answer, Call, Key
-from entra_sandbox.graph.odata.answer import context, shape
+from entra_sandbox.graph import access, errors, links, objects, schema
+from entra_sandbox.graph.call import Answer, Call
+from entra_sandbox.graph.odata.answer import context
 from entra_sandbox.graph.query import Query
 from entra_sandbox.graph.resource import Document, Resource, Route
-from entra_sandbox.store import Row, value_of
 
-__all__ = ["create", "find", "get", "merged", "opaque_id", "remove", "routes", "show", "update"]
-
-_GUID_KEYED = frozenset({"application", "servicePrincipal", "group", "device", "directoryRole"})
 QUOTA = 250
 
 
@@ -39,7 +34,7 @@ def list_(call: Call, resource: Resource) -> Answer:
     """One page of the collection."""
     query = Query.of(call, resource.entity, page=resource.page, page_max=resource.page_max, advanced=resource.advanced)
     rows = query.rows(call, resource.entity)
-    shown = [show(call, resource, row.doc) for row in rows]
+    shown = [objects.show(call, resource, row.doc) for row in rows]
     links.expand(call, resource, shown, [row.doc for row in rows])
     return Answer(200, query.page(call, resource.path, shown, resource.entity))
 
@@ -52,8 +47,8 @@ def count(call: Call, resource: Resource) -> Answer:
 
 def get(call: Call, resource: Resource) -> Answer:
     """One object."""
-    doc = find(call, resource, call.keys[0]).doc
-    shown = show(call, resource, doc)
+    doc = objects.find(call, resource, call.keys[0]).doc
+    shown = objects.show(call, resource, doc)
     links.expand(call, resource, [shown], [doc])
     return Answer(200, {"@odata.context": context(call.base, resource.path, call.options.select, single=True), **shown})
 
@@ -69,7 +64,7 @@ def update(call: Call, resource: Resource) -> Answer:
     key = call.keys[0]
     with call.store.transaction():
         try:
-            row = find(call, resource, key)
+            row = objects.find(call, resource, key)
         except errors.GraphFault as fault:
             if fault.status != 404 or not key.name or not call.prefers("create-if-missing"):
                 raise
@@ -87,65 +82,16 @@ def update(call: Call, resource: Resource) -> Answer:
         if resource.update:
             changes = resource.update(call, old, changes)
         links.bind(call, resource, old, bound)
-        call.store.put(resource.entity, merged(old, changes), call.tenant)
+        call.store.put(resource.entity, objects.merged(old, changes), call.tenant)
     return Answer(204)
 
 
 def delete(call: Call, resource: Resource) -> Answer:
     """Gone, or in the bin; 204."""
     with call.store.transaction():
-        doc = find(call, resource, call.keys[0]).doc
-        remove(call, resource, doc)
+        doc = objects.find(call, resource, call.keys[0]).doc
+        objects.remove(call, resource, doc)
     return Answer(204)
-
-
-def remove(call: Call, resource: Resource, doc: Document) -> None:
-    """Delete the document as the resource does it. Call inside a transaction."""
-    access.require_owner(call, resource.entity, doc["id"])
-    if resource.delete:
-        resource.delete(call, doc)
-    if resource.goes_to_bin(doc):
-        call.store.bury(resource.entity, doc["id"], {"deletedDateTime": schema.timestamp(call.now)}, call.tenant)
-    else:
-        call.store.delete(resource.entity, doc["id"], call.tenant)
-
-
-def find(call: Call, resource: Resource, key: Key) -> Row:
-    """The object that a key of the address names; :class:`GraphFault` 404, or 400 for a key that cannot be."""
-    value = key.value
-    if key.name:
-        name = next((one for one in resource.alternate_keys if one.lower() == key.name.lower()), None)
-        if name is None and key.name.lower() != "id":
-            raise errors.bad_gateway_request(
-                "The number of keys specified in the URI does not match number of key properties for the resource "
-                f"'microsoft.graph.{resource.entity}'."
-            )
-        names: tuple[str, ...] = (name or "id",)
-    else:
-        names = resource.keys
-    if names == ("id",) and resource.entity in _GUID_KEYED and not _is_guid(value):
-        raise errors.bad_request(f"Invalid object identifier '{value}'.")
-    for name in names:
-        if name == "id":
-            rows = call.store.rows(resource.entity, call.tenant, where="o.id = ?", args=(value,), at=call.at)
-        else:
-            where = f"{value_of(name)} COLLATE NOCASE IS ?"
-            rows = call.store.rows(resource.entity, call.tenant, where=where, args=(value,), limit=1)
-        if rows and rows[0].read_from <= call.at:
-            return rows[0]
-    shown = value if names == ("id",) or not key.name else f"{names[0]}={value}"
-    raise errors.not_found(shown)
-
-
-def show(call: Call, resource: Resource, doc: Document) -> Document:
-    """The document as the answer shows it."""
-    if resource.present:
-        doc = resource.present(call, doc)
-    entity = resource.entity
-    if kind := doc.get("@odata.type"):
-        entity = kind.removeprefix("#microsoft.graph.")
-    lenient = entity != resource.entity
-    return shape(entity, call.options.select, resource.select, lenient)(doc)
 
 
 def _create(call: Call, resource: Resource, body: Document) -> Answer:
@@ -154,7 +100,7 @@ def _create(call: Call, resource: Resource, body: Document) -> Answer:
     for name in resource.required:
         if doc.get(name) in (None, "", []):
             raise errors.missing_value(name, resource.title)
-    doc = merged(resource.defaults(), doc) if resource.defaults else doc
+    doc = objects.merged(resource.defaults(), doc) if resource.defaults else doc
     with call.store.transaction():
         if resource.quota:
             _check_quota(call)
@@ -167,7 +113,7 @@ def _create(call: Call, resource: Resource, body: Document) -> Answer:
         links.bind(call, resource, doc, bound)
         answer = resource.created(call, doc) if resource.created else doc
         _count_quota(call, doc)
-    shown = show(call, resource, answer)
+    shown = objects.show(call, resource, answer)
     address = f"{call.base}/{resource.path}/{doc['id']}"
     body_out = {"@odata.context": context(call.base, resource.path, call.options.select, single=True), **shown}
     return Answer(201, body_out, {"Location": address})
@@ -195,15 +141,6 @@ def _stamp(resource: Resource, call: Call, doc: Document) -> None:
         doc["createdDateTime"] = schema.timestamp(call.now)
 
 
-def merged(old: Document, changes: Document) -> Document:
-    """A PATCH replaces values and collections and merges complex values (OData 4.01 part 1, section 11.4.3)."""
-    new = dict(old)
-    for name, value in changes.items():
-        before = new.get(name)
-        new[name] = merged(before, value) if isinstance(before, dict) and isinstance(value, dict) else value
-    return new
-
-
 def _check_quota(call: Call) -> None:
     if _limited(call) and call.store.count("graph.created", call.tenant, **_mine(call)) >= QUOTA:
         raise errors.quota_exceeded()
@@ -225,15 +162,3 @@ def _mine(call: Call) -> dict[str, Any]:
         "where": "(o.doc ->> '$.creator') = ? AND EXISTS (SELECT 1 FROM object p WHERE p.id = o.id AND p.kind <> ?)",
         "args": (call.caller.object_id, "graph.created"),
     }
-
-
-def opaque_id() -> str:
-    """An id as grants and assignments have it: opaque base64url."""
-    return secrets.token_urlsafe(32)
-
-
-def _is_guid(text: str) -> bool:
-    try:
-        return str(uuid.UUID(text)) == text.lower()
-    except ValueError:
-        return False

@@ -7,15 +7,14 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote
 
-from entra_sandbox.graph import access, entities, errors
+from entra_sandbox.graph import access, errors, objects
 from entra_sandbox.graph.call import Answer, Call, Key
 from entra_sandbox.graph.odata.answer import context, shape
 from entra_sandbox.graph.odata.options import Expand
 from entra_sandbox.graph.query import Query
+from entra_sandbox.graph.registry import resource_of
 from entra_sandbox.graph.resource import Document, Link, Resource, Route
 from entra_sandbox.store import Row, value_of
-
-__all__ = ["bind", "expand", "list_link", "resource_of", "routes", "show_all", "target_of"]
 
 EXPANDED = 20
 BOUND = 20
@@ -42,13 +41,6 @@ def routes(resource: Resource, link: Link) -> Iterator[Route]:
         yield Route("DELETE", f"{base}/$ref", _with(link, _remove), removal)
     if link.deletes_target:
         yield Route("DELETE", f"{base}/{{}}", _with(link, _delete_target), read)
-
-
-def resource_of(entity: str) -> Resource | None:
-    """The resource whose objects are of this type."""
-    from entra_sandbox.graph.resources import RESOURCES
-
-    return next((one for one in RESOURCES if one.entity == entity and one.operations), None)
 
 
 def target_of(call: Call, reference: Any) -> Row:
@@ -141,7 +133,7 @@ def _list(call: Call, resource: Resource, link: Link) -> Answer:
 
 
 def _single(call: Call, resource: Resource, link: Link) -> Answer:
-    source = entities.find(call, resource, call.keys[0])
+    source = objects.find(call, resource, call.keys[0])
     rows = _query(call, link, source.id).rows(call, None)
     if not rows:
         raise errors.not_found(link.name)
@@ -163,7 +155,7 @@ def _list_references(call: Call, resource: Resource, link: Link) -> Answer:
 
 
 def _source(call: Call, resource: Resource, link: Link) -> Row:
-    source = entities.find(call, resource, call.keys[0])
+    source = objects.find(call, resource, call.keys[0])
     if link.read:
         link.read(call, source.doc)
     return source
@@ -171,7 +163,7 @@ def _source(call: Call, resource: Resource, link: Link) -> Row:
 
 def _set(call: Call, resource: Resource, link: Link) -> Answer:
     with call.store.transaction():
-        source = entities.find(call, resource, call.keys[0])
+        source = objects.find(call, resource, call.keys[0])
         target = target_of(call, call.json().get("@odata.id"))
         for before in call.store.links(link.arrow, source.id):
             call.store.unlink(link.arrow, source.id, before)
@@ -181,7 +173,7 @@ def _set(call: Call, resource: Resource, link: Link) -> Answer:
 
 def _clear(call: Call, resource: Resource, link: Link) -> Answer:
     with call.store.transaction():
-        source = entities.find(call, resource, call.keys[0])
+        source = objects.find(call, resource, call.keys[0])
         for before in call.store.links(link.arrow, source.id):
             call.store.unlink(link.arrow, source.id, before)
     return Answer(204)
@@ -192,7 +184,7 @@ def _add(call: Call, resource: Resource, link: Link) -> Answer:
     if set(body) - {"@odata.id", "@odata.type", "@odata.context"}:
         raise errors.unknown_property(next(iter(set(body) - {"@odata.id"})))
     with call.store.transaction():
-        source = entities.find(call, resource, call.keys[0])
+        source = objects.find(call, resource, call.keys[0])
         access.require_owner(call, resource.entity, source.id)
         target = target_of(call, body.get("@odata.id"))
         if source.link_from > call.at:
@@ -215,7 +207,7 @@ def _draw(call: Call, link: Link, doc: Document, target: Row) -> None:
 def _remove(call: Call, resource: Resource, link: Link) -> Answer:
     key = call.keys[1] if len(call.keys) > 1 else Key(_identified(call))
     with call.store.transaction():
-        source = entities.find(call, resource, call.keys[0])
+        source = objects.find(call, resource, call.keys[0])
         access.require_owner(call, resource.entity, source.id)
         if not call.store.linked(link.arrow, source.id, key.value):
             raise errors.not_found(key.value)
@@ -236,7 +228,7 @@ def _identified(call: Call) -> str:
 
 def _delete_target(call: Call, resource: Resource, link: Link) -> Answer:
     """``DELETE …/members/{id}`` without ``/$ref`` deletes the member itself, as in reality."""
-    source = entities.find(call, resource, call.keys[0])
+    source = objects.find(call, resource, call.keys[0])
     key = call.keys[1].value
     row = call.store.resolve([key]).get(key.lower())
     if row is None or not call.store.linked(link.arrow, source.id, key):
@@ -246,7 +238,7 @@ def _delete_target(call: Call, resource: Resource, link: Link) -> Answer:
         raise errors.method_not_allowed()
     access.authorize(call, access.operations()[f"DELETE /{target.path}/{{}}"])
     with call.store.transaction():
-        entities.remove(call, target, row.doc)
+        objects.remove(call, target, row.doc)
     return Answer(204)
 
 

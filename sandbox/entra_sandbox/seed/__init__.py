@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from entra_sandbox.folder import write_private
 from entra_sandbox.seed.applications import (
     GRAPH_APP_ID,
     add_administrator,
@@ -23,7 +24,7 @@ from entra_sandbox.seed.organization import add_organization
 from entra_sandbox.seed.people import add_directory_roles, add_people
 from entra_sandbox.seed.policies import add_conditional_access, add_policies
 from entra_sandbox.seed.tenant import Tenant, data
-from entra_sandbox.settings import Services, write_private
+from entra_sandbox.settings import Services
 from entra_sandbox.store import Document, Store
 
 __all__ = ["GRAPH_APP_ID", "SeedResult", "ready", "seed"]

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from entra_sandbox.entra import credentials
+from entra_sandbox.entra.principals import from_application
 from entra_sandbox.graph.resources.applications import defaults as application_defaults
-from entra_sandbox.graph.resources.service_principals import from_application
 from entra_sandbox.seed.tenant import Tenant, data, moment
 from entra_sandbox.store import Document
 from runbook.catalog import permissions

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import uuid
 
+from entra_sandbox.entra.principals import from_application
 from entra_sandbox.graph.resources.applications import defaults as application_defaults
-from entra_sandbox.graph.resources.service_principals import from_application
 from entra_sandbox.seed.applications import MICROSOFT_TENANT, scope
 from entra_sandbox.seed.tenant import NAMESPACE, Tenant, data
 from entra_sandbox.store import Document

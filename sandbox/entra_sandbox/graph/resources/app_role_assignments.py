@@ -5,17 +5,18 @@ One row per principal, resource and role; it is seen from the principal and from
 
 from __future__ import annotations
 
-from entra_sandbox.graph import access, entities, errors, schema
+from entra_sandbox.graph import access, errors, objects, schema
 from entra_sandbox.graph.call import Answer, Call
 from entra_sandbox.graph.odata.answer import context
 from entra_sandbox.graph.query import Query
+from entra_sandbox.graph.registry import register
 from entra_sandbox.graph.resource import Document, Resource, Route
 from entra_sandbox.graph.resources.service_principals import SERVICE_PRINCIPALS
 from entra_sandbox.graph.resources.users import USERS
 from entra_sandbox.graph.roles import role_id
 from entra_sandbox.store import Row
 
-__all__ = ["ASSIGNMENTS", "RESOURCES", "routes_of"]
+__all__ = ["ASSIGNMENTS", "routes_of"]
 
 _ENTITY = "appRoleAssignment"
 _DEFAULT_ROLE = "00000000-0000-0000-0000-000000000000"
@@ -27,28 +28,28 @@ def routes_of(source: Resource, name: str, end: str) -> tuple[Route, ...]:
     """The routes of ``{}/name`` below ``source``, whose id is the assignment's ``end`` (principalId or resourceId)."""
 
     def list_(call: Call, _resource: Resource) -> Answer:
-        found = entities.find(call, source, call.keys[0])
+        found = objects.find(call, source, call.keys[0])
         query = Query.of(call, _ENTITY, page=100, page_max=999, advanced=True)
         ids = [found.id]
         if found.kind == "user":
             ids += call.store.links_to("group.members", found.id, at=call.at)
         marks = ", ".join("?" * len(ids))
         query.restrict(f"(o.doc ->> '$.\"{end}\"') COLLATE NOCASE IN ({marks})", *ids)
-        shown = [entities.show(call, ASSIGNMENTS, row.doc) for row in query.rows(call, _ENTITY)]
+        shown = [objects.show(call, ASSIGNMENTS, row.doc) for row in query.rows(call, _ENTITY)]
         return Answer(200, query.page(call, _place(source, found, name), shown, _ENTITY))
 
     def get(call: Call, _resource: Resource) -> Answer:
         found, assignment = _both(call, source, end)
         place = context(call.base, _place(source, found, name), call.options.select, single=True)
-        return Answer(200, {"@odata.context": place, **entities.show(call, ASSIGNMENTS, assignment)})
+        return Answer(200, {"@odata.context": place, **objects.show(call, ASSIGNMENTS, assignment)})
 
     def create(call: Call, _resource: Resource) -> Answer:
         with call.store.transaction():
-            found = entities.find(call, source, call.keys[0])
+            found = objects.find(call, source, call.keys[0])
             doc = _new(call, found, end)
             call.store.put(_ENTITY, doc, call.tenant, read_from=call.now + call.delays.get("read", 0.0))
         place = context(call.base, _place(source, found, name), (), single=True)
-        return Answer(201, {"@odata.context": place, **entities.show(call, ASSIGNMENTS, doc)})
+        return Answer(201, {"@odata.context": place, **objects.show(call, ASSIGNMENTS, doc)})
 
     def delete(call: Call, _resource: Resource) -> Answer:
         with call.store.transaction():
@@ -98,7 +99,7 @@ def _new(call: Call, found: Row, end: str) -> Document:
             ],
         )
     return {
-        "id": entities.opaque_id(),
+        "id": objects.opaque_id(),
         "deletedDateTime": None,
         "appRoleId": body["appRoleId"].lower(),
         "createdDateTime": schema.timestamp(call.now),
@@ -134,7 +135,7 @@ def _check_caller(call: Call, resource: Document, resource_id: str) -> None:
 
 
 def _both(call: Call, source: Resource, end: str) -> tuple[Row, Document]:
-    found = entities.find(call, source, call.keys[0])
+    found = objects.find(call, source, call.keys[0])
     key = call.keys[1].value
     row = call.store.row(_ENTITY, key, call.tenant)
     if row is None or str(row.doc[end]).lower() != found.id.lower() or row.read_from > call.at:
@@ -158,7 +159,7 @@ def _bad_reference() -> errors.GraphFault:
 ASSIGNMENTS = Resource(path="appRoleAssignments", entity=_ENTITY, operations=())
 
 
-RESOURCES = (
+register(
     ASSIGNMENTS,
     Resource(path="users", entity="user", operations=(), routes=routes_of(USERS, "appRoleAssignments", "principalId")),
     Resource(

@@ -5,13 +5,14 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from entra_sandbox.graph import credentials, entities, errors, schema
+from entra_sandbox.graph import credentials, errors, objects, schema
 from entra_sandbox.graph.call import Call
 from entra_sandbox.graph.redirects import check_redirects
+from entra_sandbox.graph.registry import register
 from entra_sandbox.graph.resource import Document, Link, Resource
 from entra_sandbox.graph.resources import service_principals
 
-__all__ = ["APPLICATIONS", "RESOURCES", "defaults"]
+__all__ = ["APPLICATIONS", "defaults"]
 
 _AUDIENCES = ("AzureADMyOrg", "AzureADMultipleOrgs", "AzureADandPersonalMicrosoftAccount", "PersonalMicrosoftAccount")
 _MOST_APIS, _MOST_PERMISSIONS, _MOST_PERSONAL, _MOST_PER_API_PERSONAL = 50, 400, 200, 30
@@ -57,7 +58,7 @@ def update(call: Call, old: Document, changes: Document) -> Document:
         raise errors.read_only("uniqueName")
     if "keyCredentials" in changes:
         changes["keyCredentials"] = _keys(call, old, changes["keyCredentials"])
-    new = entities.merged(old, changes)
+    new = objects.merged(old, changes)
     _check(call, new, old["id"])
     _check_disabled_first(old, new)
     service_principals.follow(call, new)
@@ -248,4 +249,4 @@ APPLICATIONS = Resource(
     routes=credentials.ROUTES,
 )
 
-RESOURCES = (APPLICATIONS,)
+register(APPLICATIONS)

@@ -7,9 +7,10 @@ import uuid
 from entra_sandbox.graph import errors, schema
 from entra_sandbox.graph.call import Call
 from entra_sandbox.graph.errors import GraphFault
+from entra_sandbox.graph.registry import register
 from entra_sandbox.graph.resource import Document, Resource
 
-__all__ = ["POLICIES", "RESOURCES", "bad"]
+__all__ = ["POLICIES", "bad"]
 
 _WORDS = frozenset({"All", "None", "GuestsOrExternalUsers", "AllTrusted", "Office365", "MicrosoftAdminPortals"})
 _APP_TYPES = frozenset({"all", "browser", "mobileAppsAndDesktopClients", "exchangeActiveSync", "easSupported", "other"})
@@ -134,4 +135,4 @@ POLICIES = Resource(
     update=update,
 )
 
-RESOURCES = (POLICIES,)
+register(POLICIES)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from entra_sandbox.graph import access, entities, errors, links, schema
+from entra_sandbox.graph import access, errors, objects, schema
 from entra_sandbox.graph.call import Answer, Call
 from entra_sandbox.graph.odata.answer import context
 from entra_sandbox.graph.query import Query
+from entra_sandbox.graph.registry import register, resource_of
 from entra_sandbox.graph.resource import Document, Resource, Route
 from entra_sandbox.graph.resources.conditional_access_policies import POLICIES
 from entra_sandbox.graph.resources.named_locations import LOCATIONS
 from entra_sandbox.store import Row
 
-__all__ = ["DAYS", "RESOURCES"]
+__all__ = ["DAYS"]
 
 DAYS = 30
 _KINDS = ("application", "servicePrincipal", "user", "group")
@@ -27,7 +28,7 @@ def list_(call: Call, _: Resource) -> Answer:
     target = _resource(call.cast)
     query = Query.of(call, call.cast, page=100, page_max=999, advanced=True)
     _expire(call)
-    shown = [entities.show(call, target, row.doc) for row in query.rows(call, call.cast, deleted=True)]
+    shown = [objects.show(call, target, row.doc) for row in query.rows(call, call.cast, deleted=True)]
     return Answer(200, query.page(call, "directoryObjects", shown, call.cast, deleted=True))
 
 
@@ -36,7 +37,7 @@ def get(call: Call, _: Resource) -> Answer:
     row = _find(call)
     _authorize(call, "GET", row.kind)
     place = context(call.base, "directoryObjects", (), single=True)
-    shown = entities.show(call, _resource(row.kind), row.doc)
+    shown = objects.show(call, _resource(row.kind), row.doc)
     return Answer(200, {"@odata.context": place, "@odata.type": f"#microsoft.graph.{row.kind}", **shown})
 
 
@@ -49,7 +50,7 @@ def restore(call: Call, _: Resource) -> Answer:
         _check_free(call, row)
         doc = call.store.exhume(row.kind, row.id, {"deletedDateTime": None}, call.tenant)
     place = context(call.base, "directoryObjects", (), single=True)
-    shown = entities.show(call, _resource(row.kind), doc)
+    shown = objects.show(call, _resource(row.kind), doc)
     return Answer(200, {"@odata.context": place, "@odata.type": f"#microsoft.graph.{row.kind}", **shown})
 
 
@@ -77,7 +78,7 @@ def _authorize(call: Call, method: str, kind: str, ending: str = "") -> None:
 
 
 def _resource(kind: str) -> Resource:
-    found = links.resource_of(kind)
+    found = resource_of(kind)
     assert found is not None
     return found
 
@@ -113,18 +114,18 @@ def _bin_of(name: str, target: Resource) -> Resource:
     def list_all(call: Call, resource: Resource) -> Answer:
         _expire(call)
         query = Query.of(call, target.entity, page=100, page_max=999, advanced=False)
-        shown = [entities.show(call, target, row.doc) for row in query.rows(call, target.entity, deleted=True)]
+        shown = [objects.show(call, target, row.doc) for row in query.rows(call, target.entity, deleted=True)]
         return Answer(200, query.page(call, resource.path, shown, target.entity, deleted=True))
 
     def show(call: Call, resource: Resource) -> Answer:
         place = context(call.base, resource.path, (), single=True)
-        return Answer(200, {"@odata.context": place, **entities.show(call, target, find(call))})
+        return Answer(200, {"@odata.context": place, **objects.show(call, target, find(call))})
 
     def bring_back(call: Call, resource: Resource) -> Answer:
         doc = call.store.exhume(target.entity, find(call)["id"], {"deletedDateTime": None}, call.tenant)
         return Answer(
             200,
-            {"@odata.context": context(call.base, resource.path, (), single=True), **entities.show(call, target, doc)},
+            {"@odata.context": context(call.base, resource.path, (), single=True), **objects.show(call, target, doc)},
         )
 
     def remove(call: Call, _: Resource) -> Answer:
@@ -144,7 +145,7 @@ def _bin_of(name: str, target: Resource) -> Resource:
     )
 
 
-RESOURCES = (
+register(
     Resource(
         path="directory/deletedItems",
         entity="directoryObject",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from entra_sandbox.graph import errors
 from entra_sandbox.graph.call import Call
+from entra_sandbox.graph.registry import register
 from entra_sandbox.graph.resource import Document, Link, Resource
 
-__all__ = ["DEVICES", "RESOURCES"]
+__all__ = ["DEVICES"]
 
 _BY_MDM = frozenset({"isCompliant", "isManaged"})
 
@@ -64,4 +65,4 @@ DEVICES = Resource(
     ),
 )
 
-RESOURCES = (DEVICES,)
+register(DEVICES)

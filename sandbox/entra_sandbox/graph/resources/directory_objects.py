@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from entra_sandbox.graph import entities, errors, links
+from entra_sandbox.graph import errors, objects
 from entra_sandbox.graph.call import Answer, Call
 from entra_sandbox.graph.odata.answer import context
+from entra_sandbox.graph.registry import register, resource_of
 from entra_sandbox.graph.resource import Document, Resource, Route
 from entra_sandbox.store import Row
 
-__all__ = ["RESOURCES", "found"]
+__all__ = ["found"]
 
 MOST = 1000
 
@@ -44,12 +45,12 @@ def get_by_ids(call: Call, _resource: Resource) -> Answer:
 
 
 def _show(call: Call, row: Row) -> Document:
-    resource = links.resource_of(row.kind)
-    shown = entities.show(call, resource, row.doc) if resource else {"id": row.id}
+    resource = resource_of(row.kind)
+    shown = objects.show(call, resource, row.doc) if resource else {"id": row.id}
     return {"@odata.type": f"#microsoft.graph.{row.kind}", **shown}
 
 
-RESOURCES = (
+register(
     Resource(
         path="directoryObjects",
         entity="directoryObject",

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from entra_sandbox.graph.registry import register
 from entra_sandbox.graph.resource import Resource
 
-__all__ = ["RESOURCES"]
-
-RESOURCES = (
+register(
     Resource(path="directoryRoleTemplates", entity="directoryRoleTemplate", operations=("list", "get"), page=0),
 )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from entra_sandbox.graph import errors, roles
 from entra_sandbox.graph.call import Call
+from entra_sandbox.graph.registry import register
 from entra_sandbox.graph.resource import Document, Link, Resource
 
-__all__ = ["DIRECTORY_ROLES", "RESOURCES"]
+__all__ = ["DIRECTORY_ROLES"]
 
 
 def create(call: Call, doc: Document) -> Document:
@@ -57,4 +58,4 @@ DIRECTORY_ROLES = Resource(
     ),
 )
 
-RESOURCES = (DIRECTORY_ROLES,)
+register(DIRECTORY_ROLES)

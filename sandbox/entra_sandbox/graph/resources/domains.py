@@ -6,13 +6,14 @@ import hashlib
 import re
 import uuid
 
-from entra_sandbox.graph import entities, errors
+from entra_sandbox.graph import errors, objects
 from entra_sandbox.graph.call import Answer, Call
 from entra_sandbox.graph.odata.answer import context, shape
+from entra_sandbox.graph.registry import register
 from entra_sandbox.graph.resource import Document, Resource, Route
 from entra_sandbox.store import Store
 
-__all__ = ["DOMAINS", "RESOURCES", "verification_text"]
+__all__ = ["DOMAINS", "verification_text"]
 
 _NAME = re.compile(r"(?=.{4,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}\Z", re.IGNORECASE)
 
@@ -63,7 +64,7 @@ def delete(call: Call, doc: Document) -> None:
 def verify(call: Call, resource: Resource) -> Answer:
     """200 with the domain if its DNS holds the record; the sandbox's DNS holds it unless told otherwise."""
     with call.store.transaction():
-        doc = entities.find(call, resource, call.keys[0]).doc
+        doc = objects.find(call, resource, call.keys[0]).doc
         if doc["isVerified"]:
             raise errors.bad_request("The domain is verified already.")
         if doc["id"] in (call.store.setting("graph.domainsWithoutRecord") or []):
@@ -81,13 +82,13 @@ def verify(call: Call, resource: Resource) -> Answer:
             call.tenant,
         )
         _tell_organization(call, doc)
-    shown = {**entities.show(call, resource, doc), "availabilityStatus": "AvailableImmediately"}
+    shown = {**objects.show(call, resource, doc), "availabilityStatus": "AvailableImmediately"}
     return Answer(200, {"@odata.context": context(call.base, resource.path, (), single=True), **shown})
 
 
 def verification_records(call: Call, resource: Resource) -> Answer:
     """The TXT and MX records, either of which proves ownership."""
-    doc = entities.find(call, resource, call.keys[0]).doc
+    doc = objects.find(call, resource, call.keys[0]).doc
     text = verification_text(doc["id"])
     common = {"isOptional": False, "label": doc["id"], "supportedService": "Email", "ttl": 3600}
     records = [
@@ -105,7 +106,7 @@ def verification_records(call: Call, resource: Resource) -> Answer:
 
 def service_records(call: Call, resource: Resource) -> Answer:
     """What the domain's services need in its DNS; nothing until it is verified."""
-    doc = entities.find(call, resource, call.keys[0]).doc
+    doc = objects.find(call, resource, call.keys[0]).doc
     records: list[Document] = []
     if doc["isVerified"] and not doc["isInitial"]:
         mail = {"isOptional": False, "supportedService": "Email", "ttl": 3600}
@@ -196,4 +197,4 @@ DOMAINS = Resource(
     ),
 )
 
-RESOURCES = (DOMAINS,)
+register(DOMAINS)

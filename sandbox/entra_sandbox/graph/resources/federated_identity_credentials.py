@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import uuid
 
-from entra_sandbox.graph import access, entities, errors, schema
+from entra_sandbox.graph import access, errors, objects, schema
 from entra_sandbox.graph.call import Answer, Call
 from entra_sandbox.graph.odata.answer import context, shape
+from entra_sandbox.graph.registry import register
 from entra_sandbox.graph.resource import Document, Resource, Route
 from entra_sandbox.graph.resources.applications import APPLICATIONS
 
-__all__ = ["KIND", "MOST", "RESOURCES"]
+__all__ = ["KIND", "MOST"]
 
 KIND = "federatedIdentityCredential"
 MOST = 20
@@ -22,7 +23,7 @@ MOST = 20
 
 def list_(call: Call, _resource: Resource) -> Answer:
     """All of the application."""
-    row = entities.find(call, APPLICATIONS, call.keys[0])
+    row = objects.find(call, APPLICATIONS, call.keys[0])
     shown = [_shape(call, one) for one in _of(call, row.id)]
     place = f"applications('{row.id}')/federatedIdentityCredentials"
     return Answer(200, {"@odata.context": context(call.base, place, call.options.select), "value": shown})
@@ -41,7 +42,7 @@ def create(call: Call, _resource: Resource) -> Answer:
         if not body.get(name):
             raise errors.missing_value(name, "FederatedIdentityCredential")
     with call.store.transaction():
-        row = entities.find(call, APPLICATIONS, call.keys[0])
+        row = objects.find(call, APPLICATIONS, call.keys[0])
         access.require_owner(call, "application", row.id)
         others = _of(call, row.id)
         _check(body, others)
@@ -82,7 +83,7 @@ def _of(call: Call, application: str) -> list[Document]:
 
 
 def _find(call: Call) -> tuple[str, Document]:
-    row = entities.find(call, APPLICATIONS, call.keys[0])
+    row = objects.find(call, APPLICATIONS, call.keys[0])
     key = call.keys[1].value
     for doc in _of(call, row.id):
         if key.lower() in (doc["id"], doc["name"].lower()):
@@ -106,7 +107,7 @@ def _shape(call: Call, doc: Document) -> Document:
     return shape(KIND, call.options.select, ())(doc)
 
 
-RESOURCES = (
+register(
     Resource(
         path="applications",
         entity=KIND,

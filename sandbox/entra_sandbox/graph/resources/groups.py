@@ -6,11 +6,12 @@ import re
 
 from entra_sandbox.graph import access, errors
 from entra_sandbox.graph.call import Call
+from entra_sandbox.graph.registry import register
 from entra_sandbox.graph.resource import Document, Link, Resource
 from entra_sandbox.graph.roles import role_id
 from runbook.catalog import actions
 
-__all__ = ["GROUPS", "RESOURCES"]
+__all__ = ["GROUPS"]
 
 _NICKNAME = re.compile(r"[^\s@()\\\[\]\";:<>,]{1,64}\Z")
 _ROLE_WRITER = "RoleManagement.ReadWrite.Directory"
@@ -219,4 +220,4 @@ GROUPS = Resource(
     ),
 )
 
-RESOURCES = (GROUPS,)
+register(GROUPS)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from entra_sandbox.graph import access, entities, errors, links
+from entra_sandbox.graph import access, entities, errors, links, objects
 from entra_sandbox.graph.call import Answer, Call, Key
 from entra_sandbox.graph.odata.answer import context
 from entra_sandbox.graph.query import Query
+from entra_sandbox.graph.registry import register
 from entra_sandbox.graph.resource import Document, Resource, Route
+from entra_sandbox.graph.resources.app_role_assignments import ASSIGNMENTS
+from entra_sandbox.graph.resources.oauth2_permission_grants import GRANTS
 from entra_sandbox.graph.resources.users import USERS
-
-__all__ = ["RESOURCES"]
 
 _OWN = frozenset(
     {
@@ -33,7 +34,7 @@ _OWN = frozenset(
 def read(call: Call, _resource: Resource) -> Answer:
     """The caller's own user."""
     doc = _self(call)
-    shown = entities.show(call, USERS, doc)
+    shown = objects.show(call, USERS, doc)
     links.expand(call, USERS, [shown], [doc])
     return Answer(200, {"@odata.context": context(call.base, "users", call.options.select, single=True), **shown})
 
@@ -46,14 +47,13 @@ def change(call: Call, _resource: Resource) -> Answer:
     return entities.update(call, USERS)
 
 
-def _related(kind: str, name: str) -> Route:
+def _related(target: Resource, name: str) -> Route:
+    kind = target.entity
+
     def handle(call: Call, _resource: Resource) -> Answer:
         query = Query.of(call, kind, page=100, page_max=999, advanced=True)
         query.restrict("(o.doc ->> '$.principalId') = ?", call.caller.object_id)
-        rows = query.rows(call, kind)
-        target = links.resource_of(kind)
-        assert target is not None
-        shown = [entities.show(call, target, row.doc) for row in rows]
+        shown = [objects.show(call, target, row.doc) for row in query.rows(call, kind)]
         return Answer(200, query.page(call, f"users('{call.caller.object_id}')/{name}", shown, kind))
 
     return Route("GET", name, handle)
@@ -72,7 +72,7 @@ def _self(call: Call) -> Document:
     return doc
 
 
-RESOURCES = (
+register(
     Resource(
         path="me",
         entity="user",
@@ -81,8 +81,8 @@ RESOURCES = (
             Route("GET", "", read),
             Route("PATCH", "", change),
             Route("GET", "memberOf", member_of),
-            _related("appRoleAssignment", "appRoleAssignments"),
-            _related("oAuth2PermissionGrant", "oauth2PermissionGrants"),
+            _related(ASSIGNMENTS, "appRoleAssignments"),
+            _related(GRANTS, "oauth2PermissionGrants"),
         ),
     ),
 )

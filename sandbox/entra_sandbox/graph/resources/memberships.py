@@ -8,17 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from entra_sandbox.graph import entities, errors, links
+from entra_sandbox.graph import errors, links, objects
 from entra_sandbox.graph.call import Answer, Call
 from entra_sandbox.graph.odata.answer import context
+from entra_sandbox.graph.registry import register
 from entra_sandbox.graph.resource import Resource, Route
 from entra_sandbox.graph.resources import directory_objects
 from entra_sandbox.graph.resources.groups import GROUPS
 from entra_sandbox.graph.resources.service_principals import SERVICE_PRINCIPALS
 from entra_sandbox.graph.resources.users import USERS
 from entra_sandbox.store import Row
-
-__all__ = ["RESOURCES"]
 
 MOST_CHECKED = 20
 
@@ -65,7 +64,7 @@ def _routes(read: str, find: Callable[[Call], Row]) -> tuple[Route, ...]:
 
 def transitive_members(call: Call, _: Resource) -> Answer:
     """Members of a group and of the groups in it."""
-    group = entities.find(call, GROUPS, call.keys[0]).id
+    group = objects.find(call, GROUPS, call.keys[0]).id
     ids = _reached(group, lambda one: call.store.links("group.members", one, at=call.at))
     return links.show_all(call, list(call.store.resolve(ids).values()))
 
@@ -82,7 +81,7 @@ def _ids(call: Call, ids: list[str]) -> Answer:
 
 
 def _part(source: Resource, *routes: Route) -> Resource:
-    of_source = _routes(f"GET /{source.path}/{{}}/memberOf", lambda call: entities.find(call, source, call.keys[0]))
+    of_source = _routes(f"GET /{source.path}/{{}}/memberOf", lambda call: objects.find(call, source, call.keys[0]))
     return Resource(path=source.path, entity=source.entity, operations=(), routes=(*of_source, *routes))
 
 
@@ -95,7 +94,7 @@ _ANY = Resource(
 )
 
 
-RESOURCES = (
+register(
     _ANY,
     _part(USERS),
     _part(SERVICE_PRINCIPALS),

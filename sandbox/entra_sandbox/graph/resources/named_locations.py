@@ -7,10 +7,11 @@ import re
 
 from entra_sandbox.graph import schema
 from entra_sandbox.graph.call import Call
+from entra_sandbox.graph.registry import register
 from entra_sandbox.graph.resource import Document, Resource
 from entra_sandbox.graph.resources.conditional_access_policies import bad, check_licence
 
-__all__ = ["LOCATIONS", "RESOURCES"]
+__all__ = ["LOCATIONS"]
 
 
 def create(call: Call, doc: Document) -> Document:
@@ -91,4 +92,4 @@ LOCATIONS = Resource(
     delete=delete,
 )
 
-RESOURCES = (LOCATIONS,)
+register(LOCATIONS)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from entra_sandbox.graph import access, entities, errors
+from entra_sandbox.graph import access, errors, objects
 from entra_sandbox.graph.call import Answer, Call
 from entra_sandbox.graph.query import Query
+from entra_sandbox.graph.registry import register
 from entra_sandbox.graph.resource import Document, Resource
 from entra_sandbox.graph.roles import role_id
 
-__all__ = ["GRANTS", "MOST_CHARACTERS", "RESOURCES", "list_of"]
+__all__ = ["GRANTS", "MOST_CHARACTERS", "list_of"]
 
 MOST_CHARACTERS = 3850
 _FOR_ALL = ("Cloud Application Administrator", "Application Administrator", "Privileged Role Administrator")
@@ -40,7 +41,7 @@ def create(call: Call, doc: Document) -> Document:
     same = {name: doc.get(name) for name in ("clientId", "consentType", "principalId", "resourceId")}
     if call.store.first("oAuth2PermissionGrant", call.tenant, **same):
         raise errors.GraphFault(409, "Request_MultipleObjectsWithSameKeyValue", "Permission entry already exists.")
-    return {**doc, "id": entities.opaque_id(), "principalId": doc.get("principalId"), "scope": doc.get("scope") or ""}
+    return {**doc, "id": objects.opaque_id(), "principalId": doc.get("principalId"), "scope": doc.get("scope") or ""}
 
 
 def update(call: Call, old: Document, changes: Document) -> Document:
@@ -61,10 +62,10 @@ def list_of(name: str, source: Resource) -> Callable[[Call, Resource], Answer]:
     """A handler that lists the grants whose property ``name`` is the id of the address's object."""
 
     def handle(call: Call, _resource: Resource) -> Answer:
-        found = entities.find(call, source, call.keys[0])
+        found = objects.find(call, source, call.keys[0])
         query = Query.of(call, GRANTS.entity, page=100, page_max=999, advanced=True)
         query.restrict(f"(o.doc ->> '$.\"{name}\"') COLLATE NOCASE = ?", found.id)
-        shown = [entities.show(call, GRANTS, row.doc) for row in query.rows(call, GRANTS.entity)]
+        shown = [objects.show(call, GRANTS, row.doc) for row in query.rows(call, GRANTS.entity)]
         return Answer(200, query.page(call, GRANTS.path, shown, GRANTS.entity))
 
     return handle
@@ -94,4 +95,4 @@ GRANTS = Resource(
     delete=delete,
 )
 
-RESOURCES = (GRANTS,)
+register(GRANTS)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from entra_sandbox.graph import errors
 from entra_sandbox.graph.call import Call
+from entra_sandbox.graph.registry import register
 from entra_sandbox.graph.resource import Document, Resource
-
-__all__ = ["RESOURCES"]
 
 _WRITABLE = frozenset(
     {
@@ -35,7 +34,7 @@ def present(call: Call, doc: Document) -> Document:
     return doc
 
 
-RESOURCES = (
+register(
     Resource(
         path="organization",
         entity="organization",

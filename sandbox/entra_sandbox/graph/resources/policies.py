@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from entra_sandbox.graph import entities, errors, schema
+from entra_sandbox.graph import errors, objects, schema
 from entra_sandbox.graph.call import Answer, Call
 from entra_sandbox.graph.odata.answer import context
+from entra_sandbox.graph.registry import register
 from entra_sandbox.graph.resource import Document, Resource, Route
-
-__all__ = ["RESOURCES"]
 
 
 def read(call: Call, resource: Resource) -> Answer:
     """The policy of the tenant."""
-    shown = entities.show(call, resource, _find(call, resource))
+    shown = objects.show(call, resource, _find(call, resource))
     return Answer(200, {"@odata.context": context(call.base, resource.path, call.options.select, single=True), **shown})
 
 
@@ -23,7 +22,7 @@ def change(call: Call, resource: Resource) -> Answer:
         raise errors.read_only("id")
     with call.store.transaction():
         old = _find(call, resource)
-        call.store.put(resource.entity, entities.merged(old, changes), call.tenant)
+        call.store.put(resource.entity, objects.merged(old, changes), call.tenant)
     return Answer(204)
 
 
@@ -39,7 +38,7 @@ def _policy(name: str, entity: str, *, writable: bool = True) -> Resource:
     return Resource(path=f"policies/{name}", entity=entity, operations=(), routes=routes if writable else routes[:1])
 
 
-RESOURCES = (
+register(
     _policy("defaultAppManagementPolicy", "tenantAppManagementPolicy"),
     _policy("authorizationPolicy", "authorizationPolicy"),
     _policy("identitySecurityDefaultsEnforcementPolicy", "identitySecurityDefaultsEnforcementPolicy"),

@@ -15,10 +15,9 @@ from entra_sandbox.graph.call import Answer, Call
 from entra_sandbox.graph.links import target_of
 from entra_sandbox.graph.odata import filter as tree
 from entra_sandbox.graph.odata.answer import Shape, context, shape
+from entra_sandbox.graph.registry import register
 from entra_sandbox.graph.resource import Document, Resource, Route
 from entra_sandbox.graph.resources.directory_roles import check_removal
-
-__all__ = ["RESOURCES"]
 
 _PATH = "roleManagement/directory"
 
@@ -185,4 +184,4 @@ DEFINITIONS = Resource(
     routes=(Route("GET", "", list_definitions), Route("GET", "{}", get_definition)),
 )
 
-RESOURCES = (ASSIGNMENTS, DEFINITIONS)
+register(ASSIGNMENTS, DEFINITIONS)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from entra_sandbox.entra.principals import from_application
 from entra_sandbox.graph import access, credentials, errors
 from entra_sandbox.graph.call import Call
+from entra_sandbox.graph.registry import register
 from entra_sandbox.graph.resource import Document, Link, Resource, Route
 from entra_sandbox.graph.resources.oauth2_permission_grants import list_of
 from entra_sandbox.store import Row
 
-__all__ = ["RESOURCES", "SERVICE_PRINCIPALS", "delete", "follow", "from_application"]
+__all__ = ["SERVICE_PRINCIPALS", "delete", "follow"]
 
 _INHERITED = (
     "appRoles",
@@ -67,34 +69,6 @@ def delete(call: Call, doc: Document) -> None:
         for name in names:
             for row in call.store.find(kind, call.tenant, **{name: doc["id"]}):
                 call.store.delete(kind, row["id"], call.tenant)
-
-
-def from_application(application: Document, home: str) -> Document:
-    """The properties that a service principal takes from its application."""
-    platforms = [(application.get(name) or {}).get("redirectUris") or [] for name in ("web", "spa", "publicClient")]
-    return {
-        "accountEnabled": True,
-        "alternativeNames": [],
-        "appDisplayName": application.get("displayName"),
-        "appDescription": application.get("description"),
-        "appId": application["appId"],
-        "appOwnerOrganizationId": home,
-        "appRoleAssignmentRequired": False,
-        "appRoles": application.get("appRoles") or [],
-        "displayName": application.get("displayName"),
-        "homepage": (application.get("web") or {}).get("homePageUrl"),
-        "info": application.get("info"),
-        "keyCredentials": [],
-        "notificationEmailAddresses": [],
-        "oauth2PermissionScopes": (application.get("api") or {}).get("oauth2PermissionScopes") or [],
-        "passwordCredentials": [],
-        "replyUrls": [uri for uris in platforms for uri in uris],
-        "servicePrincipalNames": [application["appId"], *(application.get("identifierUris") or [])],
-        "servicePrincipalType": "Application",
-        "signInAudience": application.get("signInAudience"),
-        "tags": [],
-        "verifiedPublisher": application.get("verifiedPublisher"),
-    }
 
 
 def follow(call: Call, application: Document) -> None:
@@ -169,7 +143,7 @@ SERVICE_PRINCIPALS = Resource(
 )
 
 
-RESOURCES = (
+register(
     SERVICE_PRINCIPALS,
     Resource(
         path="servicePrincipals",

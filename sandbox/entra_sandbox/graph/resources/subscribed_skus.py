@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
+from entra_sandbox.graph.registry import register
 from entra_sandbox.graph.resource import Resource
 
-__all__ = ["RESOURCES"]
-
-RESOURCES = (Resource(path="subscribedSkus", entity="subscribedSku", operations=("list",), page=0, advanced=False),)
+register(Resource(path="subscribedSkus", entity="subscribedSku", operations=("list",), page=0, advanced=False))

@@ -7,10 +7,11 @@ import re
 from entra_sandbox.entra import credentials
 from entra_sandbox.graph import access, errors, schema
 from entra_sandbox.graph.call import Call
+from entra_sandbox.graph.registry import register
 from entra_sandbox.graph.resource import Document, Link, Resource
 from runbook.catalog import actions
 
-__all__ = ["BASIC", "RESOURCES", "USERS", "change", "present"]
+__all__ = ["BASIC", "USERS", "change", "present"]
 
 BASIC = ("displayName", "givenName", "id", "mail", "surname", "userPrincipalName")
 _SENSITIVE = frozenset(
@@ -185,4 +186,4 @@ USERS = Resource(
     ),
 )
 
-RESOURCES = (USERS,)
+register(USERS)

@@ -1,0 +1,75 @@
+"""Where a sandbox keeps what.
+
+Next to the state file ``state.sqlite3`` lies its folder ``state.sqlite3.d`` (mode 0700) with everything that must
+not be read by others: the CA and leaf with their keys, the key of the vault, the secrets of the ready line, the
+control token, the lease and the log. A state file that is moved takes its folder along.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+__all__ = ["Folder", "default_state", "write_private"]
+
+
+def default_state() -> Path:
+    """The user's own state file: ``RUNBOOK_SANDBOX_STATE`` or the user's data folder."""
+    moved = os.environ.get("RUNBOOK_SANDBOX_STATE")
+    if moved:
+        return Path(moved).expanduser().absolute()
+    import platformdirs
+
+    return platformdirs.user_data_path("runbook", appauthor=False) / "sandbox" / "state.sqlite3"
+
+
+def write_private(path: Path, content: bytes | str) -> Path:
+    """Write the file whole, readable by its owner alone, by a temporary name in the same folder."""
+    data = content.encode() if isinstance(content, str) else content
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    return path
+
+
+@dataclass(frozen=True)
+class Folder:
+    """The private folder of one state file. Making it sets its mode to 0700."""
+
+    state: Path
+
+    def __post_init__(self) -> None:
+        self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.path.chmod(0o700)
+
+    @property
+    def path(self) -> Path:
+        """``state.sqlite3.d``"""
+        return self.state.with_name(self.state.name + ".d")
+
+    def file(self, name: str) -> Path:
+        """The path of a file in the folder, there or not."""
+        return self.path / name
+
+    def read_json(self, name: str) -> dict[str, Any] | None:
+        """A JSON object kept in the folder; None if it is not there or not whole."""
+        try:
+            value = json.loads(self.file(name).read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
+            return None
+        return value if isinstance(value, dict) else None
+
+    def write_json(self, name: str, value: dict[str, Any]) -> Path:
+        """Keep a JSON object, mode 0600."""
+        return write_private(self.file(name), json.dumps(value, indent=2) + "\n")
