@@ -241,13 +241,18 @@ def scopes(
 @app.command()
 def lab(
     folder: Annotated[Path, typer.Argument(help="The working copy of the notebooks.")] = Path("runbook-notebooks"),
+    options: Annotated[list[str] | None, typer.Argument(metavar="-- OPTIONS", help="Options of JupyterLab.")] = None,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Do not open a browser.")] = False,
     traceback: Traceback = False,
 ) -> None:
     """Open JupyterLab on a working copy of the notebooks."""
+    from runbook.cli.lab import FOLDER
     from runbook.cli.lab import lab as open_lab
 
-    raise typer.Exit(open_lab(folder, browser=not no_browser))
+    passed = list(options or ())
+    if str(folder).startswith("-"):  # `lab -- --port=8899`: there is no folder before the options
+        folder, passed = FOLDER, [str(folder), *passed]
+    raise typer.Exit(open_lab(folder, [*passed, *(["--no-browser"] if no_browser else [])]))
 
 
 @records_app.command("verify")

@@ -7,28 +7,37 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+
+from runbook.runs.environment import SAFE_PATH
 
 __all__ = ["copy_notebooks", "lab"]
 
+FOLDER = Path("runbook-notebooks")
 # JupyterLab asks the internet for news unless told otherwise.
 SETTINGS = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
 
 
-def lab(folder: Path = Path("runbook-notebooks"), *, browser: bool = True) -> int:
-    """Copy the notebooks to ``folder`` and open JupyterLab on it; returns JupyterLab's exit code.
+def lab(folder: Path = FOLDER, options: Sequence[str] = ()) -> int:
+    """Copy the notebooks to ``folder`` and open JupyterLab on it, with further ``options`` of its own; its exit code.
 
-    Notebooks that are there already are kept as they are: they may have been edited.
+    Notebooks that are there already are kept as they are: they may have been edited. What else lies in ``folder`` or
+    in the folder one stands in is no configuration of JupyterLab.
     """
     copied = copy_notebooks(folder)
     print(f"{folder}: {copied} notebooks copied" if copied else f"{folder}: your notebooks are kept", file=sys.stderr)
-    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder.resolve()}"]
-    command += ["--LabApp.default_url=/lab/tree/00_start.ipynb"]
-    command += [] if browser else ["--no-browser"]
+    command = [sys.executable, "-P", "-m", "jupyterlab", f"--ServerApp.root_dir={folder.resolve()}"]
+    command += ["--LabApp.default_url=/lab/tree/00_start.ipynb", *options]
+    home = _home()
+    environment = {**_environment(home), **SAFE_PATH}
     if sys.platform != "win32":
+        # Jupyter reads configuration from the folder that it is started in.
+        os.chdir(home)
         # JupyterLab takes this process over, so signals and the exit code are its own.
-        os.execve(sys.executable, command, _environment(folder))
-    return subprocess.run(command, env=_environment(folder), check=False).returncode
+        os.execve(sys.executable, command, environment)
+    return subprocess.run(command, cwd=home, env=environment, check=False).returncode
 
 
 def copy_notebooks(folder: Path) -> int:
@@ -45,14 +54,25 @@ def copy_notebooks(folder: Path) -> int:
     return count
 
 
-def _environment(folder: Path) -> dict[str, str]:
+def _home() -> Path:
+    """A private folder for what JupyterLab is told: the user's own where it can be written."""
+    import platformdirs
+
+    own = platformdirs.user_cache_path("entra-id-runbook", appauthor=False) / "lab"
+    try:
+        own.mkdir(parents=True, exist_ok=True, mode=0o700)
+        own.chmod(0o700)
+    except OSError:
+        return Path(tempfile.mkdtemp(prefix="entra-id-runbook-"))
+    return own
+
+
+def _environment(home: Path) -> dict[str, str]:
     """The environment of JupyterLab: news off by a configuration of its own, which the user's may still override."""
     from runbook import whole
 
-    configuration = folder / ".jupyter" / "labconfig"
+    configuration = home / "config" / "labconfig"
     configuration.mkdir(parents=True, exist_ok=True)
     whole.write(configuration / "default_setting_overrides.json", json.dumps(SETTINGS, indent=2) + "\n")
-    path = os.pathsep.join(
-        filter(None, [str(configuration.parent.resolve()), os.environ.get("JUPYTER_CONFIG_PATH", "")])
-    )
+    path = os.pathsep.join(filter(None, [str(configuration.parent), os.environ.get("JUPYTER_CONFIG_PATH", "")]))
     return {**os.environ, "JUPYTER_CONFIG_PATH": path}

@@ -114,16 +114,16 @@ def _engine() -> Any:
     from papermill.engines import NBClientEngine
     from traitlets import default
 
-    from runbook.runs.environment import child_environment
+    from runbook.runs.environment import SAFE_PATH, child_environment
 
     class ThisInterpreter(AsyncKernelManager):
         """Starts the kernel with the interpreter that runs now."""
 
         @property
         def kernel_spec(self) -> KernelSpec:
-            argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+            argv = [sys.executable, "-P", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
             # A kernel is interrupted before it is shut down, and would log that as an error on the run's terminal.
-            argv.append("--log-level=CRITICAL")
+            argv += ["--log-level=CRITICAL", "--InteractiveShellApp.ignore_cwd=True"]
             encrypted = {"supported_encryption": ["curve"]}
             return KernelSpec(argv=argv, display_name="Python 3", language="python", metadata=encrypted)
 
@@ -141,6 +141,6 @@ def _engine() -> Any:
                 startup_timeout=options.get("start_timeout", START_TIMEOUT),
                 timeout=None,
             )
-            return client.execute(env=child_environment(os.environ))
+            return client.execute(env={**child_environment(os.environ), **SAFE_PATH})
 
     return Engine

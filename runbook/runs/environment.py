@@ -7,6 +7,9 @@ from collections.abc import Mapping
 
 __all__ = ["child_environment"]
 
+SAFE_PATH = {"PYTHONSAFEPATH": "1"}
+"""The folder one stands in is not code: no Python that is started here looks for modules there."""
+
 _TELLING = re.compile(
     r"(SECRET|PASSWORD|PASSWD|PASSPHRASE|TOKEN|CREDENTIAL|API_?KEY|PRIVATE_?KEY|ACCESS_?KEY)", re.IGNORECASE
 )

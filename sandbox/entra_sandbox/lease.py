@@ -89,7 +89,7 @@ def _join(folder: Folder) -> dict[str, Any]:
 
 def _start(folder: Folder) -> dict[str, Any]:
     folder.file("ready.json").unlink(missing_ok=True)
-    command = [sys.executable, "-m", "entra_sandbox", "serve", "--leased", "--state", str(folder.state)]
+    command = [sys.executable, "-P", "-m", "entra_sandbox", "serve", "--leased", "--state", str(folder.state)]
     log = os.open(folder.file("server.log"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
         server = subprocess.Popen(

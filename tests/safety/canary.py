@@ -91,6 +91,9 @@ class Watcher:
                     self.samples[f"temporary file {path.name}", path.read_bytes()] = None
 
 
+LOUD = Path(__file__).with_name("loud")
+
+
 @dataclass(frozen=True)
 class Cage:
     """Where one run lives: every file that it makes lies below ``folder``."""
@@ -109,7 +112,9 @@ class Cage:
             "HOME": str(self.folder / "home"),
             "TMPDIR": str(self.folder / "tmp"),
             "NO_COLOR": "1",
-            "PYTHONPATH": os.pathsep.join([str(Path(__file__).with_name("loud")), os.environ.get("PYTHONPATH", "")]),
+            "PYTHONPATH": os.pathsep.join(
+                filter(None, [str(Path(__file__).with_name("loud")), os.environ.get("PYTHONPATH")])
+            ),
             "LOUD_LOGS": str(self.folder / "logs"),
             **extra,
         }
