@@ -3,14 +3,15 @@
 A record is a folder. What is checked, in this order:
 
 1. ``manifest.json`` is as it was written: its text is the canonical one and its ``digest`` fits.
-2. The folder holds exactly the files of the manifest, each with its size and SHA-256; for a notebook that differs the
-   cells that differ are named.
+2. The folder is called as its run, and holds exactly the files of the manifest, each with its size and SHA-256; for a
+   notebook that differs the cells that differ are named. Links, pipes, devices and huge files are not read.
 3. ``journal.jsonl``: every line is the canonical JSON of an event, whose ``hash`` is the SHA-256 of the event without
    it and whose ``prev`` is the hash of the line before; the first line opens the run, the last one closes it, and the
    last hash is the head that the manifest names.
 4. ``summary.json`` claims the run, the tenant and no better verdict than the journal closes with.
 5. ``manifest.sig``: an Ed25519 signature (RFC 8032) over the bytes of ``manifest.json``. Checking it needs the package
-   ``cryptography``. Without a signature only accidents are found: whoever changes a file can write a new manifest.
+   ``cryptography``. Without a signature only accidents are found: whoever changes a file can write a new manifest, so
+   such a record is called consistent and never intact.
 
 Exit code 0: nothing is wrong; 1: something is; 2: the call was wrong.
 """
@@ -19,9 +20,11 @@ from __future__ import annotations
 
 import argparse
 import base64
+import errno
 import hashlib
 import json
 import os
+import stat
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -36,6 +39,7 @@ JOURNAL = "journal.jsonl"
 FORMAT = "entra-id-runbook-record/1"
 GENESIS = "0" * 64
 _ED25519_DER = bytes.fromhex("302a300506032b6570032100")  # RFC 8410: what stands before the 32 bytes of a public key
+LARGEST = 256 << 20  # bytes of one file; a notebook with its outputs has a few MiB at most
 _UNREADABLE = (OSError, ValueError, RecursionError)
 
 
@@ -43,14 +47,18 @@ _UNREADABLE = (OSError, ValueError, RecursionError)
 class VerifyReport:
     """What the check came to. ``ok``: nothing is wrong, so the record is also ``complete`` (its run ended).
 
-    ``signed``: a signature is there and fits; without a public key to compare with, ``signer`` says by whom.
+    ``signed``: a signature is there and fits; ``expected``: it is that of the public key that was given. Without one
+    ``signer`` says by whom.
     """
 
     folder: str
     complete: bool = False
     signed: bool = False
+    expected: bool = False
     signer: str = ""
     run_id: str = ""
+    target: str = ""
+    tenant_id: str = ""
     verdict: str = "incomplete"
     files: int = 0
     events: int = 0
@@ -67,12 +75,23 @@ class VerifyReport:
         return {"ok": self.ok, **vars(self)}
 
     def __str__(self) -> str:
-        head = "The record is intact" if self.ok else f"The record does not hold ({len(self.problems)} found)"
-        lines = [f"{head}: run {self.run_id or 'unknown'}, verdict {self.verdict}."]
+        where = f"target {self.target or 'unknown'}, tenant {self.tenant_id or 'unknown'}"
+        lines = [f"{self._head()}. Run {self.run_id or 'unknown'}, {where}, verdict {self.verdict}."]
         lines += [f"  - {problem}" for problem in self.problems]
         lines += [f"  {note}" for note in self.notes]
-        # What a record says is not to be trusted with a terminal: control characters are shown as "?".
-        return "\n".join("".join(mark if mark.isprintable() else "?" for mark in line) for line in lines)
+        return "\n".join(map(_printable, lines))
+
+    def _head(self) -> str:
+        if not self.ok:
+            return f"The record does not hold ({len(self.problems)} found)"
+        if not self.signed:
+            return "The record is consistent, unsigned: anybody could have written it"
+        return f"The record is {'intact' if self.expected else 'consistent and signed (by whom is not checked)'}"
+
+
+def _printable(line: str) -> str:
+    """What a record says is not to be trusted with a terminal: control characters are shown as "?"."""
+    return "".join(mark if mark.isprintable() else "?" for mark in line)
 
 
 def verify(folder: str | os.PathLike[str], public_key: str | bytes | None = None) -> VerifyReport:
@@ -95,7 +114,14 @@ def verify(folder: str | os.PathLike[str], public_key: str | bytes | None = None
     return report
 
 
-# 1. The manifest
+def _bytes(path: Path) -> bytes:
+    """The content of a plain file. Raises ``OSError`` for a link, a pipe, a device, or what no run would write."""
+    found = path.lstat()
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(errno.EINVAL, "it is a link or no file at all")
+    if found.st_size > LARGEST:
+        raise OSError(errno.EFBIG, "it is larger than a file of a record can be")
+    return path.read_bytes()
 
 
 def render(document: dict[str, Any]) -> bytes:
@@ -109,11 +135,11 @@ def digest(document: dict[str, Any]) -> str:
 
 
 def _check_manifest(root: Path, report: VerifyReport) -> dict[str, Any]:
-    if not (root / MANIFEST).exists():
+    if not os.path.lexists(root / MANIFEST):
         report.problems.append(f"there is no {MANIFEST}: the run never ended, or the file was removed")
         return {}
     try:
-        content = (root / MANIFEST).read_bytes()
+        content = _bytes(root / MANIFEST)
         manifest = json.loads(content)
         if content != render(manifest) or manifest["digest"] != digest(manifest) or manifest["format"] != FORMAT:
             raise ValueError("not as written")
@@ -130,12 +156,8 @@ def _check_shape(manifest: dict[str, Any]) -> None:
     rows = [row for entry in manifest["files"] for row in entry.get("cells", ())]
     texts = [entry[key] for entry in manifest["files"] for key in ("path", "sha256")]
     numbers = [manifest["journal"]["events"], *(entry["size"] for entry in manifest["files"])]
-    texts += [
-        manifest["run_id"],
-        manifest["journal"]["head"],
-        manifest["signed_by"] or "",
-        *(t for row in rows for t in row),
-    ]
+    texts += [manifest["run_id"], manifest["journal"]["head"], manifest["signed_by"] or ""]
+    texts += [text for row in rows for text in row]
     if not all(isinstance(text, str) for text in texts) or not all(isinstance(number, int) for number in numbers):
         raise TypeError("not a manifest")
     if any(len(row) != 2 for row in rows):
@@ -144,9 +166,6 @@ def _check_shape(manifest: dict[str, Any]) -> None:
 
 def _paths(manifest: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {entry["path"]: entry for entry in manifest["files"]}
-
-
-# 2. The files
 
 
 def files_of(root: Path) -> Iterator[Path]:
@@ -164,6 +183,7 @@ def _check_files(root: Path, manifest: dict[str, Any], report: VerifyReport) -> 
     report.files = len(there)
     if not manifest:
         return
+    _check_folders(root, manifest, report)
     expected = _paths(manifest)
     held = {entry["sha256"]: name for name, entry in expected.items()}
     report.problems += [f"{name} was removed" for name in sorted(expected.keys() - there.keys())]
@@ -174,11 +194,20 @@ def _check_files(root: Path, manifest: dict[str, Any], report: VerifyReport) -> 
             report.problems.append(f"{name} {problem}")
 
 
+def _check_folders(root: Path, manifest: dict[str, Any], report: VerifyReport) -> None:
+    name = root.resolve().name
+    if name != report.run_id:
+        report.problems.append(f"the folder was renamed: it is called {name}, and the record is of run {report.run_id}")
+    known = {parent for path in _paths(manifest) for parent in Path(path).parents}
+    there = [Path(here, name).relative_to(root) for here, names, _files in os.walk(root) for name in names]
+    report.problems += [f"the folder {path} was added" for path in sorted(there) if path not in known]
+
+
 def _file_problem(path: Path, entry: dict[str, Any], held: dict[str, str]) -> str:
     if path.is_symlink() or not path.is_file():
         return "is a link or no file at all"
     try:
-        content = path.read_bytes()
+        content = _bytes(path)
     except OSError as error:
         return f"cannot be read: {error.strerror}"
     found = hashlib.sha256(content).hexdigest()
@@ -218,13 +247,10 @@ def _changed_cells(content: bytes, written: list[list[str]]) -> str:
     return ", ".join(changes) or "outside its cells"
 
 
-# 3. The journal
-
-
 def _check_journal(root: Path, manifest: dict[str, Any], report: VerifyReport) -> tuple[dict[str, Any], dict[str, Any]]:
     """Checks the chain; returns the opening event, and the closing one or nothing if the run never ended."""
     try:
-        lines = (root / JOURNAL).read_bytes().split(b"\n")
+        lines = _bytes(root / JOURNAL).split(b"\n")
     except OSError:
         report.problems.append(f"{JOURNAL} is missing or cannot be read")
         return {}, {}
@@ -246,6 +272,7 @@ def _check_journal(root: Path, manifest: dict[str, Any], report: VerifyReport) -
     if first.get("event") != "run.started" or (report.run_id and first.get("run_id") != report.run_id):
         report.problems.append(f"{JOURNAL} does not begin with the start of run {report.run_id or 'that it records'}")
     report.run_id = report.run_id or str(first.get("run_id", ""))
+    report.target, report.tenant_id = str(first.get("target", "")), str(first.get("tenant_id", ""))
     if event.get("event") != "run.finished":
         report.problems.append(f"the run never ended: the last event is number {report.events}, {event.get('event')}")
         return first, {}
@@ -272,12 +299,9 @@ def _canonical(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
 
 
-# 4. The summary
-
-
 def _check_summary(root: Path, opening: dict[str, Any], closing: dict[str, Any], report: VerifyReport) -> None:
     try:
-        summary = json.loads((root / "summary.json").read_bytes())
+        summary = json.loads(_bytes(root / "summary.json"))
         claims = {name: summary[name] for name in ("run_id", "target", "tenant_id", "verdict")}
     except (*_UNREADABLE, LookupError, TypeError, AttributeError):
         report.problems.append("summary.json is missing or cannot be read")
@@ -289,9 +313,6 @@ def _check_summary(root: Path, opening: dict[str, Any], closing: dict[str, Any],
         report.problems.append("summary.json claims that the run passed; the journal does not")
     elif closing:
         report.verdict = str(claims["verdict"])  # a run is no better than its worst section
-
-
-# 5. The signature
 
 
 def raw_public_key(given: str | bytes) -> bytes:
@@ -311,14 +332,14 @@ def fingerprint(public_key: bytes) -> str:
 
 def _check_signature(root: Path, manifest: dict[str, Any], expected: bytes | None, report: VerifyReport) -> None:
     path = root / SIGNATURE
-    if not path.exists():
+    if not os.path.lexists(path):
         if manifest.get("signed_by") or expected:
             report.problems.append(f"there is no {SIGNATURE}, though this record must be signed")
         elif manifest:
-            report.notes.append("The record is not signed: this check finds accidents only.")
+            report.notes.append("Without a signature this check finds accidents only.")
         return
     try:
-        content = path.read_bytes()
+        content = _bytes(path)
         document = json.loads(content)
         key = base64.b64decode(document["public_key"], validate=True)
         signature = base64.b64decode(document["signature"], validate=True)
@@ -332,23 +353,18 @@ def _check_signature(root: Path, manifest: dict[str, Any], expected: bytes | Non
         report.problems.append(f"signed by another key: {report.signer}, not {fingerprint(expected)}")
     if manifest and manifest.get("signed_by") != report.signer:
         report.problems.append(f"{SIGNATURE} is of another key than the manifest names")
-    problem = _signature_problem(key, signature, (root / MANIFEST).read_bytes() if manifest else b"")
+    problem = _signature_problem(key, signature, _bytes(root / MANIFEST) if manifest else b"")
     if problem:
         report.problems.append(problem)
         return
-    report.signed = True
-    report.notes.append(
-        f"Signed by {report.signer}." + ("" if expected else " Compare it with the key that you trust.")
-    )
+    report.signed, report.expected = True, expected is not None and key == expected
+    report.notes.append(f"Signed by {report.signer}." + ("" if expected else " Compare it with a key that you trust."))
 
 
 def signature_document(public_key: bytes, signature: bytes) -> dict[str, Any]:
     """What ``manifest.sig`` holds."""
-    return {
-        "algorithm": "Ed25519",
-        "public_key": base64.b64encode(public_key).decode(),
-        "signature": base64.b64encode(signature).decode(),
-    }
+    key, value = (base64.b64encode(part).decode() for part in (public_key, signature))
+    return {"algorithm": "Ed25519", "public_key": key, "signature": value}
 
 
 def _signature_problem(public_key: bytes, signature: bytes, content: bytes) -> str:

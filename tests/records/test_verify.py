@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import shutil
 import subprocess
@@ -53,7 +54,41 @@ def test_a_signed_record_is_intact_under_the_signers_key(make_record: MakeRecord
 
 
 def test_a_moved_copy_verifies_too(record: Path, tmp_path: Path) -> None:
-    assert verify.verify(shutil.copytree(record, tmp_path / "copy")).ok
+    (tmp_path / "archive").mkdir()
+    assert verify.verify(shutil.copytree(record, tmp_path / "archive" / record.name)).ok
+
+
+def test_a_renamed_folder_is_found(record: Path, tmp_path: Path) -> None:
+    assert "renamed" in str(problems(shutil.copytree(record, tmp_path / "20200101T000000000Z-000000")))
+
+
+def test_a_folder_that_nobody_wrote_is_found(record: Path) -> None:
+    (record / "empty" / "deeper").mkdir(parents=True)
+    assert "the folder empty was added" in problems(record)
+
+
+def test_an_empty_folder_is_no_record(tmp_path: Path) -> None:
+    assert not verify.verify(tmp_path).ok
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "journal.jsonl", "summary.json", NOTEBOOK])
+def test_a_pipe_in_place_of_a_file_is_found_and_not_waited_for(record: Path, name: str) -> None:
+    (record / name).unlink()
+    os.mkfifo(record / name)
+    assert not verify.verify(record).ok
+
+
+def test_a_huge_file_is_not_read(record: Path) -> None:
+    with (record / "journal.jsonl").open("r+b") as file:
+        file.truncate(verify.LARGEST + 1)
+    assert "journal.jsonl" in problems(record)
+
+
+def test_an_unsigned_record_is_never_called_intact(record: Path) -> None:
+    first = str(verify.verify(record)).splitlines()[0]
+    assert "intact" not in first
+    assert "consistent, unsigned: anybody could have written it" in first
+    assert "target sandbox, tenant 6a8a4f0e" in first
 
 
 def test_a_changed_cell_is_named(record: Path) -> None:
@@ -270,7 +305,7 @@ def test_the_verifier_runs_alone_with_nothing_but_the_standard_library(make_reco
 
     good = run(str(record))
     assert (good.returncode, good.stderr) == (0, "")
-    assert "intact" in good.stdout
+    assert "The record is consistent" in good.stdout
     (record / NOTEBOOK).unlink()
     bad = run(str(record))
     assert bad.returncode == 1
