@@ -7,7 +7,6 @@ business of the service's own client; here only the absence of a usable answer i
 
 from __future__ import annotations
 
-import json as jsonlib
 import ssl
 import threading
 import time
@@ -21,7 +20,8 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import httpx
 
-from runbook.clients import retry
+from runbook.clients import bounded, retry
+from runbook.clients.bounded import OutOfBounds, Unreadable
 from runbook.clients.calls import CallLog, Counters, NoLog, shown_path
 from runbook.clients.retry import Pace
 from runbook.clients.tls import tls_context
@@ -92,10 +92,6 @@ class _Busy(Exception):
         self.answer = answer
 
 
-class _Broken(Exception):
-    """The answer says JSON and is none: it was cut on the way."""
-
-
 class Session:
     """A connection to one service at ``base`` (scheme, host and path prefix, without trailing slash).
 
@@ -125,14 +121,16 @@ class Session:
         self._timeouts = timeouts
         self._pinned = pinned
         self._spacing = spacing_of(self.base)
-        self._client = httpx.Client(
-            verify=tls_context(ca_file),
-            trust_env=ca_file is None,
-            auth=auth,
-            timeout=httpx.Timeout(timeouts.read, connect=timeouts.connect, pool=timeouts.connect),
-            headers={"user-agent": f"entra-id-runbook/{VERSION}", "accept": "application/json"},
-            follow_redirects=False,
-            event_hooks={"request": [lambda request: self.counters.add(_host(request.url), "requests")]},
+        self._client = bounded.bound(
+            httpx.Client(
+                verify=tls_context(ca_file),
+                trust_env=ca_file is None,
+                auth=auth,
+                timeout=httpx.Timeout(timeouts.read, connect=timeouts.connect, pool=timeouts.connect),
+                headers={"user-agent": f"entra-id-runbook/{VERSION}", "accept": "application/json"},
+                follow_redirects=False,
+                event_hooks={"request": [lambda request: self.counters.add(_host(request.url), "requests")]},
+            )
         )
 
     def close(self) -> None:
@@ -198,7 +196,7 @@ class Session:
         try:
             answer = self._attempts(call)
             result = {"status": answer.status, "request_id": answer.request_id}
-        except (httpx.HTTPError, _Broken) as error:
+        except (httpx.HTTPError, Unreadable) as error:
             failure = _failure(error, call)
         except RunbookError as error:
             failure = error  # no token: nothing was sent
@@ -230,23 +228,21 @@ class Session:
         raise AssertionError("the retry loop ends by returning or raising")
 
     def _once(self, call: _Call) -> Answer:
-        ends = time.monotonic() + self._timeouts.whole
-        content = bytearray()
-        with self._client.stream(call.method, call.url, **call.options) as response:
-            for piece in response.iter_bytes():
-                content += piece
-                if time.monotonic() > ends:
-                    raise httpx.ReadTimeout(f"the answer took over {self._timeouts.whole:.0f} s")
-            text = content.decode(response.charset_encoding or "utf-8", errors="replace")
-            headers = response.headers
+        with (
+            bounded.Deadline(self._timeouts.whole),
+            self._client.stream(call.method, call.url, **call.options) as response,
+        ):
+            raw = bounded.content(response.iter_bytes())
+        headers = response.headers
+        text = bounded.text(raw, response.charset_encoding)
         body = None
         if text.strip() and "json" in headers.get("content-type", ""):
             try:
-                body = jsonlib.loads(text)
-            except ValueError:
+                body = bounded.parsed(text)
+            except Unreadable:
                 # The status of a refusal says enough; a success that cannot be read says nothing.
                 if response.is_success:
-                    raise _Broken("the answer is not the JSON that it says it is, as if it had been cut off") from None
+                    raise
         request_id = headers.get("request-id") or headers.get("x-ms-request-id") or headers.get("x-request-id")
         return Answer(response.status_code, headers, text, body, request_id)
 
@@ -261,7 +257,7 @@ class Session:
             return asked or True
         if isinstance(error, _UNSENT):
             return not _is_tls(error)
-        return call.repeatable and isinstance(error, (*_PASSING, _Broken))
+        return call.repeatable and isinstance(error, (*_PASSING, Unreadable))
 
     def _address(self, path: str) -> str:
         if not path.startswith(("http://", "https://")):
@@ -323,7 +319,7 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-def _failure(error: httpx.HTTPError | _Broken, call: _Call) -> TransportError:
+def _failure(error: httpx.HTTPError | Unreadable, call: _Call) -> TransportError:
     """Our error for ``error``: plain words, and no reference to httpx's objects, which hold the request's body."""
     host = call.fields["host"]
     reason = str(error) or type(error).__name__
@@ -334,6 +330,13 @@ def _failure(error: httpx.HTTPError | _Broken, call: _Call) -> TransportError:
             meaning=f"The certificate of {host} is not trusted here.",
             next_step="A company proxy may replace it: name its CA file in REQUESTS_CA_BUNDLE or SSL_CERT_FILE. "
             "For a sandbox, use the CA file that it printed.",
+        )
+    if isinstance(error, OutOfBounds):
+        return TransportError(
+            what,
+            maybe_applied=call.effect == "write",
+            meaning="No service of Microsoft's or StackOne's answers like that; nothing of the answer was used.",
+            next_step=f"Check what stands between this machine and {host} (a proxy?), then run again.",
         )
     if isinstance(error, _UNSENT):
         return TransportError(

@@ -44,7 +44,8 @@ class Asked:
 @dataclass(frozen=True)
 class Reply:
     """What to answer. ``cut``: send only so many bytes of the body, then drop the connection. ``reset``: read the
-    request and drop the connection. ``silent``: read the request and never answer. ``drip``: a byte at a time."""
+    request and drop the connection. ``silent``: read the request and never answer. ``drip``: a byte at a time, after so
+    many seconds each; ``drip_head``: already the status line and headers so."""
 
     status: int = 200
     body: Any = None
@@ -53,6 +54,7 @@ class Reply:
     reset: bool = False
     silent: bool = False
     drip: float | None = None
+    drip_head: float | None = None
 
     def content(self) -> bytes:
         if self.body is None:
@@ -118,7 +120,12 @@ async def _answer(connection: h11.Connection, writer: asyncio.StreamWriter, repl
         return False
     content = reply.content()
     headers = {"content-type": "application/json", **reply.headers, "content-length": str(len(content))}
-    writer.write(connection.send(h11.Response(status_code=reply.status, headers=list(headers.items()))) or b"")
+    head = connection.send(h11.Response(status_code=reply.status, headers=list(headers.items()))) or b""
+    for number in range(len(head) if reply.drip_head else 0):
+        writer.write(head[number : number + 1])
+        await writer.drain()
+        await asyncio.sleep(reply.drip_head or 0)
+    writer.write(b"" if reply.drip_head else head)
     sent = content if reply.cut is None else content[: reply.cut]
     if reply.drip is None:
         writer.write(connection.send(h11.Data(data=sent)) or b"")

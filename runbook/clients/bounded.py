@@ -1,0 +1,128 @@
+"""Answers from the net in bounds: how large, how deep, in which letters, and how long until they are there.
+
+A service that was taken over, or a proxy on the way to it, can send anything. What goes beyond these bounds is no
+answer of Microsoft Graph or StackOne, and is refused before it costs memory or time without end.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterable
+from typing import Any
+
+import httpcore
+import httpx
+
+LARGEST = 64 << 20
+"""Bytes of one answer after decompression; a page of 999 users with every property has some 5 MiB."""
+DEEPEST = 100
+
+
+class OutOfBounds(httpx.DecodingError):
+    """The answer is none that the service would give; nothing of it was used."""
+
+
+class Unreadable(Exception):
+    """The answer says that it is JSON and is none: it was cut on the way."""
+
+
+_now = threading.local()
+
+
+class Deadline:
+    """For the calls of this thread within the context: everything must have arrived ``seconds`` from its beginning."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    def __enter__(self) -> None:
+        _now.ends = time.monotonic() + self._seconds
+        _now.seconds = self._seconds
+
+    def __exit__(self, *_exc: object) -> None:
+        _now.ends = None
+
+
+class _Stream(httpcore.NetworkStream):
+    """A connection on which no single read or TLS handshake outlasts the deadline of its thread."""
+
+    def __init__(self, stream: httpcore.NetworkStream) -> None:
+        self._stream = stream
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        ends = getattr(_now, "ends", None)
+        if ends is None:
+            return self._stream.read(max_bytes, timeout)
+        left = ends - time.monotonic()
+        try:
+            if left > 0:
+                return self._stream.read(max_bytes, left if timeout is None else min(timeout, left))
+        except httpcore.ReadTimeout:
+            if time.monotonic() < ends:
+                raise
+        raise httpcore.ReadTimeout(f"the answer took over {_now.seconds:.0f} s")
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._stream.write(buffer, timeout)
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(self, *args: Any, **options: Any) -> httpcore.NetworkStream:
+        return _Stream(self._stream.start_tls(*args, **options))
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+
+class _Backend(httpcore.SyncBackend):
+    def connect_tcp(self, *args: Any, **options: Any) -> httpcore.NetworkStream:
+        return _Stream(super().connect_tcp(*args, **options))
+
+
+def bound(client: httpx.Client) -> httpx.Client:
+    """``client`` with connections that know :class:`Deadline`; httpx's own timeouts begin anew with each piece."""
+    for transport in (client._transport, *client._mounts.values()):
+        if isinstance(transport, httpx.HTTPTransport):
+            transport._pool._network_backend = _Backend()
+    return client
+
+
+def content(pieces: Iterable[bytes]) -> bytes:
+    """All of an answer. Raises :class:`OutOfBounds` as soon as it is too large."""
+    found = bytearray()
+    for piece in pieces:
+        found += piece
+        if len(found) > LARGEST:
+            raise OutOfBounds(f"the answer is larger than {LARGEST >> 20} MiB")
+    return bytes(found)
+
+
+def text(raw: bytes, charset: str | None) -> str:
+    """The answer's text; in UTF-8 where it names letters that nobody knows."""
+    try:
+        return raw.decode(charset or "utf-8", errors="replace")
+    except (LookupError, UnicodeError):
+        return raw.decode("utf-8", errors="replace")
+
+
+def parsed(text: str) -> Any:
+    """The JSON of an answer. Raises :class:`Unreadable`, or :class:`OutOfBounds` when it is nested too deeply."""
+    try:
+        value = json.loads(text)
+    except RecursionError:
+        raise OutOfBounds(f"the answer is nested deeper than {DEEPEST}") from None
+    except ValueError:
+        raise Unreadable("the answer is not the JSON that it says it is, as if it had been cut off") from None
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [inner for one in level for inner in _within(one)]
+        if not level:
+            return value
+    raise OutOfBounds(f"the answer is nested deeper than {DEEPEST}")
+
+
+def _within(value: Any) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
