@@ -1,7 +1,7 @@
 """The one choice object: a flat, schema-checked set of parameters that every road into the runbook shares.
 
 Widgets edit its file, papermill injects it, the command line writes it from its options. It never holds a secret,
-only references to secrets (``keyring:…``, ``file:…``, ``azure-key-vault:…``).
+only references to secrets (``keyring:service/name``).
 """
 
 from __future__ import annotations
@@ -17,17 +17,15 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError
 
 from runbook import catalog, mapping_file
-from runbook.errors import InputError, Problem
+from runbook.errors import InputError, Problem, SecretStoreError
 from runbook.redirect_rules import redirect_problems
-
-__all__ = ["Parameters", "load", "parse", "save"]
+from runbook.secrets import reference
+from runbook.secrets.kinds import KINDS, SPECS
 
 PermissionType = Literal["delegated", "application"]
 
 _DOMAIN = re.compile(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{1,62}", re.IGNORECASE)
 _UNIQUE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{2,63}")
-_REFERENCE = re.compile(r"(keyring|file|azure-key-vault):\S{1,300}")
-_STORE = re.compile(r"auto|keyring|file|azure-key-vault:https://[a-z0-9-]+\.vault\.[a-z.]+/?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -63,18 +61,19 @@ def _unique_name(value: str) -> str:
 
 def _reference(value: str) -> str:
     # The refused text is not repeated: somebody may have put the secret itself here.
-    if value == "" or _REFERENCE.fullmatch(value):
-        return value
-    raise _refuse(
-        "must be a reference into a secret store, such as keyring:stackone/api-key or file:stackone/api-key; "
-        "a secret's value never belongs in the parameters."
-    )
+    try:
+        return value and str(reference.Reference.parse(value))
+    except SecretStoreError:
+        raise _refuse(
+            "must be a reference into a secret store, such as keyring:stackone/api-key or file:stackone/api-key; "
+            "a secret's value never belongs in the parameters."
+        ) from None
 
 
 def _secret_store(value: str) -> str:
-    if _STORE.fullmatch(value):
+    if value == "auto" or any(kind.takes(value) for kind in KINDS):
         return value
-    raise _refuse("must be auto, keyring, file, or azure-key-vault:https://<vault>.vault.azure.net.")
+    raise _refuse(f"must be one of {', '.join(SPECS)}.")
 
 
 def _one_line(value: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-__all__ = ["HARMLESS", "RULES", "is_authorization_code", "is_secret_name"]
+from runbook.secrets.kinds import KINDS
 
 # Names as compared: lower case, without "_" and "-". OAuth 2.0 (RFC 6749, 7521, 7636, 8628), Graph, StackOne, HTTP.
 _SECRET_NAMES = frozenset(
@@ -108,7 +108,8 @@ RULES: tuple[_Rule, ...] = (
 )
 # What may stand where a secret would: a mask, nothing, a type, or the reference under which a secret is kept.
 HARMLESS = re.compile(
-    r"\*+|…|\.\.\.|None|null|true|false|str|bytes|Secret|Basic|Bearer|(?:keyring|azure-key-vault|file):.*|Secret\('?\*+'?\)?",
+    r"\*+|…|\.\.\.|None|null|true|false|str|bytes|Secret|Basic|Bearer|Secret\('?\*+'?\)?"
+    rf"|(?:{'|'.join(re.escape(kind.name) for kind in KINDS)}):.*",
     re.IGNORECASE,
 )
 _CODE_WORDS = re.compile(r"[A-Za-z]+(?:_[A-Za-z]+)*|AADSTS\d+")

@@ -22,10 +22,7 @@ from cryptography.fernet import Fernet, InvalidToken
 from runbook import whole
 from runbook.errors import SecretStoreError
 from runbook.secrets.keyring_backend import KeyringBackend, keyring_problem
-from runbook.secrets.reference import Kind
 from runbook.secrets.secret import Secret
-
-__all__ = ["EncryptedFileBackend"]
 
 _APP = "entra-id-runbook"
 _KEY_NAME = f"{_APP}/secrets-file-key"
@@ -38,10 +35,9 @@ class EncryptedFileBackend:
 
     file: Path
     key_file: Path | None
-    kind: Kind = "file"
 
     @classmethod
-    def of_user(cls) -> EncryptedFileBackend:
+    def of_user(cls, _place: str = "") -> EncryptedFileBackend:
         """The user's own: in the data folder, the key in the keyring or the config folder."""
         moved = os.environ.get("RUNBOOK_SECRETS_DIR")
         if moved:

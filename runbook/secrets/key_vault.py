@@ -9,10 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from runbook.errors import SecretStoreError
-from runbook.secrets.reference import Kind
 from runbook.secrets.secret import Secret
-
-__all__ = ["KeyVaultBackend"]
 
 _PUBLIC = "vault.azure.net"
 _TAKEN = object()
@@ -27,7 +24,6 @@ class KeyVaultBackend:
 
     host: str
     client: Any = field(repr=False)
-    kind: Kind = "azure-key-vault"
 
     @classmethod
     def of(cls, vault: str) -> KeyVaultBackend:

@@ -5,10 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from runbook.errors import SecretStoreError
-from runbook.secrets.reference import Kind
 from runbook.secrets.secret import Secret
-
-__all__ = ["KeyringBackend", "keyring_problem"]
 
 _SERVICE = "entra-id-runbook"
 
@@ -37,14 +34,12 @@ def keyring_problem() -> str | None:
 class KeyringBackend:
     """Secrets under service and user name; a name without service goes to the service ``entra-id-runbook``."""
 
-    kind: Kind = "keyring"
-
-    def __init__(self) -> None:
+    def __init__(self, _place: str = "") -> None:
         problem = keyring_problem()
         if problem is not None:
             raise SecretStoreError(
                 f"The system's keyring cannot be used: {problem}.",
-                next_step="Set secret_store to file, or to azure-key-vault:<vault url>.",
+                next_step="Set secret_store to another kind of store, such as file.",
             )
 
     def place(self, name: str) -> str:

@@ -1,4 +1,4 @@
-"""References to secrets: ``keyring:service/name``, ``file:name``, ``azure-key-vault:vault/name``.
+"""References to secrets: the kind of store, a colon, and a name, such as ``keyring:service/name``.
 
 A reference may be shown, logged and kept anywhere. So that nobody passes a value where a reference belongs, what looks
 like a value is refused, and the refused text is never repeated.
@@ -8,15 +8,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 from runbook.errors import SecretStoreError
+from runbook.secrets.kinds import KINDS
 
-__all__ = ["Kind", "Reference", "check_name"]
-
-Kind = Literal["keyring", "file", "azure-key-vault"]
-
-_KINDS: tuple[str, ...] = get_args(Kind)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*")
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _LOOKS_LIKE_A_VALUE = re.compile(
@@ -30,7 +25,7 @@ _LOOKS_LIKE_A_VALUE = re.compile(
 class Reference:
     """Where a secret is kept: the kind of store, and its name there."""
 
-    kind: Kind
+    kind: str
     name: str
 
     def __str__(self) -> str:
@@ -40,12 +35,11 @@ class Reference:
     def parse(cls, text: str) -> Reference:
         """The reference that ``text`` is. Raises :class:`SecretStoreError`, without repeating the text."""
         kind, colon, name = text.partition(":")
-        for known in get_args(Kind):
-            if colon and kind == known:
-                return cls(known, check_name(name))
+        if colon and any(kind == known.name for known in KINDS):
+            return cls(kind, check_name(name))
         raise SecretStoreError(
             "What was given is not a reference to a secret (its text is not shown).",
-            meaning="A reference begins with " + ", ".join(f"{kind}:" for kind in _KINDS) + ".",
+            meaning="A reference begins with " + ", ".join(f"{known.name}:" for known in KINDS) + ".",
             next_step="Put the secret into a store and give its reference, such as keyring:stackone/api-key.",
         )
 

@@ -1,19 +1,19 @@
-"""Where secrets are kept: the system's keyring, one encrypted file, or Azure Key Vault.
+"""Where secrets are kept: ``open_store`` takes what the parameter ``secret_store`` holds.
 
-``open_store`` takes what the parameter ``secret_store`` holds: ``auto``, ``keyring``, ``file`` or
-``azure-key-vault:<vault>``. Every store answers references of every kind, so that, say, the StackOne API key may lie in
-the keyring while client secrets go into a vault.
+Every store answers references of every kind, so that, say, the StackOne API key may lie in the keyring while client
+secrets go into a vault.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
+from operator import attrgetter
 from typing import Protocol
 
 from runbook.errors import SecretStoreError
-from runbook.secrets.reference import Kind, Reference, check_name
+from runbook.secrets.kinds import KINDS, SPECS, Kind
+from runbook.secrets.reference import Reference, check_name
 from runbook.secrets.secret import Secret
-
-__all__ = ["SecretStore", "open_store"]
 
 
 class SecretStore(Protocol):
@@ -41,10 +41,6 @@ class SecretStore(Protocol):
 class Backend(Protocol):
     """One kind of store."""
 
-    @property
-    def kind(self) -> Kind:
-        """The kind, as references begin."""
-
     def place(self, name: str) -> str:
         """The name in references of what is kept under ``name``; it is its own place."""
 
@@ -64,8 +60,8 @@ class Backend(Protocol):
 class _Store:
     """A backend to write to, and the others to read from."""
 
-    def __init__(self, backend: Backend) -> None:
-        self._backend = backend
+    def __init__(self, kind: Kind, backend: Backend) -> None:
+        self._kind, self._backend = kind, backend
 
     def put(self, name: str, secret: Secret) -> str:
         self._backend.put(check_name(name), secret)
@@ -76,7 +72,7 @@ class _Store:
         return self._for(reference).get(reference.name) is not None
 
     def reference(self, name: str) -> str:
-        return str(Reference(self._backend.kind, self._backend.place(check_name(name))))
+        return str(Reference(self._kind.name, self._backend.place(check_name(name))))
 
     def get(self, ref: str) -> Secret:
         reference = Reference.parse(ref)
@@ -96,43 +92,33 @@ class _Store:
         return self._backend.describe()
 
     def _for(self, reference: Reference) -> Backend:
-        if reference.kind == self._backend.kind:
+        if reference.kind == self._kind.name:
             return self._backend
-        if reference.kind == "azure-key-vault":
-            from runbook.secrets.key_vault import KeyVaultBackend
-
-            return KeyVaultBackend.of(reference.name.split("/")[0])
-        return _backend(reference.kind)
+        kind = next(kind for kind in KINDS if kind.name == reference.kind)
+        return _open(kind, reference.name.split("/")[0])
 
     def __repr__(self) -> str:
         return f"<secret store: {self.describe()}>"
 
 
 def open_store(spec: str) -> SecretStore:
-    """The store of ``auto``, ``keyring``, ``file`` or ``azure-key-vault:<vault>``.
+    """The store of ``spec``: ``auto``, or a kind (:data:`runbook.secrets.kinds.KINDS`) with its place.
 
     ``auto`` is the system's keyring where one works, else the encrypted file. Raises :class:`SecretStoreError` when
     the store cannot be used here.
     """
-    return _Store(_backend(spec))
-
-
-def _backend(spec: str) -> Backend:
-    from runbook.secrets.encrypted_file import EncryptedFileBackend
-    from runbook.secrets.keyring_backend import KeyringBackend, keyring_problem
-
-    kind, _, rest = spec.partition(":")
     if spec == "auto":
-        return KeyringBackend() if keyring_problem() is None else EncryptedFileBackend.of_user()
-    if spec == "keyring":
-        return KeyringBackend()
-    if spec == "file":
-        return EncryptedFileBackend.of_user()
-    if kind == "azure-key-vault" and rest:
-        from runbook.secrets.key_vault import KeyVaultBackend
+        from runbook.secrets.keyring_backend import keyring_problem
 
-        return KeyVaultBackend.of(rest)
-    raise SecretStoreError(
-        "There is no such kind of secret store.",
-        next_step="Use auto, keyring, file or azure-key-vault:<vault url>.",
-    )
+        spec = "keyring" if keyring_problem() is None else "file"
+    name, colon, place = spec.partition(":")
+    for kind in KINDS:
+        if kind.name == name and bool(place) == bool(kind.place) == bool(colon):
+            return _Store(kind, _open(kind, place))
+    raise SecretStoreError("There is no such kind of secret store.", next_step=f"Use one of {', '.join(SPECS)}.")
+
+
+def _open(kind: Kind, place: str) -> Backend:
+    module, _, opener = kind.opener.partition(":")
+    backend: Backend = attrgetter(opener)(import_module(f"runbook.secrets.{module}"))(place)
+    return backend
