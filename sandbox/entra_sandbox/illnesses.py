@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from runbook import catalog
+from entra_sandbox import facts
 
 __all__ = [
     "Ahead",
@@ -171,7 +171,7 @@ class Unpublished(State):
     @field_validator("permissions")
     @classmethod
     def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        if unknown := sorted(set(names) - catalog.permissions().keys()):
+        if unknown := sorted(set(names) - facts.permissions().keys()):
             raise ValueError(f"no permission of Microsoft Graph that the sandbox has: {', '.join(unknown)}")
         return names
 

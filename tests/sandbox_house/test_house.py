@@ -12,7 +12,7 @@ SANDBOX = Path(__file__).resolve().parents[2] / "sandbox" / "entra_sandbox"
 
 # From the ground floor to the roof: a room uses what stands before it, and nothing after it.
 ROOMS = (
-    *("tables", "store", "folder", "vault", "tls", "guard", "listeners", "settings", "proxy"),
+    *("facts", "tables", "store", "folder", "vault", "tls", "guard", "listeners", "settings", "proxy"),
     *("illnesses", "disguise", "faults", "entra", "graph", "stackone", "seed", "fault_effects", "control"),
     *("lease", "server", "browser", "attendant", "cli", "face", "__main__"),
 )
@@ -30,6 +30,10 @@ def test_every_room_has_its_place_and_every_arrow_goes_down(house: Package) -> N
 
 def test_no_files_go_round_in_a_circle(house: Package) -> None:
     assert not house.circle()
+
+
+def test_it_knows_nothing_of_its_clients(house: Package) -> None:
+    assert not house.foreign("runbook")
 
 
 def test_a_resource_of_microsoft_graph_is_used_by_name_in_no_file_of_the_shared_behaviour(house: Package) -> None:

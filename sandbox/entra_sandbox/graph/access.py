@@ -1,23 +1,22 @@
 """Who may do what: permission sets per operation, and for delegated calls the directory roles and ownership behind.
 
-Sets of the 67 actions come from the catalogue; ``operations.json`` holds those of the set-up operations and, for every
-operation, *who* may do it when somebody is signed in.
+``facts/actions.json`` holds the operations behind the connector's actions, ``operations.json`` the others and the
+groups of people that both name: who may do it when somebody is signed in.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from entra_sandbox import facts
 from entra_sandbox.graph import errors
 from entra_sandbox.graph.call import Call
 from entra_sandbox.graph.roles import GLOBAL_ADMINISTRATOR, role_id
-from runbook.catalog import actions
 
 __all__ = ["Operation", "authorize", "holds_role", "may", "operations", "owns", "require_owner"]
 
@@ -46,35 +45,25 @@ class Operation:
     cost: int = 1
 
 
-def normal(method: str, path: str) -> str:
-    """``GET /users/{}`` for ``GET /users/{user-id}``"""
-    return f"{method} {re.sub(r'{[^}]*}', '{}', path)}"
-
-
 @cache
 def operations() -> Mapping[str, Operation]:
-    """Every operation by ``METHOD /path/{}``; ValueError if the data does not fit together."""
+    """Every operation by ``METHOD /path/{}``; KeyError or TypeError if the data does not fit together."""
     text = files("entra_sandbox.graph").joinpath("operations.json").read_text(encoding="utf-8")
     data: dict[str, Any] = json.loads(text)
-    catalogued: dict[str, tuple[Sets, Sets]] = {}
-    for action in actions():
-        name = normal(action.method, action.path)
-        sets = _sets(action.delegated.alternatives), _sets(action.application.alternatives)
-        before = catalogued.get(name, ((), ()))
-        catalogued[name] = (*before[0], *sets[0]), (*before[1], *sets[1])
-    if missing := sorted(set(catalogued) - set(data["operations"])):
-        raise ValueError(f"operations.json: nobody is named for {missing}")
-    found = {}
-    for name, described in data["operations"].items():
-        delegated, application = catalogued.get(
-            name, (_sets(described.get("delegated", ())), _sets(described.get("application", ())))
-        )
-        who = data["who"][described["who"]]
-        roles = frozenset(role_id(role) for role in who.get("roles", ()))
-        conditional = "/identity/conditionalAccess/" in name
-        also = frozenset(who.get("also", ()))
-        found[name] = Operation(name, delegated, application, roles, also, conditional, described.get("cost", 1))
+    people: dict[str, Any] = data["who"]
+    found = {name: _operation(name, people, **described) for name, described in data["operations"].items()}
+    for one in facts.actions().values():
+        found[one.operation] = _operation(one.operation, people, one.who, one.delegated, one.application, one.cost)
     return found
+
+
+def _operation(
+    name: str, people: Mapping[str, Any], who: str, delegated: Any, application: Any, cost: int = 1
+) -> Operation:
+    roles = frozenset(role_id(role) for role in people[who].get("roles", ()))
+    also = frozenset(people[who].get("also", ()))
+    conditional = "/identity/conditionalAccess/" in name
+    return Operation(name, _sets(delegated), _sets(application), roles, also, conditional, cost)
 
 
 def authorize(call: Call, operation: Operation) -> None:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import secrets
-from collections.abc import Iterable
 from typing import Any
 
+from entra_sandbox import facts
 from entra_sandbox.entra import credentials
 from entra_sandbox.entra.principals import from_application
 from entra_sandbox.graph.resources.applications import defaults as application_defaults
 from entra_sandbox.seed.tenant import Tenant, data, moment
 from entra_sandbox.store import Document
-from runbook.catalog import permissions
 
 __all__ = [
     "GRAPH_APP_ID",
@@ -32,11 +31,11 @@ MICROSOFT_TENANT = "f8cdef31-a31e-4b4a-93e4-5f571e91255a"
 def add_microsoft_graph(tenant: Tenant) -> Document:
     """The service principal of Microsoft Graph with the published permissions."""
     scopes, app_roles = [], []
-    for name, delegated, application, admin in _published():
-        if delegated:
-            scopes.append(scope(delegated, name, "Admin" if admin else "User"))
-        if application:
-            app_roles.append(_app_role(application, name, "Application"))
+    for one in facts.permissions().values():
+        if one.delegated:
+            scopes.append(scope(one.delegated, one.name, "Admin" if one.admin else "User"))
+        if one.application:
+            app_roles.append(_app_role(one.application, one.name, "Application"))
     document = {
         **from_application({"appId": GRAPH_APP_ID, "displayName": "Microsoft Graph"}, MICROSOFT_TENANT),
         "id": tenant.id("servicePrincipal", "Microsoft Graph"),
@@ -164,17 +163,6 @@ def _consent(
         for name in application
     ]
     tenant.put("appRoleAssignment", assignments)
-
-
-def _published() -> Iterable[tuple[str, str | None, str | None, bool]]:
-    """(name, scope id, app role id, whether the scope needs an administrator) of each permission of Microsoft Graph."""
-    for permission in permissions().values():
-        admin = permission.delegated_admin_consent is not False
-        yield permission.name, permission.delegated_id, permission.application_id, admin
-    known = set(permissions())
-    for other in data()["other_permissions"]:
-        if other["name"] not in known:
-            yield other["name"], other["delegated"], other["application"], other["admin"]
 
 
 def _required(graph: Document, described: dict[str, Any]) -> list[Document]:

@@ -7,24 +7,25 @@ npm client. ``include=operation_details`` (4.28) and ``include=action_details`` 
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from entra_sandbox import facts
+from entra_sandbox.facts import Action
 from entra_sandbox.stackone.connector import connector
 from entra_sandbox.stackone.http import ApiError, Call
+from entra_sandbox.stackone.inputs import input_schema
 from entra_sandbox.stackone.project import Project
-
-if TYPE_CHECKING:
-    from runbook.catalog import Action
 
 __all__ = [
     "action_of",
     "all_actions",
     "enabled_actions",
     "get_connector_meta",
-    "input_schema",
+    "id_of",
     "list_actions",
     "list_connectors_meta",
     "slug_of",
+    "summary_of",
 ]
 
 _DETAILS = ("operation_details", "action_details")
@@ -32,17 +33,20 @@ _DETAILS = ("operation_details", "action_details")
 
 @cache
 def all_actions() -> dict[str, Action]:
-    """The 67 actions by StackOne id."""
-    from runbook.catalog import actions
+    """The connector's actions by StackOne id."""
+    return {id_of(one): one for one in facts.actions().values()}
 
-    return {one.stackone_id: one for one in actions()}
+
+def id_of(action: Action) -> str:
+    """StackOne's id of an action: the connector's key and the action's slug."""
+    return f"{connector().key}_{action.slug}"
 
 
 @cache
 def _slugs() -> dict[str, str]:
     slugs = {}
     for one in all_actions().values():
-        slugs.update(dict.fromkeys((one.slug, one.stackone_id, one.name.lower()), one.slug))
+        slugs.update(dict.fromkeys((one.slug, id_of(one), one.name.lower()), one.slug))
     return slugs
 
 
@@ -71,7 +75,7 @@ def list_actions(project: Project, call: Call) -> dict[str, Any]:
     found = _of_accounts(project, _filter(call, "account_ids"))
     wanted = _filter(call, "action_key")
     if wanted:
-        found = [one for one in found if one.stackone_id in wanted]
+        found = [one for one in found if id_of(one) in wanted]
     details = [name for name in _DETAILS if name in call.values("include")]
     entry = {
         "key": known.key,
@@ -98,36 +102,20 @@ def get_connector_meta(project: Project, call: Call) -> dict[str, Any]:
     return _connector_meta(project)
 
 
-def input_schema(action: Action) -> dict[str, Any]:
-    """JSON Schema of an action's input: an object with ``path``, ``query`` and ``body`` as far as it has them."""
-    properties: dict[str, Any] = {}
-    required: list[str] = []
-    if action.path_parameters:
-        names = {_snake(one.name): {"type": "string", "description": one.means} for one in action.path_parameters}
-        properties["path"] = {"type": "object", "properties": names, "required": list(names)}
-        required.append("path")
-    if action.query:
-        names = {name: {"type": "string"} for name in (*action.query, "next")}
-        properties["query"] = {"type": "object", "properties": names}
-    schema: dict[str, Any] = {"type": "object", "properties": properties, "required": required}
-    if action.body is not None:
-        body = dict(action.body.schema)
-        schema["$defs"] = body.pop("$defs", {})  # its references are written from the root
-        properties["body"] = body
-        required.append("body")
-    return schema
+def summary_of(action: Action) -> str:
+    """One line on what an action does; StackOne's own descriptions are not public."""
+    return f"{action.name}: {action.method} {action.path} of Microsoft Graph v1.0."
 
 
 def _shown(action: Action, details: list[str]) -> dict[str, Any]:
-    scopes = action.guide_scopes or action.delegated.least
     shown: dict[str, Any] = {
-        "id": action.stackone_id,
+        "id": id_of(action),
         "label": action.name,
-        "description": action.summary,
+        "description": summary_of(action),
         "schema_type": "native",
         "tags": [action.resource, action.effect],
         "authentication": _authentication(),
-        "required_scopes": list(scopes),
+        "required_scopes": list(action.scopes or action.least),
     }
     for name in details:
         shown[name] = {"method": action.method, "path": action.path, "input_schema": input_schema(action)}
@@ -143,7 +131,7 @@ def _of_accounts(project: Project, ids: list[str]) -> list[Action]:
         if account is None:
             raise ApiError(400, "account not found")
         profile = project.store.get("stackone.profile", account["profile_id"])
-        found.update((action.stackone_id, action) for action in enabled_actions(profile))
+        found.update((id_of(action), action) for action in enabled_actions(profile))
     return list(found.values())
 
 
@@ -165,7 +153,3 @@ def _connector_meta(project: Project) -> dict[str, Any]:
         "models": {},
         "resources": {"images": {"logo_url": known.logo_url, "original_logo_horizontal_url": known.logo_url}},
     }
-
-
-def _snake(name: str) -> str:
-    return "".join("_" + letter.lower() if letter.isupper() else letter for letter in name).replace("-", "_")

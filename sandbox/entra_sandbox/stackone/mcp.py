@@ -14,6 +14,7 @@ from typing import Any
 from entra_sandbox.stackone import catalogue, provider
 from entra_sandbox.stackone.connector import connector
 from entra_sandbox.stackone.http import Answer, ApiError, Call
+from entra_sandbox.stackone.inputs import input_schema
 from entra_sandbox.stackone.project import Project
 from entra_sandbox.stackone.rpc import run_action
 
@@ -61,9 +62,11 @@ def _list(project: Project, call: Call, _parameters: dict[str, Any]) -> dict[str
     flat = call.query.get("param-style") == "flat_prefixed"
     tools = []
     for action in catalogue.enabled_actions(profile):
-        schema = catalogue.input_schema(action)
+        schema = input_schema(action)
         shown = _flattened(schema) if flat else schema
-        tools.append({"name": action.stackone_id, "description": action.summary, "inputSchema": shown})
+        tools.append(
+            {"name": catalogue.id_of(action), "description": catalogue.summary_of(action), "inputSchema": shown}
+        )
     return {"tools": tools}
 
 

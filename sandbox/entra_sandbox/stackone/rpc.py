@@ -7,20 +7,18 @@ one is missing. The cursor ``next`` is sealed: it names the provider's next page
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from entra_sandbox.facts import Action
 from entra_sandbox.stackone import catalogue, provider
 from entra_sandbox.stackone.connector import connector
 from entra_sandbox.stackone.http import Answer, ApiError, Call, parsed
 from entra_sandbox.stackone.project import Project
 from entra_sandbox.vault import SealBroken
-
-if TYPE_CHECKING:
-    from runbook.catalog import Action
 
 __all__ = ["proxy", "run_action"]
 
@@ -127,7 +125,7 @@ def _answer(project: Project, action: Action, response: httpx.Response) -> dict[
     if not isinstance(body, dict) or not isinstance(body.get("value"), list):
         return {"data": body, "next": None}
     following = body.get("@odata.nextLink")
-    cursor = project.seal({"action": action.stackone_id, "url": following}) if following else None
+    cursor = project.seal({"action": catalogue.id_of(action), "url": following}) if following else None
     return {"data": body["value"], "next": cursor}
 
 
@@ -136,20 +134,20 @@ def _next_address(project: Project, action: Action, cursor: Any) -> str:
         kept = project.unseal(cursor) if isinstance(cursor, str) else {}
     except SealBroken:
         kept = {}
-    if kept.get("action") != action.stackone_id or not _within(str(kept.get("url")), project.api):
+    if kept.get("action") != catalogue.id_of(action) or not _within(str(kept.get("url")), project.api):
         raise ApiError(400, "query.next: not a cursor of this action")
     return str(kept["url"])
 
 
 def _path(action: Action, given: dict[str, Any]) -> str:
-    names: list[str] = _PARAMETER.findall(action.path)
+    names: list[str] = list(action.parameters)
     values = {_plain(name): value for name, value in given.items()}
     found = {name: values.pop(_plain(name)) for name in names if _plain(name) in values}
     missing = [name for name in names if name not in found]
     if len(missing) == 1 and len(values) == 1:
         found[missing.pop()] = values.popitem()[1]
     if missing:
-        raise ApiError(400, f"path.{missing[0].replace('-', '_')}: required by {action.stackone_id}")
+        raise ApiError(400, f"path.{missing[0].replace('-', '_')}: required by {catalogue.id_of(action)}")
     return _PARAMETER.sub(lambda match: _segment(match[1], found[match[1]]), action.path)
 
 

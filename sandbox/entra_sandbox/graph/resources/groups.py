@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 
+from entra_sandbox import facts
 from entra_sandbox.graph import access, errors
 from entra_sandbox.graph.call import Call
 from entra_sandbox.graph.registry import register
 from entra_sandbox.graph.resource import Document, Link, Resource
 from entra_sandbox.graph.roles import role_id
-from runbook.catalog import actions
 
 __all__ = ["GROUPS"]
 
@@ -99,9 +99,9 @@ def check_removal(call: Call, group: Document, _member: Document) -> None:
 
 
 def _check_target(call: Call, kind: str) -> None:
-    action = next(one for one in actions() if one.slug == "add_group_member")
-    needed = action.by_target.get(kind, {}).get("application" if call.caller.app_only else "delegated", ())
-    extra = set(needed) - {"GroupMember.ReadWrite.All"}
+    besides = facts.actions()["add_group_member"].besides.get(kind, {})
+    needed = besides.get("application" if call.caller.app_only else "delegated", ())
+    extra = {name for one in needed for name in one} - {"GroupMember.ReadWrite.All"}
     if extra - call.caller.granted and "Directory.ReadWrite.All" not in call.caller.granted:
         raise errors.denied()
 

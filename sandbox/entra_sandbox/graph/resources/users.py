@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 
+from entra_sandbox import facts
 from entra_sandbox.entra import credentials
 from entra_sandbox.graph import access, errors, schema
 from entra_sandbox.graph.call import Call
 from entra_sandbox.graph.registry import register
 from entra_sandbox.graph.resource import Document, Link, Resource
-from runbook.catalog import actions
 
 __all__ = ["BASIC", "USERS", "change", "present"]
 
@@ -107,18 +107,13 @@ def _check_properties(call: Call, changes: Document) -> None:
     """A token without a permission for users at large may change the properties that its permissions name."""
     if call.sets:
         return
-    kind = "application" if call.caller.app_only else "delegated"
+    kind: facts.Kind = "application" if call.caller.app_only else "delegated"
     allowed: set[str] = set()
-    for names, sets in _by_target().items():
-        if set(sets[kind]) <= call.caller.granted:
-            allowed.update(names)
+    for names, sets in facts.actions()["update_user"].besides.items():
+        if any(call.caller.granted.issuperset(one) for one in sets[kind]):
+            allowed.update(re.split(r",\s*", names))
     if not changes or set(changes) - allowed:
         raise errors.denied()
-
-
-def _by_target() -> dict[tuple[str, ...], dict[str, tuple[str, ...]]]:
-    action = next(one for one in actions() if one.slug == "update_user")
-    return {tuple(re.split(r",\s*", names)): dict(sets) for names, sets in action.by_target.items()}
 
 
 def _check_administrator(call: Call, doc: Document) -> None:
