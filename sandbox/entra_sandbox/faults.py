@@ -40,6 +40,7 @@ from entra_sandbox.illnesses import (
     LateGrants,
     SecretDelay,
     SecretPolicy,
+    Stale,
     Unpublished,
 )
 from entra_sandbox.store import Document, Store
@@ -132,12 +133,15 @@ class Faults:
 
     def lag(self, method: str, path: str) -> dict[str, float]:
         """Seconds until what this Graph request creates is seen (``read``), may be linked (``link``), or is known to
-        the token endpoint (``secret``); and how far ahead of the slowest the replica is that serves it (``ahead``)."""
+        the token endpoint (``secret``), and until what it changes or removes is seen as it was no more (``stale``);
+        how far ahead of the slowest the replica is that serves it (``ahead``)."""
         delays: dict[str, float] = {}
         for illness, draw in self.strikes(SecretDelay, "graph", method, path):
             delays["secret"] = max(delays.get("secret", 0.0), draw.uniform(*illness.seconds))
         for illness, draw in self.strikes(Ahead, "graph", method, path):
             delays["ahead"] = max(delays.get("ahead", 0.0), draw.uniform(*illness.seconds))
+        for illness, draw in self.strikes(Stale, "graph", method, path) if method != "GET" else ():
+            delays["stale"] = max(delays.get("stale", 0.0), draw.uniform(*illness.seconds))
         for illness, draw in self.strikes(Lag, "graph", method, path):
             for name, span in (("read", illness.read), ("link", illness.link)):
                 delays[name] = max(delays.get(name, 0.0), draw.uniform(*span))

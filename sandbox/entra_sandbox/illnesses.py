@@ -23,6 +23,7 @@ __all__ = [
     "SecretDelay",
     "SecretPolicy",
     "Slow",
+    "Stale",
     "Throttle",
     "Truncate",
     "Unavailable",
@@ -126,6 +127,17 @@ class Ahead(Illness):
     seconds: Span
 
 
+class Stale(Illness):
+    """What a write changed or removed is for some seconds read as it was before, on single reads and in lists.
+
+    With ``ahead`` the old and the new take turns until the slowest replica has the change.
+    Source: the notes on replication of learn.microsoft.com/graph/api/group-get and …/oauth2permissiongrant-list.
+    """
+
+    kind: Literal["stale"]
+    seconds: Span
+
+
 class SecretDelay(Illness):
     """The token endpoint takes a new client secret only after some seconds (AADSTS7000215 until then)."""
 
@@ -208,6 +220,7 @@ Kind = Annotated[
     | Truncate
     | Lag
     | Ahead
+    | Stale
     | SecretDelay
     | LateGrants
     | ClockSkew

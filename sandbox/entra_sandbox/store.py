@@ -5,7 +5,8 @@ name of one of the other services (``entra.refreshToken``, ``stackone.account``)
 two ids (``group.members``). Every row belongs to a tenant; several tenants live side by side.
 
 Replication is part of the data: a row has two times from which it is visible, one for reads and one for being
-referred to. Callers that play a replica pass ``at`` (seconds since the epoch); everybody else sees all.
+referred to; what is changed or removed :meth:`Store.behind` is kept as it was for replicas that still show it. Callers
+that play a replica pass ``at`` (seconds since the epoch); everybody else sees the newest.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from entra_sandbox.tables import ALTERNATE_KEYS, condition, name_of, of_tenant, prepare, value_of
+from entra_sandbox.tables import ALTERNATE_KEYS, SEEN, SEEN_LINKS, condition, name_of, of_tenant, prepare, value_of
 
 __all__ = ["ALTERNATE_KEYS", "Document", "Row", "Store", "UnsafeStateFile", "value_of"]
 
@@ -110,6 +111,15 @@ class Store:
                 raise
             connection.execute("COMMIT")
 
+    @contextmanager
+    def behind(self, seconds: float) -> Iterator[None]:
+        """Slow replicas see what this thread changes inside only ``seconds`` later; the old is theirs until then."""
+        self._local.behind = seconds
+        try:
+            yield
+        finally:
+            self._local.behind = 0.0
+
     # documents
 
     def get(self, kind: str, id: str, tenant: str | None = None, *, deleted: bool | None = False) -> Document | None:
@@ -144,8 +154,10 @@ class Store:
         link_from: float | None = None,
     ) -> None:
         """:meth:`put` for many documents in one transaction."""
-        rows = ((name_of(kind), doc["id"], tenant, read_from or 0.0, link_from or 0.0, _dump(doc)) for doc in docs)
+        rows = [(name_of(kind), doc["id"], tenant, read_from or 0.0, link_from or 0.0, _dump(doc)) for doc in docs]
         with self.transaction():
+            for _, id_, *_rest in rows if self._behind else ():
+                self._remember(kind, id_, tenant)
             self._connection().executemany(
                 "INSERT INTO object (kind, id, tenant, read_from, link_from, doc) VALUES (?, ?, ?, ?, ?, ?) "
                 "ON CONFLICT (kind, id, tenant) DO UPDATE SET doc = excluded.doc, "
@@ -165,6 +177,7 @@ class Store:
     def delete(self, kind: str, id: str, tenant: str | None = None) -> bool:
         """Remove the document for good, with every link from and to it; False if it was not there."""
         with self.transaction():
+            self._remember(kind, id, tenant)
             where, args = of_tenant("kind = ? AND id = ?", [kind, id], tenant)
             removed = self._connection().execute(f"DELETE FROM object WHERE {where}", args).rowcount
             if removed:
@@ -222,7 +235,9 @@ class Store:
         if after:
             clause += " AND o.seq > ?"
             values.append(after)
-        sql = f"SELECT {_COLUMNS} FROM object o WHERE {clause} ORDER BY {order + ', ' if order else ''}o.seq"
+        source, seen = self._seen(at)
+        values = [*seen, *values]
+        sql = f"SELECT {_COLUMNS} FROM {source} o WHERE {clause} ORDER BY {order + ', ' if order else ''}o.seq"
         if limit is not None:
             sql += " LIMIT ? OFFSET ?"
             values += [limit, offset]
@@ -244,8 +259,9 @@ class Store:
     ) -> int:
         """How many rows :meth:`rows` would give without a limit."""
         clause, values = condition(kind, tenant, where, args, deleted, at)
-        sql = f"SELECT count(*) FROM object o WHERE {clause}"
-        return int(self._connection().execute(sql, values).fetchone()[0])
+        source, seen = self._seen(at)
+        sql = f"SELECT count(*) FROM {source} o WHERE {clause}"
+        return int(self._connection().execute(sql, [*seen, *values]).fetchone()[0])
 
     def resolve(self, ids: Sequence[str], *, deleted: bool | None = False) -> dict[str, Row]:
         """Rows of any kind of Microsoft Graph by id (lower case keys); kinds of other services share its ids."""
@@ -278,6 +294,10 @@ class Store:
     def unlink(self, name: str, source: str, target: str) -> bool:
         """Take the arrow away; False if it was not there."""
         with self.transaction():
+            if self._behind:
+                until = self.now() + self._behind
+                remember = "SELECT ?, seq, name, source, target FROM link WHERE name = ? AND source = ? AND target = ?"
+                self._connection().execute(f"INSERT INTO past_link {remember}", (until, name, source, target))
             sql = "DELETE FROM link WHERE name = ? AND source = ? AND target = ?"
             return self._connection().execute(sql, (name, source, target)).rowcount > 0
 
@@ -288,13 +308,19 @@ class Store:
 
     def links(self, name: str, source: str, *, at: float | None = None) -> list[str]:
         """Ids that the arrows from ``source`` point to, oldest first."""
-        sql = "SELECT target FROM link WHERE name = ? AND source = ? AND read_from <= ? ORDER BY seq"
-        return [target for (target,) in self._connection().execute(sql, (name, source, _until(at)))]
+        table, seen = self.seen_links(at)
+        sql = f"SELECT target FROM {table} WHERE name = ? AND source = ? ORDER BY seq"
+        return [target for (target,) in self._connection().execute(sql, (*seen, name, source))]
 
     def links_to(self, name: str, target: str, *, at: float | None = None) -> list[str]:
         """Ids that have an arrow to ``target``, oldest first."""
-        sql = "SELECT source FROM link WHERE name = ? AND target = ? AND read_from <= ? ORDER BY seq"
-        return [source for (source,) in self._connection().execute(sql, (name, target, _until(at)))]
+        table, seen = self.seen_links(at)
+        sql = f"SELECT source FROM {table} WHERE name = ? AND target = ? ORDER BY seq"
+        return [source for (source,) in self._connection().execute(sql, (*seen, name, target))]
+
+    def seen_links(self, at: float | None) -> tuple[str, list[float]]:
+        """The table of arrows as a replica sees it, to stand after ``FROM``, and its arguments."""
+        return ("link", []) if at is None else (SEEN_LINKS, [at, at])
 
     # settings
 
@@ -312,6 +338,31 @@ class Store:
                 self._connection().execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", (name, _dump(value)))
 
     # inside
+
+    @property
+    def _behind(self) -> float:
+        return float(getattr(self._local, "behind", 0.0))
+
+    def _remember(self, kind: str, id: str, tenant: str | None) -> None:
+        """Keep the object of Microsoft Graph as it is now for slow replicas, which get changes in their order."""
+        if not self._behind or "." in kind:
+            return
+        now = self.now()
+        where, args = of_tenant("kind = ? AND id = ?", [kind, id], tenant)
+        self._connection().execute("DELETE FROM past WHERE until <= ?", (now,))
+        self._connection().execute(
+            "INSERT INTO past (until, seq, kind, id, tenant, deleted, read_from, link_from, doc) "
+            "SELECT max(?, coalesce((SELECT max(until) FROM past WHERE seq = object.seq), 0)), "
+            f"seq, kind, id, tenant, deleted, read_from, link_from, doc FROM object WHERE {where}",
+            (now + self._behind, *args),
+        )
+
+    def _seen(self, at: float | None) -> tuple[str, list[float]]:
+        """The table of objects as a replica sees it, and its arguments; the table itself while nothing is behind."""
+        if at is None:
+            return "object", []
+        left = self._connection().execute("SELECT 1 FROM past WHERE until > ? LIMIT 1", (at,)).fetchone()
+        return (SEEN, [at]) if left else ("object", [])
 
     def _connection(self) -> sqlite3.Connection:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
@@ -336,10 +387,6 @@ def _make_private(path: Path) -> None:
 
 def _dump(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
-def _until(at: float | None) -> float:
-    return 9e99 if at is None else at
 
 
 def _row(record: tuple[Any, ...]) -> Row:

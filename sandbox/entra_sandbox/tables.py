@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["ALTERNATE_KEYS", "condition", "name_of", "of_tenant", "prepare", "value_of"]
+__all__ = ["ALTERNATE_KEYS", "SEEN", "SEEN_LINKS", "condition", "name_of", "of_tenant", "prepare", "value_of"]
 
 ALTERNATE_KEYS: Mapping[str, tuple[str, ...]] = {
     "user": ("userPrincipalName", "mail", "displayName"),
@@ -39,8 +39,33 @@ CREATE TABLE IF NOT EXISTS link (
   UNIQUE (name, source, target)
 );
 CREATE INDEX IF NOT EXISTS link_target ON link (name, target);
+CREATE TABLE IF NOT EXISTS past (
+  number INTEGER PRIMARY KEY AUTOINCREMENT, until REAL NOT NULL,
+  seq INTEGER NOT NULL, kind TEXT NOT NULL, id TEXT NOT NULL COLLATE NOCASE, tenant TEXT NOT NULL,
+  deleted INTEGER NOT NULL, read_from REAL NOT NULL, link_from REAL NOT NULL, doc TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS past_seq ON past (seq, until);
+CREATE TABLE IF NOT EXISTS past_link (
+  until REAL NOT NULL, seq INTEGER NOT NULL,
+  name TEXT NOT NULL, source TEXT NOT NULL COLLATE NOCASE, target TEXT NOT NULL COLLATE NOCASE
+);
 CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
+SEEN = """(
+  SELECT seq, kind, id, tenant, deleted, read_from, link_from, doc FROM object c
+   WHERE NOT EXISTS (SELECT 1 FROM past WHERE seq = c.seq AND until > ?1)
+  UNION ALL
+  SELECT seq, kind, id, tenant, deleted, read_from, link_from, doc FROM past p
+   WHERE until > ?1 AND NOT EXISTS (SELECT 1 FROM past WHERE seq = p.seq AND until > ?1 AND number < p.number)
+)"""
+"""What a replica sees that knows of changes up to the first argument: of each object the oldest version left."""
+
+SEEN_LINKS = """(
+  SELECT seq, name, source, target FROM link WHERE read_from <= ?
+  UNION SELECT seq, name, source, target FROM past_link WHERE until > ?
+)"""
+"""The same for the arrows between objects; the moment is wanted twice."""
+
 _NAME = re.compile(r"[A-Za-z_@][A-Za-z0-9_.@]*\Z")
 
 

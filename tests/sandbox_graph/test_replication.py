@@ -127,3 +127,60 @@ def test_a_secret_is_usable_only_after_its_delay(service: Service) -> None:
     assert not credentials.is_secret(store, secret["keyId"], secret["secretText"])
     service.wait(11)
     assert credentials.is_secret(store, secret["keyId"], secret["secretText"])
+
+
+STALE = {"stale": 8.0}
+
+
+def test_a_changed_object_is_read_as_it_was_until_the_replicas_have_the_change(service: Service) -> None:
+    _, made = service.call("POST", "/applications", {"displayName": "x", "notes": "first"})
+    path = f"/applications/{made['id']}"
+    assert service.call("PATCH", path, {"notes": "second"}, lag=STALE)[0] == 204
+    by_app_id = f"/applications(appId='{made['appId']}')"
+    assert [service.call("GET", one)[1]["notes"] for one in (path, by_app_id)] == ["first", "first"]
+    listed = {one["id"]: one["notes"] for one in service.call("GET", "/applications")[1]["value"]}
+    assert listed[made["id"]] == "first"
+    assert service.call("GET", path, lag={"ahead": 9.0})[1]["notes"] == "second", "a replica that has it already"
+    service.wait(9)
+    assert service.call("GET", path)[1]["notes"] == "second"
+
+
+def test_replicas_get_changes_in_their_order_and_writes_build_on_the_newest(service: Service) -> None:
+    _, made = service.call("POST", "/applications", {"displayName": "x"})
+    path = f"/applications/{made['id']}"
+    _, first = service.call("POST", f"{path}/addPassword", {}, lag={"stale": 20.0})
+    service.wait(5)
+    _, second = service.call("POST", f"{path}/addPassword", {}, lag={"stale": 1.0})
+    service.wait(5)
+    assert service.call("GET", path)[1]["passwordCredentials"] == [], "the second change waits for the first"
+    service.wait(11)
+    kept = service.call("GET", path)[1]["passwordCredentials"]
+    assert [one["keyId"] for one in kept] == [first["keyId"], second["keyId"]]
+
+
+def test_a_deleted_object_and_a_removed_grant_are_seen_again(service: Service) -> None:
+    _, application = service.call("POST", "/applications", {"displayName": "x"})
+    _, principal = service.call("POST", "/servicePrincipals", {"appId": application["appId"]})
+    grant = {"clientId": principal["id"], "consentType": "AllPrincipals", "resourceId": service.graph_id, "scope": "a"}
+    _, grant = service.call("POST", "/oauth2PermissionGrants", grant)
+    paths = (f"/oauth2PermissionGrants/{grant['id']}", f"/applications/{application['id']}")
+    for path in paths:
+        assert service.call("DELETE", path, lag=STALE)[0] == 204
+        assert service.call("GET", path)[0] == 200
+        assert service.call("GET", path, lag={"ahead": 9.0})[0] == 404
+        assert service.call("DELETE", path)[0] == 404, "writes know that it is gone"
+    service.wait(9)
+    assert [service.call("GET", path)[0] for path in paths] == [404, 404]
+
+
+def test_a_removed_member_is_listed_for_a_while(service: Service) -> None:
+    names = {"displayName": "g", "mailNickname": "g", "mailEnabled": False, "securityEnabled": True}
+    _, group = service.call("POST", "/groups", names)
+    _, other = service.call("POST", "/groups", names)
+    members = f"/groups/{group['id']}/members"
+    body = {"@odata.id": f"https://localhost/v1.0/directoryObjects/{other['id']}"}
+    assert service.call("POST", f"{members}/$ref", body)[0] == 204
+    assert service.call("DELETE", f"{members}/{other['id']}/$ref", lag=STALE)[0] == 204
+    assert [one["id"] for one in service.call("GET", members)[1]["value"]] == [other["id"]]
+    service.wait(9)
+    assert service.call("GET", members)[1]["value"] == []

@@ -68,7 +68,8 @@ class Faults(Protocol):
         """Called with the answer before it is sent."""
 
     def delays(self, request: RequestInfo) -> Mapping[str, float]:
-        """Seconds of lag for what this request creates: ``read``, ``link``, ``secret`` (until it is usable).
+        """Seconds of lag for what this request creates: ``read``, ``link``, ``secret`` (until it is usable), and for
+        what it changes or removes: ``stale``.
 
         ``ahead`` is how many seconds the replica that serves the request is ahead of the slowest one: drawn anew for
         each request, it makes a new object come and go until all replicas have it.
@@ -137,7 +138,8 @@ class Graph:
         if match.operation is not None:
             access.authorize(call, match.operation)
         try:
-            answer = match.route.handler(call, match.resource)
+            with self.store.behind(delays.get("stale", 0.0)):
+                answer = match.route.handler(call, match.resource)
         except GraphFault as fault:
             if match.resource.path.startswith(_CONDITIONAL_ACCESS):
                 fault.code = _OTHER_CODES.get(fault.code, fault.code)

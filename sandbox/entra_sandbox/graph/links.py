@@ -259,12 +259,12 @@ def _restricted(query: Query, call: Call, link: Link, source: str, *, hide: bool
     marks = ", ".join("?" * len(arrows))
     if hide and link.hidden:
         query.restrict(f"o.kind NOT IN ({', '.join('?' * len(link.hidden))})", *link.hidden)
+    table, seen = call.store.seen_links(call.at)
     query.restrict(
-        f"o.id IN (SELECT {wanted} FROM link WHERE name IN ({marks}) AND {given} = ? AND read_from <= ?) "
-        "AND instr(o.kind, '.') = 0",
+        f"o.id IN (SELECT {wanted} FROM {table} WHERE name IN ({marks}) AND {given} = ?) AND instr(o.kind, '.') = 0",
+        *seen,
         *arrows,
         source,
-        call.at,
     )
     return query
 

@@ -29,12 +29,10 @@ def find(call: Call, resource: Resource, key: Key) -> Row:
         names = resource.keys
     if names == ("id",) and resource.entity in _GUID_KEYED and not _is_guid(value):
         raise errors.bad_request(f"Invalid object identifier '{value}'.")
+    at = call.at if call.method == "GET" else None  # writes go to where the newest is, once it is visible
     for name in names:
-        if name == "id":
-            rows = call.store.rows(resource.entity, call.tenant, where="o.id = ?", args=(value,), at=call.at)
-        else:
-            where = f"{value_of(name)} COLLATE NOCASE IS ?"
-            rows = call.store.rows(resource.entity, call.tenant, where=where, args=(value,), limit=1)
+        where = "o.id = ?" if name == "id" else f"{value_of(name)} COLLATE NOCASE IS ?"
+        rows = call.store.rows(resource.entity, call.tenant, where=where, args=(value,), limit=1, at=at)
         if rows and rows[0].read_from <= call.at:
             return rows[0]
     shown = value if names == ("id",) or not key.name else f"{names[0]}={value}"
