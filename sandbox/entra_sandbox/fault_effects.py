@@ -5,20 +5,38 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import re
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from email.utils import format_datetime
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import unquote
 
+from starlette.datastructures import MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from entra_sandbox import disguise
+from entra_sandbox import bodies, disguise
 from entra_sandbox.entra import tokens
 from entra_sandbox.entra.errors import AadError
 from entra_sandbox.faults import Faults, service_of
-from entra_sandbox.illnesses import Course, Reply, Reset, Slow, Throttle, Truncate, Unavailable
+from entra_sandbox.illnesses import (
+    Course,
+    Cut,
+    Drip,
+    Huge,
+    NextLink,
+    Refusing,
+    Reply,
+    Reset,
+    Slow,
+    Throttle,
+    Truncate,
+    Unavailable,
+)
 from entra_sandbox.settings import Services
+from entra_sandbox.store import skew
 
 if TYPE_CHECKING:
     from entra_sandbox.graph.call import Answer, RequestInfo
@@ -26,6 +44,12 @@ if TYPE_CHECKING:
 __all__ = ["Played", "Sick", "heal"]
 
 _SPARED = "/_sandbox"
+_CODES = {500: "InternalServerError", 502: "UnknownError", 503: "serviceNotAvailable", 504: "gatewayTimeout"}
+_APPLICATION = re.compile(r"/applications(?:/([^/?(]+)|\(\w+='([^']*)'\))", re.IGNORECASE)
+_CONFLICTS = {
+    "Error_MsaAppDoesNotExist": "The corresponding MSA application does not exist.",
+    "Directory_ConcurrencyViolation": "Unable to complete the request because of concurrent updates. Try again.",
+}
 
 
 def heal(services: Services) -> None:
@@ -48,9 +72,14 @@ class Played(Faults):
         return self.lag(request.method, f"/v1.0{request.path}")
 
     async def before(self, request: RequestInfo) -> Answer | None:
-        """A claims challenge for a token whose client can handle one (``xms_cc`` has ``cp1``); else nothing."""
+        """A claims challenge for a token whose client can handle one (``xms_cc`` has ``cp1``), or the refusal of a
+        change because its application is too young; else nothing."""
         from entra_sandbox.graph.call import Answer
 
+        if request.method != "GET" and (named := _APPLICATION.match(request.path)):
+            error = self.young(unquote(named.group(1) or named.group(2)), _CONFLICTS)
+            if error is not None:
+                return Answer(409, _graph_body(self._services.store.now(), error, _CONFLICTS[error]))
         scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer":
             return None
@@ -73,92 +102,127 @@ class Played(Faults):
         header = f'Bearer realm="", authorization_uri="{authority}", error="insufficient_claims", claims="{encoded}"'
         return Answer(401, _graph_body(now, "InvalidAuthenticationToken", message), {"WWW-Authenticate": header})
 
-    async def after(self, _request: RequestInfo, answer: Answer) -> Answer:
-        """The answer as it is; what happens to it on the way is played at the connection."""
+    async def after(self, request: RequestInfo, answer: Answer) -> Answer:
+        """The answer as it is, noted if it is a birth; what happens to it on the way is played at the connection."""
+        path = f"/v1.0{request.path}"
+        if answer.status == 201 and isinstance(answer.body, dict) and "appId" in answer.body:
+            names = [answer.body.get(name) for name in ("id", "appId", "uniqueName")]
+            self.born(request.method, path, *(str(name) for name in names if name))
+        elif answer.status == 200 and request.path.lower().endswith("/addpassword"):
+            named = _APPLICATION.match(request.path)
+            key = unquote(named.group(1) or named.group(2)) if named else ""
+            if (application := self._services.store.get("application", key)) is not None:
+                self.born(request.method, path, application["id"], application["appId"])
         return answer
 
 
 class Sick:
-    """The connection-level illnesses of all three services. ``cut`` resets the connection of a request."""
+    """The connection-level illnesses of all three services, and their clocks.
 
-    def __init__(self, app: ASGIApp, services: Services, cut: Callable[[Scope], None]) -> None:
+    ``cut`` ends the connection of a request, by a reset or in good order.
+    """
+
+    def __init__(self, app: ASGIApp, services: Services, cut: Cutter) -> None:
         self._app = app
         self._services = services
         self._cut = cut
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         played: Played | None = self._services.extras.get("faults")
-        if played is None or scope["type"] != "http" or scope["path"].startswith(_SPARED):
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        if played is None or scope["path"].startswith(_SPARED):
+            await self._app(scope, receive, self._dated(send))
+            return
         request = (service_of(scope["path"]), scope["method"], scope["path"])
-        for illness, draw in played.strikes(Slow, *request):
-            await asyncio.sleep(draw.uniform(*illness.seconds))
-        resets = [illness.when for illness, _ in played.strikes(Reset, *request)]
-        refusals = self._refusals(played, request)
-        if "before" in resets:
-            self._cut(scope)
-        elif refusals["before"] is not None:
-            await refusals["before"](scope, receive, send)
-        elif "after" in resets or refusals["after"] is not None:
-            await self._app(scope, receive, _nowhere)
-            if refusals["after"] is None:
-                self._cut(scope)
-            else:
-                await refusals["after"](scope, receive, send)
+        off = skew.set(played.skews.get(request[0], 0.0))
+        try:
+            await self._ill(played, request, scope, receive, self._dated(send))
+        finally:
+            skew.reset(off)
+
+    async def _ill(
+        self, played: Played, request: tuple[str, str, str], scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        for slow, draw in played.strikes(Slow, *request):
+            await asyncio.sleep(draw.uniform(*slow.seconds))
+        ends = self._ends(played, request, scope)
+        if end := ends.get("before"):
+            await end(scope, receive, send)
+        elif end := ends.get("after"):
+            await self._app(scope, receive, bodies.nowhere)
+            await end(scope, receive, send)
         elif played.strikes(Truncate, *request):
-            await self._app(scope, receive, _broken(send))
+            await self._app(scope, receive, bodies.broken(send))
+        elif changes := [one for kind in (NextLink, Huge, Drip) for one, _ in played.strikes(kind, *request)]:
+            held = bodies.Held()
+            await self._app(scope, receive, held.take)
+            await held.deliver(changes, scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
-    def _refusals(self, played: Played, request: tuple[str, str, str]) -> dict[str, JSONResponse | None]:
-        found: dict[str, JSONResponse | None] = {"before": None, "after": None}
+    def _ends(self, played: Played, request: tuple[str, str, str], scope: Scope) -> dict[str, ASGIApp]:
+        """What ends the request, ``before`` anything is done or ``after`` it was: no answer at all, or an error."""
+
+        def cut(reset: bool) -> ASGIApp:
+            async def end(_scope: Scope, receive: Receive, _send: Send) -> None:
+                self._cut(scope, reset=reset)
+                while (await receive())["type"] != "http.disconnect":  # the server would answer a 500 in our place
+                    pass
+
+            return end
+
+        found: dict[str, ASGIApp] = {}
         service = request[0]
-        for illness, _ in played.strikes(Throttle, *request):
-            found["before"] = self._refusal(service, 429, "TooManyRequests", "Too many requests.", illness.retry_after)
-        for illness, _ in played.strikes(Unavailable, *request):
-            code = "serviceNotAvailable" if illness.status == 503 else "gatewayTimeout"
-            found["before"] = self._refusal(service, illness.status, code, "Try again later.", illness.retry_after)
-        for illness, _ in played.strikes(Reply, *request):
-            answer = self._refusal(service, illness.status, illness.code, illness.message, illness.retry_after)
-            found[illness.when] = answer
+        for reply, _ in played.strikes(Reply, *request):
+            found[reply.when] = self._refusal(service, reply, reply.status, reply.code, reply.message)
+        for ill, _ in played.strikes(Unavailable, *request):
+            found[ill.when] = self._refusal(service, ill, ill.status, _CODES[ill.status], "Try again later.")
+        for throttle, _ in played.strikes(Throttle, *request):
+            found["before"] = self._refusal(service, throttle, 429, "TooManyRequests", "Too many requests.")
+        for kind in (Cut, Reset):
+            for one, _ in played.strikes(kind, *request):
+                found[one.when] = cut(kind is Reset)
         return found
 
-    def _refusal(self, service: str, status: int, code: str, message: str, retry_after: int | None) -> JSONResponse:
+    def _refusal(self, service: str, illness: Refusing, status: int, code: str, message: str) -> JSONResponse:
         """The error in the shape of the service."""
         now = self._services.store.now()
         at = datetime.fromtimestamp(now, UTC)
-        headers = {} if retry_after is None else {"retry-after": str(retry_after)}
+        headers = {}
+        if (wait := illness.retry_after) is not None:
+            headers["retry-after"] = _http_date(now + wait) if illness.as_date else str(wait)
         body: dict[str, Any]
         if service == "graph":
             body = _graph_body(now, code, message)
         elif service == "entra":
             body = AadError(90033).body(now, self._services.addresses.api, str(uuid.uuid4()))
-            if status not in (429, 503, 504):
+            if isinstance(illness, Reply) and status not in (429, 503, 504):
                 body |= {"error": code, "error_description": message}
         else:
             body = {"statusCode": status, "message": message, "timestamp": at.isoformat(timespec="milliseconds")}
         return JSONResponse(body, status, headers=headers)
 
+    def _dated(self, send: Send) -> Send:
+        """The answer with the ``Date`` of the service's clock."""
 
-def _broken(send: Send) -> Send:
-    """Sends the head and half of the first part of the body; the server closes an answer that is not finished."""
-    broken = False
-
-    async def half(message: Message) -> None:
-        nonlocal broken
-        if message["type"] == "http.response.start":
+        async def dated(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(raw=message["headers"])["date"] = _http_date(self._services.store.now())
             await send(message)
-        elif not broken:
-            broken = True
-            body = message.get("body", b"")
-            await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
 
-    return half
+        return dated
 
 
-async def _nowhere(_message: Message) -> None:
-    """Takes an answer that nobody will see."""
+class Cutter(Protocol):
+    """Ends the connection of a request."""
+
+    def __call__(self, scope: Scope, *, reset: bool) -> None: ...
+
+
+def _http_date(seconds: float) -> str:
+    return format_datetime(datetime.fromtimestamp(seconds, UTC), usegmt=True)
 
 
 def _graph_body(now: float, code: str, message: str) -> dict[str, Any]:

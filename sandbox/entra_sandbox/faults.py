@@ -13,8 +13,8 @@ often an illness had its chance before, so the same file and the same requests g
 
 ``match`` limits an illness to a service, a method, and paths by a pattern (``*`` and ``?``, any casing); ``chance`` is
 the probability at each of them, ``skip`` leaves the first ones alone, ``times`` is how often it strikes at most.
-``unpublished`` and ``secret_policy`` are states of the tenant: they last from the beginning to the end and take none
-of these. The kinds and their fields: :mod:`entra_sandbox.illnesses`.
+States of the tenant (``unpublished``, ``secret_policy``) last from the beginning to the end and take none of these. The
+kinds and their fields: :mod:`entra_sandbox.illnesses`.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ from entra_sandbox.illnesses import (
     SecretPolicy,
     Stale,
     Unpublished,
+    Young,
 )
 from entra_sandbox.store import Document, Store
 
@@ -84,11 +85,15 @@ class Faults:
         self._late = max((one.seconds for one in course.illnesses if isinstance(one, LateGrants)), default=0.0)
         self._challenged: set[str] = set()
         self._offset: float | None = None
+        self.skews: dict[str, float] = {}
+        self._young: dict[tuple[str, str], float] = {}
         if self._late:
             self._seen = dict.fromkeys(_granted(store), -9e9)
         self._unpublished: frozenset[str] = frozenset()
         for illness in course.illnesses:
-            if isinstance(illness, ClockSkew):
+            if isinstance(illness, ClockSkew) and illness.service is not None:
+                self.skews[illness.service] = illness.seconds
+            elif isinstance(illness, ClockSkew):
                 self._offset = float(store.setting("clock.offset") or 0.0)
                 store.shift_clock(illness.seconds)
             elif isinstance(illness, Unpublished):
@@ -169,6 +174,17 @@ class Faults:
         with self._guard:
             self._challenged.add(token)
         return True
+
+    def born(self, method: str, path: str, *names: str) -> None:
+        """Note that this Graph request made something with these ids, or a secret for it."""
+        for illness, draw in self.strikes(Young, "graph", method, path):
+            until = self._store.now() + draw.uniform(*illness.seconds)
+            self._young |= {(illness.error, name.lower()): until for name in names}
+
+    def young(self, name: str, errors: Iterable[str]) -> str | None:
+        """The first of the errors that are still given for what has this id, or None."""
+        now = self._store.now()
+        return next((error for error in errors if now < self._young.get((error, name.lower()), 0.0)), None)
 
     def consent_lies(self) -> bool:
         """Whether this consent is a lie."""

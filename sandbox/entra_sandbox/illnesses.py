@@ -15,9 +15,14 @@ __all__ = [
     "ClockSkew",
     "ConsentLies",
     "Course",
+    "Cut",
+    "Drip",
+    "Huge",
     "Illness",
     "Lag",
     "LateGrants",
+    "NextLink",
+    "Refusing",
     "Reply",
     "Reset",
     "SecretDelay",
@@ -28,6 +33,7 @@ __all__ = [
     "Truncate",
     "Unavailable",
     "Unpublished",
+    "Young",
 ]
 
 Seconds = Annotated[float, Field(ge=0, le=3600)]
@@ -63,36 +69,55 @@ class Illness(BaseModel):
     times: Annotated[int, Field(ge=0)] | None = None
 
 
-class Reply(Illness):
+class Refusing(Illness):
+    """What every error has: ``Retry-After`` in seconds or, ``as_date``, as an HTTP date (RFC 9110 10.2.3), or none."""
+
+    retry_after: Annotated[int, Field(ge=0)] | None = None
+    as_date: bool = False
+
+    @model_validator(mode="after")
+    def _dated(self) -> Refusing:
+        if self.as_date and self.retry_after is None:
+            raise ValueError("as_date needs retry_after, in seconds from now")
+        return self
+
+
+class Reply(Refusing):
     """An error instead of the answer: ``before`` anything is done, or ``after`` a write took effect."""
 
     kind: Literal["answer"]
     status: Annotated[int, Field(ge=400, le=599)]
     code: str
     message: str = "The request could not be served."
-    retry_after: Annotated[int, Field(ge=0)] | None = None
     when: Literal["before", "after"] = "before"
 
 
-class Throttle(Illness):
+class Throttle(Refusing):
     """429, with ``Retry-After`` or (``retry_after: null``) without."""
 
     kind: Literal["throttle"]
     retry_after: Annotated[int, Field(ge=0)] | None = 1
 
 
-class Unavailable(Illness):
-    """503 or 504."""
+class Unavailable(Refusing):
+    """500, 502, 503 or 504 in the shape of the service, ``before`` anything is done or ``after`` it was done."""
 
     kind: Literal["unavailable"]
-    status: Literal[503, 504] = 503
-    retry_after: Annotated[int, Field(ge=0)] | None = None
+    status: Literal[500, 502, 503, 504] = 503
+    when: Literal["before", "after"] = "before"
 
 
 class Reset(Illness):
     """The connection is reset ``before`` anything is done or ``after`` it was done."""
 
     kind: Literal["reset"]
+    when: Literal["before", "after"] = "before"
+
+
+class Cut(Illness):
+    """The connection is closed in good order, without an answer, ``before`` anything is done or ``after`` it was."""
+
+    kind: Literal["cut"]
     when: Literal["before", "after"] = "before"
 
 
@@ -107,6 +132,30 @@ class Truncate(Illness):
     """The body breaks off in the middle."""
 
     kind: Literal["truncate"]
+
+
+class Drip(Illness):
+    """The answer never ends: its head, then a blank at a time, for ``seconds`` at most; then the connection breaks."""
+
+    kind: Literal["drip"]
+    seconds: Annotated[float, Field(gt=0, le=3600)] = 600
+
+
+class Huge(Illness):
+    """The answer is ``megabytes`` long: blanks before its JSON; with ``gzip`` it is sent a thousandth as long."""
+
+    kind: Literal["huge"]
+    megabytes: Annotated[int, Field(ge=1, le=512)] = 64
+    gzip: bool = False
+
+
+class NextLink(Illness):
+    """The page of a list at Microsoft Graph names a next page that is the same again (``repeat``), that is on another
+    host (``elsewhere``), or that is no text (``number``).
+    """
+
+    kind: Literal["next_link"]
+    how: Literal["repeat", "elsewhere", "number"] = "repeat"
 
 
 class Lag(Illness):
@@ -153,10 +202,35 @@ class LateGrants(Illness):
 
 
 class ClockSkew(Illness):
-    """The sandbox's clock is off from the machine's by ``seconds`` (negative: behind)."""
+    """The clock of all services, or of one, is off from the machine's by ``seconds`` (negative: behind).
+
+    It shows in the ``Date`` of answers, in what the service writes, and in what it takes for valid.
+    """
 
     kind: Literal["clock_skew"]
     seconds: Annotated[float, Field(ge=-86400, le=86400)]
+    service: Literal["graph", "entra", "stackone"] | None = None
+
+
+class Young(Illness):
+    """Answers that Entra ID and Microsoft Graph give for something that is a few seconds old, and that mean only this.
+
+    It lasts ``seconds`` from the create of an application, a service principal or a secret. ``Error_…`` and
+    ``Directory_ConcurrencyViolation`` are 409 answers of Microsoft Graph to changes of the application, ``AADSTS…``
+    are the token endpoint's to its tokens.
+    """
+
+    kind: Literal["young"]
+    error: Literal[
+        "Error_MsaAppDoesNotExist",
+        "Directory_ConcurrencyViolation",
+        "AADSTS500011",
+        "AADSTS650052",
+        "AADSTS700016",
+        "AADSTS7000215",
+        "AADSTS7000229",
+    ]
+    seconds: Span
 
 
 class Challenge(Illness):
@@ -216,14 +290,19 @@ Kind = Annotated[
     | Throttle
     | Unavailable
     | Reset
+    | Cut
     | Slow
     | Truncate
+    | Drip
+    | Huge
+    | NextLink
     | Lag
     | Ahead
     | Stale
     | SecretDelay
     | LateGrants
     | ClockSkew
+    | Young
     | Challenge
     | ConsentLies
     | Unpublished
@@ -242,6 +321,7 @@ class Course(BaseModel):
 
     @model_validator(mode="after")
     def _one_clock(self) -> Course:
-        if sum(isinstance(illness, ClockSkew) for illness in self.illnesses) > 1:
-            raise ValueError("there is only one clock: at most one clock_skew")
+        clocks = [illness.service for illness in self.illnesses if isinstance(illness, ClockSkew)]
+        if len(set(clocks)) < len(clocks):
+            raise ValueError("there is only one clock of each service: at most one clock_skew for it")
         return self

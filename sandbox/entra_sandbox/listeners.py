@@ -50,6 +50,7 @@ def listener(app: ASGIApp, context: ssl.SSLContext | None) -> Listener:
         log_config=None,
         access_log=False,
         server_header=False,
+        date_header=False,  # the date is that of the service's own clock
         proxy_headers=False,
         timeout_keep_alive=30,
         timeout_graceful_shutdown=2,
@@ -59,11 +60,14 @@ def listener(app: ASGIApp, context: ssl.SSLContext | None) -> Listener:
     return Listener(config)
 
 
-def cut(listeners: Iterable[Listener], scope: Scope) -> None:
-    """Reset the connection of a request."""
+def cut(listeners: Iterable[Listener], scope: Scope, *, reset: bool = True) -> None:
+    """Reset the connection of a request, or close it in good order."""
     for one in listeners:
         for connection in list(one.server_state.connections):
             if getattr(connection, "client", None) == scope["client"]:
+                if not reset:
+                    connection.transport.close()
+                    continue
                 # With linger 0 the end is a reset (RST), which no client can take for an orderly close.
                 raw = connection.transport.get_extra_info("socket")
                 raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

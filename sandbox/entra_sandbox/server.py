@@ -118,7 +118,7 @@ class Sandbox:
         self.ready["stackone_dashboard"] = stackone.dashboard_entry(self.services)
         self._add_proxy()
         self._play()
-        sick = fault_effects.Sick(app, self.services, lambda scope: cut(self._servers, scope))
+        sick = fault_effects.Sick(app, self.services, lambda scope, *, reset: cut(self._servers, scope, reset=reset))
         self._apps: tuple[ASGIApp, ASGIApp] = (
             Guard(sick, proxy.HOSTS if self.proxy else ()),
             Guard(HttpsOnly(sick, addresses.api)),

@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,9 @@ from entra_sandbox.tables import ALTERNATE_KEYS, SEEN, SEEN_LINKS, condition, na
 __all__ = ["ALTERNATE_KEYS", "Document", "Row", "Store", "UnsafeStateFile", "value_of"]
 
 Document = dict[str, Any]
+
+skew: ContextVar[float] = ContextVar("skew", default=0.0)
+"""How far the clock of the service that answers the current request is off from the sandbox's, in seconds."""
 
 
 class UnsafeStateFile(Exception):
@@ -78,8 +82,8 @@ class Store:
     # time
 
     def now(self) -> float:
-        """Seconds since the epoch by the sandbox's clock, which may be set off from the machine's."""
-        return self._clock() + self._offset
+        """Seconds since the epoch by the sandbox's clock, which may be set off from the machine's, all or one's."""
+        return self._clock() + self._offset + skew.get()
 
     def shift_clock(self, seconds: float) -> None:
         """Set the sandbox's clock off from the machine's by ``seconds``, for good."""

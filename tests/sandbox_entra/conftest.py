@@ -22,6 +22,8 @@ from entra_sandbox.store import Document, Store
 
 GRAPH = "00000003-0000-0000-c000-000000000000"
 CALLBACK = "http://localhost:8400/callback"
+SCOPE = "https://graph.microsoft.com/.default"
+Play = Callable[..., None]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -295,3 +297,34 @@ def control(ready: dict[str, Any], state: Path) -> Iterator[httpx.Client]:
     headers = {"authorization": f"Bearer {token}"}
     with httpx.Client(verify=tls(ready), base_url=ready["authority"], headers=headers, trust_env=False) as client:
         yield client
+
+
+@pytest.fixture
+def play(control: httpx.Client) -> Iterator[Play]:
+    """Let the sandbox fall ill for one test."""
+
+    def start(*illnesses: dict[str, Any], seed: int = 1) -> None:
+        answer = control.put("/_sandbox/faults", json={"seed": seed, "illnesses": list(illnesses)})
+        assert answer.status_code == 200, answer.text
+
+    yield start
+    assert control.delete("/_sandbox/faults").json() == {"illnesses": []}
+
+
+@pytest.fixture
+def app(world: World) -> App:
+    app = world.app()
+    world.assign(app, "User.Read.All", "Application.ReadWrite.All")
+    return app
+
+
+@pytest.fixture
+def graph(http: httpx.Client, token: Token, app: App) -> httpx.Client:
+    http.headers["authorization"] = f"Bearer {access(token, app)}"
+    return http
+
+
+def access(token: Token, app: App, **more: str) -> str:
+    ask = {"grant_type": "client_credentials", "client_id": app.id, "client_secret": app.secret, "scope": SCOPE}
+    found: str = token(**ask, **more).json()["access_token"]
+    return found

@@ -2,7 +2,6 @@
 
 import base64
 import json
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,42 +13,8 @@ from entra_sandbox.faults import BadFaults, Faults, load
 from entra_sandbox.illnesses import Slow, Throttle
 from entra_sandbox.store import Store
 
-from tests.sandbox_entra.conftest import App, Person, Token, World, code_of, values
+from tests.sandbox_entra.conftest import SCOPE, App, Person, Play, Token, World, access, code_of, values
 from tests.sandbox_entra.test_pages import link
-
-SCOPE = "https://graph.microsoft.com/.default"
-Play = Callable[..., None]
-
-
-@pytest.fixture
-def play(control: httpx.Client) -> Iterator[Play]:
-    """Let the sandbox fall ill for one test."""
-
-    def start(*illnesses: dict[str, Any], seed: int = 1) -> None:
-        answer = control.put("/_sandbox/faults", json={"seed": seed, "illnesses": list(illnesses)})
-        assert answer.status_code == 200, answer.text
-
-    yield start
-    assert control.delete("/_sandbox/faults").json() == {"illnesses": []}
-
-
-@pytest.fixture
-def app(world: World) -> App:
-    app = world.app()
-    world.assign(app, "User.Read.All", "Application.ReadWrite.All")
-    return app
-
-
-@pytest.fixture
-def graph(http: httpx.Client, token: Token, app: App) -> httpx.Client:
-    http.headers["authorization"] = f"Bearer {access(token, app)}"
-    return http
-
-
-def access(token: Token, app: App, **more: str) -> str:
-    ask = {"grant_type": "client_credentials", "client_id": app.id, "client_secret": app.secret, "scope": SCOPE}
-    found: str = token(**ask, **more).json()["access_token"]
-    return found
 
 
 @pytest.mark.parametrize(("wait", "header"), [(3, "3"), (None, None)])
