@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from runbook import catalog
+from runbook import catalog, words
 from runbook.errors import InputError, Problem
 from runbook.sections import NAMES
 
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 __all__ = ["Screen"]
 
 _FILE_WIDTH = 160
-_STYLES = {"passed": "green", "failed": "red", "parked": "yellow", "incomplete": "red", "planned": "yellow"}
 
 
 class Screen:
@@ -67,8 +66,7 @@ class Screen:
             self.say("REHEARSAL on the sandbox: nothing real is touched.", "bold")
         else:
             self.say(f"PRODUCTION tenant {choice.tenant_id}: changes are real.", "bold red")
-        count = len(choice.actions)
-        self.say(f"{count} action{'s' * (count != 1)}, sections {span[0]} to {span[1]}")
+        self.say(f"{words.plural(len(choice.actions), 'action')}, sections {span[0]} to {span[1]}")
 
     def progress(self, news: Progress) -> None:
         """One line a section; a spinner while something takes its time."""
@@ -86,11 +84,9 @@ class Screen:
     def _section_line(self, news: Progress) -> None:
         from rich.text import Text
 
-        counted = (("created", news.created), ("updated", news.updated), ("deleted", news.deleted))
-        done = ", ".join(f"{count} {word}" for word, count in counted if count) or "nothing changed"
         line = Text(f"{news.number}  {news.title:<34} ")
-        line.append(f"{news.verdict:<10}", style=_STYLES.get(news.verdict, ""))
-        line.append(f" {news.seconds:5.1f} s  {done}")
+        line.append(f"{news.verdict:<10}", style=words.style(news.verdict))
+        line.append(f" {news.seconds:5.1f} s  {news.done}")
         self.console.print(line)
 
     def outcome(self, outcome: RunOutcome) -> None:
@@ -99,7 +95,7 @@ class Screen:
         self.say()
         self._numbers(outcome.summary)
         verdict = str(outcome.summary["verdict"])
-        self.say(f"Verdict: {verdict}", f"bold {_STYLES.get(verdict, '')}")
+        self.say(f"Verdict: {verdict}", f"bold {words.style(verdict)}")
         if outcome.error:
             self.say(outcome.error)
         if outcome.hand_over:
@@ -110,13 +106,15 @@ class Screen:
     def _numbers(self, summary: Mapping[str, Any]) -> None:
         actions = summary["actions"]
         if actions:
-            proven = sum(action["verdict"] == "passed" for action in actions)
-            self.say(f"{proven} of {len(actions)} actions proven")
+            self.say(words.proven(actions))
         application = summary["application"]
         if application:
             self.say(f"Application (client) id: {application['app_id']}")
         http = summary["http"]
-        self.say(f"{http['requests']} requests, {http['writes']} writes, {http['retries']} retries")
+        nouns = {"requests": "request", "writes": "write", "retries": "retry"}
+        self.say(", ".join(words.plural(http[name], noun) for name, noun in nouns.items()))
+        for write in summary["writes_without_outcome"]:
+            self.say(f"Outcome not known: {write['method']} {write['path']} (section {write['section']})", "yellow")
 
     def _hand_over(self, item: Mapping[str, Any]) -> None:
         self.say()
@@ -146,7 +144,7 @@ class Screen:
                 {
                     "name": name,
                     "title": report.titles[name],
-                    "changes": [{**change.shown(), "sign": change.sign} for change in changes],
+                    "changes": [{**change.shown(), "sign": words.SIGNS[change.kind]} for change in changes],
                 }
                 for name, changes in report.changes.items()
             ]
@@ -163,14 +161,11 @@ class Screen:
         self.say(f"{report.target} (tenant {report.tenant_id})", "bold")
         for name, changes in report.changes.items():
             number = NAMES.index(name) + 1
-            waiting = [change for change in changes if change.kind != "same"]
+            waiting = [change.shown() for change in changes if change.kind != "same"]
             same = len(changes) - len(waiting)
             self.say(f"\n{number}  {report.titles[name]}" + ("" if waiting else f": nothing to change ({same} same)"))
             if waiting:
-                self._table(
-                    ("", "What", "Now", "Wanted", "Change"),
-                    [(c.sign, c.what, c.now, c.wanted, f"{c.kind}{': ' + c.note if c.note else ''}") for c in waiting],
-                )
+                self._table(*words.plan_table(waiting))
         self.say(f"\n{report.pending} changes. Nothing was written. Plan hash {report.plan_hash}")
 
     # actions and scopes
@@ -193,7 +188,7 @@ class Screen:
         for title in head:
             table.add_column(title, overflow="fold")
         for row in rows:
-            table.add_row(*(Text(str(cell)) for cell in row))
+            table.add_row(*(Text(cell, words.style(cell)) for cell in row))
         self.console.print(table, soft_wrap=False)
 
     def scopes(

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import datetime
 import os
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runbook import whole
+from runbook import whole, words
 from runbook.errors import RecordError
 from runbook.records import scan, summary
 from runbook.records.journal import GENESIS, Event, read
@@ -76,7 +77,9 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(moment=_moment, word=_word, tone=_tone, lines=_lines, cell=_cell)
+    environment.filters.update(
+        moment=_moment, word=words.word, tone=words.tone, tally=words.tally, lines=_lines, cell=_cell
+    )
     return environment
 
 
@@ -85,7 +88,7 @@ def _view(events: Sequence[Event]) -> dict[str, Any]:
     folded = summary.fold(events)
     opening: Mapping[str, Any] = next((event for event in events if event["event"] == "run.started"), {})
     actions = [_action(row) for row in folded["actions"]]
-    counts = _tally(action["verdict"] for action in actions)
+    counts = Counter(action["verdict"] for action in actions)
     return {
         "summary": folded,
         "headline": _headline(folded["verdict"], counts),
@@ -125,7 +128,7 @@ def _section(section: Mapping[str, Any], events: Iterable[Event]) -> dict[str, A
     evidence = [event for event in own if event["event"] == "section.evidence"]
     return {
         **section,
-        "plan": (pending or plans or [[]])[-1],
+        "plan": words.plan_table((pending or plans or [[]])[-1]),
         "changed": bool(pending),
         "evidence": evidence[-1].get("rows", []) if evidence else [],
         "notes": evidence[-1].get("notes", []) if evidence else [],
@@ -158,13 +161,6 @@ def _stage_cells(value: Any) -> dict[str, Any]:
     return dict(value) if isinstance(value, Mapping) else {"used": value}
 
 
-def _tally(words: Iterable[str]) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for word in words:
-        counts[word] = counts.get(word, 0) + 1
-    return counts
-
-
 def _picture(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Permissions as columns, stages as rows of a grid (in SVG units), and the same in words."""
     stages = STAGES[:4]
@@ -173,14 +169,14 @@ def _picture(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         {
             "x": 92 + (number % _COLUMNS) * 20,
             "y": 22 + (number // _COLUMNS) * 112 + line * 20,
-            "mark": _mark(row.get(stage)),
+            "mark": words.word(row.get(stage)),
         }
         for number, row in enumerate(rows)
         for line, stage in enumerate(stages)
     ]
     counts = {stage: sum(row.get(stage) is True for row in rows) for stage in stages}
     unknown = sum(row.get(stage) is None for row in rows for stage in stages)
-    words = ", ".join(f"{count} {stage.replace('_', ' ')}" for stage, count in counts.items())
+    reached = ", ".join(f"{count} {stage.replace('_', ' ')}" for stage, count in counts.items())
     return {
         "rows": [{**row, "number": number} for number, row in enumerate(rows, 1)],
         "cells": cells,
@@ -189,12 +185,8 @@ def _picture(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "width": 96 + min(len(rows), _COLUMNS) * 20,
         "height": bands * 112 - 4,
         "columns": _COLUMNS,
-        "words": f"Of {len(rows)} permissions: {words}" + (f"; {unknown} unknown" if unknown else "") + ".",
+        "words": f"Of {len(rows)} permissions: {reached}" + (f"; {unknown} unknown" if unknown else "") + ".",
     }
-
-
-def _mark(value: Any) -> str:
-    return "yes" if value is True else "no" if value is False else "unknown"
 
 
 def _calls_by_section(events: Iterable[Event], sections: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -237,31 +229,9 @@ def _duration(start: str | None, end: str | None) -> str:
     return f"{minutes} min {seconds} s" if minutes else f"{seconds} s" if seconds else "under a second"
 
 
-_TONES = {
-    **dict.fromkeys(("yes", "passed", "added", "same", "ok", "success", "done", "active"), "good"),
-    **dict.fromkeys(("no", "failed", "removed", "denied", "error"), "bad"),
-    **dict.fromkeys(("unknown", "parked", "changed", "incomplete", "planned"), "wait"),
-}
-_SIGNS = {"added": "+ added", "changed": "~ changed", "removed": "− removed", "same": "= same"}
-
-
-def _word(value: Any) -> str:
-    """A value of the journal as a person reads it; what is missing is unknown, never blank."""
-    if not value and value is not False and value != 0:  # None, an empty text, or nothing of that name at all
-        return "unknown"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return _SIGNS.get(str(value), str(value))
-
-
 def _cell(cells: Mapping[str, Any], stage: str) -> str:
     """A stage of an action; what was not looked at is a dash."""
-    return _word(cells[stage]) if stage in cells else "—"
-
-
-def _tone(word: Any) -> str:
-    text = _word(word)
-    return _TONES.get(text.rpartition(" ")[2] if text[:1] in "+~−=?" else text, "none")
+    return words.word(cells[stage]) if stage in cells else "—"
 
 
 def _lines(value: Any, prefix: str = "") -> list[tuple[str, str]]:
@@ -269,5 +239,5 @@ def _lines(value: Any, prefix: str = "") -> list[tuple[str, str]]:
     if isinstance(value, Mapping):
         return [row for key, member in value.items() for row in _lines(member, f"{prefix} {key}".strip())]
     if isinstance(value, list):
-        return [(prefix, ", ".join(map(_word, value)) or "none")]
-    return [(prefix, "not set" if value in ("", None) else _word(value))]
+        return [(prefix, ", ".join(map(words.word, value)) or "none")]
+    return [(prefix, "not set" if value in ("", None) else words.word(value))]

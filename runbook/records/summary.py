@@ -17,7 +17,7 @@ from typing import Any
 from runbook import whole
 from runbook.records import redaction
 
-__all__ = ["SUMMARY", "VERDICTS", "fold", "text", "to_bytes", "write"]
+__all__ = ["SUMMARY", "VERDICTS", "fold", "to_bytes", "write"]
 
 SUMMARY = "summary.json"
 VERDICTS = ("passed", "failed", "parked", "incomplete")
@@ -31,7 +31,6 @@ _WORST_FIRST = {
     "parked": "parked",
     "planned": "parked",
 }
-_SIGNS = {"passed": "ok", "failed": "FAILED", "parked": "parked", "incomplete": "INCOMPLETE", "not tried": "not tried"}
 
 
 def fold(events: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
@@ -184,34 +183,3 @@ def _named(event: Mapping[str, Any]) -> dict[str, Any]:
 
 def _data(event: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in event.items() if key not in ("seq", "event", "prev", "hash")}
-
-
-def text(summary: Mapping[str, Any]) -> str:
-    """The summary for a terminal: a line a section, what it came to, and what is left to do."""
-    lines = [_section_line(number, section) for number, section in enumerate(summary["sections"], 1)]
-    tried = [action for action in summary["actions"] if isinstance(action, Mapping)]
-    if tried:
-        proven = sum(action.get("verdict") == "passed" for action in tried)
-        lines.append(f"{proven} of {len(tried)} actions proven")
-    http = summary["http"]
-    lines.append(
-        f"{_count(http['requests'], 'request')}, {_count(http['writes'], 'write')}, {_count(http['retries'], 'retry')}"
-    )
-    for write_ in summary.get("writes_without_outcome", ()):
-        lines.append(f"Outcome not known: {write_['method']} {write_['path']} (section {write_['section']})")
-    for hand_over in summary.get("hand_overs", ()):
-        if not hand_over.get("done"):
-            lines.append(f"Waiting for {hand_over.get('who') or 'a person'}: {hand_over.get('title', '')}")
-    lines.append(f"Verdict: {summary['verdict']}" + (f" ({summary['reason']})" if summary.get("reason") else ""))
-    return "\n".join(lines)
-
-
-def _section_line(number: int, section: Mapping[str, Any]) -> str:
-    done = [f"{section[count]} {count}" for count in ("created", "updated", "deleted") if section[count]]
-    sign = _SIGNS.get(section["verdict"], section["verdict"])
-    return f"{number}  {section['title']:<28} {sign:<11} {', '.join(done) or 'nothing changed'}"
-
-
-def _count(number: int, noun: str) -> str:
-    plural = noun[:-1] + "ies" if noun.endswith("y") else noun + "s"
-    return f"{number} {noun if number == 1 else plural}"

@@ -14,6 +14,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from runbook import words
 from runbook.errors import Interrupted, RecordError
 from runbook.sections import NAMES, section
 
@@ -49,7 +50,7 @@ class PlanReport:
 
 @dataclass(frozen=True)
 class Progress:
-    """News of a run: ``state`` is ``planning``, ``started`` or ``finished``; counts and verdict come with the last."""
+    """News of a run: ``state`` is ``planning``, ``started`` or ``finished``; verdict and what was done come last."""
 
     state: str
     number: int = 0
@@ -57,12 +58,7 @@ class Progress:
     title: str = ""
     verdict: str = ""
     seconds: float = 0.0
-    created: int = 0
-    updated: int = 0
-    deleted: int = 0
-    unchanged: int = 0
-    error: str = ""
-    next_step: str = ""
+    done: str = ""
 
 
 @dataclass(frozen=True)
@@ -214,18 +210,8 @@ def _finished(journal: Journal, each: Section, execution: Execution) -> dict[str
 
 
 def _news(each: Section, finished: Mapping[str, Any], seconds: float) -> Progress:
-    counts = {name: int(finished.get(name) or 0) for name in ("created", "updated", "deleted", "unchanged")}
-    return Progress(
-        "finished",
-        each.NUMBER,
-        each.NAME,
-        each.TITLE,
-        verdict=str(finished["verdict"]),
-        seconds=seconds,
-        error=str(finished.get("error") or ""),
-        next_step=str(finished.get("next_step") or ""),
-        **counts,
-    )
+    verdict, done = str(finished["verdict"]), words.done(finished)
+    return Progress("finished", each.NUMBER, each.NAME, each.TITLE, verdict, seconds, done)
 
 
 def conclude(journal: Journal, last: Mapping[str, Any]) -> RunOutcome:

@@ -16,10 +16,11 @@ from runbook.errors import GraphError, NotSettled, Parked, RunbookError, SignInE
 from runbook.tenant.base import Change, Evidence, Kind, pending, row
 from runbook.tenant.consent import by_api, by_link, consent_hand_over
 from runbook.tenant.credentials import current
-from runbook.tenant.permissions import GRAPH_TYPE, TYPES, Permissions, PermissionType, Wanted, table, word
+from runbook.tenant.permissions import GRAPH_TYPE, TYPES, Permissions, PermissionType, Wanted, table
 from runbook.tenant.registration import GRAPH_APP_ID, require_application, require_principal
 from runbook.tenant.tokens import application_roles
 from runbook.tenant.waiting import until
+from runbook.words import word
 
 if TYPE_CHECKING:
     from runbook.tenant.base import Context

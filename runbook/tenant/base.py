@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from runbook.errors import HandOver, Parked, RunbookError
-from runbook.tenant.changes import SIGNS, Change, Evidence, Kind, pending, plan_hash, row
+from runbook.tenant.changes import Change, Evidence, Kind, pending, plan_hash, row
 
 if TYPE_CHECKING:
     from runbook.catalog.scopes import Scopes
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from runbook.secrets.stores import SecretStore
 
 __all__ = [
-    "SIGNS",
     "Change",
     "Context",
     "Evidence",

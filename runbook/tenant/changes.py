@@ -7,15 +7,13 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any
 
-__all__ = ["SIGNS", "Change", "Evidence", "Kind", "pending", "plan_hash", "row"]
+from runbook import words
+from runbook.words import Kind
 
-Kind = Literal["added", "changed", "removed", "same", "unknown"]
+__all__ = ["Change", "Evidence", "Kind", "pending", "plan_hash", "row"]
 
-SIGNS: Mapping[Kind, str] = MappingProxyType(
-    {"added": "+", "changed": "~", "removed": "-", "same": "=", "unknown": "?"}
-)
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -35,13 +33,9 @@ class Change:
     data: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
     hashed: str | None = None
 
-    @property
-    def sign(self) -> str:
-        return SIGNS[self.kind]
-
     def shown(self) -> dict[str, str]:
         """The fields a person sees, as the journal keeps them."""
-        return {"what": self.what, "now": self.now, "wanted": self.wanted, "kind": self.kind, "note": self.note}
+        return {column.field: getattr(self, column.field) for column in words.PLAN}
 
 
 @dataclass(frozen=True)

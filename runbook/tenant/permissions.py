@@ -18,7 +18,7 @@ from runbook.tenant.registration import GRAPH_APP_ID, application, graph_princip
 if TYPE_CHECKING:
     from runbook.tenant.base import Context
 
-__all__ = ["TYPES", "PermissionType", "Permissions", "Wanted", "table", "word"]
+__all__ = ["TYPES", "PermissionType", "Permissions", "Wanted", "table"]
 
 PermissionType = Literal["delegated", "application"]
 TYPES: tuple[PermissionType, ...] = ("delegated", "application")
@@ -170,11 +170,6 @@ def _application(
         names.get(i["appRoleId"], i["appRoleId"]): str(i["id"]) for i in items if i["resourceId"] == resource_id
     }
     return of_graph, frozenset(of_graph)
-
-
-def word(value: bool | None) -> str:
-    """``yes``, ``no`` or ``unknown``."""
-    return "unknown" if value is None else ("yes" if value else "no")
 
 
 def table(

@@ -272,9 +272,8 @@ class ActionForm(Panel):
 
 
 def _about(action: catalog.Action) -> str:
-    tone = {"read": "good", "write": "wait", "delete": "bad"}[action.effect]
     request = f'<span class="mono">{markup.escape(f"{action.method} {action.path}")}</span>'
-    return markup.page(f"<p>{markup.word(action.effect, tone)} {request} {markup.escape(action.summary)}</p>")
+    return markup.page(f"<p>{markup.word(action.effect)} {request} {markup.escape(action.summary)}</p>")
 
 
 def _example(action: catalog.Action) -> dict[str, Any]:

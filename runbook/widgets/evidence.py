@@ -21,13 +21,9 @@ class EvidenceTable(Panel):
     ) -> None:
         self._rows, self._panels, self._notes = tuple(rows), tuple(panels), tuple(notes)
 
-    @property
-    def value(self) -> tuple[Mapping[str, str], ...]:
-        return self._rows
-
     def table(self) -> Table:
         ids = ("request_id",) if any(row.get("request_id") for row in self._rows) else ()
-        return _titled(Table.of(self._rows, SHOWN + ids, "Evidence: read back after applying"))
+        return _table(self._rows, SHOWN + ids, "Evidence: read back after applying")
 
     def text(self) -> str:
         parts = [panel.text() for panel in self._panels]
@@ -36,13 +32,13 @@ class EvidenceTable(Panel):
     def fragment(self) -> str:
         parts = "".join(panel.fragment() for panel in self._panels)
         notes = "".join(f'<p class="soft">{markup.escape(note)}</p>' for note in self._notes)
-        shown = _titled(Table.of(self._rows, SHOWN)).html()
+        shown = _table(self._rows, SHOWN).html()
         requests = [row for row in self._rows if row.get("request_id")]
-        ids = _titled(Table.of(requests, ("what", "request_id"))).html()
+        ids = _table(requests, ("what", "request_id")).html()
         folded = markup.fold(f"{len(requests)} request ids", ids) if requests else ""
         return f"{parts}<h3>Evidence: read back after applying</h3>{shown}{notes}{folded}"
 
 
-def _titled(table: Table) -> Table:
-    names = tuple(name.replace("_", " ").capitalize() for name in table.columns)
-    return Table(names, table.rows, table.caption, {"Value": {"no": "bad", "unknown": "wait"}})
+def _table(rows: Sequence[Mapping[str, str]], fields: Sequence[str], caption: str = "") -> Table:
+    names = tuple(field.replace("_", " ").capitalize() for field in fields)
+    return Table(names, tuple(tuple(row.get(field, "") for field in fields) for row in rows), caption, ("Value",))

@@ -11,8 +11,6 @@ from runbook.widgets.table import Table
 
 __all__ = ["Chapter", "GuideList"]
 
-TONES = {"done": "good", "open": "info", "parked": "wait", "unknown": "wait", "failed": "bad"}
-
 
 @dataclass(frozen=True)
 class Chapter:
@@ -31,13 +29,9 @@ class GuideList(Panel):
     def __init__(self, chapters: Sequence[Chapter], missing: Sequence[str] = ()) -> None:
         self._chapters, self._missing = tuple(chapters), tuple(missing)
 
-    @property
-    def value(self) -> tuple[Chapter, ...]:
-        return self._chapters
-
     def table(self) -> Table:
         rows = tuple((f"{c.number}", c.title, c.state, c.reason, c.notebook) for c in self._chapters)
-        return Table(("Step", "What", "State", "Why", "Notebook"), rows, "The guide", {"State": TONES})
+        return Table(("Step", "What", "State", "Why", "Notebook"), rows, "The guide", ("State",))
 
     def text(self) -> str:
         return "\n".join([self.table().text(), *(f"Missing: {text}" for text in self._missing)])
@@ -45,7 +39,7 @@ class GuideList(Panel):
     def fragment(self) -> str:
         rows = "".join(
             f'<tr><td>{c.number}</td><th scope="row"><a href="{markup.escape(c.notebook)}">{markup.escape(c.title)}</a>'
-            f"</th><td>{markup.word(c.state, TONES.get(c.state, 'none'))}</td><td>{markup.escape(c.reason)}</td></tr>"
+            f"</th><td>{markup.word(c.state)}</td><td>{markup.escape(c.reason)}</td></tr>"
             for c in self._chapters
         )
         head = "".join(f'<th scope="col">{name}</th>' for name in ("Step", "What", "State", "Why"))

@@ -29,10 +29,6 @@ class HandOverCard(Panel):
         self._shown = attended or not hand_over.kept
         self._elsewhere = f"kept as {hand_over.kept}; the terminal of a run shows it"
 
-    @property
-    def value(self) -> HandOver:
-        return self._hand_over
-
     def table(self) -> Table:
         return Table(("Field", "Value"), tuple(self._hand_over.fields.items()), "Values to put in")
 

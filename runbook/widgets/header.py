@@ -39,10 +39,6 @@ class Header(Panel):
     def __init__(self, place: Place, title: str = "") -> None:
         self._place, self._title = place, title
 
-    @property
-    def value(self) -> Place:
-        return self._place
-
     def table(self) -> Table:
         place = self._place
         rows = [
@@ -59,9 +55,8 @@ class Header(Panel):
 
     def fragment(self) -> str:
         place = self._place
-        tone = "info" if place.rehearsal else "bad"
         pairs = [
-            ("Target", markup.word(place.target, tone)),
+            ("Target", markup.word(place.target, place.rehearsal)),
             ("Tenant", markup.escape(place.tenant)),
             ("Signed in as", markup.escape(place.signed_in)),
         ]
@@ -81,8 +76,7 @@ def _current(step: Step, place: Place) -> str:
 
 
 def _state(step: Step) -> str:
-    tones = {"done": "good", "parked": "wait", "next": "info"}
-    return f' <span class="{tones.get(step.state, "none")}">{markup.escape(step.state)}</span>' if step.state else ""
+    return f" {markup.word(step.state)}" if step.state else ""
 
 
 def _line(steps: Sequence[Step]) -> str:

@@ -15,10 +15,6 @@ class KeyValue(Panel):
     def __init__(self, name: str, value: str) -> None:
         self._name, self._value = name, value
 
-    @property
-    def value(self) -> str:
-        return self._value
-
     def table(self) -> Table:
         return Table(("What", "Value"), ((self._name, self._value),))
 

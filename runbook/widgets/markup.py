@@ -7,9 +7,9 @@ from functools import cache
 from html import escape
 from importlib.resources import files
 
-__all__ = ["copy_button", "escape", "facts", "fold", "link", "linked", "page", "style", "word"]
+from runbook import words
 
-TONES = ("good", "bad", "wait", "none", "info")
+__all__ = ["copy_button", "escape", "facts", "fold", "link", "linked", "page", "style", "word"]
 
 
 @cache
@@ -25,11 +25,13 @@ def page(fragment: str) -> str:
     return f'{style()}<div class="rb mathjax_ignore tex2jax_ignore">{fragment}</div>'
 
 
-def word(text: str, tone: str) -> str:
-    """A word that says the state; the tone only colours it."""
-    if tone not in TONES:
-        raise ValueError(f"unknown tone {tone!r}, known are {', '.join(TONES)}")
-    return f'<span class="word {tone}">{escape(text)}</span>'
+def word(text: str, says: object = None) -> str:
+    """A word that says the state, coloured by its tone, or by the tone of ``says`` where it says that in other words.
+
+    A word without a tone is plain text.
+    """
+    tone = words.tone(text if says is None else says)
+    return escape(text) if tone == "none" else f'<span class="word {tone}">{escape(text)}</span>'
 
 
 def copy_button(value: str, label: str) -> str:

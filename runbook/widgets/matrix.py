@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+from runbook import words
 from runbook.widgets import markup
 from runbook.widgets.panel import Panel
 from runbook.widgets.table import Table
 
 __all__ = ["ActionMatrix", "PermissionMatrix"]
 
-TONES = {"yes": "good", "no": "bad", "unknown": "wait", "not tried": "none", "—": "none"}
 STAGES = ("wanted", "requested", "granted", "in_token")
 
 
@@ -27,10 +28,6 @@ class PermissionMatrix(Panel):
     ) -> None:
         self._permissions, self._why = permissions, why or {}
 
-    @property
-    def value(self) -> Mapping[str, Sequence[Mapping[str, Any]]]:
-        return self._permissions
-
     def table(self) -> Table:
         rows = [row for kind in self._permissions for row in self._rows(kind)]
         return Table(("Type", "Permission", *map(_title, STAGES), "Because of"), tuple(rows), "Permissions")
@@ -41,13 +38,13 @@ class PermissionMatrix(Panel):
     def _kind(self, kind: str) -> str:
         rows = tuple(row[1:] for row in self._rows(kind))
         names = tuple(map(_title, STAGES))
-        table = Table(("Permission", *names, "Because of"), rows, "", dict.fromkeys(names, TONES))
+        table = Table(("Permission", *names, "Because of"), rows, "", names)
         return f"<h3>{markup.escape(kind.capitalize())} permissions ({len(rows)})</h3>{table.html()}"
 
     def _rows(self, kind: str) -> list[tuple[str, ...]]:
         why = self._why.get(kind, {})
         return [
-            (kind, str(row["name"]), *(_mark(row.get(stage)) for stage in STAGES), why.get(str(row["name"]), ""))
+            (kind, str(row["name"]), *(words.word(row.get(stage)) for stage in STAGES), why.get(str(row["name"]), ""))
             for row in self._permissions[kind]
         ]
 
@@ -62,10 +59,6 @@ class ActionMatrix(Panel):
     def __init__(self, actions: Sequence[Mapping[str, Any]]) -> None:
         self._actions = tuple(actions)
 
-    @property
-    def value(self) -> tuple[Mapping[str, Any], ...]:
-        return self._actions
-
     def table(self) -> Table:
         roads = [road for road in ("delegated", "application", "stackone") if any(road in a for a in self._actions)]
         stages = {road: _stages(self._actions, road) for road in roads}
@@ -78,9 +71,7 @@ class ActionMatrix(Panel):
             )
             for action in self._actions
         )
-        tones = dict.fromkeys(columns[1:-1], TONES)
-        verdicts = {"passed": "good", "failed": "bad", "not tried": "none", "parked": "wait"}
-        return Table(tuple(columns), rows, self._counts(), {**tones, "Verdict": verdicts})
+        return Table(tuple(columns), rows, self._counts(), columns[1:])
 
     def fragment(self) -> str:
         reasons = "".join(_reason(action) for action in self._actions if action.get("explanation"))
@@ -97,16 +88,14 @@ class ActionMatrix(Panel):
         above = "".join(f'<th scope="colgroup" colspan="{n}">{markup.escape(road)}</th>' for road, n in spans)
         names = ("Action", *((stage or road) for road, _, stage in roads), "Verdict")
         head = "".join(f'<th scope="col">{markup.escape(name.capitalize())}</th>' for name in names)
-        body = table.html().partition("<tbody>")[2]
-        return f"<table><thead><tr><td></td>{above}<td></td></tr><tr>{head}</tr></thead><tbody>{body}"
+        return replace(table, caption="").html(f"<tr><td></td>{above}<td></td></tr><tr>{head}</tr>")
 
     def _counts(self) -> str:
-        verdicts = [str(action.get("verdict", "")) for action in self._actions]
-        return ", ".join(f"{verdicts.count(name)} {name}" for name in dict.fromkeys(verdicts) if name) or "none"
+        return words.tally(str(action.get("verdict", "")) for action in self._actions)
 
 
 def _reason(action: Mapping[str, Any]) -> str:
-    tone = "bad" if action.get("verdict") == "failed" else "none"
+    tone = words.tone(action.get("verdict"))
     name, text = markup.escape(str(action["name"])), markup.escape(str(action["explanation"]))
     return f'<div class="bar {tone}"><span class="word">{name}</span>{text}</div>'
 
@@ -118,7 +107,7 @@ def _stages(actions: Sequence[Mapping[str, Any]], road: str) -> list[str]:
 
 def _cell(action: Mapping[str, Any], road: str, stage: str) -> str:
     cell = action.get(road)
-    return _mark(cell.get(stage) if isinstance(cell, Mapping) else cell)
+    return words.word(cell.get(stage) if isinstance(cell, Mapping) else cell)
 
 
 def _column(road: str, stage: str) -> str:
@@ -128,11 +117,3 @@ def _column(road: str, stage: str) -> str:
 
 def _title(stage: str) -> str:
     return stage.replace("_", " ").capitalize()
-
-
-def _mark(value: Any) -> str:
-    if value is None:
-        return "unknown"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return str(value)

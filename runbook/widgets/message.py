@@ -4,21 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from runbook import words
 from runbook.errors import InputError, RunbookError
 from runbook.widgets import markup
 from runbook.widgets.panel import Panel
 from runbook.widgets.table import Table
 
 __all__ = ["Message", "failure", "verdict"]
-
-VERDICTS: Mapping[str, tuple[str, str]] = {
-    "passed": ("Passed", "good"),
-    "failed": ("Failed", "bad"),
-    "parked": ("Parked", "wait"),
-    "planned": ("Planned", "info"),
-    "not tried": ("Not tried", "none"),
-    "incomplete": ("Incomplete", "bad"),
-}
 
 
 class Message(Panel):
@@ -28,12 +20,8 @@ class Message(Panel):
         self._word, self._tone, self._sentence = word, tone, sentence
         self._details = {name: text for name, text in (details or {}).items() if text}
 
-    @property
-    def value(self) -> dict[str, str]:
-        return {"verdict": self._word, "sentence": self._sentence, **self._details}
-
     def table(self) -> Table:
-        return Table(("What", "Value"), tuple(self.value.items()))
+        return Table(("What", "Value"), ((self._word, self._sentence), *self._details.items()))
 
     def text(self) -> str:
         lines = [f"{self._word}: {self._sentence}" if self._sentence else self._word]
@@ -48,10 +36,9 @@ class Message(Panel):
         return f'<div class="bar {self._tone}" role="status">{head}{lines}</div>'
 
 
-def verdict(state: str, sentence: str, next_step: str = "", **details: str) -> Message:
-    """The verdict of a section or of a run; ``state`` is one of passed, failed, parked, planned, not tried."""
-    word, tone = VERDICTS[state]
-    return Message(word, tone, sentence, {**details, "Next": next_step})
+def verdict(state: str, sentence: str, next_step: str = "") -> Message:
+    """The verdict of a section or of a run; ``state`` is one of :data:`runbook.words.VERDICTS`."""
+    return Message(state.capitalize(), words.tone(state), sentence, {"Next": next_step})
 
 
 def failure(error: RunbookError) -> Message:

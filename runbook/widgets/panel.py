@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 from runbook.widgets import frontend, markup
 
 if TYPE_CHECKING:
-    import ipywidgets
-
     from runbook.widgets.table import Table
 
 __all__ = ["Area", "Panel"]
@@ -17,11 +15,6 @@ __all__ = ["Area", "Panel"]
 
 class Panel(ABC):
     """One thing shown. Saved notebooks keep its text and its HTML, so nothing is lost without a live widget."""
-
-    @property
-    @abstractmethod
-    def value(self) -> Any:
-        """What is shown, as data."""
 
     @abstractmethod
     def table(self) -> Table:
@@ -38,13 +31,6 @@ class Panel(ABC):
     def html(self) -> str:
         """The complete HTML with its style sheet."""
         return markup.page(self.fragment())
-
-    @property
-    def layout(self) -> ipywidgets.HTML:
-        """A live widget of the same HTML, to be placed inside other widgets."""
-        from ipywidgets import HTML
-
-        return HTML(self.html())
 
     def display(self) -> None:
         """Show it in the running cell."""

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
 __all__ = ["PickerRows"]
 
-TONES = {"read": "good", "write": "wait", "delete": "bad"}
-
 
 class PickerRows:
     """All actions by resource. ``changed(slugs, chosen)`` is called once for every click, also on a whole group."""
@@ -127,7 +125,7 @@ def _cost(action: Action) -> str:
     text = _words(delegated)
     if application != delegated:
         text = f"{text} · application: {_words(application)}"
-    kind = f'<span class="kind">{markup.word(action.effect, TONES[action.effect])}</span>'
+    kind = f'<span class="kind">{markup.word(action.effect)}</span>'
     return f'{kind}<span class="mono soft">{markup.escape(text)}</span>'
 
 

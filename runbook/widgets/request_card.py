@@ -8,23 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 from runbook.widgets import markup
 from runbook.widgets.panel import Panel
-from runbook.widgets.plan_table import Planned, PlanTable
+from runbook.widgets.plan_table import PlanTable
 from runbook.widgets.table import Table
 
 if TYPE_CHECKING:
     from runbook.operations.order import Order
+    from runbook.tenant.changes import Change
 
 __all__ = ["RequestCard"]
 
 _WORDS = {"read": "reads, changes nothing", "write": "WRITES", "delete": "DELETES"}
-_TONES = {"read": "good", "write": "wait", "delete": "bad"}
 
 
 class RequestCard(Panel):
     """The plan of one action. ``sender`` and ``permission`` are words; ``changes`` are what it would change."""
 
     def __init__(
-        self, order: Order, sender: str = "", permission: str = "", changes: Sequence[Planned] | None = None
+        self, order: Order, sender: str = "", permission: str = "", changes: Sequence[Change] | None = None
     ) -> None:
         self._order, self._sender, self._permission, self._changes = order, sender, permission, changes
 
@@ -52,7 +52,7 @@ class RequestCard(Panel):
 
     def fragment(self) -> str:
         effect = self._order.action.effect
-        head = f"<h3>{markup.escape(self._order.action.name)} {markup.word(_WORDS[effect], _TONES[effect])}</h3>"
+        head = f"<h3>{markup.escape(self._order.action.name)} {markup.word(_WORDS[effect], effect)}</h3>"
         pairs = {name: f'<span class="mono">{markup.escape(text)}</span>' for name, text in self._rows()}
         changes = self._plan()
         return f'<div class="card">{head}{markup.facts(pairs)}</div>' + (changes.fragment() if changes else "")

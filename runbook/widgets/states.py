@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runbook import words
 from runbook.errors import Parked, RunbookError
 from runbook.widgets import message
 from runbook.widgets.message import Message
@@ -41,14 +42,12 @@ def applied(result: SectionResult | None, error: RunbookError | None, *, allowed
         return message.verdict("planned", "nothing was written; applying was not allowed.", hint)
     if result.verdict == "parked":
         return message.verdict("parked", "applied as far as possible; a person must act.", result.next_step)
-    return Message("Applied", "good" if result.verdict == "passed" else "bad", made(result))
+    return Message("Applied", words.tone(result.verdict), made(result))
 
 
 def made(result: SectionResult) -> str:
-    """What was made, counted."""
-    numbers = {"created": result.created, "updated": result.updated, "deleted": result.deleted}
-    words = ", ".join(f"{number} {name}" for name, number in numbers.items() if number)
-    return f"{words or 'nothing to write'}, {result.unchanged} unchanged."
+    """What was made, counted; or how many actions were proven."""
+    return f"{words.done(vars(result))}."
 
 
 def beside_button(result: SectionResult | None, error: RunbookError | None) -> str:
@@ -57,9 +56,7 @@ def beside_button(result: SectionResult | None, error: RunbookError | None) -> s
         return f"Failed: {error.what}"
     if result is None:
         return ""
-    return {"passed": "Done: ", "parked": "Parked: ", "failed": "Failed: ", "planned": "Planned: "}[
-        result.verdict
-    ] + made(result)
+    return f"{result.verdict.capitalize()}: {made(result)}"
 
 
 def evidence(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -99,18 +98,3 @@ def test_every_column_and_every_row_of_the_matrix_has_a_mark(choice: list[str]) 
 @given(CHOICES)
 def test_every_permission_stops_something_when_it_is_taken_away(choice: list[str]) -> None:
     assert all(cost.stops for cost in explain.costs(catalog.compute(choice)))
-
-
-@pytest.mark.parametrize("choice", [["list_users"], SLUGS], ids=["one", "all"])
-def test_the_picture_marks_every_use_and_names_powerful_permissions_in_words(choice: list[str]) -> None:
-    from runbook.catalog import figure
-
-    found = catalog.compute(choice, ["application"])
-    drawn = figure.draw(found, "application")
-    axes = drawn.axes[0]
-    table = explain.matrix(found, "application")
-    assert len(axes.collections) == sum(map(sum, table.cells))
-    powerful = [name for name in table.permissions if catalog.permissions()[name].powerful]
-    labels = [label.get_text() for label in axes.get_xticklabels()]
-    assert [label.lstrip("▲ ") for label in labels if "▲" in label] == powerful
-    assert bool(powerful) == bool(drawn.get_supxlabel())

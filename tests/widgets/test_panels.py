@@ -44,25 +44,13 @@ def test_panel_saves_text_and_html_of_the_same_facts_and_escapes_them(panel: Pan
     assert HOSTILE in bundle["text/plain"].replace("\n", " ")
     assert "<img" not in bundle["text/html"]
     assert "&lt;img src=x" in bundle["text/html"]
-    assert HOSTILE in panel.table().frame().to_string(max_colwidth=None) + str(panel.table().columns)
-
-
-@pytest.mark.parametrize("panel", PANELS, ids=lambda panel: type(panel).__name__)
-def test_panel_places_its_html_in_a_live_widget(panel: Panel) -> None:
-    assert panel.layout.value == panel.html()
+    assert HOSTILE in str(panel.table().rows) + str(panel.table().columns)
 
 
 def test_plan_that_changes_nothing_is_one_line() -> None:
     panel = PlanTable([Change("redirect URI", "there", "there", "same")])
     assert panel.text() == "Plan: nothing changes, 1 as wanted"
     assert "<details>" in panel.fragment()
-
-
-def test_plan_says_each_kind_of_change_by_sign_and_word() -> None:
-    kinds = ("added", "changed", "removed", "same", "unknown")
-    text = PlanTable([Change(kind, "now", "then", kind) for kind in kinds]).text()
-    for sign, kind in zip("+~−=?", kinds, strict=True):
-        assert f"{sign} {kind}" in text
 
 
 def test_unknown_is_never_shown_as_good() -> None:

@@ -1,0 +1,84 @@
+"""One table of words: terminal, notebook and report say the same, with the same sign, tone and columns."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from runbook import words
+from runbook.cli.screen import Screen
+from runbook.records import report
+from runbook.runs.run import PlanReport
+from runbook.tenant.changes import Change
+from runbook.widgets import markup
+from runbook.widgets.plan_table import PlanTable
+
+CHANGES = [Change(f"thing {kind}", "before", "after", kind, "a note", hashed=f"hash of {kind}") for kind in words.SIGNS]
+
+
+def terminal(capsys: pytest.CaptureFixture[str]) -> str:
+    Screen(as_json=False).plan(
+        PlanReport("sha256:0", {"redirect_uri": CHANGES}, {"redirect_uri": "Redirect URI"}, "sandbox", "t", True)
+    )
+    return capsys.readouterr().out
+
+
+def reported() -> str:
+    begun = {"event": "run.started", "seq": 1, "hash": "", "sections": [{"name": "redirect_uri", "title": "Redirect"}]}
+    planned = {"event": "section.plan", "seq": 2, "hash": "", "section": "redirect_uri"}
+    return report.render([begun, {**planned, "changes": [change.shown() for change in CHANGES]}])
+
+
+def everywhere(capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
+    """The plan as each medium shows it; the terminal leaves out what stays as it is."""
+    panel = PlanTable(CHANGES)
+    return {"terminal": terminal(capsys), "text": panel.text(), "notebook": panel.html(), "report": reported()}
+
+
+def test_a_column_of_the_plan_is_declared_in_one_place(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for medium, shown in everywhere(capsys).items():
+        titles = [column.title for column in words.PLAN]
+        assert [title for title in titles if title not in shown] == [], medium
+        assert "hash of added" not in shown
+    monkeypatch.setattr(words, "PLAN", (*words.PLAN, words.Column("Stands for", "hashed")))
+    for medium, shown in everywhere(capsys).items():
+        assert "Stands for" in shown, medium
+        assert "hash of added" in shown, medium
+
+
+def test_each_kind_of_change_has_one_sign_and_one_word_everywhere(capsys: pytest.CaptureFixture[str]) -> None:
+    for medium, shown in everywhere(capsys).items():
+        for kind in words.SIGNS:
+            if (medium, kind) != ("terminal", "same"):
+                assert words.signed(kind) in shown, (medium, kind)
+
+
+def test_a_tone_is_the_class_of_a_word_in_the_notebook_and_in_the_report() -> None:
+    html = reported()
+    for kind in words.SIGNS:
+        said, tone = words.signed(kind), words.tone(kind)
+        assert re.search(rf'<span class="word {tone}">{re.escape(said)}</span>', html), kind
+        assert markup.word(said) == (said if tone == "none" else f'<span class="word {tone}">{said}</span>')
+
+
+@pytest.mark.parametrize("name", [*words.VERDICTS, *words.SIGNS, "done", "next", "open", "yes", "no", "read", "delete"])
+def test_every_word_has_a_tone_that_each_medium_knows(name: str) -> None:
+    assert words.style(name) == words.STYLES[words.tone(name)]
+    for css in (markup.style(), report._environment().loader.get_source(report._environment(), "report.css")[0]):  # type: ignore[union-attr]
+        assert f"--{words.tone(name)}" in css or f".{words.tone(name)}" in css
+
+
+def test_what_is_missing_is_unknown_and_never_blank() -> None:
+    assert [words.word(value) for value in (True, False, None, "", 0)] == ["yes", "no", "unknown", "unknown", "0"]
+
+
+def test_counts_read_as_a_person_says_them() -> None:
+    assert words.done({"created": 3, "deleted": 1, "updated": 0}) == "3 created, 1 deleted"
+    assert words.done({"unchanged": 1}) == "nothing changed"
+    two = [{"verdict": "passed"}, {"verdict": "not tried"}]
+    assert words.done({"unchanged": 1, "facts": {"actions": two}}) == "1 of 2 actions proven"
+    assert words.tally(["same", "added", "same"]) == "1 added, 2 same"
+    assert (words.plural(1, "retry"), words.plural(2, "retry")) == ("1 retry", "2 retries")
