@@ -18,7 +18,7 @@ RunbookError                  exit code 1
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 __all__ = [
     "GraphError",
@@ -72,7 +72,10 @@ class HandOver:
 
 
 class RunbookError(Exception):
-    """What happened, what it means, and the next thing to do."""
+    """What happened, what it means, who can mend it, and the next thing to do.
+
+    ``circumstances`` are facts of the place where it came up, for :mod:`runbook.clients.answers`.
+    """
 
     exit_code: ClassVar[int] = 1
 
@@ -88,14 +91,18 @@ class RunbookError(Exception):
         super().__init__(what)
         self.what = what
         self.meaning = meaning
+        self.who = ""
         self.next_step = next_step
         self.code = code
         self.request_id = request_id
+        self.circumstances: dict[str, Any] = {}
 
     def __str__(self) -> str:
         lines = [self.what]
         if self.meaning:
             lines.append(f"What it means: {self.meaning}")
+        if self.who:
+            lines.append(f"Who can mend it: {self.who}")
         if self.next_step:
             lines.append(f"Next: {self.next_step}")
         if self.request_id:

@@ -12,17 +12,18 @@ import binascii
 import datetime
 import functools
 import json
+import re
 import threading
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from runbook.clients.explain import sign_in_error
+from runbook.clients.answers import aadsts_code, looks_like_secret_id, told
 from runbook.clients.http import CallLog, Counters
 from runbook.clients.msal_apps import ANSWERS_CHALLENGES, DeviceFlow, OnCode, confidential, guarded, public
 from runbook.clients.msal_http import MsalHttp
-from runbook.errors import InputError, Problem
+from runbook.errors import InputError, Problem, SignInError
 from runbook.secrets import Secret
 
 if TYPE_CHECKING:
@@ -144,7 +145,9 @@ class Administrator:
             answer = guarded(lambda: self._app.acquire_token_for_client(scopes, claims_challenge=claims))
         else:
             answer = self._as_person(scopes, claims, fresh)
-        return _result(answer, "the administrator's sign-in")
+        secret = self._target.client_secret if self._how == "client-secret" else None
+        whose = "administrator" if secret else "person"
+        return _result(answer, "the administrator's sign-in", self._http, whose, secret)
 
     def _make(self) -> Any:
         if self._how != "client-secret":
@@ -179,7 +182,7 @@ def application_token(
     with closing(MsalHttp(target, journal, counters)) as http:
         app = confidential(target, http, client_id, secret)
         answer = guarded(lambda: app.acquire_token_for_client(_scopes(target)))
-    return _result(answer, f"application {client_id}")
+    return _result(answer, f"application {client_id}", http, "connector", secret)
 
 
 def delegated_token(
@@ -200,7 +203,7 @@ def delegated_token(
     with closing(MsalHttp(target, journal, counters)) as http:
         app = confidential(target, http, client_id, secret)
         answer = DeviceFlow(app, [*_scopes(target), OFFLINE_ACCESS]).run(on_code)
-    return _result(answer, f"a person through application {client_id}")
+    return _result(answer, f"a person through application {client_id}", http, "connector", secret)
 
 
 def decode_claims(token: str) -> dict[str, Any]:
@@ -219,7 +222,28 @@ def _scopes(target: Target) -> list[str]:
     return [f"{target.endpoints.graph}/.default"]
 
 
-def _result(answer: Mapping[str, Any], subject: str) -> TokenResult:
+def _result(
+    answer: Mapping[str, Any], subject: str, http: MsalHttp, whose: str, secret: Secret | None = None
+) -> TokenResult:
     if "access_token" not in answer:
-        raise sign_in_error(dict(answer), subject=subject)
+        looks = None if secret is None else looks_like_secret_id(secret)
+        offset = http.clock_offset
+        raise sign_in_error(
+            answer, subject=subject, whose=whose, secret_looks_like_id=looks, clock_offset_seconds=offset
+        )
     return TokenResult.of(answer)
+
+
+def sign_in_error(answer: Mapping[str, Any], *, subject: str, **circumstances: Any) -> SignInError:
+    """An error answer of the token endpoint (RFC 6749 section 5.2, with Entra's additions) as our error.
+
+    ``subject`` says who asked for what. Entra's text is kept without its trace lines.
+    """
+    said = re.split(r"\s*(?:\r?\n|Trace ID:)", str(answer.get("error_description", "")), maxsplit=1)[0]
+    error = str(answer.get("error", "unknown_error"))
+    failure = SignInError(
+        f"Entra ID gave no token for {subject}: {(said or error).rstrip('.')}.",
+        code=aadsts_code(answer) or error,
+        request_id=answer.get("trace_id") or answer.get("correlation_id"),
+    )
+    return told(failure, **circumstances)

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, Unpack
 
 from runbook.clients import batch, odata, retry, settle
+from runbook.clients.answers import told
 from runbook.clients.auth import Bearer, TokenSource
 from runbook.clients.batch import BatchAnswer, BatchRequest
-from runbook.clients.explain import graph_next_step
 from runbook.clients.http import Answer, CallLog, Counters, Effect, Session, shown_path
 from runbook.clients.odata import Options
 from runbook.clients.retry import Pace
@@ -204,21 +204,18 @@ def graph_error(
     error = error if isinstance(error, dict) else {}
     inner = error.get("innerError") or error.get("innererror") or {}
     code, message = str(error.get("code") or ""), str(error.get("message") or "")
-    wait = retry.retry_after(headers)
     said = f"{code}: {message}" if code or message else "no reason given"
-    meaning, next_step = graph_next_step(status, code, message, path)
-    return GraphError(
+    failure = GraphError(
         f"Microsoft Graph refused {method} {shown_path(path)} with {status} ({said}).",
         status=status,
         method=method,
         path=shown_path(path),
         message=message,
-        retry_after=wait,
+        retry_after=retry.retry_after(headers),
         code=code or None,
-        meaning=meaning,
-        next_step=next_step,
         request_id=request_id or (inner.get("request-id") if isinstance(inner, dict) else None),
     )
+    return told(failure, clock_offset_seconds=retry.clock_offset(headers))
 
 
 def _object(answer: Answer, method: str, path: str) -> JSON:

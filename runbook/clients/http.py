@@ -21,6 +21,7 @@ from urllib.parse import quote, urlencode, urlsplit
 import httpx
 
 from runbook.clients import bounded, retry
+from runbook.clients.answers import told
 from runbook.clients.bounded import OutOfBounds, Unreadable
 from runbook.clients.calls import CallLog, Counters, NoLog, shown_path
 from runbook.clients.retry import Pace
@@ -321,34 +322,18 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 def _failure(error: httpx.HTTPError | Unreadable, call: _Call) -> TransportError:
     """Our error for ``error``: plain words, and no reference to httpx's objects, which hold the request's body."""
-    host = call.fields["host"]
     reason = str(error) or type(error).__name__
-    what = f"{call.method} {call.fields['path']} at {host} brought no usable answer: {reason}."
+    what = f"{call.method} {call.fields['path']} at {call.fields['host']} brought no usable answer: {reason}."
+    broken = _broken(error, call)
+    return told(
+        TransportError(what, maybe_applied=broken in ("sent", "bounds") and call.effect == "write"), broken=broken
+    )
+
+
+def _broken(error: httpx.HTTPError | Unreadable, call: _Call) -> str:
+    """How the connection failed, as the table of answers names it."""
     if _is_tls(error):
-        return TransportError(
-            what,
-            meaning=f"The certificate of {host} is not trusted here.",
-            next_step="A company proxy may replace it: name its CA file in REQUESTS_CA_BUNDLE or SSL_CERT_FILE. "
-            "For a sandbox, use the CA file that it printed.",
-        )
-    if isinstance(error, OutOfBounds):
-        return TransportError(
-            what,
-            maybe_applied=call.effect == "write",
-            meaning="No service of Microsoft's or StackOne's answers like that; nothing of the answer was used.",
-            next_step=f"Check what stands between this machine and {host} (a proxy?), then run again.",
-        )
-    if isinstance(error, _UNSENT):
-        return TransportError(
-            what,
-            meaning="No connection came about, so nothing was sent.",
-            next_step=f"Check that {host} can be reached from here (name, proxy, firewall), then run again.",
-        )
-    if call.effect == "write":
-        return TransportError(
-            what,
-            maybe_applied=True,
-            meaning="The request had been sent, so the change may or may not have been made.",
-            next_step="Run again: what is there is read first, and only what is missing is done.",
-        )
-    return TransportError(what, meaning="The service or the network is unwell.", next_step="Run again in a while.")
+        return "untrusted"
+    kinds = (("proxy", httpx.ProxyError), ("bounds", OutOfBounds), ("unsent", _UNSENT))
+    otherwise = "sent" if call.effect == "write" else "unanswered"
+    return next((name for name, kind in kinds if isinstance(error, kind)), otherwise)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from runbook.clients.explain import aadsts_code
+from runbook.clients.answers import aadsts_code, told
 from runbook.clients.msal_http import MsalHttp
 from runbook.errors import HandOver, RunbookError, SignInError
 from runbook.secrets import Secret
@@ -77,13 +77,8 @@ def guarded(work: Callable[[], T], *, unknown: Target | None = None) -> T:
     except ValueError as error:
         if unknown is None:
             raise
-        number = aadsts_code({"error_description": str(error)})
-        failure = SignInError(
-            f"Entra ID does not know the tenant {unknown.tenant_id} at {unknown.endpoints.authority}.",
-            meaning="There is no discovery document for it, so nothing can be asked there.",
-            next_step="Check tenant_id and cloud.",
-            code=f"AADSTS{number}" if number else None,
-        )
+        what = f"Entra ID does not know the tenant {unknown.tenant_id} at {unknown.endpoints.authority}."
+        failure = told(SignInError(what, code=aadsts_code({"error_description": str(error)})))
     except (MsalError, RuntimeError) as error:  # msal raises RuntimeError when no browser answers in time
         failure = SignInError(
             f"The sign-in came to nothing: {type(error).__name__}.",

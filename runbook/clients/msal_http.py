@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from runbook.clients import retry
+from runbook.clients.answers import told
 from runbook.clients.http import CallLog, Counters, Session
 from runbook.errors import TransportError
 
@@ -43,6 +44,7 @@ class MsalHttp:
             counters=counters,
             pinned=False,  # the discovery document may name a sister host of the same cloud
         )
+        self.clock_offset: float | None = None  # s, by the latest answer
 
     def close(self) -> None:
         """Close the connections."""
@@ -71,12 +73,14 @@ class MsalHttp:
             repeatable=grant not in _ONCE,
             note={"grant_type": grant} if grant else None,
         )
+        self.clock_offset = retry.clock_offset(answer.headers)
+        readable = isinstance(answer.body, dict)
         # msal would raise its own error for the first, and log the second whole.
-        if answer.status >= 500 or (method == "POST" and not isinstance(answer.body, dict)):
-            raise TransportError(
-                f"Entra ID answered {answer.status} without a result.",
-                meaning="The sign-in service, or something on the way to it, is unwell for the moment.",
-                next_step="Run again in some minutes.",
-                request_id=answer.request_id,
+        if answer.status >= 500 or (not readable and (method == "POST" or not answer.ok)):
+            failure = TransportError(
+                f"Entra ID answered {answer.status} without a result.", request_id=answer.request_id
+            )
+            raise told(
+                failure, **{"broken": "unanswered"} if answer.ok else {"service": "entra", "status": answer.status}
             )
         return _Response(answer.status, answer.text, dict(answer.headers))

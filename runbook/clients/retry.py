@@ -1,9 +1,9 @@
 """What passes by itself: when to ask again, how long to wait, and after which answers to look before repeating.
 
-One table (``transient.json``) and one retry loop (stamina) for the whole product. A *read* may be repeated after any
-transient failure. A *write* is repeated only when it cannot have been applied: the connection was refused before
-anything was sent, or the service answered 429. Everything else about a write is *uncertain*: the caller reads first
-(:meth:`runbook.clients.graph.GraphClient.ensure`).
+One table (:mod:`runbook.clients.answers`) and one retry loop (stamina) for the whole product. A *read* may be repeated
+after any transient failure. A *write* is repeated only when it cannot have been applied: the connection was refused
+before anything was sent, or the service answered 429. Everything else about a write is *uncertain*: the caller reads
+first (:meth:`runbook.clients.graph.GraphClient.ensure`).
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from email.utils import parsedate_to_datetime
 from importlib import resources
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import stamina
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field
 
-from runbook.errors import GraphError, RunbookError, ServiceError, TransportError
+from runbook.clients.answers import Row, look_up
+from runbook.errors import RunbookError, ServiceError, TransportError
 
 __all__ = [
     "Pace",
-    "TransientError",
     "attempts",
     "maybe_applied",
     "pace",
@@ -37,8 +37,6 @@ __all__ = [
 
 # stamina logs each retry; without a handler Python would print that to stderr in the middle of our own lines.
 logging.getLogger("stamina").addHandler(logging.NullHandler())
-
-Then = Literal["repeat", "read-first", "exists"]
 
 
 class Pace(BaseModel):
@@ -69,38 +67,6 @@ class Spacing(BaseModel):
     source: str
 
 
-class TransientError(BaseModel):
-    """One row: an answer of Graph that passes, what it means, and what to do next."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    id: str
-    method: str
-    path: str
-    status: int
-    code: str
-    message: str
-    then: Then
-    why: str
-    source: str
-
-    @field_validator("path", "method")
-    @classmethod
-    def _is_a_pattern(cls, value: str) -> str:
-        re.compile(value)
-        return value
-
-    def matches(self, error: ServiceError) -> bool:
-        """Whether ``error`` is this answer: status, code and the beginning of the message, on this kind of call."""
-        return (
-            error.status == self.status
-            and (not self.code or error.code == self.code)
-            and error.message.startswith(self.message)
-            and re.fullmatch(self.method, error.method) is not None
-            and re.search(self.path, error.path.split("?")[0]) is not None
-        )
-
-
 class Statuses(BaseModel):
     """``busy``: ask again later; ``not_applied``: so even for a write; ``uncertain``: a write may have been applied."""
 
@@ -112,7 +78,7 @@ class Statuses(BaseModel):
 
 
 class Table(BaseModel):
-    """``transient.json``, validated."""
+    """``pace.json``, validated."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -120,13 +86,12 @@ class Table(BaseModel):
     paces: dict[Literal["rehearsal", "real"], Pace]
     spacing: tuple[Spacing, ...]
     statuses: Statuses
-    errors: tuple[TransientError, ...]
 
 
 @functools.cache
 def table() -> Table:
-    """The table of ``transient.json``."""
-    text = resources.files(__package__).joinpath("transient.json").read_text(encoding="utf-8")
+    """The table of ``pace.json``."""
+    text = resources.files(__package__).joinpath("pace.json").read_text(encoding="utf-8")
     return Table.model_validate(json.loads(text))
 
 
@@ -140,11 +105,10 @@ def spacing(path: str) -> Spacing | None:
     return next((row for row in table().spacing if path.startswith(row.path)), None)
 
 
-def transient(error: RunbookError) -> TransientError | None:
-    """The row that describes ``error``, or ``None`` when it does not pass by itself."""
-    if not isinstance(error, GraphError):
-        return None
-    return next((row for row in table().errors if row.matches(error)), None)
+def transient(error: RunbookError, **circumstances: Any) -> Row | None:
+    """The row of the table that describes ``error``, or None when it does not pass by itself."""
+    row = look_up(error, **circumstances)
+    return row if row is not None and row.then else None
 
 
 def maybe_applied(error: RunbookError) -> bool:
@@ -155,6 +119,16 @@ def maybe_applied(error: RunbookError) -> bool:
         row = transient(error)
         return error.status in table().statuses.uncertain or (row is not None and row.then != "repeat")
     return False
+
+
+def clock_offset(headers: Mapping[str, str]) -> float | None:
+    """Seconds that the service's clock (``Date`` of an answer, whole seconds) is ahead of this machine's."""
+    try:
+        moment = parsedate_to_datetime(headers.get("date") or headers.get("Date") or "")
+    except ValueError:
+        return None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)
+    return (moment - datetime.datetime.now(datetime.UTC)).total_seconds()
 
 
 def retry_after(headers: Mapping[str, str], *, now: datetime.datetime | None = None) -> float | None:

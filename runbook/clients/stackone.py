@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from runbook.clients import retry
+from runbook.clients.answers import told
 from runbook.clients.auth import ApiKey
-from runbook.clients.explain import stackone_next_step
 from runbook.clients.http import Answer, CallLog, Counters, Effect, Session
 from runbook.clients.retry import Pace
 from runbook.errors import InputError, Problem, StackOneError, TransportError
@@ -212,9 +212,8 @@ def _error(answer: Answer, method: str, path: str) -> StackOneError:
     text = "; ".join(map(str, message)) if isinstance(message, list) else str(message or "no reason given")
     provider = body.get("provider_errors") or body.get("providerErrors") or []
     inner = provider[0] if isinstance(provider, list) and provider and isinstance(provider[0], dict) else {}
-    meaning, next_step = stackone_next_step(answer.status, text, path)
     behind = f" The service behind it answered {inner.get('status')}." if inner.get("status") else ""
-    return StackOneError(
+    failure = StackOneError(
         f"StackOne refused {method} {path} with {answer.status} ({text}).{behind}",
         status=answer.status,
         method=method,
@@ -222,10 +221,9 @@ def _error(answer: Answer, method: str, path: str) -> StackOneError:
         message=text,
         retry_after=retry.retry_after(answer.headers),
         code=str(body.get("error") or body.get("code") or answer.status),
-        meaning=meaning,
-        next_step=next_step,
         request_id=answer.request_id,
     )
+    return told(failure)
 
 
 def _items(body: Any, call: str) -> list[JSON]:

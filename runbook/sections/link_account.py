@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from runbook.catalog.guide import CONNECTOR_KEY
-from runbook.clients.explain import aadsts
+from runbook.clients.answers import aadsts_code, told
 from runbook.clients.settle import Wait
-from runbook.errors import HandOver, NotSettled, Parked, RunbookError
+from runbook.errors import HandOver, NotSettled, Parked, RunbookError, SignInError
 from runbook.records import redaction
 from runbook.secrets import Secret
 from runbook.sections.connector_profile import find_profile
@@ -194,16 +194,12 @@ def _explain(ctx: Context, session: Mapping[str, Any]) -> None:
     if not attempt or not attempt.get("oauth_error_code"):
         return
     text = str(attempt.get("oauth_error_description") or "")
-    number = next((part.strip(":,. ")[7:] for part in text.split() if part.startswith("AADSTS")), "")
-    known = aadsts().get(number)
-    raise RunbookError(
-        f"Linking the account failed: {attempt['oauth_error_code']}: {text}".rstrip(": "),
-        meaning=known.meaning if known else "Entra ID or StackOne refused the sign-in.",
-        next_step=f"{known.remedy} (Who can: {known.who}.) Then run again."
-        if known
-        else "mend the reason, then run again.",
-        code=f"AADSTS{number}" if number else str(attempt["oauth_error_code"]),
+    error = str(attempt["oauth_error_code"])
+    failure = SignInError(
+        f"Linking the account failed: {error}: {text}".rstrip(": "),
+        code=aadsts_code({"error_description": text}) or error,
     )
+    raise told(failure, whose="linked")
 
 
 def verify(ctx: Context) -> Evidence:

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from runbook import catalog
-from runbook.clients.explanation import explain
+from runbook.clients.answers import explain
 from runbook.errors import Parked, SignInError
 from runbook.proof import refresh
 from runbook.proof.probing import DirectRoad, Outcome, Road, RoadName, StackOneRoad, not_tried, prove, refused

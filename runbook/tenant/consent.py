@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from runbook.clients.explanation import Facts, explain
+from runbook.clients.answers import told
 from runbook.errors import GraphError, HandOver, NotSettled, RunbookError
 from runbook.tenant.permissions import TYPES, Permissions, PermissionType, Wanted
 from runbook.tenant.registration import entra_base, wanted_uri
@@ -163,12 +163,8 @@ def by_link(ctx: Context, wanted: Mapping[PermissionType, Wanted]) -> None:
 
 
 def _nothing_granted() -> RunbookError:
-    known = explain(Facts(), consent_redirected=True, granted=False)
-    return RunbookError(
-        "The consent page was passed, and the permissions are not granted.",
-        meaning=known.cause,
-        next_step=f"{known.remedy} (Who can: {known.who}.)",
-    )
+    failure = RunbookError("The consent page was passed, and the permissions are not granted.")
+    return told(failure, consent_redirected=True, granted=False)
 
 
 def _take_away(ctx: Context, wanted: Mapping[PermissionType, Wanted]) -> None:

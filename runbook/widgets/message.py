@@ -57,6 +57,7 @@ def failure(error: RunbookError) -> Message:
         error.what,
         {
             "What it means": error.meaning,
+            "Who can mend it": error.who,
             "Next": error.next_step,
             "Code": error.code or "",
             "Request id": error.request_id or "",

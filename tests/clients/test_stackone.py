@@ -129,7 +129,7 @@ def test_only_an_action_that_reads_is_repeated(
     [
         (401, {"statusCode": 401, "message": "Unauthorized"}, "Unauthorized", "key"),
         (400, {"statusCode": 400, "message": "Account not found"}, "Account not found", "account"),
-        (400, {"statusCode": 400, "message": ["a must be set", "b too"]}, "a must be set; b too", "request"),
+        (400, {"statusCode": 400, "message": ["a must be set", "b too"]}, "a must be set; b too", "does not accept"),
         (502, {"statusCode": 502, "message": "x", "provider_errors": [{"status": 403}]}, "x", "unwell"),
         (418, None, "no reason given", ""),
     ],

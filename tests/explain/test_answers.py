@@ -1,0 +1,132 @@
+"""The table of answers as it is loaded, and what is said where no row fits."""
+
+from __future__ import annotations
+
+import json
+from importlib import resources
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from runbook.clients import retry
+from runbook.clients.answers import Facts, Table, explain, look_up, looks_like_secret_id, table, told
+from runbook.clients.entra import sign_in_error
+from runbook.errors import GraphError, RunbookError, StackOneError, TransportError
+from runbook.secrets import Secret
+
+SECRET_ID = "c7a1d2e3-0000-4f00-8000-5d6e7f8a9b0c"
+PARTS = "Correct that part"
+
+
+def entra(code: int, **circumstances: Any) -> RunbookError:
+    answer = {"error": "invalid_client", "error_description": f"AADSTS{code}: … Trace ID: 1", "error_codes": [code]}
+    return sign_in_error(answer, subject="a test", **circumstances)
+
+
+def graph(status: int, code: str, message: str = "", path: str = "/groups") -> GraphError:
+    return GraphError("GET failed", status=status, code=code, message=message, path=path, request_id="r-1")
+
+
+DENIED = graph(403, "Authorization_RequestDenied")
+
+
+def name(failure: BaseException, **circumstances: Any) -> str:
+    found = look_up(failure, **circumstances)
+    return found.name if found else ""
+
+
+@pytest.mark.parametrize(
+    ("failure", "circumstances", "not_name"),
+    [
+        (entra(7000215), {"secret_looks_like_id": False, "age_seconds": 4000}, "secret_young"),
+        (entra(7000215), {"secret_looks_like_id": False}, "secret_id_of_connector"),
+        (graph(404, "Request_ResourceNotFound"), {"age_seconds": 4000}, "object_young"),
+        (graph(401, "InvalidAuthenticationToken"), {"clock_offset_seconds": 20}, "clock_skew"),
+        (RunbookError("x"), {"consent_redirected": True, "granted": None}, "consent_page_lied"),
+        (DENIED, {"granted": None, "in_token": None}, "not_granted"),
+    ],
+)
+def test_what_is_not_shown_is_not_claimed(failure: Any, circumstances: dict[str, Any], not_name: str) -> None:
+    assert name(failure, **circumstances) != not_name
+
+
+def test_the_evidence_is_of_this_run() -> None:
+    found = explain(graph(403, "Authorization_RequestDenied"), granted=False, permissions=("User.Read.All",))
+    assert found.evidence == {
+        "status": "403",
+        "code": "Authorization_RequestDenied",
+        "request_id": "r-1",
+        "path": "/groups",
+        "granted": "no",
+    }
+    assert "User.Read.All" in found.cause
+
+
+@pytest.mark.parametrize("quoted", ["AADSTS7000229: The client application is missing", "x AADSTS7000229"])
+def test_a_code_that_stackone_quotes_is_recognised(quoted: str) -> None:
+    assert name(StackOneError("link failed", status=400, message=f"provider: {quoted}")) == "principal_missing"
+
+
+def test_an_error_keeps_the_circumstances_of_the_place_where_it_came_up() -> None:
+    error = entra(7000215, whose="administrator", secret_looks_like_id=True)
+    assert name(error) == "secret_id_of_administrator"
+    assert name(error, age_seconds=3) == "secret_id_of_administrator"
+
+
+def test_an_answer_of_something_young_passes_and_the_same_of_something_old_does_not() -> None:
+    assert retry.transient(entra(65001, age_seconds=3.0)) is not None
+    assert retry.transient(entra(65001)) is None
+
+
+def test_an_error_of_our_own_explains_itself() -> None:
+    error = TransportError("no answer", meaning="The network is down.", next_step="check the network.")
+    assert (explain(error).cause, explain(error).remedy) == ("The network is down.", "Check the network.")
+    assert told(error).meaning == "The network is down."
+
+
+def test_a_defect_says_what_it_is_and_claims_no_cause() -> None:
+    found = explain(ValueError("x"))
+    assert (found.name, found.cause) == ("", "x")
+    assert found.remedy
+
+
+def test_no_row_leaves_a_person_alone() -> None:
+    for row in table().rows:
+        assert PARTS not in row.remedy
+        assert "cause is not known" not in row.cause
+        assert row.remedy.endswith("."), row.name
+        assert row.cause.endswith("."), row.name
+
+
+def test_a_secret_id_is_told_from_a_value() -> None:
+    assert looks_like_secret_id(Secret(SECRET_ID))
+    assert not looks_like_secret_id(Secret("Abc8Q~d_1234567890abcdefghijklmnopqrstuvw"))
+
+
+def test_a_fact_of_an_unknown_name_is_refused() -> None:
+    with pytest.raises(TypeError):
+        explain(Facts(), mood="bad")
+
+
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [
+        ("who", "somebody"),
+        ("cause", "It is {mood}."),
+        ("remedy", "Wait {patience}."),
+        ("when", {}),
+        ("when", {"facts": {"mood": True}}),
+        ("when", {"message": "("}),
+        ("when", {"state": 403}),
+        ("then", "hope"),
+        ("source", ""),
+        ("name", "way_proxy"),
+        ("colour", "red"),
+    ],
+)
+def test_a_row_that_is_not_as_it_must_be_is_refused_on_load(part: str, value: object) -> None:
+    document = json.loads(resources.files("runbook.clients").joinpath("answers.json").read_text())
+    document["rows"][0][part] = value
+    with pytest.raises(ValidationError):
+        Table.model_validate(document)
