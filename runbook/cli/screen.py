@@ -76,6 +76,9 @@ class Screen:
         if news.state == "finished":
             self._section_line(news)
             return
+        if news.state == "stopping":
+            self.say("Stopping: what was made for a proof is removed first. Once more ends it at once.", "yellow")
+            return
         doing = "reading the tenant" if news.state == "planning" else f"{news.number}  {news.title}"
         if self.console.is_terminal:
             self._spinner = self.console.status(doing)

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -57,6 +59,36 @@ def execute(source: Path, output: Path, parameters: Mapping[str, Any]) -> Execut
     except (DeadKernelError, RuntimeError) as error:
         return Execution(False, type(error).__name__, str(error), died=True)
     return Execution(True)
+
+
+class Stop:
+    """Whether a run is to end: asked once, the kernel that works now is interrupted and may clean up."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        self._kernel: int | None = None
+
+    @contextmanager
+    def over(self, kernel: int | None) -> Iterator[None]:
+        """``kernel`` is the process that is to be interrupted."""
+        self._kernel = kernel
+        try:
+            yield
+        finally:
+            self._kernel = None
+
+    def ask(self) -> bool:
+        """Interrupt what runs, as the stop button of JupyterLab does; False if nothing runs that could clean up."""
+        self.asked = True
+        if self._kernel is None:
+            return False
+        with suppress(ProcessLookupError):
+            os.kill(self._kernel, signal.SIGINT)
+        return True
+
+
+STOP = Stop()
+"""Of this process: signals are its own too."""
 
 
 def _literal(path: str) -> str:
@@ -131,10 +163,22 @@ def _engine() -> Any:
         def _encrypted_where_possible(self) -> str:
             return "auto" if zmq.has("curve") else "disabled"
 
+    class Client(PapermillNotebookClient):  # type: ignore[misc]
+        """Begins no further cell once the run is to end."""
+
+        def papermill_execute_cells(self) -> None:
+            with STOP.over(self.km.provisioner.pid):
+                super().papermill_execute_cells()
+
+        def execute_cell(self, *arguments: Any, **options: Any) -> Any:
+            if STOP.asked:
+                raise KeyboardInterrupt
+            return super().execute_cell(*arguments, **options)
+
     class Engine(NBClientEngine):  # type: ignore[misc]
         @classmethod
         def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **options: Any) -> Any:
-            client = PapermillNotebookClient(
+            client = Client(
                 nb_man,
                 kernel_manager_class=ThisInterpreter,
                 kernel_name=kernel_name,

@@ -50,7 +50,7 @@ class PlanReport:
 
 @dataclass(frozen=True)
 class Progress:
-    """News of a run: ``state`` is ``planning``, ``started`` or ``finished``; verdict and what was done come last."""
+    """News of a run: ``state`` is ``planning``, ``started``, ``stopping`` or ``finished``, last with what was done."""
 
     state: str
     number: int = 0
@@ -110,7 +110,7 @@ def run(
     chosen = _chosen(sections)
     # Papermill takes seconds to import; that goes on while the tenant is read.
     threading.Thread(target=import_module, args=("papermill",), daemon=True).start()
-    with _stoppable(), open_context(params) as ctx:
+    with _stoppable(tell), open_context(params) as ctx:
         tell(Progress("planning"))
         report = _plan(ctx, chosen)
         journal = Journal.create(records, new_run_id(), **opening(ctx, chosen, report.plan_hash))
@@ -174,7 +174,7 @@ def opening(ctx: Context, chosen: list[Section], plan_hash: str) -> dict[str, An
 def _sections(journal: Journal, chosen: list[Section], tell: Callable[[Progress], None]) -> Mapping[str, Any]:
     """Execute one notebook after the other until one does not pass; how the last one ended."""
     from runbook.records.notebooks import finish
-    from runbook.runs.engine import execute
+    from runbook.runs.engine import STOP, execute
     from runbook.runs.sources import notebook
 
     choice = {"parameters_file": str(journal.folder / PARAMETERS), "record": str(journal.folder)}
@@ -186,6 +186,8 @@ def _sections(journal: Journal, chosen: list[Section], tell: Callable[[Progress]
         finish(journal.folder / source.name)
         finished = _finished(journal, each, execution)
         tell(_news(each, finished, time.monotonic() - begun))
+        if STOP.asked:
+            raise KeyboardInterrupt
         if finished["verdict"] != "passed":
             break
     return finished
@@ -264,17 +266,23 @@ def _room_for(journal: Journal) -> Iterator[None]:
 
 
 @contextmanager
-def _stoppable() -> Iterator[None]:
-    """SIGTERM ends a run as Ctrl-C does: kernels are stopped and the record is left honest."""
+def _stoppable(tell: Callable[[Progress], None]) -> Iterator[None]:
+    """The first SIGINT or SIGTERM lets the kernel clean up, the second ends it; either way the record is honest."""
+    from runbook.runs.engine import STOP
+
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def stop(_signal: int, _frame: object) -> None:
-        raise KeyboardInterrupt
+        if STOP.asked or not STOP.ask():
+            raise KeyboardInterrupt
+        tell(Progress("stopping"))
 
-    before = signal.signal(signal.SIGTERM, stop)
+    STOP.asked = False
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
