@@ -20,7 +20,7 @@ from entra_sandbox.server import running
 from runbook.records.journal import Event, read
 from tests.conftest import environment, runner
 
-ACTIONS = [
+ACTIONS = ["List Users", "Create Group", "Update Group", "Create User", "Create IP Named Location"]
     "List Users",
     "Create Group",
     "Update Group",
