@@ -50,7 +50,7 @@ class PlanReport:
 
 @dataclass(frozen=True)
 class Progress:
-    """News of a run: ``state`` is ``planning``, ``started``, ``stopping`` or ``finished``, last with what was done."""
+    """News of a run: ``state`` is ``planning``, ``started``, ``stopping`` or ``finished``; the last has the counts."""
 
     state: str
     number: int = 0
