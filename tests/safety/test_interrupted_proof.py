@@ -21,13 +21,6 @@ from runbook.records.journal import Event, read
 from tests.conftest import environment, runner
 
 ACTIONS = ["List Users", "Create Group", "Update Group", "Create User", "Create IP Named Location"]
-    "List Users",
-    "Create Group",
-    "Update Group",
-    "Create User",
-    "Create IP Named Location",
-    "Create Application",
-]
 SLOW = {
     "seed": 1,
     "illnesses": [
