@@ -87,36 +87,40 @@ class Graph:
     def answer(
         self, request: RequestInfo, base: str, request_id: str, delays: Mapping[str, float] | None = None
     ) -> Answer:
-        """The answer to one request, batch or not. Never raises."""
-        now = self.store.now()
-        client_id = request.headers.get("client-request-id") or request_id
+        """The answer to one request that is no batch. Never raises."""
         try:
-            if request.path.strip("/").lower() == "$batch":
-                self._caller(request)
-                answer = batch.answer(request, lambda part: self.answer(part, base, str(uuid.uuid4()), delays))
-            else:
-                answer = self._answer(request, base, now, delays or {})
-        except GraphFault as fault:
-            body = fault.body(now=now, request_id=request_id, client_request_id=client_id)
-            answer = Answer(fault.status, body, dict(fault.headers))
-        except Exception:
-            log.exception("%s %s failed", request.method, request.path)
-            bug = GraphFault(500, "Service_InternalServerError", "Encountered an internal server error.")
-            answer = Answer(500, bug.body(now=now, request_id=request_id, client_request_id=client_id))
-        answer.headers |= {
+            return self.signed(request, request_id, self._answer(request, base, self.store.now(), delays or {}))
+        except Exception as error:  # noqa: BLE001 - becomes the service's own 500, and is logged
+            return self.signed(request, request_id, error)
+
+    def signed(self, request: RequestInfo, request_id: str, outcome: Answer | Exception) -> Answer:
+        """An answer, or what went wrong as one, with the headers that every answer has."""
+        client_id = request.headers.get("client-request-id") or request_id
+        if isinstance(outcome, Exception):
+            outcome = self._failed(request, request_id, client_id, outcome)
+        outcome.headers |= {
             "request-id": request_id,
             "client-request-id": client_id,
             "x-ms-ags-diagnostic": _DIAGNOSTIC,
-            "x-ms-resource-unit": answer.headers.get("x-ms-resource-unit", "1"),
+            "x-ms-resource-unit": outcome.headers.get("x-ms-resource-unit", "1"),
             "Cache-Control": "no-cache",
             "OData-Version": "4.0",
         }
-        return answer
+        return outcome
+
+    def _failed(self, request: RequestInfo, request_id: str, client_id: str, error: Exception) -> Answer:
+        if isinstance(error, GraphFault):
+            fault = error
+        else:
+            log.error("%s %s failed", request.method, request.path, exc_info=error)
+            fault = GraphFault(500, "Service_InternalServerError", "Encountered an internal server error.")
+        body = fault.body(now=self.store.now(), request_id=request_id, client_request_id=client_id)
+        return Answer(fault.status, body, dict(fault.headers))
 
     def _answer(self, request: RequestInfo, base: str, now: float, delays: Mapping[str, float]) -> Answer:
         if request.method not in _METHODS:
             raise errors.method_not_allowed()
-        caller = self._caller(request)
+        caller = self.caller(request)
         method = "GET" if request.method == "HEAD" else request.method
         match = self.router.match(method, request.path)
         call = Call(
@@ -148,7 +152,8 @@ class Graph:
         answer.headers["x-ms-resource-unit"] = str(_units(call, match.operation))
         return answer
 
-    def _caller(self, request: RequestInfo) -> Caller:
+    def caller(self, request: RequestInfo) -> Caller:
+        """Who sends the request; :class:`GraphFault` 401 or 403 for a token that does not hold."""
         scheme, _, token = request.headers.get("authorization", "").strip().partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
             raise errors.unauthorized("Access token is empty.")
@@ -198,16 +203,29 @@ class ASGIApplication:
         request = RequestInfo(
             scope["method"], f"/{path}", scope["query_string"].decode("latin-1"), headers, body or b"", None
         )
+        refused = body is None or f"/{prefix.lower()}" != _VERSION
+        refusal = self._refused(body is None, prefix, request_id) if refused else None
+        await _send(await self._served(request, base, request_id, refusal), scope["method"], send)
+
+    async def _served(self, request: RequestInfo, base: str, request_id: str, refusal: Answer | None = None) -> Answer:
+        """The answer to a request, or to a part of a batch, after the illnesses had their way."""
         faults = self._faults()
         answer = await faults.before(request) if faults else None
-        if answer is None and (body is None or f"/{prefix.lower()}" != _VERSION):
-            answer = self._refused(body is None, prefix, request_id)
-        if answer is None:
+        answer = answer or refusal
+        if answer is None and batch.is_batch(request):
+            answer = await self._batch(request, base, request_id)
+        elif answer is None:
             delays = faults.delays(request) if faults else None
             answer = await to_thread.run_sync(self.graph.answer, request, base, request_id, delays)
-        if faults:
-            answer = await faults.after(request, answer)
-        await _send(answer, scope["method"], send)
+        return await faults.after(request, answer) if faults else answer
+
+    async def _batch(self, request: RequestInfo, base: str, request_id: str) -> Answer:
+        try:
+            await to_thread.run_sync(self.graph.caller, request)
+            answer = await batch.answer(request, lambda part: self._served(part, base, str(uuid.uuid4())))
+        except GraphFault as fault:
+            return self.graph.signed(request, request_id, fault)
+        return self.graph.signed(request, request_id, answer)
 
     def _refused(self, too_large: bool, prefix: str, request_id: str) -> Answer:
         fault = errors.bad_gateway_request(f"Invalid version: {unquote(prefix)}.")

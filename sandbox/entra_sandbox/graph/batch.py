@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,15 +12,18 @@ from urllib.parse import urlsplit
 from entra_sandbox.graph import errors
 from entra_sandbox.graph.call import Answer, RequestInfo
 
-__all__ = ["MOST", "answer"]
-
 MOST = 20
 _METHODS = frozenset({"GET", "POST", "PATCH", "PUT", "DELETE"})
 
 Part = dict[str, Any]
 
 
-def answer(request: RequestInfo, perform: Callable[[RequestInfo], Answer]) -> Answer:
+def is_batch(request: RequestInfo) -> bool:
+    """Whether the request is a batch."""
+    return request.path.strip("/").lower() == "$batch"
+
+
+async def answer(request: RequestInfo, perform: Callable[[RequestInfo], Awaitable[Answer]]) -> Answer:
     """Perform the parts in an order that keeps ``dependsOn``; :class:`GraphFault` 400 for an ill-formed batch."""
     if request.method != "POST":
         raise errors.method_not_allowed()
@@ -30,7 +33,7 @@ def answer(request: RequestInfo, perform: Callable[[RequestInfo], Answer]) -> An
         if any(done[name]["status"] >= 400 for name in _depends(part)):
             done[part["id"].lower()] = _failed_dependency(part)
             continue
-        made = perform(_request(request, part))
+        made = await perform(_request(request, part))
         done[part["id"].lower()] = _response(part, made)
     return Answer(200, {"responses": [done[part["id"].lower()] for part in parts]})
 
@@ -101,7 +104,8 @@ def _request(outer: RequestInfo, part: Part) -> RequestInfo:
     headers = {"authorization": outer.headers.get("authorization", ""), **own}
     body = part.get("body")
     data = b"" if body is None else json.dumps(body).encode()
-    return replace(outer, method=part["method"].upper(), path=split.path, query=split.query, headers=headers, body=data)
+    changes: Part = {"method": part["method"].upper(), "path": split.path, "query": split.query}
+    return replace(outer, **changes, headers=headers, body=data, part=True)
 
 
 def _response(part: Part, made: Answer) -> Part:

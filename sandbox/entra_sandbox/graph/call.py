@@ -15,7 +15,7 @@ from entra_sandbox.store import Store
 
 @dataclass(frozen=True)
 class RequestInfo:
-    """What an illness may look at. ``path`` is below ``/v1.0``, still percent-encoded."""
+    """What an illness may see. ``path`` is below ``/v1.0``, still percent-encoded; ``part``: it came in a ``$batch``."""
 
     method: str
     path: str
@@ -23,6 +23,7 @@ class RequestInfo:
     headers: Mapping[str, str]
     body: bytes
     claims: Mapping[str, Any] | None
+    part: bool = False
 
 
 @dataclass(frozen=True)
