@@ -8,7 +8,8 @@ from typing import Any
 
 from runbook.errors import HandOver, RunbookError
 
-__all__ = ["attend", "commands", "serving"]
+READY_FILES = ("RUNBOOK_SANDBOX", "ENTRA_SANDBOX_READY")
+"""Variables that may name the file with the ready line of a served sandbox; its own shell sets the second."""
 
 
 @contextmanager
@@ -17,12 +18,12 @@ def serving() -> Iterator[Mapping[str, Any]]:
 
     Raises :class:`RunbookError` when it does not come up.
     """
-    from entra_sandbox import lease
+    import entra_sandbox
 
     with ExitStack() as stack:
         try:
-            ready = stack.enter_context(lease.ensure())
-        except lease.SandboxUnavailable as error:
+            ready = stack.enter_context(entra_sandbox.ensure())
+        except entra_sandbox.SandboxError as error:
             raise RunbookError(
                 "The sandbox could not be started.",
                 meaning=str(error),

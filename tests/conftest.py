@@ -40,7 +40,8 @@ def clean_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def environment(home: Path, **extra: str) -> dict[str, str]:
     """The environment of a child: this one's, with another HOME and nothing of the runbook's own."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("RUNBOOK_", "XDG_", "JUPYTER_", "COLUMNS"))}
+    own = ("RUNBOOK_", "ENTRA_SANDBOX_", "XDG_", "JUPYTER_", "COLUMNS")
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(own)}
     return {**kept, "HOME": str(home), "NO_COLOR": "1", "COLUMNS": "120", **extra}
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from runbook import rehearsal
 from runbook.cli import choosing
 from runbook.errors import InputError, Problem, RunbookError
 
@@ -36,7 +37,7 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout,
 Target = Annotated[str | None, typer.Option(help="sandbox (default) or entra.", metavar="sandbox|entra")]
 Sandbox = Annotated[
     Path | None,
-    typer.Option(help="The JSON line of a served sandbox.", envvar="RUNBOOK_SANDBOX", metavar="FILE"),
+    typer.Option(help="The JSON line of a served sandbox.", envvar=list(rehearsal.READY_FILES), metavar="FILE"),
 ]
 ParametersFile = Annotated[
     Path | None, typer.Option("--parameters", help="The parameters file, YAML or JSON.", metavar="FILE")
@@ -297,8 +298,6 @@ def _need_folder(folder: Path) -> None:
 
 
 def _mount_sandbox() -> None:
-    from runbook import rehearsal
-
     app.add_typer(rehearsal.commands(), name="sandbox")
 
 

@@ -109,14 +109,15 @@ def open_target(params: Parameters, store: SecretStore) -> Iterator[Target]:
     """The target of ``params``, for as long as the context lasts.
 
     A real tenant's secrets come from the store by their references. A sandbox is the served one that ``sandbox_file``
-    or the environment's RUNBOOK_SANDBOX names by the file with its ready line; else one is started, or joined, for
+    or the environment (``READY_FILES``) names by the file with its ready line; else one is started, or joined, for
     the time of the context. Raises :class:`InputError`, :class:`SecretStoreError`, :class:`RunbookError`.
     """
     if params.target == "entra":
         yield _real(params, store)
         return
     with ExitStack() as stack:
-        file = params.sandbox_file or os.environ.get("RUNBOOK_SANDBOX", "")
+        named = (os.environ.get(name, "") for name in rehearsal.READY_FILES)
+        file = params.sandbox_file or next(filter(None, named), "")
         ready = ready_line.read(Path(file).expanduser()) if file else stack.enter_context(rehearsal.serving())
         yield _sandbox(ready, store)
 

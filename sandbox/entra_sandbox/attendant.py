@@ -21,7 +21,7 @@ _PREFIX = "microsoftentraid_"
 
 
 class HandOver(Protocol):
-    """What is handed over; the runbook's own class has more."""
+    """What is handed over; a caller's own class may have more."""
 
     @property
     def kind(self) -> str: ...

@@ -15,7 +15,7 @@ __all__ = ["app", "main"]
 
 app = typer.Typer(
     name="sandbox",
-    help="A local Entra ID, Microsoft Graph and StackOne to rehearse on. Nothing real is touched.",
+    help="A local Entra ID, Microsoft Graph and StackOne to develop and rehearse against. Nothing real is touched.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -27,7 +27,7 @@ Proxy = Annotated[bool, typer.Option("--proxy", help="Also a CONNECT proxy for t
 
 @app.callback()
 def sandbox() -> None:
-    """A local Entra ID, Microsoft Graph and StackOne to rehearse on. Nothing real is touched."""
+    """A local Entra ID, Microsoft Graph and StackOne to develop and rehearse against. Nothing real is touched."""
 
 
 @app.command()
@@ -40,19 +40,16 @@ def serve(
 ) -> None:
     """Serve until SIGTERM or Ctrl-C; prints one JSON line when ready."""
     from entra_sandbox import server
-    from entra_sandbox.faults import BadFaults
+    from entra_sandbox.errors import SandboxError
     from entra_sandbox.folder import default_state
-    from entra_sandbox.store import UnsafeStateFile
 
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
     for talkative in ("uvicorn.error", "httpx"):  # httpx logs whole addresses, with what their queries hold
         logging.getLogger(talkative).setLevel(logging.WARNING)
     try:
         served = server.Sandbox(state or default_state(), port=port, faults=faults, proxy=proxy)
-    except (UnsafeStateFile, BadFaults) as error:
+    except SandboxError as error:
         _refuse(str(error))
-    except server.AlreadyServed as error:
-        _refuse(f"{error}. Stop it first, or name another file with --state.")
     server.serve(served, leased=leased)
 
 
@@ -60,10 +57,9 @@ def serve(
 def shell(state: State = None, faults: Faults = None) -> None:
     """A shell in which any tool's own commands reach the sandbox and nothing else."""
     from entra_sandbox import server
-    from entra_sandbox.faults import BadFaults
+    from entra_sandbox.errors import SandboxError
     from entra_sandbox.folder import Folder, default_state
     from entra_sandbox.proxy import shell_environment
-    from entra_sandbox.store import UnsafeStateFile
 
     path = state or default_state()
     try:
@@ -73,10 +69,8 @@ def shell(state: State = None, faults: Faults = None) -> None:
             typer.echo(_WELCOME.format(**ready, ready_file=file), err=True)
             ended = subprocess.run([program], env=shell_environment(ready, file), check=False).returncode
             file.unlink(missing_ok=True)
-    except (UnsafeStateFile, BadFaults) as error:
+    except SandboxError as error:
         _refuse(str(error))
-    except server.AlreadyServed as error:
-        _refuse(f"{error}. Stop it first, or name another file with --state.")
     raise typer.Exit(ended)
 
 

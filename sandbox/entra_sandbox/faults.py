@@ -29,6 +29,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from entra_sandbox import disguise
+from entra_sandbox.errors import SandboxError
 from entra_sandbox.illnesses import (
     Ahead,
     Challenge,
@@ -54,7 +55,7 @@ _STACKONE = re.compile(
 )
 
 
-class BadFaults(ValueError):
+class BadFaults(SandboxError, ValueError):
     """The faults file is not one; the text names every mistake."""
 
 

@@ -18,13 +18,13 @@ __all__ = ["Folder", "default_state", "write_private"]
 
 
 def default_state() -> Path:
-    """The user's own state file: ``RUNBOOK_SANDBOX_STATE`` or the user's data folder."""
-    moved = os.environ.get("RUNBOOK_SANDBOX_STATE")
+    """The user's own state file: ``ENTRA_SANDBOX_STATE`` or the user's data folder."""
+    moved = os.environ.get("ENTRA_SANDBOX_STATE")
     if moved:
         return Path(moved).expanduser().absolute()
     import platformdirs
 
-    return platformdirs.user_data_path("runbook", appauthor=False) / "sandbox" / "state.sqlite3"
+    return platformdirs.user_data_path("entra-sandbox", appauthor=False) / "state.sqlite3"
 
 
 def write_private(path: Path, content: bytes | str) -> Path:

@@ -21,6 +21,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
+from entra_sandbox.errors import SandboxError
 from entra_sandbox.folder import Folder, default_state
 
 __all__ = ["SandboxUnavailable", "ensure", "when_abandoned"]
@@ -31,7 +32,7 @@ _started: list[subprocess.Popen[bytes]] = []
 """Servers that this process started; kept so that they are waited for, and not warned about, when they end."""
 
 
-class SandboxUnavailable(Exception):
+class SandboxUnavailable(SandboxError):
     """The sandbox could not be started or joined; the text says why and where its log is."""
 
 

@@ -37,7 +37,7 @@ _CHUNK = 65536
 def listener_context(folder: Folder) -> tuple[ssl.SSLContext, Path]:
     """A server context that names the real hosts, too, and the file of the CA to trust; the CA's key is forgotten."""
     names = (*tls.LOOPBACK, *HOSTS)
-    ca = tls.Authority.make("Entra ID runbook sandbox, one day", hosts=names, days=1)
+    ca = tls.Authority.make("Entra sandbox, one day", hosts=names, days=1)
     certificate, key = ca.issue(names, days=1)
     with tempfile.TemporaryDirectory(dir=folder.path) as scratch:
         certificate_file = write_private(Path(scratch) / "leaf.pem", certificate)
@@ -162,7 +162,7 @@ async def _refuse(writer: asyncio.StreamWriter, status: str) -> None:
 
 
 def shell_environment(ready: dict[str, object], ready_file: Path) -> dict[str, str]:
-    """The environment of ``sandbox shell``: this process's own, led to the sandbox."""
+    """This process's environment, led to the sandbox; ENTRA_SANDBOX_READY names the ready file."""
     variables = ready["environment"]
     assert isinstance(variables, dict)
-    return {**os.environ, **variables, "RUNBOOK_SANDBOX": str(ready_file)}
+    return {**os.environ, **variables, "ENTRA_SANDBOX_READY": str(ready_file)}

@@ -20,7 +20,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -28,6 +28,7 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 from entra_sandbox import fault_effects, faults, proxy, tls
+from entra_sandbox.errors import SandboxError
 from entra_sandbox.folder import Folder
 from entra_sandbox.guard import Guard, HttpsOnly
 from entra_sandbox.listeners import Listener, bind, cut, listen, listener
@@ -41,8 +42,15 @@ log = logging.getLogger("entra_sandbox")
 _CLAIM_SECONDS = 5.0
 
 
-class AlreadyServed(Exception):
+class AlreadyServed(SandboxError):
     """Another process serves this state file."""
+
+
+Say = Callable[[str], None]
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 observers: list[Callable[[ASGIApp], ASGIApp]] = []
@@ -75,7 +83,7 @@ class Sandbox:
     port: int = 0
     faults: Path | None = None
     proxy: bool = False
-    say: Callable[[str], None] = field(default=lambda text: print(text, file=sys.stderr, flush=True))
+    say: Say = _say
 
     def __post_init__(self) -> None:
         self._stack = ExitStack()
@@ -196,15 +204,23 @@ def _claimed(path: Path) -> Iterator[IO[bytes]]:
                 break
             except BlockingIOError:
                 if time.monotonic() > deadline:
-                    raise AlreadyServed(f"another process serves {path.parent.with_suffix('')}") from None
+                    state = path.parent.with_suffix("")
+                    raise AlreadyServed(f"another process serves {state}: stop it, or take another file") from None
             select.select([], [], [], 0.05)
         yield file
 
 
 @contextmanager
-def running(state: Path, **options: Any) -> Iterator[dict[str, Any]]:
-    """Serve ``state`` in a thread of this process; yields the ready line as a dict. Options as of :class:`Sandbox`."""
-    sandbox = Sandbox(Path(state), **options)
+def running(
+    state: Path, *, port: int = 0, faults: Path | None = None, proxy: bool = False, say: Say | None = None
+) -> Iterator[dict[str, Any]]:
+    """Serve ``state`` (made and seeded if it is not there) in a thread of this process; yields the ready line.
+
+    ``port``: https, 0 for the one that the state keeps; ``faults``: a file of illnesses; ``proxy``: with a CONNECT
+    proxy for clients whose hosts are fixed; ``say`` takes what a person should know (default: stderr).
+    Raises :class:`~entra_sandbox.SandboxError`.
+    """
+    sandbox = Sandbox(Path(state), port, faults, proxy, say or _say)
     up = threading.Event()
     failure: list[BaseException] = []
 

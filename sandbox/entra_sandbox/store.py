@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from entra_sandbox.errors import SandboxError
 from entra_sandbox.tables import ALTERNATE_KEYS, SEEN, SEEN_LINKS, condition, name_of, of_tenant, prepare, value_of
 
 __all__ = ["ALTERNATE_KEYS", "Document", "Row", "Store", "UnsafeStateFile", "value_of"]
@@ -33,7 +34,7 @@ skew: ContextVar[float] = ContextVar("skew", default=0.0)
 """How far the clock of the service that answers the current request is off from the sandbox's, in seconds."""
 
 
-class UnsafeStateFile(Exception):
+class UnsafeStateFile(SandboxError):
     """The state file can be read by others than its owner."""
 
 

@@ -84,7 +84,7 @@ def authority(folder: Folder) -> tuple[Authority, Path]:
         key = serialization.load_pem_private_key(key_file.read_bytes(), None)
         if isinstance(key, ec.EllipticCurvePrivateKey) and _days_left(certificate) > _CA_RENEW_DAYS:
             return Authority(certificate, key), certificate_file
-    ca = Authority.make("Entra ID runbook sandbox")
+    ca = Authority.make("Entra sandbox")
     write_private(key_file, _key_pem(ca.key))
     folder.file("listener.pem").unlink(missing_ok=True)
     write_private(certificate_file, ca.pem)

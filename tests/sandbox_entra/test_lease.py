@@ -167,8 +167,8 @@ def test_a_state_file_that_others_can_read_is_refused(state: Path) -> None:
 
 
 def test_the_state_file_can_be_moved(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("RUNBOOK_SANDBOX_STATE", str(tmp_path / "moved.sqlite3"))
+    monkeypatch.setenv("ENTRA_SANDBOX_STATE", str(tmp_path / "moved.sqlite3"))
     assert default_state() == tmp_path / "moved.sqlite3"
-    monkeypatch.delenv("RUNBOOK_SANDBOX_STATE")
+    monkeypatch.delenv("ENTRA_SANDBOX_STATE")
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    assert default_state().parts[-3:] == ("runbook", "sandbox", "state.sqlite3")
+    assert default_state().parts[-2:] == ("entra-sandbox", "state.sqlite3")

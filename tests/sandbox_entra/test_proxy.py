@@ -158,7 +158,8 @@ def test_a_broken_request_is_answered(proxied: dict[str, Any], request_line: byt
 def test_the_shell_leads_everything_to_the_sandbox(tmp_path: Path) -> None:
     program = tmp_path / "shell"
     code = (
-        "import os, json, pathlib, httpx; ready = json.loads(pathlib.Path(os.environ['RUNBOOK_SANDBOX']).read_text());"
+        "import os, json, pathlib, httpx;"
+        "ready = json.loads(pathlib.Path(os.environ['ENTRA_SANDBOX_READY']).read_text());"
         "secret = pathlib.Path(ready['client_secret_file']).read_text(); assert secret not in str(os.environ);"
         "ask = dict(grant_type='client_credentials', client_id=ready['client_id'], client_secret=secret,"
         f" scope='{SCOPE}');"

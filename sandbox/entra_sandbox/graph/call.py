@@ -15,7 +15,7 @@ from entra_sandbox.store import Store
 
 @dataclass(frozen=True)
 class RequestInfo:
-    """What an illness may see. ``path`` is below ``/v1.0``, still percent-encoded; ``part``: it came in a ``$batch``."""
+    """What an illness sees. ``path`` is below ``/v1.0``, still percent-encoded; ``part``: it came in a ``$batch``."""
 
     method: str
     path: str
