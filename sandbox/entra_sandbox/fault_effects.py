@@ -7,7 +7,8 @@ import base64
 import json
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any, Protocol
@@ -44,6 +45,9 @@ if TYPE_CHECKING:
 __all__ = ["Played", "Sick", "heal"]
 
 _SPARED = "/_sandbox"
+_BATCH = ("graph", "POST", "/v1.0/$batch")
+_sever: ContextVar[Callable[[bool], None]] = ContextVar("sever")
+"""Ends the connection of the current request: True resets it, False closes it in good order."""
 _CODES = {500: "InternalServerError", 502: "UnknownError", 503: "serviceNotAvailable", 504: "gatewayTimeout"}
 _APPLICATION = re.compile(r"/applications(?:/([^/?(]+)|\(\w+='([^']*)'\))", re.IGNORECASE)
 _CONFLICTS = {
@@ -76,6 +80,8 @@ class Played(Faults):
         change because its application is too young; else nothing."""
         from entra_sandbox.graph.call import Answer
 
+        if request.part and (struck := await self._part(request, "before")) is not None:
+            return struck
         if request.method != "GET" and (named := _APPLICATION.match(request.path)):
             error = self.young(unquote(named.group(1) or named.group(2)), _CONFLICTS)
             if error is not None:
@@ -113,7 +119,27 @@ class Played(Faults):
             key = unquote(named.group(1) or named.group(2)) if named else ""
             if (application := self._services.store.get("application", key)) is not None:
                 self.born(request.method, path, application["id"], application["appId"])
-        return answer
+        return (await self._part(request, "after") if request.part else None) or answer
+
+    async def _part(self, request: RequestInfo, when: str) -> Answer | None:
+        """What meets a part of a batch as it would meet a request: an error in its place, or the end of the whole.
+
+        A delay or an end that fits the batch itself has met it at the connection.
+        """
+        from entra_sandbox.graph.call import Answer
+
+        asked = ("graph", request.method, f"/v1.0{request.path}")
+        for slow, draw in self.strikes(Slow, *asked, when=when, beside=_BATCH):
+            await asyncio.sleep(draw.uniform(*slow.seconds))
+        now = self._services.store.now()
+        found: Answer | None = None
+        for _, illness, status, code, message in _errors(self, asked, when):
+            found = Answer(status, _graph_body(now, code, message), _retry_after(illness, now))
+        for kind in (Cut, Reset):
+            for _ in self.strikes(kind, *asked, when=when, beside=_BATCH):
+                _sever.get()(kind is Reset)
+                found = Answer(503, _graph_body(now, _CODES[503], "Nobody gets this answer."))
+        return found
 
 
 class Sick:
@@ -137,10 +163,12 @@ class Sick:
             return
         request = (service_of(scope["path"]), scope["method"], scope["path"])
         off = skew.set(played.skews.get(request[0], 0.0))
+        severed = _sever.set(lambda reset: self._cut(scope, reset=reset))
         try:
             await self._ill(played, request, scope, receive, self._dated(send))
         finally:
             skew.reset(off)
+            _sever.reset(severed)
 
     async def _ill(
         self, played: Played, request: tuple[str, str, str], scope: Scope, receive: Receive, send: Send
@@ -175,12 +203,8 @@ class Sick:
 
         found: dict[str, ASGIApp] = {}
         service = request[0]
-        for reply, _ in played.strikes(Reply, *request):
-            found[reply.when] = self._refusal(service, reply, reply.status, reply.code, reply.message)
-        for ill, _ in played.strikes(Unavailable, *request):
-            found[ill.when] = self._refusal(service, ill, ill.status, _CODES[ill.status], "Try again later.")
-        for throttle, _ in played.strikes(Throttle, *request):
-            found["before"] = self._refusal(service, throttle, 429, "TooManyRequests", "Too many requests.")
+        for when, illness, status, code, message in _errors(played, request):
+            found[when] = self._refusal(service, illness, status, code, message)
         for kind in (Cut, Reset):
             for one, _ in played.strikes(kind, *request):
                 found[one.when] = cut(kind is Reset)
@@ -190,9 +214,6 @@ class Sick:
         """The error in the shape of the service."""
         now = self._services.store.now()
         at = datetime.fromtimestamp(now, UTC)
-        headers = {}
-        if (wait := illness.retry_after) is not None:
-            headers["retry-after"] = _http_date(now + wait) if illness.as_date else str(wait)
         body: dict[str, Any]
         if service == "graph":
             body = _graph_body(now, code, message)
@@ -202,7 +223,7 @@ class Sick:
                 body |= {"error": code, "error_description": message}
         else:
             body = {"statusCode": status, "message": message, "timestamp": at.isoformat(timespec="milliseconds")}
-        return JSONResponse(body, status, headers=headers)
+        return JSONResponse(body, status, headers=_retry_after(illness, now))
 
     def _dated(self, send: Send) -> Send:
         """The answer with the ``Date`` of the service's clock."""
@@ -219,6 +240,24 @@ class Cutter(Protocol):
     """Ends the connection of a request."""
 
     def __call__(self, scope: Scope, *, reset: bool) -> None: ...
+
+
+def _errors(
+    played: Faults, request: tuple[str, str, str], when: str | None = None
+) -> Iterator[tuple[str, Refusing, int, str, str]]:
+    """The errors that strike the request: before or after, the illness, status, code, message."""
+    for reply, _ in played.strikes(Reply, *request, when=when):
+        yield reply.when, reply, reply.status, reply.code, reply.message
+    for ill, _ in played.strikes(Unavailable, *request, when=when):
+        yield ill.when, ill, ill.status, _CODES[ill.status], "Try again later."
+    for throttle, _ in played.strikes(Throttle, *request, when=when):
+        yield "before", throttle, 429, "TooManyRequests", "Too many requests."
+
+
+def _retry_after(illness: Refusing, now: float) -> dict[str, str]:
+    if (wait := illness.retry_after) is None:
+        return {}
+    return {"retry-after": _http_date(now + wait) if illness.as_date else str(wait)}
 
 
 def _http_date(seconds: float) -> str:

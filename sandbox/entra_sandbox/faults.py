@@ -116,11 +116,27 @@ class Faults:
             counts = [{"chances": a, "strikes": b} for a, b in zip(self._chances, self._strikes, strict=True)]
         return {**self.course.model_dump(mode="json"), "counts": counts}
 
-    def strikes(self, kind: type[Illness], service: str, method: str, path: str) -> list[tuple[Any, random.Random]]:
-        """Illnesses of this kind that strike the request now, each with what it draws from."""
+    def strikes(
+        self,
+        kind: type[Illness],
+        service: str,
+        method: str,
+        path: str,
+        *,
+        when: str | None = None,
+        beside: tuple[str, str, str] | None = None,
+    ) -> list[tuple[Any, random.Random]]:
+        """Illnesses of this kind that strike the request now, each with what it draws from.
+
+        ``when``: only those that strike before or after; ``beside``: none that strikes this other request as well.
+        """
         struck = []
         for place, illness in enumerate(self.course.illnesses):
             if isinstance(illness, kind) and illness.match.fits(service, method, path):
+                if when not in (None, getattr(illness, "when", "before")):
+                    continue
+                if beside is not None and illness.match.fits(*beside):
+                    continue
                 draw = self._drawn(place, illness)
                 if draw is not None:
                     struck.append((illness, draw))
