@@ -1,4 +1,4 @@
-"""What is installed is what was looked at: pinned, hashed, free to use, the same for those who run and those who test."""
+"""What is installed is what was looked at: pinned, hashed, free to use, and the same for all."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PIN = re.compile(r"^([\w.-]+)==(\S+?)(?: ;.*?)?((?: \\\n    --hash=sha256:[0-9a-
 FREE = re.compile(
     r"\b(MIT|MIT-0|BSD|0BSD|Apache|ISC|ISCL|MPL|Mozilla Public|PSF|Python Software|Zlib|CC0)\b", re.IGNORECASE
 )
-STRINGS = re.compile(r"\b(?<!L)A?GPL", re.IGNORECASE)
+BOUND = re.compile(r"\bA?GPL", re.IGNORECASE)
 
 
 def canonical(name: str) -> str:
