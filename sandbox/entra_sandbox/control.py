@@ -23,7 +23,7 @@ from starlette.routing import Route
 
 from entra_sandbox import fault_effects, faults
 from entra_sandbox.folder import write_private
-from entra_sandbox.settings import Services
+from entra_sandbox.services import Services
 
 __all__ = ["TOKEN_FILE", "routes"]
 

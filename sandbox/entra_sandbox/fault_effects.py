@@ -36,7 +36,7 @@ from entra_sandbox.illnesses import (
     Truncate,
     Unavailable,
 )
-from entra_sandbox.settings import Services
+from entra_sandbox.services import Services
 from entra_sandbox.store import skew
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 from entra_sandbox import tls
 from entra_sandbox.folder import Folder, write_private
 from entra_sandbox.guard import LOOPBACK_HOSTS
-from entra_sandbox.settings import Addresses
+from entra_sandbox.services import Addresses
 
 __all__ = ["HOSTS", "Proxy", "environment", "listener_context", "shell_environment"]
 

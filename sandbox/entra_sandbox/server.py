@@ -32,7 +32,7 @@ from entra_sandbox.errors import SandboxError
 from entra_sandbox.folder import Folder
 from entra_sandbox.guard import Guard, HttpsOnly
 from entra_sandbox.listeners import Listener, bind, cut, listen, listener
-from entra_sandbox.settings import Addresses, Services
+from entra_sandbox.services import Addresses, Services
 from entra_sandbox.store import Store
 from entra_sandbox.vault import Vault
 

@@ -17,7 +17,7 @@ import httpx
 import pytest
 from entra_sandbox.folder import Folder
 from entra_sandbox.server import running
-from entra_sandbox.settings import Addresses, Services
+from entra_sandbox.services import Addresses, Services
 from entra_sandbox.store import Store
 from entra_sandbox.vault import Vault
 

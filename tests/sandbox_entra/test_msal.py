@@ -457,7 +457,7 @@ def test_a_secret_of_the_service_principal_counts_too(world: World, token: Token
 def test_expired_codes_are_told_from_unknown_ones_and_swept_later(
     world: World, app: App, plain: Person, control: Any
 ) -> None:
-    from entra_sandbox.entra.grants import CODE_KIND
+    from entra_sandbox.entra.grant_types import CODE_KIND
 
     client = confidential(world, app)
     flow = client.initiate_auth_code_flow(["User.Read"], redirect_uri=CALLBACK)

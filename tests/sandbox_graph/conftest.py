@@ -13,7 +13,7 @@ from entra_sandbox.entra import tokens
 from entra_sandbox.folder import Folder
 from entra_sandbox.graph.roles import role_id
 from entra_sandbox.server import running
-from entra_sandbox.settings import Addresses, Services
+from entra_sandbox.services import Addresses, Services
 from entra_sandbox.store import Store
 from entra_sandbox.vault import Vault
 

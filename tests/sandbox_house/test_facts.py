@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 from entra_sandbox import facts
-from entra_sandbox.stackone import catalogue
-from entra_sandbox.stackone.inputs import input_schema
+from entra_sandbox.stackone import actions
+from entra_sandbox.stackone.input_schemas import input_schema
 from jsonschema import Draft202012Validator
 
 from runbook import catalog
@@ -49,7 +49,7 @@ def asked(action: Action) -> dict[str, Any]:
 def known(action: facts.Action) -> dict[str, Any]:
     """What the emulator says of it."""
     return {
-        "id": catalogue.id_of(action),
+        "id": actions.id_of(action),
         "name": action.name,
         "request": (action.method, action.path),
         "parameters": action.parameters,

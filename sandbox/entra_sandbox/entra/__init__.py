@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from starlette.routing import BaseRoute
 
-from entra_sandbox.entra import authorize, discovery, sign_in, token
-from entra_sandbox.settings import Services
+from entra_sandbox.entra import authorize, discovery, sign_in, token_endpoint
+from entra_sandbox.services import Services
 
 __all__ = ["routes"]
 
@@ -14,7 +14,7 @@ def routes(services: Services) -> list[BaseRoute]:
     """Every route of Entra ID; the first segment of a path is the tenant."""
     return [
         *discovery.routes(services),
-        *token.routes(services),
+        *token_endpoint.routes(services),
         *authorize.routes(services),
         *sign_in.routes(services),
     ]

@@ -10,11 +10,11 @@ from starlette.routing import Route
 
 from entra_sandbox.entra.call import Call
 from entra_sandbox.entra.errors import catalogue
-from entra_sandbox.entra.grants import DEVICE_KIND
+from entra_sandbox.entra.grant_types import DEVICE_KIND
 from entra_sandbox.entra.pages import give_back, page
 from entra_sandbox.entra.session import Browser, Interaction
 from entra_sandbox.entra.sign_in import advance, handler
-from entra_sandbox.settings import Services
+from entra_sandbox.services import Services
 
 __all__ = ["routes"]
 

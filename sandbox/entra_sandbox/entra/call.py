@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse
 
 from entra_sandbox.entra.directory import EVERYBODY, Tenant, tenant_of
 from entra_sandbox.entra.errors import AadError
-from entra_sandbox.settings import Services
+from entra_sandbox.services import Services
 from entra_sandbox.store import Store
 
 __all__ = ["NO_STORE", "Call", "answer", "call_of", "form_of", "refusal"]

@@ -17,7 +17,7 @@ from entra_sandbox.entra import keys, tokens
 from entra_sandbox.entra.call import answer, call_of, refusal
 from entra_sandbox.entra.directory import EVERYBODY, user_by_id, user_by_name
 from entra_sandbox.entra.errors import AadError
-from entra_sandbox.settings import Services
+from entra_sandbox.services import Services
 
 __all__ = ["routes"]
 

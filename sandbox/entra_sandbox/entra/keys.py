@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 from joserfc.jwk import RSAKey
 
-from entra_sandbox.settings import Services
+from entra_sandbox.services import Services
 from entra_sandbox.store import Document, Store
 
 __all__ = ["key_set", "public_key", "rotate", "signing_key"]

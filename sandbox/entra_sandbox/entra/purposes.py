@@ -16,11 +16,11 @@ from entra_sandbox.entra import consents
 from entra_sandbox.entra.call import Call
 from entra_sandbox.entra.directory import Client, User, client_of, service_principal
 from entra_sandbox.entra.errors import AadError
-from entra_sandbox.entra.grants import CODE_KIND, DEVICE_KIND
-from entra_sandbox.entra.issue import SignIn, new_code
+from entra_sandbox.entra.grant_types import CODE_KIND, DEVICE_KIND
 from entra_sandbox.entra.pages import error_page, give_back, page
 from entra_sandbox.entra.redirects import choose, is_spa
 from entra_sandbox.entra.scopes import Resource, Wanted, parse, resource_of
+from entra_sandbox.entra.token_response import SignIn, new_code
 from entra_sandbox.entra.wording import in_words
 
 __all__ = ["AdminConsent", "Ask", "Authorize", "Device", "Part", "Purpose", "purpose_of"]

@@ -15,8 +15,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from entra_sandbox.entra.directory import User, user_by_id
-from entra_sandbox.entra.issue import SignIn, hashed, sweep
-from entra_sandbox.settings import Services
+from entra_sandbox.entra.token_response import SignIn, hashed, sweep
+from entra_sandbox.services import Services
 from entra_sandbox.store import Store
 from entra_sandbox.vault import SealBroken, Vault
 

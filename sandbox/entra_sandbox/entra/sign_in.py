@@ -20,14 +20,14 @@ from entra_sandbox.entra.call import Call, call_of, form_of
 from entra_sandbox.entra.credentials import is_password
 from entra_sandbox.entra.directory import GRAPH, User, service_principal, user_by_id, user_by_name
 from entra_sandbox.entra.errors import AadError
-from entra_sandbox.entra.issue import SignIn
 from entra_sandbox.entra.pages import error_page, page
 from entra_sandbox.entra.policy import check_sign_in
 from entra_sandbox.entra.principals import ensure_principal
 from entra_sandbox.entra.purposes import Ask, Authorize, Purpose, purpose_of
 from entra_sandbox.entra.scopes import resource_of
 from entra_sandbox.entra.session import Browser, Interaction, browser_of, sealed_interaction
-from entra_sandbox.settings import Services
+from entra_sandbox.entra.token_response import SignIn
+from entra_sandbox.services import Services
 from entra_sandbox.vault import SealBroken
 
 __all__ = ["advance", "handler", "routes"]

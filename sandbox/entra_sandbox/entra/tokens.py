@@ -21,7 +21,7 @@ from joserfc.errors import JoseError
 from entra_sandbox.entra import keys, signatures
 from entra_sandbox.entra.directory import Client, Tenant, User, roles_of
 from entra_sandbox.entra.scopes import Resource
-from entra_sandbox.settings import Services
+from entra_sandbox.services import Services
 from entra_sandbox.store import Document, Store
 
 __all__ = ["Claims", "InvalidToken", "client_info", "mint", "mint_app", "mint_id", "mint_user", "subject", "verify"]

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 from starlette.routing import BaseRoute, Match, NoMatchFound
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from entra_sandbox.settings import Services
+from entra_sandbox.services import Services
 
 __all__ = ["routes"]
 

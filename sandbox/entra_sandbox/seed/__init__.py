@@ -24,7 +24,7 @@ from entra_sandbox.seed.organization import add_organization
 from entra_sandbox.seed.people import add_directory_roles, add_people
 from entra_sandbox.seed.policies import add_conditional_access, add_policies
 from entra_sandbox.seed.tenant import Tenant, data
-from entra_sandbox.settings import Services
+from entra_sandbox.services import Services
 from entra_sandbox.store import Document, Store
 
 __all__ = ["GRAPH_APP_ID", "SeedResult", "ready", "seed"]

@@ -7,10 +7,10 @@ from typing import Any
 
 from starlette.routing import Route
 
-from entra_sandbox.settings import Services
-from entra_sandbox.stackone import accounts, catalogue, dashboard, hub, mcp, profiles, rpc, search, sessions
+from entra_sandbox.services import Services
+from entra_sandbox.stackone import accounts, actions, connect_sessions, dashboard, hub, mcp, profiles, rpc, search
+from entra_sandbox.stackone.api import Threads, endpoint
 from entra_sandbox.stackone.connector import connector
-from entra_sandbox.stackone.http import Threads, endpoint
 from entra_sandbox.stackone.pages import page
 from entra_sandbox.stackone.project import Project, api_key, dashboard_entry, dashboard_user, seed
 
@@ -18,20 +18,20 @@ __all__ = ["API", "api_key", "dashboard_entry", "dashboard_user", "routes", "see
 
 API: tuple[tuple[str, str, Callable[..., Any]], ...] = (
     ("GET", "/auth_configs", profiles.list_auth_configs),
-    ("POST", "/connect_sessions", sessions.create),
-    ("POST", "/connect_sessions/authenticate", sessions.authenticate),
+    ("POST", "/connect_sessions", connect_sessions.create),
+    ("POST", "/connect_sessions/authenticate", connect_sessions.authenticate),
     ("GET", "/accounts", accounts.list_accounts),
     ("GET", "/accounts/{id}", accounts.get_account),
     ("PATCH", "/accounts/{id}", accounts.update_account),
     ("DELETE", "/accounts/{id}", accounts.delete_account),
     ("GET", "/accounts/{id}/meta", accounts.get_account_meta),
-    ("GET", "/actions", catalogue.list_actions),
+    ("GET", "/actions", actions.list_actions),
     ("POST", "/actions/rpc", rpc.run_action),
     ("POST", "/actions/search", search.search_actions),
     ("POST", "/unified/proxy", rpc.proxy),
     ("POST", "/mcp", mcp.handle),
-    ("GET", "/connectors/meta", catalogue.list_connectors_meta),
-    ("GET", "/connectors/meta/{provider}", catalogue.get_connector_meta),
+    ("GET", "/connectors/meta", actions.list_connectors_meta),
+    ("GET", "/connectors/meta/{provider}", actions.get_connector_meta),
 )
 """The calls of the API: method, path, handler. ``docs/sandbox/stackone.md`` says where each comes from."""
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from entra_sandbox.stackone.api import ApiError, Call, number, parsed
 from entra_sandbox.stackone.connector import connector
-from entra_sandbox.stackone.http import ApiError, Call, number, parsed
 from entra_sandbox.stackone.project import Project
 from entra_sandbox.store import Document
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
-from entra_sandbox.stackone import accounts, catalogue, oauth, profiles
+from entra_sandbox.stackone import accounts, actions, oauth, profiles
 from entra_sandbox.stackone.connector import connector
 from entra_sandbox.stackone.pages import Cookie, Page, Visit, go, message
 from entra_sandbox.stackone.profiles import Form
@@ -154,7 +154,7 @@ def _form(
 
 
 def _groups() -> list[tuple[str, list[Any]]]:
-    ordered = sorted(catalogue.all_actions().values(), key=lambda one: (one.resource, one.name))
+    ordered = sorted(actions.all_actions().values(), key=lambda one: (one.resource, one.name))
     return [(resource, list(found)) for resource, found in groupby(ordered, key=lambda one: one.resource)]
 
 

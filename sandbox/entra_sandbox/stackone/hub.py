@@ -11,7 +11,7 @@ import hmac
 import secrets
 from typing import Any
 
-from entra_sandbox.stackone import accounts, oauth, profiles, sessions
+from entra_sandbox.stackone import accounts, connect_sessions, oauth, profiles
 from entra_sandbox.stackone.connector import connector
 from entra_sandbox.stackone.pages import Cookie, Page, Visit, go, message
 from entra_sandbox.stackone.project import Project
@@ -49,7 +49,7 @@ def connect(project: Project, visit: Visit) -> Page:
     state, browser, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(32), oauth.new_verifier()
     now = project.timestamp()
     project.store.put(
-        sessions.ATTEMPT,
+        connect_sessions.ATTEMPT,
         {
             "id": secrets.token_hex(12),
             "session_id": session["id"],
@@ -74,8 +74,8 @@ def callback(project: Project, visit: Visit) -> Page:
     """Entra ID sends the browser back here, with a code or an error. The answer is the result page."""
     if "admin_consent" in visit.query and not visit.query.get("code"):
         return _consented(visit)
-    attempt = project.store.first(sessions.ATTEMPT, state_hash=_hash(visit.query.get("state", "")))
-    session = project.store.get(sessions.KIND, attempt["session_id"]) if attempt else None
+    attempt = project.store.first(connect_sessions.ATTEMPT, state_hash=_hash(visit.query.get("state", "")))
+    session = project.store.get(connect_sessions.KIND, attempt["session_id"]) if attempt else None
     if attempt is None or session is None or not _claim(project, attempt, visit):
         return message(
             "This sign-in cannot be finished here",
@@ -94,8 +94,8 @@ def callback(project: Project, visit: Visit) -> Page:
 
 def result(project: Project, visit: Visit) -> Page:
     """How the last attempt of this session ended."""
-    session = sessions.by_token(project, visit.path["token"])
-    attempt = sessions.latest_attempt(project, session) if session else None
+    session = connect_sessions.by_token(project, visit.path["token"])
+    attempt = connect_sessions.latest_attempt(project, session) if session else None
     if session is None or attempt is None or session["link_expires"] <= project.now():
         return message("This link has expired", _EXPIRED, 410)
     account = project.store.get(accounts.KIND, attempt["account_secure_id"] or "")
@@ -112,7 +112,7 @@ def _consented(visit: Visit) -> Page:
 
 
 def _session(project: Project, visit: Visit) -> Document | None:
-    session = sessions.by_token(project, visit.path["token"])
+    session = connect_sessions.by_token(project, visit.path["token"])
     return session if session and session["link_expires"] > project.now() else None
 
 
@@ -120,10 +120,10 @@ def _claim(project: Project, attempt: Document, visit: Visit) -> bool:
     # A state is good once, for a while, and in the browser that began with it (RFC 6749, section 10.12).
     same_browser = hmac.compare_digest(_hash(visit.cookies.get(_COOKIE, "")), attempt["browser_hash"])
     with project.store.transaction():
-        now = project.store.get(sessions.ATTEMPT, attempt["id"])
+        now = project.store.get(connect_sessions.ATTEMPT, attempt["id"])
         if not same_browser or now is None or not now["state_hash"] or now["until"] <= project.now():
             return False
-        project.store.update(sessions.ATTEMPT, attempt["id"], {"state_hash": ""})
+        project.store.update(connect_sessions.ATTEMPT, attempt["id"], {"state_hash": ""})
     return True
 
 
@@ -157,7 +157,7 @@ def _keep(project: Project, session: Document, profile: Document, answer: dict[s
             "updated_at": project.timestamp(),
         }
         project.store.put(accounts.KIND, account)
-        project.store.update(sessions.KIND, session["id"], {"account_id": account["id"]})
+        project.store.update(connect_sessions.KIND, session["id"], {"account_id": account["id"]})
     return account
 
 
@@ -168,7 +168,7 @@ def _failed(project: Project, attempt: Document, code: str, description: str) ->
 
 def _update(project: Project, attempt: Document, changes: dict[str, Any]) -> None:
     ended = {"updated_at": project.timestamp(), "verifier": ""}
-    project.store.update(sessions.ATTEMPT, attempt["id"], {**changes, **ended})
+    project.store.update(connect_sessions.ATTEMPT, attempt["id"], {**changes, **ended})
 
 
 def _hash(text: str) -> str:

@@ -11,10 +11,10 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from entra_sandbox.stackone import catalogue, provider
+from entra_sandbox.stackone import actions, provider
+from entra_sandbox.stackone.api import Answer, ApiError, Call
 from entra_sandbox.stackone.connector import connector
-from entra_sandbox.stackone.http import Answer, ApiError, Call
-from entra_sandbox.stackone.inputs import input_schema
+from entra_sandbox.stackone.input_schemas import input_schema
 from entra_sandbox.stackone.project import Project
 from entra_sandbox.stackone.rpc import run_action
 
@@ -61,12 +61,10 @@ def _list(project: Project, call: Call, _parameters: dict[str, Any]) -> dict[str
         profile = provider.profile_of(project, provider.account_of(project, call))
     flat = call.query.get("param-style") == "flat_prefixed"
     tools = []
-    for action in catalogue.enabled_actions(profile):
+    for action in actions.enabled_actions(profile):
         schema = input_schema(action)
         shown = _flattened(schema) if flat else schema
-        tools.append(
-            {"name": catalogue.id_of(action), "description": catalogue.summary_of(action), "inputSchema": shown}
-        )
+        tools.append({"name": actions.id_of(action), "description": actions.summary_of(action), "inputSchema": shown})
     return {"tools": tools}
 
 

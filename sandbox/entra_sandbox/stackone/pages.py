@@ -18,8 +18,8 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from entra_sandbox.stackone.api import Threads
 from entra_sandbox.stackone.connector import connector
-from entra_sandbox.stackone.http import Threads
 from entra_sandbox.stackone.project import Project
 
 __all__ = ["Cookie", "Page", "Visit", "go", "message", "page", "render"]

@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from entra_sandbox.stackone.catalogue import slug_of
+from entra_sandbox.stackone.actions import slug_of
+from entra_sandbox.stackone.api import Call, number
 from entra_sandbox.stackone.connector import connector
-from entra_sandbox.stackone.http import Call, number
 from entra_sandbox.stackone.project import Project
 from entra_sandbox.store import Document
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import httpx
 
-from entra_sandbox.settings import Services
+from entra_sandbox.services import Services
 from entra_sandbox.stackone.connector import connector
 from entra_sandbox.store import Document, Store
 from entra_sandbox.vault import Vault

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 
 from entra_sandbox.stackone import accounts, oauth, profiles
-from entra_sandbox.stackone.http import ApiError, Call
+from entra_sandbox.stackone.api import ApiError, Call
 from entra_sandbox.stackone.project import Project
 from entra_sandbox.store import Document
 

@@ -14,9 +14,9 @@ import httpx
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from entra_sandbox.facts import Action
-from entra_sandbox.stackone import catalogue, provider
+from entra_sandbox.stackone import actions, provider
+from entra_sandbox.stackone.api import Answer, ApiError, Call, parsed
 from entra_sandbox.stackone.connector import connector
-from entra_sandbox.stackone.http import Answer, ApiError, Call, parsed
 from entra_sandbox.stackone.project import Project
 from entra_sandbox.vault import SealBroken
 
@@ -61,12 +61,12 @@ class Proxy(BaseModel):
 def run_action(project: Project, call: Call) -> dict[str, Any]:
     """``{data, next}``; :class:`ApiError` with the provider's answer inside when the provider refuses."""
     wanted = parsed(Rpc, call.body)
-    action = catalogue.action_of(wanted.action)
+    action = actions.action_of(wanted.action)
     if action is None:
         raise ApiError(400, f"action: no action {wanted.action!r}")
     account = provider.account_of(project, call)
     profile = provider.profile_of(project, account, call.headers.get("x-connector-profile-id"))
-    if action not in catalogue.enabled_actions(profile):
+    if action not in actions.enabled_actions(profile):
         raise ApiError(403, f"action: {wanted.action} is not enabled in the connector profile")
     query = {name: value for name, value in (wanted.query or {}).items() if value is not None}
     cursor = query.pop("next", None)
@@ -125,7 +125,7 @@ def _answer(project: Project, action: Action, response: httpx.Response) -> dict[
     if not isinstance(body, dict) or not isinstance(body.get("value"), list):
         return {"data": body, "next": None}
     following = body.get("@odata.nextLink")
-    cursor = project.seal({"action": catalogue.id_of(action), "url": following}) if following else None
+    cursor = project.seal({"action": actions.id_of(action), "url": following}) if following else None
     return {"data": body["value"], "next": cursor}
 
 
@@ -134,7 +134,7 @@ def _next_address(project: Project, action: Action, cursor: Any) -> str:
         kept = project.unseal(cursor) if isinstance(cursor, str) else {}
     except SealBroken:
         kept = {}
-    if kept.get("action") != catalogue.id_of(action) or not _within(str(kept.get("url")), project.api):
+    if kept.get("action") != actions.id_of(action) or not _within(str(kept.get("url")), project.api):
         raise ApiError(400, "query.next: not a cursor of this action")
     return str(kept["url"])
 
@@ -147,7 +147,7 @@ def _path(action: Action, given: dict[str, Any]) -> str:
     if len(missing) == 1 and len(values) == 1:
         found[missing.pop()] = values.popitem()[1]
     if missing:
-        raise ApiError(400, f"path.{missing[0].replace('-', '_')}: required by {catalogue.id_of(action)}")
+        raise ApiError(400, f"path.{missing[0].replace('-', '_')}: required by {actions.id_of(action)}")
     return _PARAMETER.sub(lambda match: _segment(match[1], found[match[1]]), action.path)
 
 

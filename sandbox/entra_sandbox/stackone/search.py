@@ -9,9 +9,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from entra_sandbox.stackone.catalogue import all_actions
+from entra_sandbox.stackone.actions import all_actions
+from entra_sandbox.stackone.api import Call, parsed
 from entra_sandbox.stackone.connector import connector
-from entra_sandbox.stackone.http import Call, parsed
 from entra_sandbox.stackone.project import Project
 
 __all__ = ["search_actions"]

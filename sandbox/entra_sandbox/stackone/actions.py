@@ -11,9 +11,9 @@ from typing import Any
 
 from entra_sandbox import facts
 from entra_sandbox.facts import Action
+from entra_sandbox.stackone.api import ApiError, Call
 from entra_sandbox.stackone.connector import connector
-from entra_sandbox.stackone.http import ApiError, Call
-from entra_sandbox.stackone.inputs import input_schema
+from entra_sandbox.stackone.input_schemas import input_schema
 from entra_sandbox.stackone.project import Project
 
 __all__ = [

@@ -16,15 +16,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from entra_sandbox.entra import grants
+from entra_sandbox.entra import grant_types
 from entra_sandbox.entra.call import Call, answer, call_of, form_of, refusal
 from entra_sandbox.entra.client_authentication import authenticate, presented
 from entra_sandbox.entra.directory import GRAPH, Client, client_of
 from entra_sandbox.entra.errors import AadError, catalogue
-from entra_sandbox.entra.issue import new_code
 from entra_sandbox.entra.scopes import parse
+from entra_sandbox.entra.token_response import new_code
 from entra_sandbox.guard import shown_path
-from entra_sandbox.settings import Services
+from entra_sandbox.services import Services
 
 __all__ = ["routes"]
 
@@ -83,7 +83,7 @@ async def _read(services: Services, request: Request) -> Call:
 
 
 def _token(call: Call) -> dict[str, Any]:
-    grant = grants.GRANTS.get(call.need("grant_type"))
+    grant = grant_types.GRANTS.get(call.need("grant_type"))
     if grant is None:
         raise AadError(70003, grant_type=call.get("grant_type"))
     credential = presented(call)
@@ -91,7 +91,7 @@ def _token(call: Call) -> dict[str, Any]:
     client = client_of(call.store, credential.client_id, tenant)
     _check_age(call, client)
     proof = authenticate(call, client, credential, tenant)
-    return grant(grants.Grant(call, tenant, client, proof))
+    return grant(grant_types.Grant(call, tenant, client, proof))
 
 
 def _check_age(call: Call, client: Client) -> None:
@@ -119,7 +119,7 @@ def _device(call: Call) -> dict[str, Any]:
         "status": "pending",
         "polls": [],
     }
-    code = new_code(call.store, grants.DEVICE_KIND, document, DEVICE_SECONDS, "D")
+    code = new_code(call.store, grant_types.DEVICE_KIND, document, DEVICE_SECONDS, "D")
     address = f"{call.services.addresses.pages}/common/oauth2/deviceauth"
     return {
         "user_code": user_code,

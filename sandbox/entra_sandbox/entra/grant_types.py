@@ -15,9 +15,9 @@ from entra_sandbox.entra.call import Call
 from entra_sandbox.entra.credentials import is_password
 from entra_sandbox.entra.directory import Client, Tenant, User, user_by_id, user_by_name
 from entra_sandbox.entra.errors import AadError
-from entra_sandbox.entra.issue import REFRESH_KIND, SignIn, application_answer, hashed, user_answer
 from entra_sandbox.entra.redirects import is_public, is_spa
 from entra_sandbox.entra.scopes import parse
+from entra_sandbox.entra.token_response import REFRESH_KIND, SignIn, application_answer, hashed, user_answer
 from entra_sandbox.store import Document
 
 __all__ = ["CODE_KIND", "DEVICE_KIND", "GRANTS", "Grant"]

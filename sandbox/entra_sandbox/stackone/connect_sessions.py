@@ -14,8 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from entra_sandbox.stackone import accounts, profiles
 from entra_sandbox.stackone.accounts import account_type
+from entra_sandbox.stackone.api import Answer, ApiError, Call, parsed
 from entra_sandbox.stackone.connector import connector
-from entra_sandbox.stackone.http import Answer, ApiError, Call, parsed
 from entra_sandbox.stackone.project import ORGANIZATION_ID, PROJECT_ID, Project
 from entra_sandbox.store import Document
 
