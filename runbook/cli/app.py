@@ -305,7 +305,8 @@ def _fail(error: BaseException, *, exit_code: int) -> NoReturn:
     if "--json" in sys.argv:
         document: dict[str, Any] = {"error": type(error).__name__, "what": str(error), "exit_code": exit_code}
         if isinstance(error, RunbookError):
-            document |= {"what": error.what, "meaning": error.meaning, "next": error.next_step, "code": error.code}
+            document |= {"what": error.what, "meaning": error.meaning, "who": error.who}
+            document |= {"next": error.next_step, "code": error.code}
             document |= {"request_id": error.request_id}
         if isinstance(error, InputError):
             document["problems"] = [{"where": p.where, "what": p.what, "hint": p.hint} for p in error.problems]

@@ -47,8 +47,8 @@ class Explanation:
 
     def as_dict(self) -> dict[str, Any]:
         """For ``summary.json`` and the report."""
-        told = {"cause": self.cause, "who": self.who, "remedy": self.remedy, "code": self.code}
-        return {**told, "evidence": dict(self.evidence)}
+        said = {"cause": self.cause, "who": self.who, "remedy": self.remedy, "code": self.code, "answer": self.name}
+        return {**said, "evidence": dict(self.evidence)}
 
 
 @dataclass(frozen=True, kw_only=True)

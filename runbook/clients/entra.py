@@ -227,7 +227,7 @@ def _result(
 ) -> TokenResult:
     if "access_token" not in answer:
         looks = None if secret is None else looks_like_secret_id(secret)
-        offset = http.clock_offset
+        offset = http.session.clock_offset
         raise sign_in_error(
             answer, subject=subject, whose=whose, secret_looks_like_id=looks, clock_offset_seconds=offset
         )

@@ -5,6 +5,7 @@ Every path is relative to ``/v1.0``. Bodies and answers are plain dicts as Graph
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, Unpack
 
@@ -55,6 +56,7 @@ class GraphClient:
         pace: Pace | None = None,
     ) -> None:
         self.pace = pace or retry.pace(rehearsal=target.rehearsal)
+        self._made: dict[str, float] = {}  # when, by object id and application id
         self.session = Session(
             f"{target.endpoints.graph}/v1.0",
             "graph",
@@ -192,8 +194,16 @@ class GraphClient:
     ) -> Answer:
         answer = self.session.request(method, path, params=params, json=json, headers=headers, effect=effect, note=note)
         if not answer.ok:
-            raise graph_error(answer.status, answer.body, method, path, answer.headers, answer.request_id)
+            error = graph_error(answer.status, answer.body, method, path, answer.headers, answer.request_id)
+            raise told(error, age_seconds=self.age(f"{path} {json}"))
+        if answer.status == 201 and isinstance(answer.body, dict):
+            self._made |= dict.fromkeys((str(answer.body.get("id")), str(answer.body.get("appId"))), time.monotonic())
         return answer
+
+    def age(self, text: str) -> float | None:
+        """Seconds since this client made the youngest object that ``text`` names by an id; None if it made none."""
+        made = [at for name, at in self._made.items() if name in text]
+        return time.monotonic() - max(made) if made else None
 
 
 def graph_error(

@@ -7,6 +7,7 @@ business of the service's own client; here only the absence of a usable answer i
 
 from __future__ import annotations
 
+import datetime
 import ssl
 import threading
 import time
@@ -121,6 +122,8 @@ class Session:
         self._journal: CallLog = journal or NoLog()
         self._timeouts = timeouts
         self._pinned = pinned
+        self.clock_offset: float | None = None
+        """Seconds that the service's clock is ahead of this machine's, by the Date of its latest answer."""
         self._spacing = spacing_of(self.base)
         self._client = bounded.bound(
             httpx.Client(
@@ -137,6 +140,10 @@ class Session:
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
+
+    def now(self) -> datetime.datetime:
+        """The time by the service's clock (UTC), as far as it is known."""
+        return datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=self.clock_offset or 0)
 
     def __enter__(self) -> Session:
         return self
@@ -235,6 +242,7 @@ class Session:
         ):
             raw = bounded.content(response.iter_bytes())
         headers = response.headers
+        self.clock_offset = retry.clock_offset(headers)
         text = bounded.text(raw, response.charset_encoding)
         body = None
         if text.strip() and "json" in headers.get("content-type", ""):

@@ -35,7 +35,7 @@ class MsalHttp:
     """``http_client=`` for msal. A token request changes nothing in the tenant, so it counts as a read."""
 
     def __init__(self, target: Target, journal: CallLog | None = None, counters: Counters | None = None) -> None:
-        self._session = Session(
+        self.session = Session(
             target.endpoints.authority,
             "entra",
             pace=retry.pace(rehearsal=target.rehearsal),
@@ -44,11 +44,10 @@ class MsalHttp:
             counters=counters,
             pinned=False,  # the discovery document may name a sister host of the same cloud
         )
-        self.clock_offset: float | None = None  # s, by the latest answer
 
     def close(self) -> None:
         """Close the connections."""
-        self._session.close()
+        self.session.close()
 
     def get(self, url: str, params: Mapping[str, str] | None = None, headers: Any = None, **_: Any) -> _Response:
         """GET for msal."""
@@ -64,7 +63,7 @@ class MsalHttp:
         if not url.startswith("https://"):
             raise TransportError("Entra ID's discovery names an address without TLS; it was not used.")
         grant = form.get("grant_type", "") if isinstance(form, Mapping) else ""
-        answer = self._session.request(
+        answer = self.session.request(
             method,
             url if not params else f"{url}?{urlencode(params)}",
             form=None if form is None else {name: str(value) for name, value in form.items()},
@@ -73,7 +72,6 @@ class MsalHttp:
             repeatable=grant not in _ONCE,
             note={"grant_type": grant} if grant else None,
         )
-        self.clock_offset = retry.clock_offset(answer.headers)
         readable = isinstance(answer.body, dict)
         # msal would raise its own error for the first, and log the second whole.
         if answer.status >= 500 or (not readable and (method == "POST" or not answer.ok)):

@@ -46,6 +46,8 @@ def plan(ctx: Context, observed: Permissions) -> list[Change]:
     changes = [change for kind in TYPES for change in _of_type(observed, wanted[kind], kind)]
     for identifier in observed.unknown_ids:
         note = "Microsoft Graph of this tenant publishes no permission with this id"
+        if name := observed.misplaced.get(identifier):
+            note = f"{name} under the wrong type: its scope and its app role have different ids"
         changes.append(Change(f"permission {identifier}", "requested", "absent", "removed", note))
     for kind in TYPES:
         changes += [_missing(slug, names, kind) for slug, names in wanted[kind].missing.items()]

@@ -50,7 +50,7 @@ class Observed:
 
     secrets: list[Credential] = field(default_factory=list)
     good: Credential | None = None
-    refused: str = ""
+    refused: SignInError | None = None
     profile_key: str = ""
     policy: SecretPolicy = field(default_factory=SecretPolicy)
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -61,12 +61,12 @@ def read(ctx: Context) -> Observed:
     policy = read_policy(ctx, found)
     if found is None:
         return Observed(policy=policy)
-    good, refused = current(ctx, found), ""
+    good, refused = current(ctx, found), None
     if good is not None:
         try:
             _prove(ctx, found, good)
         except SignInError as error:
-            good, refused = None, str(error.code or error.what)
+            good, refused = None, error
     known = marks(found, "profile-key")
     return Observed(of_application(ctx, found), good, refused, known[0] if known else "", policy)
 
@@ -112,7 +112,8 @@ def _main(ctx: Context, observed: Observed) -> Change:
             f"renewed {margin} days before it ends; the old one stays",
         )
     elif observed.refused:
-        now, note = f"refused by Entra ID ({observed.refused})", "a new one is made"
+        now = f"refused by Entra ID ({observed.refused.code})"
+        note = f"{observed.refused.meaning.rstrip('.')}; a new one is made"
     else:
         ours = [secret for secret in observed.secrets if secret.ours]
         now = "value not kept here" if ours else "absent"

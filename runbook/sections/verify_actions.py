@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from runbook import catalog
-from runbook.clients.answers import explain
+from runbook.clients.answers import Facts, explain
 from runbook.errors import Parked, SignInError
 from runbook.proof import refresh
 from runbook.proof.probing import DirectRoad, Outcome, Road, RoadName, StackOneRoad, not_tried, prove, refused
@@ -45,17 +45,18 @@ PORTAL = "There is no such page: in the portal one would see what is granted, no
 
 WORKERS = 4  # well under every documented limit of Graph; the slow ones are spaced by the client
 Needs = Mapping[PermissionType, tuple[str, ...]]
-# Conditional Access often blocks the device code flow, or wants more than it can give: that says nothing of the action.
-DEVICE_CODE_BLOCKED = frozenset(f"AADSTS{n}" for n in (50076, 50079, 50158, 50199, 53000, 53001, 53003, 530035))
+# Rows of the table of answers: Conditional Access often blocks the device code flow, or wants more than it can give.
+# That says nothing of the action.
+CODE_BLOCKED = frozenset({"conditional_access", "second_factor", "interrupted"})
 ROADS: tuple[RoadName, ...] = ("delegated", "application", "stackone")
 
 
 @dataclass
 class Roads:
-    """The roads that are open, why the others are not, and the permissions in the tokens of the direct ones."""
+    """The roads that are open, why the others are not (and what to do), and the permissions in the direct tokens."""
 
     open: dict[RoadName, Road] = field(default_factory=dict)
-    closed: dict[RoadName, str] = field(default_factory=dict)
+    closed: dict[RoadName, tuple[str, str]] = field(default_factory=dict)
     refused: dict[RoadName, SignInError] = field(default_factory=dict)
     tokens: dict[PermissionType, frozenset[str] | None] = field(default_factory=dict)
     absent: bool = False
@@ -117,18 +118,22 @@ def _open_roads(ctx: Context, stack: ExitStack, found: Mapping[str, Any], state:
     roads = Roads()
     for kind, get in (("application", application_roles), ("delegated", delegated_scopes)):
         if kind not in ctx.params.permission_types:
-            roads.closed[kind] = f"{kind} permissions were not chosen"  # type: ignore[index]
+            roads.closed[kind] = f"{kind} permissions were not chosen", ""  # type: ignore[index]
             continue
         _open_direct(ctx, stack, found, state, kind, get, roads)
     if "delegated" not in ctx.params.permission_types:
-        roads.closed["stackone"] = "delegated permissions were not chosen, and a linked account works with those"
+        roads.closed["stackone"] = "delegated permissions were not chosen, and a linked account works with those", ""
         return roads
     account = find_account(ctx)
-    if account is not None and account.get("status") == "active":
+    if account is None:
+        roads.closed["stackone"] = "no account is linked", "run section 7 (link an account)."
+        roads.absent = True
+    elif account.get("status") == "active":
         roads.open["stackone"] = StackOneRoad(ctx, str(account["id"]))
         roads.account = account
     else:
-        roads.closed["stackone"] = "no account is linked and active (section 7)"
+        known = explain(Facts(account_active=False))
+        roads.closed["stackone"] = f"{known.cause} Who can mend it: {known.who}", known.remedy
         roads.absent = True
     return roads
 
@@ -147,17 +152,17 @@ def _open_direct(
     from runbook.clients.graph import GraphClient
 
     if kind == "delegated" and not ctx.applying:
-        roads.closed[kind] = "nobody was asked to sign in"
+        roads.closed[kind] = "nobody was asked to sign in", ""
         return
     try:
         result = get(ctx, found, state.granted[kind])
     except Parked:
-        roads.closed[kind] = "nobody was there to sign in with a code"
+        roads.closed[kind] = "nobody was there to sign in with a code", "let that person run section 8."
         roads.absent = True
         return
     except SignInError as error:
-        if kind == "delegated" and error.code in DEVICE_CODE_BLOCKED:
-            roads.closed[kind] = f"this tenant does not let people sign in with a code ({error.code})"
+        if kind == "delegated" and explain(error).name in CODE_BLOCKED:
+            roads.closed[kind] = f"this tenant does not let people sign in with a code ({error.code})", error.next_step
         else:
             roads.refused[kind] = error
         return
@@ -190,7 +195,7 @@ def _action(
         stages = {} if name == "stackone" else _stages(needs, slug, kind, state, wanted[kind], roads.tokens.get(kind))
         cells[name] = {**stages, "used": used}
     verdict = _verdict(outcomes)
-    explained = _explain(cells, outcomes, {kind: wanted[kind].needs(slug) for kind in TYPES})
+    explained = _explain(cells, outcomes, {kind: wanted[kind].needs(slug) for kind in TYPES}, state.misplaced)
     best = outcomes.get("application") or outcomes.get("stackone") or next(iter(outcomes.values()))
     return {
         "slug": slug,
@@ -210,7 +215,7 @@ def _try(ctx: Context, slug: str, shop: Workshop, roads: Roads, name: RoadName, 
         return refused(name, action, roads.refused[name])
     road = roads.open.get(name)
     if road is None:
-        return not_tried(name, action, roads.closed.get(name, "there is no way to try it"))
+        return not_tried(name, action, *roads.closed.get(name, ("there is no way to try it", "")))
     if recipes().writes(slug):
         if not ctx.applying:
             return not_tried(name, action, "writes are tried when the plan is applied")
@@ -255,7 +260,9 @@ def _verdict(outcomes: Mapping[RoadName, Outcome]) -> str:
     return "passed" if application and delegated else "not tried"
 
 
-def _explain(cells: Mapping[str, Any], outcomes: Mapping[RoadName, Outcome], needs: Needs) -> dict[str, dict[str, Any]]:
+def _explain(
+    cells: Mapping[str, Any], outcomes: Mapping[RoadName, Outcome], needs: Needs, misplaced: Mapping[str, str]
+) -> dict[str, dict[str, Any]]:
     """Cause, evidence, who can mend it and how, for every road that was tried and failed."""
     explained: dict[str, dict[str, Any]] = {}
     for name, outcome in outcomes.items():
@@ -264,7 +271,9 @@ def _explain(cells: Mapping[str, Any], outcomes: Mapping[RoadName, Outcome], nee
             # The linked account's token is StackOne's: what is in it cannot be seen.
             seen = ("requested", "granted") if name == "stackone" else ("requested", "granted", "in_token")
             stages = {stage: cells[kind].get(stage) for stage in seen}
-            found = explain(outcome.error, permission_type=kind, permissions=needs[kind], **stages)
+            wrong = () if stages.get("granted") else tuple(i for i, name in misplaced.items() if name in needs[kind])
+            about = {"permission_type": kind, "permissions": needs[kind], "misplaced_ids": wrong}
+            found = explain(outcome.error, **about, **stages)
             explained[name] = found.as_dict()
     return explained
 

@@ -6,19 +6,31 @@ secret counts as good when a token call with it succeeds, and for no other reaso
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from runbook.errors import RunbookError, SecretStoreError
+from runbook.clients.answers import told
+from runbook.errors import RunbookError, SecretStoreError, SignInError
 
 if TYPE_CHECKING:
     from runbook.clients.entra import TokenResult
     from runbook.secrets import Secret
     from runbook.tenant.base import Context
 
-__all__ = ["Credential", "current", "of_application", "require_current", "secret_name", "token", "value", "when"]
+__all__ = [
+    "Credential",
+    "aged",
+    "current",
+    "of_application",
+    "require_current",
+    "secret_name",
+    "token",
+    "value",
+    "when",
+]
 
 
 @dataclass(frozen=True)
@@ -111,4 +123,16 @@ def token(ctx: Context, found: Mapping[str, Any], credential: Credential) -> Tok
     """A fresh application token with this secret. Raises :class:`SignInError`."""
     from runbook.clients import entra
 
-    return entra.application_token(ctx.target, found["appId"], value(ctx, credential), journal=ctx.journal)
+    with aged(ctx, found, credential):
+        return entra.application_token(ctx.target, found["appId"], value(ctx, credential), journal=ctx.journal)
+
+
+@contextmanager
+def aged(ctx: Context, found: Mapping[str, Any], credential: Credential) -> Iterator[None]:
+    """A refused sign-in within knows how young the youngest of what it relies on is, all by the service's clock."""
+    try:
+        yield
+    except SignInError as error:
+        born = [moment for moment in (credential.starts, when(found.get("createdDateTime"))) if moment is not None]
+        age = (ctx.graph.session.now() - max(born)).total_seconds() if born else None
+        raise told(error, age_seconds=age) from error.__cause__

@@ -63,7 +63,7 @@ class Permissions:
         names = {identifier: name for of in ids.values() for name, identifier in of.items()}
         found = application(ctx)
         principal = service_principal(ctx, found["appId"]) if found else None
-        requested, unknown_ids = _requested(found, names)
+        requested, unknown_ids = _requested(found, ids)
         grant, scopes = _delegated(ctx, principal, resource["id"])
         assignments, roles = _application(ctx, principal, resource["id"], names)
         return cls(
@@ -77,6 +77,12 @@ class Permissions:
             assignments=assignments,
             unknown_ids=unknown_ids,
         )
+
+    @property
+    def misplaced(self) -> dict[str, str]:
+        """The ids requested as a scope that are an app role's, or the other way round, with the permission's name."""
+        published = {identifier: name for kind in TYPES for name, identifier in self.ids[kind].items()}
+        return {identifier: published[identifier] for identifier in self.unknown_ids if identifier in published}
 
     def wanted(self, ctx: Context) -> dict[PermissionType, Wanted]:
         """What the choice needs here; the bases of sign-in are part of the delegated ones, with no action."""
@@ -121,19 +127,22 @@ def _resolve(
 
 
 def _requested(
-    found: Mapping[str, Any] | None, names: Mapping[str, str]
+    found: Mapping[str, Any] | None, ids: Mapping[PermissionType, Mapping[str, str]]
 ) -> tuple[dict[PermissionType, frozenset[str]], tuple[str, ...]]:
+    """The names that are requested of each type, and the ids that stand under a type which has no such id."""
     entries = [
         access
         for resource in (found or {}).get("requiredResourceAccess") or ()
         if resource.get("resourceAppId") == GRAPH_APP_ID
         for access in resource.get("resourceAccess") or ()
     ]
+    asked = {(entry.get("type"), entry["id"]) for entry in entries}
     requested = {
-        kind: frozenset(names[e["id"]] for e in entries if e.get("type") == GRAPH_TYPE[kind] and e["id"] in names)
+        kind: frozenset(name for name, identifier in ids[kind].items() if (GRAPH_TYPE[kind], identifier) in asked)
         for kind in TYPES
     }
-    return requested, tuple(sorted(str(e["id"]) for e in entries if e["id"] not in names))
+    known = {(GRAPH_TYPE[kind], identifier) for kind in TYPES for identifier in ids[kind].values()}
+    return requested, tuple(sorted(str(identifier) for _type, identifier in asked - known))
 
 
 def _delegated(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from runbook.clients.settle import Wait
 from runbook.errors import NotSettled, SignInError
-from runbook.tenant.credentials import require_current, value
+from runbook.tenant.credentials import aged, require_current, token, value
 from runbook.tenant.waiting import until
 
 if TYPE_CHECKING:
@@ -26,13 +26,11 @@ def application_roles(ctx: Context, found: Mapping[str, Any], granted: frozenset
 
     Raises :class:`SignInError`.
     """
-    from runbook.clients import entra
-
-    secret = value(ctx, require_current(ctx, found))
+    credential = require_current(ctx, found)
     last: list[TokenResult] = []
 
     def attempt() -> TokenResult | None:
-        last[:] = [entra.application_token(ctx.target, found["appId"], secret, journal=ctx.journal)]
+        last[:] = [token(ctx, found, credential)]
         return last[0] if (granted or frozenset()) <= set(last[0].roles) else None
 
     try:
@@ -51,12 +49,14 @@ def delegated_scopes(ctx: Context, found: Mapping[str, Any], granted: frozenset[
     """
     from runbook.clients import entra
 
-    secret = value(ctx, require_current(ctx, found))
+    credential = require_current(ctx, found)
+    secret = value(ctx, credential)
     wait = Wait(ctx.graph.pace, _patience(ctx))
     while True:
         patient = ctx.target.attend is not None and not wait.over
         try:
-            result = entra.delegated_token(ctx.target, found["appId"], secret, ctx.hand_over, journal=ctx.journal)
+            with aged(ctx, found, credential):
+                result = entra.delegated_token(ctx.target, found["appId"], secret, ctx.hand_over, journal=ctx.journal)
         except SignInError as error:
             if error.code != NO_CONSENT_YET or not patient:
                 raise

@@ -1,4 +1,4 @@
-"""A sandbox over TLS with an application that has gone through sections 1 to 5, and ways to make it ill."""
+"""A sandbox over TLS with an application that has gone through sections 1 to 7, and ways to make it ill."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from runbook.tenant.base import Context, open_context, run_section
 
 @dataclass(frozen=True)
 class Stage:
-    """A sandbox, and a context whose application has gone through sections 1 to 5."""
+    """A sandbox, and a context whose application has gone through sections 1 to 7."""
 
     ready: Mapping[str, Any]
     state: Path
@@ -66,6 +66,6 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
             "actions": ["list_users", "update_user", "update_group"],
         }
         with open_context(parse(values)) as ctx:
-            for name in NAMES[:5]:
+            for name in NAMES[:7]:
                 assert run_section(ctx, section(name), apply=True).verdict == "passed"
             yield Stage(ready, state, ctx)
