@@ -197,7 +197,8 @@ class GraphClient:
             error = graph_error(answer.status, answer.body, method, path, answer.headers, answer.request_id)
             raise told(error, age_seconds=self.age(f"{path} {json}"))
         if answer.status == 201 and isinstance(answer.body, dict):
-            self._made |= dict.fromkeys((str(answer.body.get("id")), str(answer.body.get("appId"))), time.monotonic())
+            ids = [str(answer.body[name]) for name in ("id", "appId") if answer.body.get(name)]
+            self._made |= dict.fromkeys(ids, time.monotonic())
         return answer
 
     def age(self, text: str) -> float | None:

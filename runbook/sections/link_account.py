@@ -137,7 +137,7 @@ def _link(ctx: Context, observed: Observed) -> None:
     hand_over = _hand_over(ctx, session)
     try:
         ctx.hand_over(hand_over)
-    except Parked:
+    except RunbookError:
         # Somebody may have tried just now and failed: then their reason is worth more than another link.
         _explain(ctx, session)
         raise

@@ -278,11 +278,15 @@ def _explain(
     return explained
 
 
+def _label(road: RoadName) -> str:
+    return "Through StackOne" if road == "stackone" else f"With {road} permissions"
+
+
 def _in_words(outcomes: Mapping[RoadName, Outcome], explained: Mapping[str, Mapping[str, Any]]) -> str:
     """One text for a person: why each road that did not pass did not."""
     texts = []
     for name, outcome in outcomes.items():
-        label = "Through StackOne" if name == "stackone" else f"With {name} permissions"
+        label = _label(name)
         if name in explained:
             why = explained[name]
             seen = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in why["evidence"].items())
@@ -305,6 +309,11 @@ def _evidence(
     failed, untried = verdicts.count("failed"), verdicts.count("not tried")
     counts = f"{verdicts.count('passed')} proven, {failed} failed, {untried} not tried"
     notes = [counts, *(f"{action['name']}: {action['explanation']}" for action in actions if action["explanation"])]
+    notes += [
+        f"{_label(name)}: not tried, {why.rstrip('.')}. Next: {next_step}"
+        for name, (why, next_step) in roads.closed.items()
+        if next_step
+    ]
     notes += [f"Left behind, please remove: {item}" for item in shop.litter]
     facts = {"permissions": permissions, "actions": actions, "litter": shop.litter, "probe_mark": shop.mark}
     rows = list(_rows(actions))

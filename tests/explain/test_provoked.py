@@ -28,6 +28,7 @@ from runbook.parameters import parse
 from runbook.secrets import Secret
 from runbook.sections import NAMES, section
 from runbook.tenant.base import Context, SectionResult, open_context, run_section
+from runbook.tenant.credentials import Credential, require_current, secret_name, token, when
 from runbook.tenant.registration import graph_principal, require_application, service_principal
 from tests.clients.service import Reply, serving
 
@@ -267,10 +268,10 @@ def _kept_token(stage: Stage) -> RunbookError:
     stage.control("POST", "clock", {"offset": -7200})
     try:
         with contextlib.closing(Administrator(stage.ctx.target, stage.ctx.params)) as administrator:
-            token = administrator.token()
+            kept = administrator.token()
     finally:
         stage.control("POST", "clock", {"offset": 0})
-    with GraphClient(stage.ctx.target, FixedToken(token)) as graph:
+    with GraphClient(stage.ctx.target, FixedToken(kept)) as graph:
         return failing(lambda: graph.get("/organization"))
 
 
@@ -429,7 +430,8 @@ def _consent_page_lied(stage: Stage) -> RunbookError:
 
 def cell(stage: Stage, slug: str, road: str, *ill: dict[str, Any]) -> Cell:
     """The explanation of one road of one action after a run of section 8 with these illnesses."""
-    with stage.ill(*ill), of_type(stage, road) as ctx:
+    weather = stage.ill(*ill) if ill else contextlib.nullcontext()
+    with weather, of_type(stage, road) as ctx:
         result = run_section(ctx, section("verify_actions"), apply=True)
     action = next(one for one in result.facts["actions"] if one["slug"] == slug)
     assert road in action["explanations"], action["explanation"]
@@ -473,8 +475,9 @@ def _account_older_than_grant(stage: Stage) -> Cell:
 
 
 @contextlib.contextmanager
-def taken_away(stage: Stage, *, requested: list[dict[str, Any]] | None = None) -> Iterator[None]:
+def taken_away(stage: Stage, *, requested: list[dict[str, Any]] | None = None) -> Iterator[list[dict[str, Any]]]:
     """Without the grants of our application, and with ``requested`` in place of what it asks for; then as before."""
+    roles: list[dict[str, Any]] = []
     graph, found = stage.ctx.graph, require_application(stage.ctx)
     own = service_principal(stage.ctx, found["appId"])
     assert own is not None
@@ -483,9 +486,10 @@ def taken_away(stage: Stage, *, requested: list[dict[str, Any]] | None = None) -
             graph.delete(f"/oauth2PermissionGrants/{grant['id']}")
         for one in list(graph.list(f"/servicePrincipals/{own['id']}/appRoleAssignments")):
             graph.delete(f"/servicePrincipals/{one['resourceId']}/appRoleAssignedTo/{one['id']}")
+            roles.append({name: one[name] for name in ("principalId", "resourceId", "appRoleId")})
         if requested is not None:
             graph.patch(f"/applications/{found['id']}", {"requiredResourceAccess": requested})
-        yield
+        yield roles
     finally:
         assert run_section(stage.ctx, section("api_permissions"), apply=True).verdict == "passed"
 
@@ -519,13 +523,10 @@ def _misplaced_id(stage: Stage) -> Cell:
 
 @provokes("token_older_than_grant")
 def _token_older_than_grant(stage: Stage) -> Cell:
-    """The role is granted again, and for a while no token has it."""
-    graph, own = graph_principal(stage.ctx), service_principal(stage.ctx, require_application(stage.ctx)["appId"])
-    assert own is not None
-    role = next(one["id"] for one in graph["appRoles"] if one["value"] == "User.Read.All")
-    body = {"principalId": own["id"], "resourceId": graph["id"], "appRoleId": role}
-    with taken_away(stage), stage.ill({"kind": "late_grants", "seconds": 3000}):
-        stage.ctx.graph.post(f"/servicePrincipals/{graph['id']}/appRoleAssignedTo", body)
+    """The roles are granted again, and for a while no token has them."""
+    with taken_away(stage) as roles, stage.ill({"kind": "late_grants", "seconds": 3000}):
+        for role in roles:
+            stage.ctx.graph.post(f"/servicePrincipals/{role['resourceId']}/appRoleAssignedTo", role)
         return cell(stage, "list_users", "application")
 
 
@@ -542,5 +543,64 @@ def _account_inactive(stage: Stage) -> Cell:
     finally:
         store.update("stackone.account", account["id"], {"status": "active"})
         store.close()
-    seen = result.facts["actions"][0]["explanation"]
-    return {**explain(Facts(account_active=False)).as_dict(), "seen": seen}
+    assert result.evidence is not None
+    return {**explain(Facts(account_active=False)).as_dict(), "seen": " ".join(result.evidence.notes)}
+
+
+# what was just made, and what the run knows of its age
+
+
+@provokes("secret_young")
+def _secret_young(stage: Stage) -> RunbookError:
+    ctx = stage.ctx
+    with stage.ill({"kind": "secret_delay", "seconds": [300, 300]}):
+        made, added = stage.registered("young secret")
+        ref = ctx.store.put(secret_name(ctx, made["appId"], added["keyId"]), Secret(added["secretText"]))
+        credential = Credential(added["keyId"], "", "", when(added["startDateTime"]), None, ours=True, ref=ref)
+        return failing(lambda: token(ctx, made, credential))
+
+
+@provokes("young_at_sign_in")
+def _principal_not_yet(stage: Stage) -> RunbookError:
+    ctx = stage.ctx
+    made, added = stage.registered("young application", principal=False)
+    ref = ctx.store.put(secret_name(ctx, made["appId"], added["keyId"]), Secret(added["secretText"]))
+    credential = Credential(added["keyId"], "", "", when(added["startDateTime"]), None, ours=True, ref=ref)
+    return failing(lambda: token(ctx, made, credential))
+
+
+@provokes("object_young")
+def _object_young(stage: Stage) -> RunbookError:
+    body = {"displayName": "young", "mailNickname": "young", "mailEnabled": False, "securityEnabled": True}
+    with stage.ill({"kind": "lag", "read": [60, 60]}):
+        made: Any = stage.ctx.graph.post("/groups", body)
+        return failing(lambda: stage.ctx.graph.get(f"/groups/{made['id']}"))
+
+
+@provokes("clock_skew")
+def _clock_skew(stage: Stage) -> RunbookError:
+    """The service that looks at a token says, by its Date, that it lives two hours ago."""
+    kept = stage.ctx.administrator.token()
+    stage.control("POST", "clock", {"offset": -7200})
+    try:
+        with GraphClient(stage.ctx.target, FixedToken(kept)) as graph:
+            return failing(lambda: graph.get("/organization"))
+    finally:
+        stage.control("POST", "clock", {"offset": 0})
+
+
+@provokes("secret_of_profile")
+def _secret_of_profile(stage: Stage) -> RunbookError:
+    """Somebody removes the secret that StackOne's connector profile holds; then a person links an account."""
+    found = require_application(stage.ctx)
+    key_id = require_current(stage.ctx, found).key_id
+    stage.ctx.graph.post(f"/applications/{found['id']}/removePassword", {"keyId": key_id})
+    try:
+        other = {**stage.ctx.params.model_dump(mode="json"), "account_owner_id": "another-owner"}
+        with open_context(parse(other)) as ctx:
+            result = run_section(ctx, section("link_account"), apply=True)
+    finally:
+        for name in NAMES[4:6]:
+            assert run_section(stage.ctx, section(name), apply=True).verdict == "passed"
+    assert result.error is not None
+    return result.error
