@@ -51,7 +51,8 @@ def signed(kind: Kind) -> str:
 
 def plural(count: int, noun: str) -> str:
     """``1 action``, ``2 actions``, ``3 retries``."""
-    return f"{count} {noun if count == 1 else noun[:-1] + 'ies' if noun.endswith('y') else noun + 's'}"
+    many = noun[:-1] + "ies" if noun.endswith("ry") else noun + "s"
+    return f"{count} {noun if count == 1 else many}"
 
 
 def tally(found: Iterable[str], nothing: str = "nothing") -> str:

@@ -1,6 +1,6 @@
 """What the notebooks call: ``step = notebook.open("redirect_uri", globals())``, then one method a cell."""
 
-from runbook.notebook.action_step import open as open_action
-from runbook.notebook.step import open, start
+from runbook.notebook.front import start
+from runbook.notebook.step import open
 
-__all__ = ["open", "open_action", "start"]
+__all__ = ["open", "start"]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runbook import sections
 from runbook.errors import HandOver, Parked, RunbookError
 from runbook.runs.sources import notebook_name
+from runbook.widgets.hand_over import HandOverCard
 
 if TYPE_CHECKING:
     from runbook.catalog.scopes import Scopes
@@ -17,24 +19,17 @@ if TYPE_CHECKING:
     from runbook.parameters import Parameters
     from runbook.records.journal import Journal, NullJournal
     from runbook.tenant.base import Change, Context, HandsOver, Section, SectionResult
-    from runbook.widgets.guide_list import Chapter
     from runbook.widgets.panel import Panel
-
-__all__ = ["PROOF", "Workbench"]
 
 PROOF = "verify_actions"
 """The section that changes nothing and still has to be carried out: it tries what the others prepared."""
 
 
 class Workbench:
-    """Opens the tenant when it is first looked at; closes everything when the notebook begins anew or ends.
+    """Opens the tenant when it is first looked at; closes everything when the notebook begins anew or ends."""
 
-    ``tell`` shows a hand-over to the person at the screen and returns at once.
-    """
-
-    def __init__(self, inputs: Inputs, tell: Callable[[HandOver], None]) -> None:
+    def __init__(self, inputs: Inputs) -> None:
         self.inputs = inputs
-        self.tell = tell
         self.params = inputs.params
         self._stack = ExitStack()
         self._looking: Context | None = None
@@ -81,18 +76,17 @@ class Workbench:
                 self._observed = section.read(ctx)
         return section.plan(ctx, self._observed)
 
-    def run(self, section: Section, *, look_only: bool = False, play: bool = False) -> SectionResult:
-        """Read, plan, apply, read back. A record is kept, except when the section only looks.
+    def run(self, section: Section, besides: Mapping[str, Any], *, apply: bool, play: bool = False) -> SectionResult:
+        """Read, plan, apply if that is meant, read back. A record is kept, except where nothing is to be applied.
 
-        ``play``: let the rehearsal's attendant act for the person of a hand-over.
-        Where nobody is there the plan is applied if the parameters allow it; a pressed button allows it.
+        ``besides``: what the record says more at its beginning. ``play``: let the rehearsal's attendant act for the
+        person of a hand-over.
         """
         from runbook.tenant.base import open_context, run_section
 
-        apply = self.inputs.attended or self.apply_allowed
-        if look_only or not apply or self.inputs.record is not None:
-            return run_section(self._look(), section, apply=apply and not look_only)
-        self._journal = self._new_record(section)
+        if not apply or self.inputs.record is not None:
+            return run_section(self._look(), section, apply=apply)
+        self._journal = self._new_record(section, besides)
         self._own_record = True
         person = self._to_the_person if self.inputs.attended and not play else None
         with open_context(self.params, self._journal, person) as ctx:
@@ -125,42 +119,61 @@ class Workbench:
             f"Open {offer(reference, lambda: store.get(reference))} within {SECONDS / 60:.0f} minutes; it works once."
         )
 
-    def header(self, section: Section | None) -> Panel:
-        """Who and where; with a person there also the state of every step."""
+    @property
+    def record(self) -> Path | None:
+        """The record that this notebook keeps, or that of the run; None while there is none."""
+        return self.inputs.record or (self._journal.folder if self._journal else None)
+
+    def header(self, number: int | None, title: str = "", about: str = "", portal: str = "") -> Panel:
+        """Who and where, and what this step does; with a person there also the state of every step.
+
+        ``number``: the step of the guide, 0 on its front page, None for an operation beside it.
+        """
         from runbook.tenant import whereabouts
         from runbook.widgets.header import Header, Place, Step
 
         ctx = self._look()
-        if self.inputs.attended or section is None:
+        if number == 0 or (number and self.inputs.attended):
             self._ask_states()
-        steps = tuple(Step(each.NUMBER, each.TITLE, self._state(each)) for each in sections.SECTIONS)
+        guide = sections.SECTIONS if number is not None else ()
+        steps = tuple(Step(each.NUMBER, each.TITLE, self._state(each)) for each in guide)
         place = Place(
             steps=steps,
-            current=section.NUMBER if section else 0,
+            current=number or 0,
             target=ctx.target.description,
             tenant=whereabouts.tenant(ctx),
             signed_in=whereabouts.signed_in(ctx),
             rehearsal=ctx.target.rehearsal,
         )
-        return Header(place, section.TITLE if section else "")
+        return Header(place, title, about, portal)
 
     def guide(self) -> Panel:
         """The eight steps with their state and notebook."""
-        from runbook.widgets.guide_list import GuideList
+        from runbook.widgets.guide_list import Chapter, GuideList
 
         self._ask_states()
-        return GuideList([self._chapter(each) for each in sections.SECTIONS])
+        return GuideList(
+            [
+                Chapter(
+                    each.NUMBER, each.TITLE, self._state(each), self._states[each.NAME][1], notebook_name(each.NAME)
+                )
+                for each in sections.SECTIONS
+            ],
+            [why for state, why in self._states.values() if state == "unknown"],
+        )
 
     def next_notebook(self) -> str:
         """The notebook of the first step that is not done; empty when all are."""
         self._ask_states()
         return next((notebook_name(name) for name in sections.NAMES if self._states[name][0] != "done"), "")
 
-    def following(self, section: Section) -> str:
-        """What to do after a section has passed."""
-        if len(sections.NAMES) == section.NUMBER:
+    def following(self, number: int | None) -> str:
+        """What to do after this step has passed."""
+        if number is None:
+            return "nothing."
+        if number == len(sections.NAMES):
             return "nothing; the connection is proven."
-        return f"open {notebook_name(sections.NAMES[section.NUMBER])}."
+        return f"open {notebook_name(sections.NAMES[number])}."
 
     def _look(self) -> Context:
         """The tenant, opened once; in a run its reads are in the run's journal."""
@@ -173,15 +186,14 @@ class Workbench:
             self._looking = self._stack.enter_context(open_context(self.params, journal, person))
         return self._looking
 
-    def _new_record(self, section: Section) -> Journal:
-        from pathlib import Path
-
+    def _new_record(self, section: Section, besides: Mapping[str, Any]) -> Journal:
         from runbook.records.journal import Journal
         from runbook.runs.run import new_run_id, opening
         from runbook.tenant.base import plan_hash
 
         hashed = plan_hash({section.NAME: self.plan(section)})
-        return Journal.create(Path(self.params.records), new_run_id(), **opening(self._look(), [section], hashed))
+        begun = {**opening(self._look(), [section] if section.NUMBER else [], hashed), **besides}
+        return Journal.create(self.inputs.home / self.params.records, new_run_id(), **begun)
 
     def _to_the_person(self, target: Target, journal: Journal | NullJournal) -> HandsOver:
         """Where a person is there, the person acts; only a sign-in by code is played in a rehearsal."""
@@ -196,7 +208,7 @@ class Workbench:
                 otherwise(item)
             else:
                 # The caller goes on asking Entra ID until the person has entered the code.
-                self.tell(item)
+                HandOverCard(item).display()
 
         return hand_over
 
@@ -209,7 +221,7 @@ class Workbench:
             except Parked as error:
                 self._states[section.NAME] = ("parked", error.hand_over.title)
             except RunbookError as error:
-                self._states[section.NAME] = ("unknown", error.what)
+                self._states[section.NAME] = ("unknown", f"{error.what} Next: {error.next_step}")
             else:
                 self._states[section.NAME] = _state_of(section, changes)
 
@@ -219,12 +231,6 @@ class Workbench:
 
     def _first_open(self) -> str:
         return next((name for name, (state, _) in self._states.items() if state != "done"), "")
-
-    def _chapter(self, section: Section) -> Chapter:
-        from runbook.widgets.guide_list import Chapter
-
-        reason = self._states[section.NAME][1]
-        return Chapter(section.NUMBER, section.TITLE, self._state(section), reason, notebook_name(section.NAME))
 
 
 def _state_of(section: Section, changes: Sequence[Change]) -> tuple[str, str]:

@@ -15,11 +15,8 @@ from runbook import mapping_file
 from runbook.errors import InputError, Problem
 from runbook.parameters import Parameters, parse
 
-__all__ = ["DEFAULT_FILE", "Inputs", "names_in", "read", "somebody_there"]
-
 DEFAULT_FILE = "parameters.yaml"
-OPTIONS = ("parameters_file", "record", "interaction")
-INTERACTIONS = ("auto", "widgets", "none")
+OPTIONS = ("parameters_file", "record")
 # What a fresh kernel of IPython holds besides names with an underscore; none of it is the notebook's.
 OF_IPYTHON = frozenset({"In", "Out", "exit", "quit", "open", "get_ipython"})
 SIMPLE = (str, int, float, list, tuple, dict, set, frozenset, bytes, Path)
@@ -32,6 +29,8 @@ class Inputs:
     params: Parameters
     file: Path
     record: Path | None
+    home: Path
+    """Where the guide's notebooks, their parameters file and their records lie: of an operation one folder up."""
     attended: bool
     explicit: frozenset[str]
     """Names that the notebook sets itself; they win over the file."""
@@ -43,12 +42,12 @@ FIRST = "_runbook_first_names"
 """Where the names of the first call are kept: in the notebook's own globals, which end with the kernel."""
 
 
-def read(namespace: MutableMapping[str, Any], besides: Collection[str] = (), home: Path = Path()) -> Inputs:
+def read(namespace: MutableMapping[str, Any], besides: Collection[str] = ()) -> Inputs:
     """Read and check the parameters of the notebook whose globals are ``namespace``.
 
     A name that is None or absent is taken from ``parameters_file`` (default ``parameters.yaml`` if it is there), then
-    from the defaults. ``besides``: further names that the notebook takes and that somebody else checks. ``home``: where
-    ``parameters.yaml`` lies. Raises :class:`InputError` with every mistake at once.
+    from the defaults. ``besides``: further names that the notebook takes and that somebody else checks. Raises
+    :class:`InputError` with every mistake at once.
     """
     first = namespace.setdefault(FIRST, names_in(namespace))
     # On a second call in the same kernel the notebook has variables of its own: they are no parameters.
@@ -56,19 +55,14 @@ def read(namespace: MutableMapping[str, Any], besides: Collection[str] = (), hom
     given = {name: namespace[name] for name in sorted(names - set(besides)) if namespace[name] is not None}
     options = {name: given.pop(name, "") for name in OPTIONS}
     problems = _option_problems(options)
+    home = Path("..") if Path("../00_start.ipynb").is_file() else Path()
     file, from_file = _file(options["parameters_file"], home, problems)
     params = _parsed({**from_file, **{name: _plain(value) for name, value in given.items()}}, problems)
     if problems or params is None:
         raise InputError(problems)
     record = Path(options["record"]) if options["record"] else None
-    return Inputs(
-        params,
-        file,
-        record,
-        somebody_there(options["interaction"] or "auto"),
-        frozenset(given),
-        "actions" in {*given, *from_file},
-    )
+    chosen = "actions" in {*given, *from_file}
+    return Inputs(params, file, record, home, somebody_there(), frozenset(given), chosen)
 
 
 def names_in(namespace: Mapping[str, Any]) -> frozenset[str]:
@@ -80,24 +74,19 @@ def names_in(namespace: Mapping[str, Any]) -> frozenset[str]:
     )
 
 
-def somebody_there(interaction: str = "auto") -> bool:
+def somebody_there() -> bool:
     """Whether a person sees the notebook: the frontend that runs the cell accepts input (papermill's does not)."""
-    if interaction != "auto":
-        return interaction == "widgets"
     from IPython import get_ipython
 
     return bool(getattr(getattr(get_ipython(), "kernel", None), "_allow_stdin", False))
 
 
 def _option_problems(options: dict[str, Any]) -> list[Problem]:
-    problems = [
+    return [
         Problem(name, "must be text.", "Leave it empty for the default.")
         for name, value in options.items()
         if not isinstance(value, str | Path)
     ]
-    if options["interaction"] not in ("", *INTERACTIONS):
-        problems.append(Problem("interaction", f"must be one of {', '.join(INTERACTIONS)}."))
-    return problems
 
 
 def _file(given: Any, home: Path, problems: list[Problem]) -> tuple[Path, dict[str, Any]]:

@@ -1,21 +1,22 @@
 """What a notebook calls: ``step = notebook.open("redirect_uri", globals())``, then one method a cell.
 
-``header``, ``plan``, ``apply``, ``evidence`` and ``verdict`` each return something that shows itself. Where a person
-is there, ``apply`` is a button and the cells below it fill after the click. Where nobody is, the plan is applied at
-once if the parameters allow it, and a section that fails or parks shows why and then stops the notebook.
+``header``, ``choose``, ``plan``, ``apply``, ``result``, ``evidence`` and ``verdict`` each return something that shows
+itself. Where a person is there, ``apply`` is a button and the cells below it fill after the click. Where nobody is, the
+plan is applied at once if the parameters allow it, and a step that fails or parks shows why and stops the notebook.
 """
 
 from __future__ import annotations
 
-import atexit
 from collections.abc import MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from runbook import sections
-from runbook.errors import HandOver, InputError, Parked, RunbookError
+from runbook.errors import HandOver, Parked, RunbookError
 from runbook.notebook import inputs
 from runbook.notebook.bench import PROOF
-from runbook.notebook.stopped import InputRefused, SectionFailed, SectionParked
+from runbook.notebook.opening import begin
+from runbook.notebook.stopped import SectionFailed, SectionParked
+from runbook.notebook.subject import Guided, Subject, read_order
+from runbook.operations import order as orders
 from runbook.widgets import message, states
 from runbook.widgets.panel import Area, Panel
 from runbook.widgets.plan_table import PlanTable, counts
@@ -24,136 +25,70 @@ if TYPE_CHECKING:
     from runbook.notebook.bench import Workbench
     from runbook.tenant.base import Change, SectionResult
     from runbook.widgets.apply_button import ApplyButton, Offer
-    from runbook.widgets.choice import Choice
     from runbook.widgets.watch import Watch
 
-__all__ = ["Front", "InputRefused", "SectionFailed", "SectionParked", "Step", "open", "start"]
 
-
-_bench: Workbench | None = None
-
-
-def open(section: str, namespace: MutableMapping[str, Any]) -> Step:
-    """Begin the notebook of ``section`` with the parameters that stand in its globals.
+def open(name: str, namespace: MutableMapping[str, Any]) -> Step:
+    """Begin the notebook of a section or of the operation ``run_action`` with the parameters in its globals.
 
     Raises :class:`InputRefused`, after showing every mistake, before any request.
     """
-    return Step(section, _workbench(namespace))
-
-
-def start(namespace: MutableMapping[str, Any]) -> Front:
-    """Begin the front page. Raises :class:`InputRefused` as :func:`open` does."""
-    return Front(_workbench(namespace))
-
-
-def _workbench(namespace: MutableMapping[str, Any]) -> Workbench:
-    global _bench
-    from runbook.notebook.bench import Workbench
-
-    try:
-        given = inputs.read(namespace)
-    except InputError as error:
-        message.failure(error).display()
-        raise InputRefused(f"{len(error.problems)} mistakes in the parameters; nothing was sent") from None
-    if _bench is not None:
-        atexit.unregister(_bench.close)
-        _bench.close()
-    _bench = Workbench(given, tell)
-    atexit.register(_bench.close)
-    return _bench
-
-
-def tell(asked: HandOver) -> None:
-    """Show a hand-over in the running cell; a person enters a code while the cell waits."""
-    from runbook.widgets.hand_over import HandOverCard
-
-    HandOverCard(asked).display()
-
-
-class Front:
-    """The front page: the guide as a list, the target, and what is missing before one can begin."""
-
-    def __init__(self, bench: Workbench) -> None:
-        self._bench = bench
-        self._error: RunbookError | None = None
-
-    def header(self) -> Panel:
-        """Target, tenant, and who is signed in."""
-        try:
-            return self._bench.header(None)
-        except RunbookError as error:
-            self._error = error
-            return message.failure(error)
-
-    def guide(self) -> Panel:
-        """The eight steps with their state, as the tenant says."""
-        if self._error is not None:
-            return states.not_reached("The guide")
-        return self._bench.guide()
-
-    def verdict(self) -> Panel:
-        """Whether one can begin, and with what."""
-        if self._error is None:
-            first = self._bench.next_notebook()
-            sentence = "the tenant answers, one can begin." if first else "every step is as wanted."
-            return message.verdict("passed", sentence, f"open {first}." if first else "nothing.")
-        shown = message.verdict("failed", self._error.what, self._error.next_step)
-        if not self._bench.inputs.attended:
-            shown.display()
-            raise SectionFailed(self._error.what)
-        return shown
+    if name == "run_action":
+        bench, ordered = begin(
+            namespace, orders.ARGUMENTS, lambda values: read_order(values, attended=inputs.somebody_there())
+        )
+        return Step(ordered, bench)
+    bench, _ = begin(namespace, (), dict)
+    return Step(Guided(name), bench)
 
 
 class Step:
-    """One section in its notebook."""
+    """One section or operation in its notebook."""
 
-    def __init__(self, name: str, bench: Workbench) -> None:
-        self._section = sections.section(name)
-        self._bench = bench
+    def __init__(self, subject: Subject, bench: Workbench) -> None:
+        self._subject, self._bench = subject, bench
+        self._attended = bench.inputs.attended
         self._changes: Sequence[Change] = ()
+        self._planned = False
         self._result: SectionResult | None = None
         self._error: RunbookError | None = None
         self._areas: dict[str, Area] = {}
-        self._undecided = False
         self._buttons: ApplyButton | None = None
         self._watch: Watch | None = None
 
     def header(self) -> Panel:
         """Where one is in the guide, on which tenant, signed in as whom; what this step does."""
         try:
-            return self._bench.header(self._section)
+            return self._bench.header(self._subject.number, *self._subject.about)
         except RunbookError as error:
             self._error = error
             return message.failure(error)
 
     def choose(self) -> Panel:
-        """The action picker (section 1); the choice goes into the parameters file and into the plan below it."""
-        from runbook.widgets.picker import Picker
-
-        given = self._bench.inputs
-        if not given.attended:
-            return Picker(given.params, given.file).still()
-        picker = Picker(given.params, given.file, chosen=given.chosen, overridden="actions" in given.explicit)
-        picker.observe(self._chosen)
-        self._undecided = not given.chosen
-        return picker
+        """The action picker (section 1) or the form of one action; where nobody is there, the choice as a table."""
+        return self._subject.choose(self._bench, self._chosen)
 
     def plan(self) -> Area:
         """What is, what is wanted, and the difference; for section 1 also what the choice would change."""
-        return self._place("plan", self._planned())
+        asked = self._attended and self._subject.by_hand
+        return self._place("plan", self._subject.unplanned() if asked else self._shown_plan())
 
     def apply(self) -> Panel:
         """A button where a person is there; else the plan is applied now, if the parameters allow it."""
         if self._error is not None:
             return states.not_reached("Apply")
-        if self._section.NUMBER == 1 and self._bench.inputs.attended:
-            if not self._undecided:
-                self._run(look_only=True)
+        if not self._attended:
+            allowed = self._bench.apply_allowed
+            self._run(apply=allowed or self._subject.reads)
+            return states.applied(self._result, self._error, self._said(), allowed=allowed)
+        if self._subject.looks:
+            self._look()
             return states.kept(self._bench.inputs.file)
-        if self._bench.inputs.attended:
-            return self._by_hand()
-        self._run()
-        return states.applied(self._result, self._error, allowed=self._bench.apply_allowed)
+        return self._by_hand()
+
+    def result(self) -> Area:
+        """What was answered: a list as a table, or one object; ``.panel.value`` is the DataFrame."""
+        return self._place("result", self._subject.result())
 
     def evidence(self) -> Area:
         """What was read back after applying, and from where."""
@@ -162,118 +97,118 @@ class Step:
     def verdict(self) -> Area:
         """One line: passed, failed, parked or planned, and the next thing to do.
 
-        Where nobody is there, a failed section raises :class:`SectionFailed` and a parked one :class:`SectionParked`
+        Where nobody is there, a failed step raises :class:`SectionFailed` and a parked one :class:`SectionParked`
         after the verdict has been shown.
         """
         area = self._place("verdict", self._shown_verdict())
-        if self._bench.inputs.attended:
+        if self._attended:
             return area
-        self._bench.finish(self._section, self._result, self._error)
-        reason = self._error.what if self._error else (self._result.title if self._result else self._section.TITLE)
-        if self._result is not None and self._result.verdict == "parked":
-            area.panel.display()
-            raise SectionParked(f"{reason}: a person must act")
-        if self._error is not None or (self._result is not None and self._result.verdict == "failed"):
-            area.panel.display()
-            raise SectionFailed(reason)
-        return area
+        self._finish()
+        verdict = self._result.verdict if self._result else "failed"
+        if self._error is None and verdict in ("passed", "planned"):
+            return area
+        area.panel.display()
+        reason = self._error.what if self._error else self._subject.about[0]
+        raise SectionParked(f"{reason}: a person must act") if verdict == "parked" else SectionFailed(reason)
 
     def _place(self, name: str, panel: Panel) -> Area:
         self._areas[name] = Area(panel)
         return self._areas[name]
 
-    def _planned(self) -> Panel:
-        if self._error is not None:
-            return states.not_reached("Plan")
-        if self._undecided:
-            return states.undecided()
-        try:
-            self._changes = self._bench.plan(self._section)
-            preview = self._bench.preview() if self._section.NUMBER == 1 else None
-        except Parked as parked:
-            return self._parked_early(parked)
-        except RunbookError as error:
-            self._error = error
-            return message.failure(error)
-        return PlanTable(self._changes) if preview is None else PlanTable(preview, "What this choice would do")
+    def _chosen(self) -> None:
+        """The choice changed: what was planned and read before does not count any more, and the cells below follow."""
+        self._planned, self._result, self._error = False, None, None
+        asked = self._subject.by_hand
+        self._show("plan", self._subject.unplanned() if asked else self._shown_plan())
+        if self._subject.looks and "evidence" in self._areas:
+            self._look()
+        self._fill()
+        if self._buttons is not None:
+            self._buttons.say(self._subject.hint)
 
-    def _parked_early(self, parked: Parked) -> Panel:
+    def _shown_plan(self) -> Panel:
         from runbook.widgets.hand_over import HandOverCard
 
-        self._error = parked
-        return HandOverCard(parked.hand_over)
-
-    def _chosen(self, choice: Choice) -> None:
-        """The picker changed: the cells below follow."""
-        self._undecided = not choice.complete
-        if choice.complete:
-            self._bench.choose(choice.parameters())
-        if "plan" in self._areas:
-            self._areas["plan"].show(self._planned())
-        if "evidence" in self._areas:
-            self._result = None
-            if not self._undecided:
-                self._run(look_only=True)
-            self._fill()
+        section = self._subject.section
+        if self._error is not None:
+            return states.not_reached("Plan")
+        if section is None:
+            return self._subject.unplanned()
+        try:
+            self._changes = self._bench.plan(section)
+            shown = self._subject.planned(self._bench, self._changes)
+        except RunbookError as error:
+            if not (self._attended and self._subject.by_hand):
+                self._error = error
+            return HandOverCard(error.hand_over) if isinstance(error, Parked) else message.failure(error)
+        self._planned = True
+        return shown
 
     def _by_hand(self) -> Panel:
         from runbook.widgets.apply_button import ApplyButton
 
-        pending = [change for change in self._changes if change.kind != "same"]
-        hint = counts(pending)
-        if self._section.NAME == PROOF:
-            hint = "each action is tried now, writes on disposable objects"
-        elif not pending:
-            # Nothing would be written, so what is there is proven at once and without a record.
-            self._run(look_only=True)
-            hint = "nothing to apply, everything is as wanted"
+        hint = self._subject.hint
+        if not hint:
+            pending = [change for change in self._changes if change.kind != "same"]
+            hint = counts(pending)
+            if not pending:
+                # Nothing would be written, so what is there is proven at once and without a record.
+                self._look()
+                hint = "nothing to apply, everything is as wanted"
         self._buttons = ApplyButton(self._offers, hint)
         return self._buttons
 
     def _offers(self) -> list[Offer]:
-        """What can be done now: apply; or, where a person must act elsewhere, say so or have it played."""
+        """What can be done now: plan, apply; or, where a person must act elsewhere, say so or have it played."""
         from runbook.widgets.apply_button import Offer
 
-        asked = self._result.hand_over if self._result else None
+        asked = self._asked
         if asked is None:
-            done = self._result is not None and self._result.verdict == "passed"
-            label = "Prove" if self._section.NAME == PROOF else "Apply"
-            return [Offer("Check again" if done else label, self._pressed)]
+            proven = self._result is not None and self._result.verdict == "passed" and not self._subject.by_hand
+            label = "Check again" if proven else self._subject.label
+            plan = [Offer("Plan", self._press_plan)] if self._subject.by_hand else []
+            return [*plan, Offer(label, self._pressed)]
         offers = [Offer("I have done it", self._pressed)]
         if self._bench.can_play:
-            offers.append(Offer("Let the rehearsal do it", self._played))
+            offers.append(Offer("Let the rehearsal do it", lambda: self._pressed(play=True)))
         if ref := _secret_reference(asked):
             offers.append(Offer("Show the secret once", lambda: self._bench.secret_page(ref)))
         return offers
 
     @property
-    def _waits(self) -> bool:
-        return self._result is not None and self._result.hand_over is not None
+    def _asked(self) -> HandOver | None:
+        """What a person has to do elsewhere before this step can go on."""
+        return self._result.hand_over if self._result else None
 
-    def _played(self) -> str:
-        return self._pressed(play=True)
+    def _press_plan(self) -> str:
+        self._planned = False
+        self._show("plan", self._shown_plan())
+        does = "sends" if self._subject.reads else "applies"
+        return f"planned; {self._subject.label} {does} exactly this." if self._planned else "not planned; see the plan."
 
     def _pressed(self, *, play: bool = False) -> str:
         """What the button does; returns the words that stand beside it afterwards."""
+        if self._subject.by_hand and not self._planned:
+            return "plan it first."
         if self._watch is not None:
             self._watch.stop()
-        self._error = None
-        self._run(play=play)
-        self._changes = self._result.changes if self._result else self._changes
-        self._bench.finish(self._section, self._result, self._error)
+        self._run(apply=True, play=play)
+        self._planned = False  # another sending needs another plan
+        self._finish()
+        if self._result is not None and not self._subject.by_hand:
+            self._show("plan", PlanTable(self._result.changes, "Plan that was applied"))
         self._fill()
-        if self._waits:
+        if self._asked is not None:
             self._notice()
-        return states.beside_button(self._result, self._error)
+        return states.beside_button(self._result, self._error, self._said())
 
     def _notice(self) -> None:
         """Go on by itself once the tenant or StackOne shows that the person has acted."""
         from runbook.widgets.watch import Watch
 
-        before = [(change.what, change.now) for change in self._bench.plan(self._section)]
-
-        def changed() -> bool:
-            return before != [(change.what, change.now) for change in self._bench.plan(self._section)]
+        def seen() -> list[tuple[str, str]]:
+            section = self._subject.section
+            return [(change.what, change.now) for change in self._bench.plan(section)] if section else []
 
         def then() -> None:
             if self._buttons is not None:
@@ -284,34 +219,49 @@ class Step:
                 waiting = f"waiting for the person, {left // 60}:{left % 60:02d} left"
                 self._buttons.say(waiting if left else "nobody acted yet; press the button when it is done")
 
-        self._watch = Watch(changed, then, tell, self._bench.params.link_timeout_seconds)
+        before, params = seen(), self._bench.params
+        self._watch = Watch(lambda: seen() != before, then, tell, params.link_timeout_seconds)
         self._watch.start()
 
-    def _fill(self) -> None:
-        if "plan" in self._areas and self._result is not None and self._section.NUMBER != 1:
-            self._areas["plan"].show(PlanTable(self._result.changes, "Plan that was applied"))
-        if "evidence" in self._areas:
-            self._areas["evidence"].show(self._shown_evidence())
-        if "verdict" in self._areas:
-            self._areas["verdict"].show(self._shown_verdict())
+    def _show(self, name: str, panel: Panel) -> None:
+        if name in self._areas:
+            self._areas[name].show(panel)
 
-    def _run(self, *, look_only: bool = False, play: bool = False) -> None:
+    def _fill(self) -> None:
+        self._show("result", self._subject.result())
+        self._show("evidence", self._shown_evidence())
+        self._show("verdict", self._shown_verdict())
+
+    def _look(self) -> None:
+        self._run(apply=False)
+
+    def _run(self, *, apply: bool, play: bool = False) -> None:
+        section = self._subject.section
+        if section is None:
+            return
+        self._result = self._error = None
         try:
-            self._result = self._bench.run(self._section, look_only=look_only, play=play)
+            self._result = self._bench.run(section, self._subject.opening(), apply=apply, play=play)
             self._error = self._result.error
         except RunbookError as error:
             self._error = error
 
+    def _finish(self) -> None:
+        if self._subject.section is not None:
+            self._bench.finish(self._subject.section, self._result, self._error)
+
+    def _said(self) -> str:
+        return self._subject.done(self._result) if self._result else ""
+
     def _shown_evidence(self) -> Panel:
-        given = self._bench
-        return states.evidence(self._result, self._error, attended=given.inputs.attended, scopes=given.scopes)
+        record = self._bench.record if self._result and self._result.section == PROOF else None
+        return states.evidence(self._result, self._error, self._bench.scopes, record, attended=self._attended)
 
     def _shown_verdict(self) -> Panel:
-        following = self._bench.following(self._section)
-        shown = states.verdict(self._section.TITLE, self._result, self._error, following)
-        if self._waits and self._bench.inputs.attended and self._result is not None:
+        following = self._bench.following(self._subject.number)
+        if self._asked is not None and self._attended and self._result is not None:
             return states.parked_here(self._result)
-        return shown
+        return states.verdict(self._subject.about[0], self._result, self._error, self._said(), following)
 
 
 def _secret_reference(asked: HandOver) -> str:

@@ -69,7 +69,8 @@ class RunAction:
         self.kept: dict[str, str] = {}
         """Place in the body -> reference of the secret that was made for it."""
         self._sent: dict[str, Any] = {}
-        self._sent_by = ""
+        self.sent_by = ""
+        """Whose token, in words."""
         self._calls: list[dict[str, Any]] = []
         self._access: Access | None = None
 
@@ -92,6 +93,7 @@ class RunAction:
         """The object that a write is about, and what the token may do. Raises :class:`InputError` for a reference
         under which no secret is kept, before anything is sent with it."""
         self._check_references(ctx)
+        self.answer, self.kept, self._sent, self._calls = None, {}, {}, []
         with self._sender(ctx) as sender:
             now, missing = self._look(ctx)
             return Observed(now, missing, sender.description, sender.kind, sender.permissions)
@@ -130,7 +132,7 @@ class RunAction:
         what = f"{self.order.request.method} {self.order.request.path}"
         if self._calls:
             first = self._calls[0]
-            rows.insert(0, row(what, first["status"], self._sent_by, first["request_id"]))
+            rows.insert(0, row(what, first["status"], self.sent_by, first["request_id"]))
         facts: dict[str, Any] = {"slug": self.order.action.slug, "as": self.order.caller, "kept": self.kept}
         if self._sent.get("id"):
             facts["id"] = self._sent["id"]
@@ -154,7 +156,7 @@ class RunAction:
         if self.order.caller == "application" and (self._access is None or self._access.ending):
             self._access = access(ctx)
         with open_sender(ctx, self.order, self._access) as sender:
-            self._sent_by = sender.description
+            self.sent_by = sender.description
             yield sender
 
     def _look(self, ctx: Context) -> tuple[Mapping[str, Any] | None, bool]:

@@ -11,16 +11,13 @@ from runbook.catalog.request import shape_words
 from runbook.errors import InputError
 from runbook.operations import order as orders
 from runbook.operations.order import Order
-from runbook.widgets import frontend, markup
-from runbook.widgets.panel import Panel
+from runbook.widgets import markup
+from runbook.widgets.panel import Live, Panel
 from runbook.widgets.table import Table
 
 if TYPE_CHECKING:
     import ipywidgets
 
-__all__ = ["ActionForm", "Filled"]
-
-Observer = Callable[[Order | InputError], None]
 _CALLERS = {
     "application": "the connector application, with exactly its permissions",
     "administrator": "the administrator's sign-in",
@@ -43,10 +40,6 @@ class Filled(Panel):
 
     def __init__(self, order: Order | None) -> None:
         self._order = order
-
-    @property
-    def value(self) -> Order | None:
-        return self._order
 
     def table(self) -> Table:
         return Table(("Argument", "Value", "Takes"), tuple(self._rows()))
@@ -75,13 +68,13 @@ class Filled(Panel):
         ]
 
 
-class ActionForm(Panel):
-    """``value`` is the order, or the InputError that says what is wrong with it. Observers are told of every change."""
+class ActionForm(Live):
+    """``value`` is the order, or the InputError that says what is wrong with it; ``changed`` follows each change."""
 
-    def __init__(self, order: Order | None = None, start: str = "list_users") -> None:
-        self._action = order.action if order else catalog.action(start)
+    def __init__(self, order: Order | None, changed: Callable[[], None]) -> None:
+        self._action = order.action if order else catalog.action("list_users")
         self._given = order
-        self._observers: list[Observer] = []
+        self._tell = changed
         self._fields: dict[tuple[str, str], Any] = {}
         self._box: Any = None
 
@@ -94,21 +87,15 @@ class ActionForm(Panel):
         except InputError as error:
             return error
 
-    def observe(self, observer: Observer) -> None:
-        """Call ``observer`` with the value after every change, and once with what the form begins with."""
-        self._observers.append(observer)
-        observer(self.value)
-
-    def still(self) -> Filled:
-        """The plain twin."""
-        value = self.value
-        return Filled(value if isinstance(value, Order) else self._given)
-
     def table(self) -> Table:
-        return self.still().table()
+        return self._still().table()
 
     def fragment(self) -> str:
-        return self.still().fragment()
+        return self._still().fragment()
+
+    def _still(self) -> Filled:
+        value = self.value
+        return Filled(value if isinstance(value, Order) else self._given)
 
     def arguments(self) -> dict[str, Any]:
         """What the fields say, as :func:`runbook.operations.order.read` takes it; empty fields are left out."""
@@ -142,9 +129,6 @@ class ActionForm(Panel):
             self._make()
         return self._box
 
-    def _ipython_display_(self) -> None:
-        frontend.show(self.layout)
-
     def _make(self) -> None:
         import ipywidgets
 
@@ -171,9 +155,7 @@ class ActionForm(Panel):
         self._about = ipywidgets.HTML()
         self._arguments = ipywidgets.VBox()
         self._state = ipywidgets.HTML()
-        self._box = ipywidgets.VBox(
-            [ipywidgets.HTML(markup.style()), self._name, self._about, self._caller, self._arguments, self._state]
-        )
+        self._box = ipywidgets.VBox([self._name, self._about, self._caller, self._arguments, self._state])
         self._name.observe(lambda change: self.choose(change["new"]), names="value")
         for widget in (self._caller, self._rows_field):
             widget.observe(lambda _change: self._changed(), names="value")
@@ -260,8 +242,8 @@ class ActionForm(Panel):
 
     def _changed(self) -> None:
         self._say()
-        for observer in self._observers:
-            observer(self.value)
+        self.changed()
+        self._tell()
 
     def _say(self) -> None:
         value = self.value

@@ -13,8 +13,6 @@ from runbook.widgets.table import Table
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["AnswerTable"]
-
 MOST_COLUMNS = 8
 LONGEST_CELL = 120
 _FIRST = ("displayName", "userPrincipalName", "id")

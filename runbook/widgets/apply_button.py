@@ -2,46 +2,44 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from runbook.widgets import frontend, markup
-from runbook.widgets.panel import Panel
+from runbook.widgets import markup
+from runbook.widgets.panel import Live
 from runbook.widgets.table import Table
 
 if TYPE_CHECKING:
     import ipywidgets
 
-__all__ = ["ApplyButton", "Offer"]
+# Jupyter may handle two clicks in two threads. What one press began is ended before another may begin, in this kernel.
+_TURN = threading.Lock()
 
 
-@dataclass(frozen=True)
-class Offer:
+class Offer(NamedTuple):
     """One button: its label, and what pressing does. ``press`` returns the words that stand beside it afterwards."""
 
     label: str
     press: Callable[[], str]
 
 
-class ApplyButton(Panel):
-    """The offers of a step. After each press ``offers()`` is asked again: what can be done may have changed."""
+class ApplyButton(Live):
+    """The offers of a step. After each press ``offers()`` is asked again: what can be done may have changed.
+
+    ``value`` are the words beside the buttons.
+    """
 
     def __init__(self, offers: Callable[[], Sequence[Offer]], hint: str = "") -> None:
-        self._offers, self._hint = offers, hint
+        self._offers, self.value = offers, hint
         self._row: ipywidgets.HBox | None = None
         self._said: Any = None
 
-    @property
-    def value(self) -> str:
-        """The words beside the buttons."""
-        return self._hint
-
     def table(self) -> Table:
-        return Table(("Button", "State"), tuple((offer.label, self._hint) for offer in self._offers()))
+        return Table(("Button", "State"), tuple((offer.label, self.value) for offer in self._offers()))
 
     def text(self) -> str:
-        return " ".join([*(f"[{offer.label}]" for offer in self._offers()), self._hint])
+        return " ".join([*(f"[{offer.label}]" for offer in self._offers()), self.value])
 
     def fragment(self) -> str:
         return f"<p>{markup.escape(self.text())}</p>"
@@ -54,32 +52,35 @@ class ApplyButton(Panel):
 
             self._said = ipywidgets.HTML(layout=ipywidgets.Layout(margin="0 0 0 10px"))
             self._row = ipywidgets.HBox(layout=ipywidgets.Layout(align_items="center", flex_flow="row wrap"))
-            self._refresh(self._hint)
+            self._refresh(self.value)
         return self._row
 
     def say(self, words: str) -> None:
         """Put words beside the buttons."""
-        self._hint = words
+        self.value = words
         if self._said is not None:
             self._said.value = markup.page(f'<span role="status">{markup.linked(words)}</span>')
 
     def press(self, offer: Offer) -> None:
-        """What pressing its button does."""
-        if self._row is not None:
-            for button in self._row.children[:-1]:
-                button.disabled = True
-        self.say("Working …")
+        """What pressing its button does; nothing while an earlier press is at work."""
+        if not _TURN.acquire(blocking=False):
+            return
         words = "Failed unexpectedly."
         try:
+            for button in self._row.children[:-1] if self._row is not None else ():
+                button.disabled = True
+            self.say("Working …")
             words = offer.press()
         finally:
             self._refresh(words)
+            _TURN.release()
 
     def _refresh(self, words: str) -> None:
         if self._row is not None:
             buttons = [self._button(offer, first=not i) for i, offer in enumerate(self._offers())]
             self._row.children = (*buttons, self._said)
         self.say(words)
+        self.changed()
 
     def _button(self, offer: Offer, *, first: bool) -> ipywidgets.Button:
         import ipywidgets
@@ -90,8 +91,10 @@ class ApplyButton(Panel):
             layout=ipywidgets.Layout(width="auto", min_width="110px"),
         )
         button.add_class("rb-main")
-        button.on_click(lambda _button: self.press(offer))
+        button.on_click(lambda pressed: self._clicked(pressed, offer))
         return button
 
-    def _ipython_display_(self) -> None:
-        frontend.show(self.layout)
+    def _clicked(self, button: ipywidgets.Button, offer: Offer) -> None:
+        # The second click of a double click comes when the first has been worked off: its button is gone by then.
+        if self._row is not None and button in self._row.children:
+            self.press(offer)

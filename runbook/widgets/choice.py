@@ -11,8 +11,6 @@ from runbook.catalog.scopes import Scopes
 from runbook.errors import InputError
 from runbook.parameters import Parameters, parse, save
 
-__all__ = ["Choice"]
-
 TYPES: tuple[catalog.PermissionType, ...] = ("delegated", "application")
 
 

@@ -8,35 +8,28 @@ from runbook.widgets import markup
 from runbook.widgets.panel import Panel
 from runbook.widgets.table import Table
 
-__all__ = ["EvidenceTable"]
-
 SHOWN = ("what", "value", "source")
 
 
 class EvidenceTable(Panel):
-    """Rows of ``what``, ``value``, ``source`` and ``request_id``, with further panels of the section above them."""
+    """Rows of ``what``, ``value``, ``source`` and ``request_id``, and notes below them."""
 
-    def __init__(
-        self, rows: Sequence[Mapping[str, str]], panels: Sequence[Panel] = (), notes: Sequence[str] = ()
-    ) -> None:
-        self._rows, self._panels, self._notes = tuple(rows), tuple(panels), tuple(notes)
+    def __init__(self, rows: Sequence[Mapping[str, str]], notes: Sequence[str] = ()) -> None:
+        self._rows, self._notes = tuple(rows), tuple(notes)
 
     def table(self) -> Table:
         ids = ("request_id",) if any(row.get("request_id") for row in self._rows) else ()
         return _table(self._rows, SHOWN + ids, "Evidence: read back after applying")
 
     def text(self) -> str:
-        parts = [panel.text() for panel in self._panels]
-        return "\n\n".join([*parts, self.table().text(), *self._notes])
+        return "\n\n".join([self.table().text(), *self._notes])
 
     def fragment(self) -> str:
-        parts = "".join(panel.fragment() for panel in self._panels)
         notes = "".join(f'<p class="soft">{markup.escape(note)}</p>' for note in self._notes)
-        shown = _table(self._rows, SHOWN).html()
         requests = [row for row in self._rows if row.get("request_id")]
         ids = _table(requests, ("what", "request_id")).html()
         folded = markup.fold(f"{len(requests)} request ids", ids) if requests else ""
-        return f"{parts}<h3>Evidence: read back after applying</h3>{shown}{notes}{folded}"
+        return f"<h3>Evidence: read back after applying</h3>{_table(self._rows, SHOWN).html()}{notes}{folded}"
 
 
 def _table(rows: Sequence[Mapping[str, str]], fields: Sequence[str], caption: str = "") -> Table:

@@ -9,8 +9,6 @@ from runbook.widgets import markup
 from runbook.widgets.panel import Panel
 from runbook.widgets.table import Table
 
-__all__ = ["Chapter", "GuideList"]
-
 
 @dataclass(frozen=True)
 class Chapter:

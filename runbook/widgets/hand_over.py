@@ -7,8 +7,6 @@ from runbook.widgets import markup
 from runbook.widgets.panel import Panel
 from runbook.widgets.table import Table
 
-__all__ = ["HandOverCard", "qr_code"]
-
 
 def qr_code(address: str) -> str:
     """The address as an inline SVG of a QR code (ISO/IEC 18004), dark on white so that any camera reads it."""

@@ -9,8 +9,6 @@ from runbook.widgets import markup
 from runbook.widgets.panel import Panel
 from runbook.widgets.table import Table
 
-__all__ = ["Header", "Place", "Step"]
-
 
 @dataclass(frozen=True)
 class Step:
@@ -36,13 +34,15 @@ class Place:
 class Header(Panel):
     """The guide's eight steps with the current one marked, the target in plain words, and who is signed in."""
 
-    def __init__(self, place: Place, title: str = "") -> None:
-        self._place, self._title = place, title
+    def __init__(self, place: Place, title: str = "", about: str = "", portal: str = "") -> None:
+        self._place, self._title, self._about, self._portal = place, title, about, portal
 
     def table(self) -> Table:
         place = self._place
         rows = [
             ("Step", f"{place.current} of {len(place.steps)}: {self._title}" if place.current else self._title),
+            ("What it does", self._about),
+            ("In the portal", self._portal),
             ("Target", place.target),
             ("Tenant", place.tenant),
             ("Signed in as", place.signed_in),
@@ -60,7 +60,9 @@ class Header(Panel):
             ("Tenant", markup.escape(place.tenant)),
             ("Signed in as", markup.escape(place.signed_in)),
         ]
-        return f'<div class="card">{_rail(place)}{markup.facts(pairs)}</div>'
+        about = f"<p>{markup.escape(self._about)}</p>" if self._about else ""
+        portal = f'<p class="soft">In the portal: {markup.escape(self._portal)}</p>' if self._portal else ""
+        return f'<div class="card">{_rail(place)}{about}{portal}{markup.facts(pairs)}</div>'
 
 
 def _rail(place: Place) -> str:

@@ -6,8 +6,6 @@ from runbook.widgets import markup
 from runbook.widgets.panel import Panel
 from runbook.widgets.table import Table
 
-__all__ = ["KeyValue"]
-
 
 class KeyValue(Panel):
     """``name`` and ``value`` in large letters; the value is not secret."""

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import cache
-from html import escape
+from html import escape as escape
 from importlib.resources import files
 
 from runbook import words
-
-__all__ = ["copy_button", "escape", "facts", "fold", "link", "linked", "page", "style", "word"]
 
 
 @cache

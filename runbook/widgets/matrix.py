@@ -11,8 +11,6 @@ from runbook.widgets import markup
 from runbook.widgets.panel import Panel
 from runbook.widgets.table import Table
 
-__all__ = ["ActionMatrix", "PermissionMatrix"]
-
 STAGES = ("wanted", "requested", "granted", "in_token")
 
 

@@ -10,8 +10,6 @@ from runbook.widgets import markup
 from runbook.widgets.panel import Panel
 from runbook.widgets.table import Table
 
-__all__ = ["Message", "failure", "verdict"]
-
 
 class Message(Panel):
     """A word, a sentence and what follows from it."""

@@ -18,8 +18,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from runbook.secrets import Secret
 
-__all__ = ["offer"]
-
 SECONDS = 120.0
 _HEADERS = {
     "Content-Type": "text/html; charset=utf-8",

@@ -1,16 +1,16 @@
-"""What a cell shows: HTML for a person, text for a terminal, a table for a program; the same facts in each."""
+"""What a cell shows: HTML for a person, text for a terminal; the same facts in each."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
-from runbook.widgets import frontend, markup
+from runbook.widgets import markup
 
 if TYPE_CHECKING:
     from runbook.widgets.table import Table
-
-__all__ = ["Area", "Panel"]
 
 
 class Panel(ABC):
@@ -18,7 +18,7 @@ class Panel(ABC):
 
     @abstractmethod
     def table(self) -> Table:
-        """The same facts as a plain table."""
+        """The facts as a plain table."""
 
     @abstractmethod
     def fragment(self) -> str:
@@ -32,13 +32,64 @@ class Panel(ABC):
         """The complete HTML with its style sheet."""
         return markup.page(self.fragment())
 
-    def display(self) -> None:
-        """Show it in the running cell."""
+    def display(self, display_id: str | None = None, *, again: bool = False) -> None:
+        """Show it in the running cell, or ``again`` wherever ``display_id`` was shown before."""
+        from IPython.display import display
 
-        frontend.show(self)
+        bundle = self._repr_mimebundle_()
+        display(bundle, raw=True, display_id=display_id, update=again)  # type: ignore[no-untyped-call]
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:  # noqa: ARG002
         return {"text/plain": self.text(), "text/html": self.html()}
+
+
+class Several(Panel):
+    """Panels one below the other; the table is the last one's."""
+
+    def __init__(self, panels: Sequence[Panel]) -> None:
+        self._panels = tuple(panels)
+
+    def table(self) -> Table:
+        return self._panels[-1].table()
+
+    def text(self) -> str:
+        return "\n\n".join(panel.text() for panel in self._panels)
+
+    def fragment(self) -> str:
+        return "".join(panel.fragment() for panel in self._panels)
+
+
+class Live(Panel):
+    """A panel of widgets. Beside them stands its plain twin, which follows every change (:meth:`changed`).
+
+    The twin is an ordinary output: a page without the widgets, such as a notebook that is opened without its kernel,
+    shows it. Where the widgets are, they hide it.
+    """
+
+    _twin: str = ""
+
+    @property
+    @abstractmethod
+    def layout(self) -> Any:
+        """The widgets, made when they are first asked for."""
+
+    def html(self) -> str:
+        return f'<div id="{self._twin}">{super().html()}</div>' if self._twin else super().html()
+
+    def changed(self) -> None:
+        """Let the plain twin say what the widgets say now."""
+        if self._twin:
+            self.display(self._twin, again=True)
+
+    def _ipython_display_(self) -> None:
+        from IPython.display import display
+        from ipywidgets import HTML, VBox
+
+        self._twin = f"rb-{uuid4().hex}"
+        live = VBox([HTML(f"{markup.style()}<style>#{self._twin} {{ display: none }}</style>"), self.layout])
+        view = {"application/vnd.jupyter.widget-view+json": live.get_view_spec(), "text/plain": ""}
+        display(view, raw=True, metadata={"runbook": {"live": True}})  # type: ignore[no-untyped-call]
+        self.display(self._twin)
 
 
 class Area:
@@ -48,17 +99,13 @@ class Area:
     """
 
     def __init__(self, panel: Panel) -> None:
-        from uuid import uuid4
-
         self.panel = panel
         self._display_id = uuid4().hex
 
     def show(self, panel: Panel) -> None:
         """Replace what is shown, wherever the area has been displayed."""
-
         self.panel = panel
-        frontend.replace(panel, self._display_id)
+        panel.display(self._display_id, again=True)
 
     def _ipython_display_(self) -> None:
-
-        frontend.show(self.panel, self._display_id)
+        self.panel.display(self._display_id)

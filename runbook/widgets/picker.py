@@ -3,85 +3,61 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runbook import catalog
 from runbook.catalog.guide import SEPARATORS
-from runbook.parameters import Parameters
-from runbook.widgets import frontend, markup
+from runbook.widgets import markup
 from runbook.widgets.choice import TYPES, Choice
-from runbook.widgets.panel import Panel
-from runbook.widgets.picture import Picture
+from runbook.widgets.panel import Live, Panel
+from runbook.widgets.picture import pictures
 from runbook.widgets.scopes_panel import ScopesPanel
 from runbook.widgets.table import Table
 
 if TYPE_CHECKING:
     import ipywidgets
 
-__all__ = ["PickedTable", "Picker"]
-
 EFFECTS = ("read", "write", "delete")
 
 
 class PickedTable(Panel):
-    """The choice without widgets: the chosen actions, and the permissions that they need."""
+    """The choice without widgets: the chosen actions, the permissions that they need, and the picture of both."""
 
     def __init__(self, choice: Choice) -> None:
-        self._choice = choice
-        self._scopes = ScopesPanel(choice.scopes)
-
-    @property
-    def value(self) -> tuple[str, ...]:
-        return self._choice.slugs
+        self._choice, self._scopes = choice, ScopesPanel(choice.scopes)
 
     def table(self) -> Table:
-        actions = [catalog.action(slug) for slug in self.value]
+        actions = [catalog.action(slug) for slug in self._choice.slugs]
         rows = tuple((a.name, a.resource, a.effect, f"{a.method} {a.path}") for a in actions)
         caption = f"{len(rows)} of {len(catalog.actions())} actions chosen"
-        return Table(("Action", "Resource", "Effect", "Request"), rows, caption)
+        return Table(("Action", "Resource", "Effect", "Request"), rows, caption, ("Effect",))
 
     def text(self) -> str:
         return f"{self.table().text()}\n\n{self._scopes.text()}"
 
     def fragment(self) -> str:
-        return self.table().html() + self._scopes.fragment() + picture(self._choice).fragment()
+        return self.table().html() + self._scopes.fragment() + pictures(self._choice.scopes)
 
 
-class Picker(Panel):
-    """``value`` is the tuple of chosen slugs. Every change is kept in the parameters file and told to observers."""
+class Picker(Live):
+    """Every change of the ``choice`` is kept in the parameters file; then ``changed`` is called."""
 
-    def __init__(self, params: Parameters, file: Path, *, chosen: bool = True, overridden: bool = False) -> None:
-        self._choice = Choice(params, file, chosen=chosen)
-        self._overridden = overridden
-        self._observers: list[Callable[[Choice], None]] = []
+    def __init__(self, choice: Choice, changed: Callable[[], None], *, overridden: bool) -> None:
+        self.choice, self._tell, self._overridden = choice, changed, overridden
         self._box: Any = None
 
-    @property
-    def value(self) -> tuple[str, ...]:
-        return self._choice.slugs
-
-    @property
-    def choice(self) -> Choice:
-        """The choice as it stands."""
-        return self._choice
-
-    def observe(self, observer: Callable[[Choice], None]) -> None:
-        """Call ``observer`` with the choice after every change."""
-        self._observers.append(observer)
-
-    def still(self) -> PickedTable:
-        """The plain twin."""
-        return PickedTable(self._choice)
-
     def table(self) -> Table:
-        return self.still().table()
+        return PickedTable(self.choice).table()
 
     def text(self) -> str:
-        return self.still().text()
+        return PickedTable(self.choice).text()
 
     def fragment(self) -> str:
-        return self.still().fragment()
+        return self.table().html() + ScopesPanel(self.choice.scopes).fragment()
+
+    def html(self) -> str:
+        """The twin, and the picture below it, which is no widget and stays to be seen."""
+        return super().html() + markup.page(pictures(self.choice.scopes))
 
     @property
     def layout(self) -> Any:
@@ -89,19 +65,14 @@ class Picker(Panel):
             self._box = self._built()
         return self._box
 
-    def _ipython_display_(self) -> None:
-
-        frontend.show(self.layout)
-
-    def _built(self) -> ipywidgets.VBox:
+    def _built(self) -> ipywidgets.HBox:
         import ipywidgets
 
         from runbook.widgets.picker_rows import PickerRows
 
-        self._rows = PickerRows(self._choice.slugs, self._ticked)
+        self._rows = PickerRows(self.choice.slugs, self._ticked)
         self._state = ipywidgets.HTML()
         self._cost = ipywidgets.HTML()
-        self._picture = ipywidgets.HTML()
         self._search = ipywidgets.Text(
             description="Search",
             placeholder="action, resource or permission",
@@ -115,7 +86,7 @@ class Picker(Panel):
         self._types = {kind: self._type(kind) for kind in TYPES}
         self._source = ipywidgets.Dropdown(
             options=[("as the guide asks", "guide"), ("least that works", "least")],
-            value=self._choice.source,
+            value=self.choice.source,
             description="Permissions",
             layout=ipywidgets.Layout(width="260px"),
         )
@@ -125,7 +96,7 @@ class Picker(Panel):
         self._refresh()
         return self._assembled()
 
-    def _assembled(self) -> ipywidgets.VBox:
+    def _assembled(self) -> ipywidgets.HBox:
         import ipywidgets
 
         wrap = ipywidgets.Layout(flex_flow="row wrap", align_items="center")
@@ -140,8 +111,7 @@ class Picker(Panel):
             [self._state, ask, self._separator, self._cost],
             layout=ipywidgets.Layout(flex="2 1 340px", min_width="320px", padding="0 0 0 16px"),
         )
-        both = ipywidgets.HBox([left, right], layout=ipywidgets.Layout(flex_flow="row wrap", width="100%"))
-        return ipywidgets.VBox([ipywidgets.HTML(markup.style()), both, self._picture])
+        return ipywidgets.HBox([left, right], layout=ipywidgets.Layout(flex_flow="row wrap", width="100%"))
 
     def _presets(self) -> list[tuple[str, str, list[str], bool]]:
         every = [action.slug for action in catalog.actions()]
@@ -159,7 +129,7 @@ class Picker(Panel):
 
         def press(_button: Any) -> None:
             if chosen:
-                self._rows.tick([slug for slug in self._choice.slugs if slug not in slugs], False)
+                self._rows.tick([slug for slug in self.choice.slugs if slug not in slugs], False)
             self._rows.tick(slugs, chosen)
 
         button.on_click(press)
@@ -179,7 +149,7 @@ class Picker(Panel):
         import ipywidgets
 
         box = ipywidgets.Checkbox(
-            kind in self._choice.types,
+            kind in self.choice.types,
             description=kind.capitalize(),
             indent=False,
             layout=ipywidgets.Layout(width="auto"),
@@ -194,19 +164,19 @@ class Picker(Panel):
         self._rows.show(action.slug for action in found if action.effect in effects)
 
     def _ticked(self, slugs: list[str], chosen: bool) -> None:
-        self._choice.set(slugs, chosen)
+        self.choice.set(slugs, chosen)
         self._changed()
 
     def _changed(self) -> None:
-        self._choice.types = tuple(kind for kind in TYPES if self._types[kind].value)
-        self._choice.source = self._source.value
-        self._choice.keep()
+        self.choice.types = tuple(kind for kind in TYPES if self._types[kind].value)
+        self.choice.source = self._source.value
+        self.choice.keep()
         self._refresh()
-        for observer in self._observers:
-            observer(self._choice)
+        self.changed()
+        self._tell()
 
     def _refresh(self) -> None:
-        choice = self._choice
+        choice = self.choice
         wins = (
             " The parameters cell sets actions and wins over the file when it runs again." if self._overridden else ""
         )
@@ -216,24 +186,3 @@ class Picker(Panel):
             f'<p class="soft">{markup.escape(choice.note + wins)}</p></div>'
         )
         self._cost.value = f'<div class="rb">{ScopesPanel(choice.scopes, self._separator.value).fragment()}</div>'
-        self._picture.value = f'<div class="rb">{_folded(choice)}</div>'
-
-
-def picture(choice: Choice) -> Picture:
-    """Which chosen action costs which permission, both permission types together."""
-    scopes = choice.scopes
-    needs = {
-        catalog.action(slug).name: sorted(
-            {name for kind in scopes.types for name in scopes.of(kind).per_action.get(slug, ())}
-        )
-        for slug in choice.slugs
-    }
-    return Picture(needs, "Which action needs which permission")
-
-
-def _folded(choice: Choice) -> str:
-    if not choice.actions:
-        return ""
-    return markup.fold(
-        "Picture: which action needs which permission", picture(choice).fragment(), opened=len(choice.actions) <= 24
-    )

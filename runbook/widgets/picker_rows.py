@@ -13,8 +13,6 @@ from runbook.widgets import markup
 if TYPE_CHECKING:
     import ipywidgets
 
-__all__ = ["PickerRows"]
-
 
 class PickerRows:
     """All actions by resource. ``changed(slugs, chosen)`` is called once for every click, also on a whole group."""

@@ -1,71 +1,98 @@
-"""A picture of actions x permissions: which action costs which permission."""
+"""A picture of actions against permissions in which a powerful permission jumps out; SVG without any script."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
+from runbook import catalog
+from runbook.catalog import explain
+from runbook.catalog.model import Permission
+from runbook.catalog.scopes import Scopes
 from runbook.widgets import markup
-from runbook.widgets.panel import Panel
 from runbook.widgets.table import Table
 
-__all__ = ["Picture"]
-
 CELL = 20  # pixels of a row and of a column
-LETTER = 7.4  # pixels that a letter takes on average at 12 pixels
+LETTER = 7.2  # pixels that a letter takes at most at 12 pixels
+OPEN_UP_TO = 24  # actions; a larger picture is folded away until somebody wants it
+_EXTREME_POWER = 6
+_MARKS = {
+    "read": '<circle cx="10" cy="10" r="5"/>',
+    "write": '<rect x="5" y="5" width="10" height="10"/>',
+    "delete": '<path d="M5 5L15 15M15 5L5 15" stroke-width="3"/>',
+}
+_LEGEND = (
+    "Circle: reads. Square: writes. Cross: deletes. Hollow or faint: the action would do with less, and uses what "
+    "others brought. ▲: powerful. ▲▲: can hand out access, change how people sign in, or raise itself."
+)
 
 
-class Picture(Panel):
-    """Rows are actions, columns are permissions, a dot says that the action needs the permission.
+def pictures(scopes: Scopes) -> str:
+    """One picture a permission type as an HTML fragment, with the same as a table; nothing for an empty choice."""
+    drawn = "".join(_figure(explain.matrix(scopes, kind)) for kind in scopes.types if scopes.of(kind).names)
+    if not drawn:
+        return ""
+    inside = f'<div class="figures">{drawn}</div><p class="soft">{_LEGEND}</p>'
+    title = "Picture: which action needs which permission"
+    return markup.fold(title, inside, opened=len(scopes.actions) <= OPEN_UP_TO)
 
-    ``needs`` maps the name of an action to the permissions that it needs, in the order to be shown.
-    """
 
-    def __init__(self, needs: Mapping[str, Sequence[str]], title: str) -> None:
-        self._needs, self._title = dict(needs), title
-        self._permissions = tuple(sorted({name for names in self._needs.values() for name in names}))
+def _figure(matrix: explain.Matrix) -> str:
+    known = [catalog.permissions()[name] for name in matrix.permissions]
+    title = f"{len(matrix.actions)} actions and their {len(known)} {matrix.kind} permissions"
+    powerful = [permission for permission in reversed(known) if permission.powerful]
+    said = "".join(f"<li>{markup.escape(f'{_named(each)}: {each.powerful}')}</li>" for each in powerful)
+    rows = [
+        (catalog.action(slug).name, ", ".join(name for name, used in zip(matrix.permissions, row, strict=True) if used))
+        for slug, row in zip(matrix.actions, matrix.cells, strict=True)
+    ]
+    table = markup.fold("The picture as a table", Table(("Action", "Permissions"), tuple(rows)).html())
+    caption = f'<figcaption><b>{title}</b><ul class="bad">{said}</ul></figcaption>'
+    return f"<figure>{caption}{_svg(matrix, known, title)}{table}</figure>"
 
-    @property
-    def value(self) -> Mapping[str, Sequence[str]]:
-        return self._needs
 
-    def table(self) -> Table:
-        rows = tuple((action, ", ".join(names) or "none") for action, names in self._needs.items())
-        return Table(("Action", "Permissions"), rows, self._title)
+def _svg(matrix: explain.Matrix, known: list[Permission], title: str) -> str:
+    left = 12 + LETTER * max(len(catalog.action(slug).name) for slug in matrix.actions)
+    slant = LETTER * 0.72 * max(len(_named(permission)) for permission in known)
+    top, bottom = slant + 14, slant + 14 + CELL * len(matrix.actions)
+    width = left + CELL * len(known) + slant
+    columns = "".join(_column(each, left + CELL * i, top, bottom) for i, each in enumerate(known))
+    lines = "".join(_line(slug, left, top + CELL * i, width - slant) for i, slug in enumerate(matrix.actions))
+    marks = "".join(
+        f'<g class="power{_rank(known[column])}{"" if matrix.forced[row][column] else " less"}" '
+        f'transform="translate({left + CELL * column:.0f} {top + CELL * row:.0f})">'
+        f"{_MARKS[catalog.action(slug).effect]}</g>"
+        for row, slug in enumerate(matrix.actions)
+        for column, used in enumerate(matrix.cells[row])
+        if used
+    )
+    size = f'width="{width:.0f}" height="{bottom + 6:.0f}" viewBox="0 0 {width:.0f} {bottom + 6:.0f}"'
+    words = "; ".join(f"{each.name}: {each.powerful}" for each in known if each.powerful)
+    text = markup.escape(f"{title}. Powerful: {words or 'none'}. The table below it says the same.")
+    return f'<div class="picture"><svg {size} role="img" aria-label="{text}">{columns}{lines}{marks}</svg></div>'
 
-    def fragment(self) -> str:
-        if not self._permissions:
-            return f'<p class="soft">{markup.escape(self._title)}: nothing to draw.</p>'
-        return f'<div class="picture">{self._svg()}</div>{markup.fold("The picture as a table", self.table().html())}'
 
-    def _svg(self) -> str:
-        left = 12 + max(len(name) for name in self._needs) * LETTER
-        top = 14 + max(len(name) for name in self._permissions) * LETTER * 0.72
-        slant = max(len(name) for name in self._permissions) * LETTER * 0.72
-        width = left + CELL * len(self._permissions) + slant
-        height = top + CELL * len(self._needs) + 6
-        columns = "".join(self._column(i, name, left, top, height) for i, name in enumerate(self._permissions))
-        rows = "".join(self._row(i, action, left, top, width - slant) for i, action in enumerate(self._needs))
-        return (
-            f'<svg width="{width:.0f}" height="{height:.0f}" role="img" aria-label="{markup.escape(self._title)}">'
-            f"<title>{markup.escape(self._title)}</title>{columns}{rows}</svg>"
-        )
+def _column(permission: Permission, x: float, top: float, bottom: float) -> str:
+    rank, middle = _rank(permission), x + CELL / 2
+    band = (
+        f'<rect class="band" x="{x:.0f}" y="{top:.0f}" width="{CELL}" height="{bottom - top:.0f}"/>' if rank > 1 else ""
+    )
+    return (
+        f'{band}<line x1="{middle:.0f}" y1="{top:.0f}" x2="{middle:.0f}" y2="{bottom:.0f}"/>'
+        f'<text class="power{rank}" transform="translate({middle + 3:.0f} {top - 5:.0f}) rotate(-45)">'
+        f"{markup.escape(_named(permission))}</text>"
+    )
 
-    def _column(self, index: int, name: str, left: float, top: float, height: float) -> str:
-        x = left + CELL * index + CELL / 2
-        ends = f'x1="{x:.0f}" y1="{top:.0f}" x2="{x:.0f}" y2="{height - 6:.0f}"'
-        return (
-            f'<line {ends} stroke="currentColor" opacity="0.12"/>'
-            f'<text transform="translate({x + 3:.0f} {top - 5:.0f}) rotate(-45)">{markup.escape(name)}</text>'
-        )
 
-    def _row(self, index: int, action: str, left: float, top: float, right: float) -> str:
-        y = top + CELL * index + CELL / 2
-        dots = "".join(
-            f'<circle cx="{left + CELL * i + CELL / 2:.0f}" cy="{y:.0f}" r="5" fill="#2f6fde"/>'
-            for i, name in enumerate(self._permissions)
-            if name in self._needs[action]
-        )
-        line = (
-            f'<line x1="{left:.0f}" y1="{y:.0f}" x2="{right:.0f}" y2="{y:.0f}" stroke="currentColor" opacity="0.12"/>'
-        )
-        return f'{line}<text x="{left - 8:.0f}" y="{y + 4:.0f}" text-anchor="end">{markup.escape(action)}</text>{dots}'
+def _line(slug: str, left: float, y: float, right: float) -> str:
+    middle, name = y + CELL / 2, markup.escape(catalog.action(slug).name)
+    return (
+        f'<line x1="{left:.0f}" y1="{middle:.0f}" x2="{right:.0f}" y2="{middle:.0f}"/>'
+        f'<text x="{left - 8:.0f}" y="{middle + 4:.0f}" text-anchor="end">{name}</text>'
+    )
+
+
+def _rank(permission: Permission) -> int:
+    """0: nothing to say; 1: powerful; 2: can hand out access, change sign-in, or raise itself."""
+    return 0 if not permission.powerful else 2 if permission.power >= _EXTREME_POWER else 1
+
+
+def _named(permission: Permission) -> str:
+    return f"{'▲' * _rank(permission)} {permission.name}".strip()

@@ -15,18 +15,14 @@ if TYPE_CHECKING:
     from runbook.operations.order import Order
     from runbook.tenant.changes import Change
 
-__all__ = ["RequestCard"]
-
 _WORDS = {"read": "reads, changes nothing", "write": "WRITES", "delete": "DELETES"}
 
 
 class RequestCard(Panel):
-    """The plan of one action. ``sender`` and ``permission`` are words; ``changes`` are what it would change."""
+    """The plan of one action. ``sender`` says whose token; ``changes`` are what it would change, once it is planned."""
 
-    def __init__(
-        self, order: Order, sender: str = "", permission: str = "", changes: Sequence[Change] | None = None
-    ) -> None:
-        self._order, self._sender, self._permission, self._changes = order, sender, permission, changes
+    def __init__(self, order: Order, sender: str = "", changes: Sequence[Change] = ()) -> None:
+        self._order, self._sender, self._changes = order, sender, changes
 
     @property
     def value(self) -> dict[str, Any]:
@@ -66,14 +62,14 @@ class RequestCard(Panel):
             ("Body", _pretty(request.body)),
             ("Effect", f"{_WORDS[action.effect]}: {action.summary}"),
             ("Sent by", self._sender),
-            ("Permission", self._permission),
+            ("Permission", self._changes[0].note if self._changes else ""),
             ("Licence", action.licence.needs if action.licence else ""),
             ("Note", action.notes),
         ]
         return [(name, text) for name, text in rows if text]
 
     def _plan(self) -> PlanTable | None:
-        if self._changes is None or self._order.action.effect == "read":
+        if not self._changes or self._order.action.effect == "read":
             return None
         return PlanTable(self._changes)
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from runbook import catalog
-from runbook.catalog import guide
+from runbook.catalog import explain, guide
 from runbook.catalog.scopes import Scopes
 from runbook.widgets import markup
 from runbook.widgets.panel import Panel
 from runbook.widgets.table import Table
-
-__all__ = ["ScopesPanel"]
 
 
 class ScopesPanel(Panel):
@@ -17,10 +15,6 @@ class ScopesPanel(Panel):
 
     def __init__(self, scopes: Scopes, separator: guide.Separator = "space") -> None:
         self._scopes, self._separator = scopes, separator
-
-    @property
-    def value(self) -> Scopes:
-        return self._scopes
 
     def table(self) -> Table:
         rows = tuple(
@@ -36,7 +30,8 @@ class ScopesPanel(Panel):
             for kind in self._scopes.types
             if self._scopes.of(kind).names
         ]
-        return "\n".join([self.table().text(), *lines, f"Guide: {guide.link(self._scopes.actions)}"])
+        cost = explain.summary(self._scopes) if self._scopes.actions else ()
+        return "\n".join([*cost, self.table().text(), *lines, f"Guide: {guide.link(self._scopes.actions)}"])
 
     def joined(self, kind: catalog.PermissionType) -> str:
         """The names of one type as one text to paste; the sign-in's own scopes come first among delegated ones."""
@@ -49,7 +44,15 @@ class ScopesPanel(Panel):
                 '<p class="soft">Nothing chosen yet. Tick actions, and the permissions that they need appear here.</p>'
             )
         parts = "".join(self._kind(kind) for kind in self._scopes.types)
-        return f"{parts}{self._covered()}{self._guide()}"
+        return f"{self._cost()}{parts}{self._covered()}{self._guide()}"
+
+    def _cost(self) -> str:
+        """Which few actions cost the most powerful permissions, and how to need less."""
+        headline, *sentences = explain.summary(self._scopes)
+        powerful = any(_powerful(name) for kind in self._scopes.types for name in self._scopes.of(kind).names)
+        less = "".join(f"<li>{markup.escape(sentence)}</li>" for sentence in sentences)
+        folded = markup.fold("What would need less, and why each is asked for", f"<ul>{less}</ul>") if less else ""
+        return f'<div class="bar {"bad" if powerful else "good"}">{markup.escape(headline)}{folded}</div>'
 
     def _kind(self, kind: catalog.PermissionType) -> str:
         computed = self._scopes.of(kind)

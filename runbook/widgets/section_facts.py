@@ -9,21 +9,22 @@ from runbook import catalog
 from runbook.widgets.key_value import KeyValue
 from runbook.widgets.matrix import ActionMatrix, PermissionMatrix
 from runbook.widgets.panel import Panel
+from runbook.widgets.secret_ages import SecretAges
 
 if TYPE_CHECKING:
     from runbook.catalog.scopes import Scopes
 
-__all__ = ["panels"]
-
 
 def panels(section: str, facts: Mapping[str, Any], scopes: Scopes | None = None) -> list[Panel]:
-    """What the facts of ``section`` look like: the client id, the permission table, the matrix of actions.
+    """What the facts of ``section`` look like: the client id, the ages of secrets, permissions, the matrix of actions.
 
     ``scopes`` says why a permission is wanted.
     """
     shown: list[Panel] = []
     if section == "register_application" and facts.get("application"):
         shown.append(KeyValue("Application (client) id", str(facts["application"]["app_id"])))
+    if section == "client_secret" and facts.get("secrets"):
+        shown.append(SecretAges(facts["secrets"]))
     if section == "verify_actions" and facts.get("actions"):
         shown.append(ActionMatrix(facts["actions"]))
     if section in ("api_permissions", "verify_actions") and facts.get("permissions"):

@@ -9,13 +9,11 @@ from runbook import words
 from runbook.errors import Parked, RunbookError
 from runbook.widgets import message
 from runbook.widgets.message import Message
-from runbook.widgets.panel import Panel
+from runbook.widgets.panel import Panel, Several
 
 if TYPE_CHECKING:
     from runbook.catalog.scopes import Scopes
     from runbook.tenant.base import SectionResult
-
-__all__ = ["applied", "beside_button", "evidence", "kept", "not_reached", "parked_here", "undecided", "verdict"]
 
 
 def not_reached(what: str) -> Message:
@@ -23,18 +21,13 @@ def not_reached(what: str) -> Message:
     return Message("Not tried", "none", f"{what}: an earlier cell of this notebook failed.")
 
 
-def undecided() -> Message:
-    """The plan before anything is chosen."""
-    return Message("Nothing chosen", "none", "tick actions above; what they would change appears here.")
-
-
 def kept(file: Path) -> Message:
     """The apply cell of section 1, where a choice is all there is."""
     return Message("Nothing to apply", "none", f"the choice is kept in {file} with every click.")
 
 
-def applied(result: SectionResult | None, error: RunbookError | None, *, allowed: bool) -> Panel:
-    """The outcome of applying where nobody is there to press a button."""
+def applied(result: SectionResult | None, error: RunbookError | None, said: str, *, allowed: bool) -> Panel:
+    """The outcome of applying where nobody is there to press a button; ``said``: what was done, in words."""
     if error is not None:
         return message.failure(error)
     if result is None or result.verdict == "planned":
@@ -42,27 +35,20 @@ def applied(result: SectionResult | None, error: RunbookError | None, *, allowed
         return message.verdict("planned", "nothing was written; applying was not allowed.", hint)
     if result.verdict == "parked":
         return message.verdict("parked", "applied as far as possible; a person must act.", result.next_step)
-    return Message("Applied", words.tone(result.verdict), made(result))
+    return Message("Applied", words.tone(result.verdict), said)
 
 
-def made(result: SectionResult) -> str:
-    """What was made, counted; or how many actions were proven."""
-    return f"{words.done(vars(result))}."
-
-
-def beside_button(result: SectionResult | None, error: RunbookError | None) -> str:
+def beside_button(result: SectionResult | None, error: RunbookError | None, said: str) -> str:
     """A few words for the place beside the button."""
     if error is not None:
         return f"Failed: {error.what}"
-    if result is None:
-        return ""
-    return f"{result.verdict.capitalize()}: {made(result)}"
+    return f"{result.verdict.capitalize()}: {said}" if result else ""
 
 
 def evidence(
-    result: SectionResult | None, error: RunbookError | None, *, attended: bool, scopes: Scopes | None = None
+    result: SectionResult | None, error: RunbookError | None, scopes: Scopes, record: Path | None, *, attended: bool
 ) -> Panel:
-    """What was read back; or why there is nothing yet."""
+    """What was read back, and where the ``record`` of it lies; or why there is nothing yet."""
     from runbook.widgets.evidence import EvidenceTable
     from runbook.widgets.hand_over import HandOverCard
     from runbook.widgets.section_facts import panels
@@ -74,7 +60,11 @@ def evidence(
     if result is None or result.evidence is None:
         waiting = "press the button above; what is read back appears here." if attended else "nothing was applied."
         return Message("Nothing yet", "none", waiting)
-    return EvidenceTable(result.evidence.rows, panels(result.section, result.facts, scopes), result.evidence.notes)
+    shown = [*panels(result.section, result.facts, scopes), EvidenceTable(result.evidence.rows, result.evidence.notes)]
+    if record is not None:
+        how = f"read {record / 'report.html'}; check it, here or elsewhere, with: runbook records verify {record}"
+        shown.append(Message("Record", "none", str(record), {"How to verify": how}))
+    return Several(shown)
 
 
 def parked_here(result: SectionResult) -> Message:
@@ -84,8 +74,8 @@ def parked_here(result: SectionResult) -> Message:
     return message.verdict("parked", f"{result.title}: {title}", how)
 
 
-def verdict(title: str, result: SectionResult | None, error: RunbookError | None, following: str) -> Message:
-    """One line, the word first, with the next thing to do."""
+def verdict(title: str, result: SectionResult | None, error: RunbookError | None, said: str, following: str) -> Message:
+    """One line, the word first, with what was done (``said``) and the next thing to do."""
     if result is not None and result.verdict == "parked":
         who = result.hand_over.title if result.hand_over else "what was asked could not be found out."
         return message.verdict(
@@ -99,4 +89,4 @@ def verdict(title: str, result: SectionResult | None, error: RunbookError | None
         return message.verdict("planned", f"{title}: nothing was written.", result.next_step)
     if result.verdict == "failed":
         return message.verdict("failed", f"{title}: what was read back is not what was wanted.", result.next_step)
-    return message.verdict("passed", f"{title}: {made(result)}", result.next_step or following)
+    return message.verdict("passed", f"{title}: {said}", result.next_step or following)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-__all__ = ["Watch"]
-
 EVERY = 4.0  # seconds between two looks
 
 

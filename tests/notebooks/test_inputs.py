@@ -54,9 +54,9 @@ def test_a_named_file_may_be_json_and_must_exist() -> None:
 
 def test_every_mistake_is_named_at_once() -> None:
     with pytest.raises(InputError) as caught:
-        read(redirct_uri="https://x", target="nowhere", secret_lifetime_days="long", interaction="loud", record=7)
+        read(redirct_uri="https://x", target="nowhere", secret_lifetime_days="long", record=7)
     named = {problem.where for problem in caught.value.problems}
-    assert named == {"redirct_uri", "target", "secret_lifetime_days", "interaction", "record"}
+    assert named == {"redirct_uri", "target", "secret_lifetime_days", "record"}
     assert any("redirect_uri" in problem.hint for problem in caught.value.problems)
 
 
@@ -68,7 +68,5 @@ def test_variables_that_came_later_in_the_same_kernel_are_no_parameters() -> Non
     assert again.params.actions == ("get_user",)
 
 
-def test_nobody_is_there_outside_a_frontend_and_the_parameter_decides_otherwise() -> None:
+def test_nobody_is_there_outside_a_frontend() -> None:
     assert not read().attended
-    assert read(interaction="widgets").attended
-    assert not read(interaction="none").attended

@@ -14,7 +14,7 @@ from runbook.parameters import Parameters
 from runbook.sections import NAMES, section
 
 NOTEBOOKS = sorted(folder().glob("*.ipynb"))
-OPTIONS = {"parameters_file", "record", "interaction"}
+OPTIONS = {"parameters_file", "record"}
 
 
 @pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)

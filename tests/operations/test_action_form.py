@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,24 +12,34 @@ import pytest
 
 from runbook import catalog
 from runbook.errors import InputError
-from runbook.notebook import action_step as action_notebook
-from runbook.notebook.action_step import ActionStep
+from runbook.notebook import inputs
+from runbook.notebook.bench import Workbench
+from runbook.notebook.step import Step
+from runbook.notebook.subject import Ordered
 from runbook.operations import order as orders
 from runbook.operations.order import Order
 from runbook.parameters import Parameters
 from runbook.records.journal import read
-from runbook.widgets.action_form import ActionForm
+from runbook.widgets.action_form import ActionForm, Filled
 from runbook.widgets.answer_table import AnswerTable
 from runbook.widgets.apply_button import ApplyButton
 from runbook.widgets.request_card import RequestCard
+
+
+def form_of(slug: str) -> ActionForm:
+    """The form as it stands once this action is chosen."""
+    form = ActionForm(None, lambda: None)
+    assert form.layout
+    form.choose(slug)
+    return form
+
 
 SLUGS = [action.slug for action in catalog.actions()]
 
 
 @pytest.mark.parametrize("slug", SLUGS)
 def test_the_form_has_a_field_for_each_argument_and_begins_with_the_example(slug: str) -> None:
-    action, form = catalog.action(slug), ActionForm(start=slug)
-    assert form.layout
+    action, form = catalog.action(slug), form_of(slug)
     for parameter in action.path_parameters:
         assert form.field("path", parameter.name).placeholder
     for option in action.query:
@@ -42,8 +53,10 @@ def test_the_form_has_a_field_for_each_argument_and_begins_with_the_example(slug
 
 
 def test_the_form_says_what_is_wrong_while_it_is_filled_in() -> None:
-    form, told = ActionForm(start="get_group"), list[Any]()
-    form.observe(told.append)
+    told = list[Any]()
+    form = ActionForm(None, lambda: told.append(form.value))
+    assert form.layout
+    form.choose("Get Group")
     assert isinstance(told[-1], InputError)
     form.field("path", "group-id").value = "7"
     assert "'7' has the wrong shape" in str(told[-1])
@@ -53,8 +66,7 @@ def test_the_form_says_what_is_wrong_while_it_is_filled_in() -> None:
 
 
 def test_another_action_brings_its_own_fields() -> None:
-    form = ActionForm(start="list_users")
-    assert form.layout
+    form = form_of("list_users")
     form.choose("Create Group")
     assert form.arguments()["body"]["mailEnabled"] is False
     with pytest.raises(KeyError):
@@ -62,7 +74,7 @@ def test_another_action_brings_its_own_fields() -> None:
 
 
 def test_a_password_is_never_asked_for_and_one_typed_in_is_refused() -> None:
-    form = ActionForm(start="create_user")
+    form = form_of("create_user")
     assert form.arguments()["body"]["passwordProfile"]["password"] == "generate"
     form.field("body", "passwordProfile").value = '{"password": "Correct-horse-7"}'
     value = form.value
@@ -72,7 +84,7 @@ def test_a_password_is_never_asked_for_and_one_typed_in_is_refused() -> None:
 
 def test_the_plain_twin_shows_each_argument_with_what_it_takes() -> None:
     order = orders.read({"action": "get_user", "path": {"id": "ada@contoso.com"}, "query": {"select": "id"}})
-    rows = {row[0]: row[1:] for row in ActionForm(order).still().table().rows}
+    rows = {row[0]: row[1:] for row in Filled(order).table().rows}
     assert rows["path user-id"][0] == "ada@contoso.com"
     assert "user principal name" in rows["path user-id"][1]
     assert rows["query $select"][0] == "id"
@@ -80,7 +92,7 @@ def test_the_plain_twin_shows_each_argument_with_what_it_takes() -> None:
 
 def test_a_plan_says_what_is_sent_and_escapes_it() -> None:
     body = {"displayName": "<img src=x>", "mailEnabled": False, "mailNickname": "x", "securityEnabled": True}
-    card = RequestCard(orders.read({"action": "create_group", "body": body}), "me", "by Group.Create")
+    card = RequestCard(orders.read({"action": "create_group", "body": body}), "me")
     assert "POST /groups" in card.text()
     assert "WRITES" in card.text()
     assert "<img" not in card.html()
@@ -97,12 +109,12 @@ def test_an_answer_leaves_out_empty_columns_and_masks_secrets() -> None:
 
 
 @pytest.fixture
-def step(connected: Parameters, tmp_path: Path) -> Iterator[ActionStep]:
+def step(connected: Parameters, tmp_path: Path) -> Iterator[Step]:
     """The notebook with a person there, opened on nothing yet."""
-    given = {"records": str(tmp_path / "records"), "interaction": "widgets"}
-    names = ("sandbox_file", "unique_name", "account_owner_id", "secret_store")
-    with closing(action_notebook.open({**connected.model_dump(include=set(names)), **given})) as opened:
-        yield opened
+    names = {"sandbox_file", "unique_name", "account_owner_id", "secret_store"}
+    given = inputs.read({**connected.model_dump(include=names), "records": str(tmp_path / "records")})
+    with closing(Workbench(replace(given, attended=True))) as bench:
+        yield Step(Ordered(None), bench)
 
 
 def pressed(buttons: ApplyButton, label: str) -> str:
@@ -111,7 +123,7 @@ def pressed(buttons: ApplyButton, label: str) -> str:
     return buttons.value
 
 
-def test_a_person_plans_and_sends_and_another_sending_needs_another_plan(step: ActionStep, tmp_path: Path) -> None:
+def test_a_person_plans_and_sends_and_another_sending_needs_another_plan(step: Step, tmp_path: Path) -> None:
     form, plan, buttons = step.choose(), step.plan(), step.apply()
     result, verdict = step.result(), step.verdict()
     assert isinstance(form, ActionForm)
@@ -122,7 +134,7 @@ def test_a_person_plans_and_sends_and_another_sending_needs_another_plan(step: A
     assert "planned" in pressed(buttons, "Plan")
     assert "By hand" in plan.panel.text()
     assert not (tmp_path / "records").exists()
-    assert pressed(buttons, "Send") == "sent and answered."
+    assert pressed(buttons, "Send") == "Passed: sent and answered."
     assert "By hand" in result.panel.text()
     assert verdict.panel.text().startswith("Passed: Create Group")
     assert pressed(buttons, "Send") == "plan it first."
@@ -131,7 +143,7 @@ def test_a_person_plans_and_sends_and_another_sending_needs_another_plan(step: A
     assert intents == ["/v1.0/groups"]
 
 
-def test_what_was_planned_does_not_count_once_the_form_has_changed(step: ActionStep) -> None:
+def test_what_was_planned_does_not_count_once_the_form_has_changed(step: Step) -> None:
     form, _, buttons = step.choose(), step.plan(), step.apply()
     assert isinstance(form, ActionForm)
     assert isinstance(buttons, ApplyButton)

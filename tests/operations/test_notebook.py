@@ -15,7 +15,7 @@ from runbook.parameters import Parameters
 from runbook.runs.sources import folder
 
 NOTEBOOKS = sorted((folder() / "operations").glob("*.ipynb"))
-OPTIONS = {"parameters_file", "record", "interaction"}
+OPTIONS = {"parameters_file", "record"}
 
 
 @pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
@@ -46,6 +46,12 @@ def test_one_short_cell_of_typed_commented_parameters(book: nbformat.NotebookNod
 def test_cells_are_short_and_the_last_is_the_verdict(book: nbformat.NotebookNode) -> None:
     assert all(len(str(cell.source).splitlines()) <= 10 for cell in book.cells[2:])
     assert re.fullmatch(r"step\.verdict\(\)", str(book.cells[-1].source))
+
+
+def test_an_operation_is_opened_by_the_same_call_as_a_section(book: nbformat.NotebookNode) -> None:
+    name = str(book.cells[2].source).partition('notebook.open("')[2].partition('"')[0]
+    assert (folder() / "operations" / f"{name}.ipynb").is_file()
+    assert f'notebook.open("{name}", globals())' in str(book.cells[2].source)
 
 
 def test_the_working_copy_of_the_lab_has_them(tmp_path: Path) -> None:

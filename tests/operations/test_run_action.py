@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from runbook.notebook import action_step as action_notebook
-from runbook.notebook.step import InputRefused
+from runbook import notebook
+from runbook.notebook.stopped import InputRefused
 from runbook.parameters import Parameters
 from runbook.records.verify import verify
 from runbook.tenant.base import open_context
@@ -134,9 +134,9 @@ def test_stackone_and_the_administrator_send_it_too(run: Run) -> None:
     ],
 )
 def test_bad_input_is_named_and_nothing_is_sent(values: dict[str, Any], said: str, listener: Listener) -> None:
-    namespace = {"sandbox_file": str(listener.ready_file), "interaction": "none", **values}
+    namespace = {"sandbox_file": str(listener.ready_file), **values}
     with pytest.raises(InputRefused, match="nothing was sent") as caught:
-        action_notebook.open(namespace)
+        notebook.open("run_action", namespace)
     assert said in str(caught.value.__cause__)
     assert SECRET not in str(caught.value.__cause__)
     assert listener.connections == []

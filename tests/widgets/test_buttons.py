@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 
@@ -29,6 +31,29 @@ def test_nothing_happens_before_the_button_is_pressed_and_offers_follow_the_stat
     button.click()
     assert (pressed, apply.layout.children[0].description, apply.value) == (["apply"], "Check again", "Done")
     assert not apply.layout.children[0].disabled
+
+
+def test_a_second_press_while_one_is_at_work_and_a_click_on_a_button_that_is_gone_do_nothing() -> None:
+    began, go_on, pressed = threading.Event(), threading.Event(), list[str]()
+
+    def press() -> str:
+        pressed.append("apply")
+        began.set()
+        assert go_on.wait(20)
+        return "Done"
+
+    apply = ApplyButton(lambda: [Offer("Apply", press)])
+    button = apply.layout.children[0]
+    with ThreadPoolExecutor(1) as other:
+        first = other.submit(button.click)
+        assert began.wait(20)
+        button.click()
+        go_on.set()
+        first.result()
+    button.click()
+    assert pressed == ["apply"]
+    apply.layout.children[0].click()
+    assert pressed == ["apply", "apply"]
 
 
 def test_watch_goes_on_once_when_something_changed() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ from runbook.errors import GraphError, HandOver, InputError, Problem
 from runbook.parameters import parse
 from runbook.tenant.base import Change, row
 from runbook.widgets import message
+from runbook.widgets.choice import Choice
+from runbook.widgets.consent import Consent
 from runbook.widgets.evidence import EvidenceTable
 from runbook.widgets.guide_list import Chapter, GuideList
 from runbook.widgets.hand_over import HandOverCard, qr_code
@@ -17,10 +20,11 @@ from runbook.widgets.header import Header, Place, Step
 from runbook.widgets.key_value import KeyValue
 from runbook.widgets.matrix import ActionMatrix, PermissionMatrix
 from runbook.widgets.panel import Panel
-from runbook.widgets.picker import Picker
-from runbook.widgets.picture import Picture
+from runbook.widgets.picker import PickedTable
+from runbook.widgets.picture import pictures
 from runbook.widgets.plan_table import PlanTable
 from runbook.widgets.scopes_panel import ScopesPanel
+from runbook.widgets.secret_ages import SecretAges
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 PLACE = Place((Step(1, HOSTILE, "done"),), 1, HOSTILE, HOSTILE, HOSTILE, rehearsal=True)
@@ -29,12 +33,12 @@ PANELS: list[Panel] = [
     EvidenceTable([row(HOSTILE, HOSTILE, HOSTILE, HOSTILE)], notes=[HOSTILE]),
     GuideList([Chapter(1, HOSTILE, "open", HOSTILE, "01.ipynb")], missing=[HOSTILE]),
     HandOverCard(HandOver("link_account", HOSTILE, "https://x/", (HOSTILE,), {HOSTILE: HOSTILE}, HOSTILE)),
-    Header(PLACE, HOSTILE),
+    Header(PLACE, HOSTILE, HOSTILE, HOSTILE),
     KeyValue(HOSTILE, HOSTILE),
     message.verdict("passed", HOSTILE, HOSTILE),
     PermissionMatrix({"delegated": [{"name": HOSTILE, "wanted": True}]}, {"delegated": {HOSTILE: HOSTILE}}),
     ActionMatrix([{"name": HOSTILE, "delegated": {"used": None}, "verdict": "failed", "explanation": HOSTILE}]),
-    Picture({HOSTILE: ["User.Read.All"]}, HOSTILE),
+    SecretAges([{"description": HOSTILE, "key_id": HOSTILE, "ours": False, "days_left": 3}]),
 ]
 
 
@@ -117,7 +121,60 @@ def test_scopes_panel_marks_powerful_permissions_in_words_and_joins_names_for_co
 
 
 def test_picker_has_a_twin_without_widgets(tmp_path: Path) -> None:
-    still = Picker(parse({"actions": ["List Users"]}), tmp_path / "p.yaml").still()
-    assert still.value == ("list_users",)
+    still = PickedTable(Choice(parse({"actions": ["List Users"]}), tmp_path / "p.yaml"))
     assert "List Users" in still.text()
     assert "User.Read.All" in still.text()
+
+
+def test_the_picture_marks_every_use_and_names_powerful_permissions_in_words() -> None:
+    from runbook import catalog
+    from runbook.catalog import explain
+
+    for choice in (["list_users"], [action.slug for action in catalog.actions()]):
+        scopes = catalog.compute(choice)
+        drawn = unescape(pictures(scopes))
+        tables = [explain.matrix(scopes, kind) for kind in scopes.types]
+        assert drawn.count("<g class=") == sum(used for table in tables for row in table.cells for used in row)
+        names = {name for table in tables for name in table.permissions}
+        for permission in (catalog.permissions()[name] for name in names):
+            assert permission.name in drawn
+            assert (f"▲ {permission.name}" in drawn) == bool(permission.powerful)
+            assert not permission.powerful or permission.powerful in drawn
+    assert pictures(catalog.compute([])) == ""
+
+
+def test_consent_names_what_is_powerful_and_says_of_each_permission_what_it_can_do() -> None:
+    from runbook import catalog
+
+    scopes = catalog.compute(["list_users", "assign_app_role_to_user"], ("application",))
+    text = " ".join(Consent(scopes).text().split())
+    assert "in the whole tenant, at any time, with nobody signed in" in text
+    assert "in the name of the person" not in text
+    assert "Powerful among them: AppRoleAssignment.ReadWrite.All" in text
+    for name in scopes.application.names:
+        assert (
+            catalog.permissions()[name].powerful or catalog.power_words()[catalog.permissions()[name].power]
+        ) in text
+
+
+def test_ages_of_secrets_say_whose_each_is_and_which_ends_first() -> None:
+    facts = [
+        {"description": "StackOne", "key_id": "k-1", "ours": True, "days_left": 179},
+        {"description": "Portal", "key_id": "k-2", "ours": False, "days_left": -3},
+        {"description": "Build", "key_id": "k-3", "ours": False, "days_left": 5},
+    ]
+    panel = SecretAges(facts)
+    assert [row[:4] for row in panel.table().rows] == [
+        ("Portal", "not ours", "ended", "ended"),
+        ("Build", "not ours", "5 days", "ends soon"),
+        ("StackOne", "ours", "179 days", "valid"),
+    ]
+    assert [panel.fragment().count(f'<rect class="{tone}"') for tone in ("good", "wait", "bad")] == [1, 1, 1]
+    assert "StackOne, ours: 179 days" in panel.fragment()
+
+
+def test_the_cost_of_a_choice_is_said_in_words_and_also_as_plain_text(tmp_path: Path) -> None:
+    chosen = Choice(parse({"actions": ["List Users", "Assign App Role To User"]}), tmp_path / "p.yaml")
+    for shown in (PickedTable(chosen).text(), PickedTable(chosen).html()):
+        assert "1 of your 2 actions (Assign App Role To User) costs the most powerful permission" in shown
+        assert "make itself Global Administrator" in " ".join(shown.split())
