@@ -18,7 +18,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from entra_sandbox import bodies, disguise
+from entra_sandbox import bodies, disguise, states
 from entra_sandbox.entra import tokens
 from entra_sandbox.entra.errors import AadError
 from entra_sandbox.faults import Faults, service_of
@@ -114,6 +114,8 @@ class Played(Faults):
         if answer.status == 201 and isinstance(answer.body, dict) and "appId" in answer.body:
             names = [answer.body.get(name) for name in ("id", "appId", "uniqueName")]
             self.born(request.method, path, *(str(name) for name in names if name))
+            if (row := self._services.store.row("application", str(names[0]))) is not None:
+                states.assign(self._services.store, row)
         elif answer.status == 200 and request.path.lower().endswith("/addpassword"):
             named = _APPLICATION.match(request.path)
             key = unquote(named.group(1) or named.group(2)) if named else ""

@@ -13,8 +13,8 @@ often an illness had its chance before, so the same file and the same requests g
 
 ``match`` limits an illness to a service, a method, and paths by a pattern (``*`` and ``?``, any casing); ``chance`` is
 the probability at each of them, ``skip`` leaves the first ones alone, ``times`` is how often it strikes at most.
-States of the tenant (``unpublished``, ``secret_policy``) last from the beginning to the end and take none of these. The
-kinds and their fields: :mod:`entra_sandbox.illnesses`.
+States of the tenant (``synced``, ``federated`` and the like) last from the beginning to the end and take none of these.
+The kinds and their fields: :mod:`entra_sandbox.illnesses`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from entra_sandbox import disguise
+from entra_sandbox import disguise, states
 from entra_sandbox.errors import SandboxError
 from entra_sandbox.illnesses import (
     Ahead,
@@ -40,12 +40,12 @@ from entra_sandbox.illnesses import (
     Lag,
     LateGrants,
     SecretDelay,
-    SecretPolicy,
     Stale,
+    State,
     Unpublished,
     Young,
 )
-from entra_sandbox.store import Document, Store
+from entra_sandbox.store import Store
 
 __all__ = ["BadFaults", "Faults", "load", "service_of"]
 
@@ -90,19 +90,16 @@ class Faults:
         self._young: dict[tuple[str, str], float] = {}
         if self._late:
             self._seen = dict.fromkeys(_granted(store), -9e9)
-        self._unpublished: frozenset[str] = frozenset()
         for illness in course.illnesses:
             if isinstance(illness, ClockSkew) and illness.service is not None:
                 self.skews[illness.service] = illness.seconds
             elif isinstance(illness, ClockSkew):
                 self._offset = float(store.setting("clock.offset") or 0.0)
                 store.shift_clock(illness.seconds)
-            elif isinstance(illness, Unpublished):
-                self._unpublished |= frozenset(illness.permissions)
-            elif isinstance(illness, SecretPolicy):
-                _restrict_secrets(store, illness)
-        if self._unpublished:
-            _withhold(store, self._unpublished)
+            elif isinstance(illness, State):
+                states.put_on(illness, store)
+        withheld = (one.permissions for one in course.illnesses if isinstance(one, Unpublished))
+        self._unpublished: frozenset[str] = frozenset(name for names in withheld for name in names)
 
     def heal(self) -> None:
         """Undo what outlives a request."""
@@ -210,29 +207,6 @@ class Faults:
 
 def _is_graph(store: Store, principal: str) -> bool:
     return (store.get("servicePrincipal", principal) or {}).get("appId") == _GRAPH
-
-
-def _withhold(store: Store, names: frozenset[str]) -> None:
-    """Take permissions out of what every tenant's Microsoft Graph service principal publishes."""
-    for row in store.rows("servicePrincipal"):
-        if row.doc.get("appId") == _GRAPH:
-            lists = ("oauth2PermissionScopes", "appRoles")
-            left = {key: [one for one in row.doc.get(key) or () if one.get("value") not in names] for key in lists}
-            disguise.put_on(store, row, left)
-
-
-def _restrict_secrets(store: Store, illness: SecretPolicy) -> None:
-    """Enable every tenant's app management policy with the one rule, as the Microsoft Graph documents write it."""
-    rule: Document = {
-        "restrictionType": "passwordAddition" if illness.forbid else "passwordLifetime",
-        "state": "enabled",
-        "restrictForAppsCreatedAfterDateTime": "2015-01-01T00:00:00Z",
-        "maxLifetime": None if illness.forbid else f"P{illness.max_days}D",
-    }
-    rules = {"passwordCredentials": [rule], "keyCredentials": []}
-    changes = {"isEnabled": True, "applicationRestrictions": rules, "servicePrincipalRestrictions": rules}
-    for row in store.rows("tenantAppManagementPolicy"):
-        disguise.put_on(store, row, changes)
 
 
 def _granted(store: Store) -> Iterable[str]:

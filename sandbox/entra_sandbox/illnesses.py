@@ -5,18 +5,20 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from entra_sandbox import facts
 
 __all__ = [
     "Ahead",
+    "AppManagement",
     "Challenge",
     "ClockSkew",
     "ConsentLies",
     "Course",
     "Cut",
     "Drip",
+    "Federated",
     "Huge",
     "Illness",
     "Lag",
@@ -29,9 +31,12 @@ __all__ = [
     "SecretPolicy",
     "Slow",
     "Stale",
+    "State",
+    "Synced",
     "Throttle",
     "Truncate",
     "Unavailable",
+    "Unlicensed",
     "Unpublished",
     "Young",
 ]
@@ -279,6 +284,57 @@ class SecretPolicy(State):
         return self
 
 
+class AppManagement(State):
+    """Every tenant's default app management policy, or with ``applications`` a policy of these applications' own.
+
+    ``forbid`` and ``max_days`` name restriction types as Microsoft Graph does; ``audiences`` are refused values of
+    ``signInAudience``; ``exempt`` are callers (patterns of user principal names or application ids) with the custom
+    security attribute that the rules exclude; ``applications`` are patterns of display or unique names, also of
+    applications that are made later.
+    Source: learn.microsoft.com/graph/api/resources/applicationauthenticationmethodpolicy
+    """
+
+    kind: Literal["app_management"]
+    forbid: tuple[Literal["passwordAddition", "customPasswordAddition"], ...] = ()
+    max_days: dict[Literal["passwordLifetime", "asymmetricKeyLifetime"], Annotated[int, Field(ge=1)]] = {}
+    audiences: tuple[str, ...] = ()
+    created_after: AwareDatetime | None = None
+    state: Literal["enabled", "disabled"] = "enabled"
+    exempt: tuple[str, ...] = ()
+    applications: tuple[str, ...] = ()
+
+
+class Synced(State):
+    """Users (patterns of user principal names) and groups (of display names) are synchronized from on-premises.
+
+    Source: learn.microsoft.com/graph/api/resources/user and …/group, onPremisesSyncEnabled.
+    """
+
+    kind: Literal["synced"]
+    users: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+
+
+class Federated(State):
+    """Domains whose users sign in at an identity provider of their own (``authenticationType: Federated``).
+
+    Source: learn.microsoft.com/graph/api/resources/domain
+    """
+
+    kind: Literal["federated"]
+    domains: Annotated[tuple[str, ...], Field(min_length=1)]
+
+
+class Unlicensed(State):
+    """No subscription of a tenant has these service plans; without both of them there is no Entra ID P1.
+
+    Source: learn.microsoft.com/entra/identity/conditional-access/overview, licence requirements.
+    """
+
+    kind: Literal["unlicensed"]
+    plans: tuple[str, ...] = ("AAD_PREMIUM", "AAD_PREMIUM_P2")
+
+
 class ConsentLies(Illness):
     """Consent ends with success and grants nothing."""
 
@@ -306,7 +362,11 @@ Kind = Annotated[
     | Challenge
     | ConsentLies
     | Unpublished
-    | SecretPolicy,
+    | SecretPolicy
+    | AppManagement
+    | Synced
+    | Federated
+    | Unlicensed,
     Field(discriminator="kind"),
 ]
 

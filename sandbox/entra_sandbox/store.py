@@ -185,7 +185,7 @@ class Store:
             self._remember(kind, id, tenant)
             where, args = of_tenant("kind = ? AND id = ?", [kind, id], tenant)
             removed = self._connection().execute(f"DELETE FROM object WHERE {where}", args).rowcount
-            if removed:
+            if removed and "." not in kind:  # other services' documents may bear the id of an object that stays
                 self._connection().execute("DELETE FROM link WHERE source = ?1 OR target = ?1", (id,))
             return removed > 0
 

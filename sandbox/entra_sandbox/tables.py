@@ -7,7 +7,17 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["ALTERNATE_KEYS", "SEEN", "SEEN_LINKS", "condition", "name_of", "of_tenant", "prepare", "value_of"]
+__all__ = [
+    "ALTERNATE_KEYS",
+    "SECURITY_ATTRIBUTES",
+    "SEEN",
+    "SEEN_LINKS",
+    "condition",
+    "name_of",
+    "of_tenant",
+    "prepare",
+    "value_of",
+]
 
 ALTERNATE_KEYS: Mapping[str, tuple[str, ...]] = {
     "user": ("userPrincipalName", "mail", "displayName"),
@@ -20,6 +30,9 @@ ALTERNATE_KEYS: Mapping[str, tuple[str, ...]] = {
     "appRoleAssignment": ("principalId", "resourceId"),
 }
 """Properties that :meth:`Store.find` and ``$filter`` look up through an index, by kind."""
+
+SECURITY_ATTRIBUTES = "graph.customSecurityAttributes"
+"""The kind that holds ``{"id": object id, "attributes": {"Set_Name": [values]}}`` of users and service principals."""
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS object (

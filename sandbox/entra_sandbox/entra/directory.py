@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from entra_sandbox.entra.credentials import is_password
 from entra_sandbox.entra.errors import AadError
 from entra_sandbox.store import Document, Row, Store, value_of
 
@@ -17,6 +18,7 @@ __all__ = [
     "Tenant",
     "User",
     "client_of",
+    "is_password_of",
     "roles_of",
     "service_principal",
     "tenant_of",
@@ -132,6 +134,12 @@ def user_by_id(store: Store, user_id: str) -> User | None:
     """The user with this object id, if it is still there."""
     row = store.row("user", user_id)
     return _user(store, row) if row else None
+
+
+def is_password_of(store: Store, user: User, text: str) -> bool:
+    """Whether ``text`` is the user's password; one of a federated domain is known to its identity provider alone."""
+    domain = store.get("domain", user.name.rpartition("@")[2], user.tenant.id) or {}
+    return domain.get("authenticationType") != "Federated" and is_password(store, user.id, text)
 
 
 def roles_of(store: Store, principal_id: str) -> frozenset[str]:

@@ -12,8 +12,7 @@ from typing import Any
 
 from entra_sandbox.entra import tokens
 from entra_sandbox.entra.call import Call
-from entra_sandbox.entra.credentials import is_password
-from entra_sandbox.entra.directory import Client, Tenant, User, user_by_id, user_by_name
+from entra_sandbox.entra.directory import Client, Tenant, User, is_password_of, user_by_id, user_by_name
 from entra_sandbox.entra.errors import AadError
 from entra_sandbox.entra.redirects import is_public, is_spa
 from entra_sandbox.entra.scopes import parse
@@ -159,7 +158,7 @@ def password(grant: Grant) -> dict[str, Any]:
     if grant.proof == "0" and not grant.client.public:
         raise AadError(7000218)
     user = user_by_name(call.store, call.need("username"), grant.tenant.name if grant.tenant else call.segment)
-    if not is_password(call.store, user.id, call.need("password")):
+    if not is_password_of(call.store, user, call.need("password")):
         raise AadError(50126)
     _check_tenant(grant, user)
     sign_in = SignIn(user, ("pwd",), call.store.now())

@@ -17,8 +17,7 @@ from starlette.routing import Route
 
 from entra_sandbox.entra import consents
 from entra_sandbox.entra.call import Call, call_of, form_of
-from entra_sandbox.entra.credentials import is_password
-from entra_sandbox.entra.directory import GRAPH, User, service_principal, user_by_id, user_by_name
+from entra_sandbox.entra.directory import GRAPH, User, is_password_of, service_principal, user_by_id, user_by_name
 from entra_sandbox.entra.errors import AadError
 from entra_sandbox.entra.pages import error_page, page
 from entra_sandbox.entra.policy import check_sign_in
@@ -197,7 +196,7 @@ def _login(call: Call, browser: Browser) -> Response:
     name = call.get("login").strip()
     try:
         user = user_by_name(call.store, name, tenant.name if tenant else interaction.segment)
-        if not is_password(call.store, user.id, call.get("passwd")):
+        if not is_password_of(call.store, user, call.get("passwd")):
             raise AadError(50126)
         if user.document.get("accountEnabled") is False:
             raise AadError(50057)

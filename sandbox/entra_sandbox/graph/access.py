@@ -75,6 +75,8 @@ def authorize(call: Call, operation: Operation) -> None:
     refused = errors.scopes_missing() if operation.conditional_access else errors.denied()
     if not call.sets and not _partly(call, operation):
         raise refused
+    if operation.conditional_access:
+        _check_licence(call)
     reads = operation.name.startswith("GET ")
     owned = bool(call.sets) and all(any(name.endswith(".OwnedBy") for name in one) for one in call.sets)
     call.must_own = owned and not reads
@@ -96,6 +98,16 @@ def _partly(call: Call, operation: Operation) -> bool:
         name.startswith("User-") or name in ("User.EnableDisableAccount.All", "User.ManageIdentities.All")
         for name in call.caller.granted
     )
+
+
+def _check_licence(call: Call) -> None:
+    """Conditional access needs Entra ID P1."""
+    for row in call.store.rows("subscribedSku", call.tenant):
+        doc = row.doc
+        plans = {plan["servicePlanName"] for plan in doc.get("servicePlans", [])}
+        if doc.get("capabilityStatus") == "Enabled" and plans & {"AAD_PREMIUM", "AAD_PREMIUM_P2"}:
+            return
+    raise errors.not_licensed()
 
 
 def may(call: Call, name: str) -> bool:

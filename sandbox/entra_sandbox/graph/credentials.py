@@ -7,15 +7,14 @@ learn.microsoft.com/graph/api/application-addpassword and …/resources/applicat
 from __future__ import annotations
 
 import base64
-import re
 import secrets
 import string
 import uuid
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from entra_sandbox.entra import credentials
-from entra_sandbox.graph import access, errors, objects, schema
+from entra_sandbox.graph import access, app_management, errors, objects, schema
 from entra_sandbox.graph.call import Answer, Call
 from entra_sandbox.graph.odata.answer import context
 from entra_sandbox.graph.resource import Document, Resource, Route
@@ -25,7 +24,6 @@ __all__ = ["ROUTES", "check_keys", "new_password"]
 _ALPHABET = string.ascii_letters + string.digits + "_.~-"
 _YEARS = 2
 _MOST_FOR_PERSONAL = 2
-_DAYS = re.compile(r"P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?\Z")
 
 
 def add_password(call: Call, resource: Resource) -> Answer:
@@ -94,7 +92,7 @@ def new_password(call: Call, doc: Document, wanted: Document) -> Document:
     ).strftime("%Y-%m-%dT%H:%M:%SZ")
     if datetime.fromisoformat(end) <= begin:
         raise errors.bad_request("The credential's end date must be after its start date.", target="endDateTime")
-    check_policy(call, doc, "passwordAddition", "passwordLifetime", begin, datetime.fromisoformat(end))
+    app_management.check_credential(call, doc, "passwordCredentials", begin, datetime.fromisoformat(end))
     personal = "Personal" in str(doc.get("signInAudience") or "")
     if personal and len(doc.get("passwordCredentials", [])) >= _MOST_FOR_PERSONAL:
         raise errors.bad_request("The limit of password credentials for this application has been reached.")
@@ -128,34 +126,9 @@ def check_keys(call: Call, doc: Document, keys: list[Document]) -> list[Document
         except ValueError:
             raise errors.bad_request("Key credential is not a valid certificate.", target="key") from None
         begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
-        check_policy(call, doc, "", "asymmetricKeyLifetime", begin, end)
+        app_management.check_credential(call, doc, "keyCredentials", begin, end)
         made.append(_kept_key(key, certificate))
     return made
-
-
-def check_policy(call: Call, doc: Document, addition: str, lifetime: str, begin: datetime, end: datetime) -> None:
-    """400 if the tenant's app management policy forbids the credential or its life."""
-    policy = call.store.first("tenantAppManagementPolicy", call.tenant) or {}
-    if not policy.get("isEnabled"):
-        return
-    name = "passwordCredentials" if addition else "keyCredentials"
-    part = "applicationRestrictions" if "requiredResourceAccess" in doc else "servicePrincipalRestrictions"
-    for rule in (policy.get(part) or policy.get("applicationRestrictions") or {}).get(name) or []:
-        since = rule.get("restrictForAppsCreatedAfterDateTime")
-        if rule.get("state", "enabled") != "enabled" or (since and str(doc.get("createdDateTime") or "9") < since):
-            continue
-        if rule["restrictionType"] == addition:
-            raise errors.GraphFault(
-                400,
-                "CredentialTypeNotAllowedAsPerAppPolicy",
-                "Credential type not allowed as per assigned policy",
-            )
-        if rule["restrictionType"] == lifetime and end - begin > _duration(rule.get("maxLifetime")):
-            raise errors.GraphFault(
-                400,
-                "CredentialInvalidLifetimeAsPerAppPolicy",
-                "Credential lifetime exceeds the max value allowed as per assigned policy",
-            )
 
 
 def _kept_key(key: Document, certificate: Any) -> Document:
@@ -228,14 +201,6 @@ def _secret_text() -> str:
     head = secrets.choice(string.ascii_letters + string.digits)
     middle = "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(2))
     return f"{head}{middle}8Q~" + "".join(secrets.choice(_ALPHABET) for _ in range(34))
-
-
-def _duration(text: str | None) -> timedelta:
-    match = _DAYS.match(text or "")
-    if match is None:
-        return timedelta.max
-    years, months, weeks, days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
-    return timedelta(days=years * 365 + months * 30 + weeks * 7 + days, hours=hours, minutes=minutes, seconds=seconds)
 
 
 ROUTES = (

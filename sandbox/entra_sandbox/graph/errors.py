@@ -142,6 +142,19 @@ def existing_reference(property_name: str) -> GraphFault:
     )
 
 
+def synced() -> GraphFault:
+    """400 for a change of what is mastered on-premises."""
+    return bad_request(
+        "Unable to update the specified properties for on-premises mastered Directory Sync objects or objects "
+        "currently undergoing migration."
+    )
+
+
+def mail_enabled(verb: str) -> GraphFault:
+    """400 for a change (``Update``, ``Delete``) of a group that Exchange keeps."""
+    return bad_request(f"Cannot {verb} a mail-enabled security groups and or distribution list.")
+
+
 # callers
 
 
@@ -165,6 +178,15 @@ def scopes_missing() -> GraphFault:
         403,
         "AccessDenied",
         "You cannot perform the requested operation, required scopes are missing in the token.",
+    )
+
+
+def not_licensed() -> GraphFault:
+    """403 of the conditional access service in a tenant without Entra ID P1."""
+    return GraphFault(
+        403,
+        "AccessDenied",
+        "Your tenant is not licensed for this feature. Please upgrade your subscription to access it.",
     )
 
 

@@ -87,7 +87,7 @@ def expand(call: Call, resource: Resource, shown: list[Document], docs: list[Doc
             )
         for target, doc in zip(shown, docs, strict=True):
             rows = _query(call, link, doc["id"]).rows(call, None)[:EXPANDED]
-            found = [_show(call, row, wanted.select) for row in rows]
+            found = [show(call, row, wanted.select) for row in rows]
             target[link.name] = (found[0] if found else None) if link.single else found
 
 
@@ -111,7 +111,7 @@ def list_link(call: Call, resource: Resource, name: str) -> Answer:
 def show_all(call: Call, rows: list[Row]) -> Answer:
     """Objects of several kinds that were found elsewhere, in one page."""
     kept = [row for row in rows if not call.cast or row.kind == call.cast]
-    shown = [_show(call, row, call.options.select) for row in kept]
+    shown = [show(call, row, call.options.select) for row in kept]
     return Answer(200, {"@odata.context": context(call.base, "directoryObjects", call.options.select), "value": shown})
 
 
@@ -127,7 +127,7 @@ def _list(call: Call, resource: Resource, link: Link) -> Answer:
     source = _source(call, resource, link)
     query = _filtered(call, link, source.id)
     rows = query.rows(call, call.cast or None)
-    shown = [_show(call, row, call.options.select) for row in rows]
+    shown = [show(call, row, call.options.select) for row in rows]
     collection = f"{resource.path}('{source.id}')/{link.name}" if call.cast else "directoryObjects"
     return Answer(200, query.page(call, collection, shown, call.cast or None))
 
@@ -137,7 +137,7 @@ def _single(call: Call, resource: Resource, link: Link) -> Answer:
     rows = _query(call, link, source.id).rows(call, None)
     if not rows:
         raise errors.not_found(link.name)
-    shown = _show(call, rows[0], call.options.select)
+    shown = show(call, rows[0], call.options.select)
     return Answer(200, {"@odata.context": context(call.base, "directoryObjects", (), single=True), **shown})
 
 
@@ -269,7 +269,8 @@ def _restricted(query: Query, call: Call, link: Link, source: str, *, hide: bool
     return query
 
 
-def _show(call: Call, row: Row, select: tuple[str, ...]) -> Document:
+def show(call: Call, row: Row, select: tuple[str, ...]) -> Document:
+    """An object of any kind as a relationship shows it: its id alone if the token may not read its kind."""
     resource = resource_of(row.kind)
     default = resource.select if resource else ("id",)
     doc = row.doc

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
 
-from entra_sandbox.graph import credentials, errors, objects, schema
+from entra_sandbox.graph import app_management, credentials, errors, objects, schema
 from entra_sandbox.graph.call import Call
 from entra_sandbox.graph.redirects import check_redirects
 from entra_sandbox.graph.registry import register
@@ -82,7 +81,7 @@ def _check(call: Call, doc: Document, own_id: str | None) -> None:
     if not 1 <= len(doc.get("displayName") or "") <= longest:
         raise errors.invalid_value("displayName", "Application")
     check_redirects(doc)
-    _check_audience_policy(call, audience)
+    app_management.check_audience(call, doc)
     _check_required_access(doc.get("requiredResourceAccess") or [], personal)
     _check_identifier_uris(call, doc, own_id)
     _check_published(doc)
@@ -143,17 +142,6 @@ def _check_disabled_first(old: Document, new: Document) -> None:
                 "CannotDeleteOrUpdateEnabledEntitlement",
                 "Permission (scope or role) cannot be deleted or updated unless disabled first.",
             )
-
-
-def _check_audience_policy(call: Call, audience: str) -> None:
-    policy = call.store.first("tenantAppManagementPolicy", call.tenant) or {}
-    rules = (policy.get("applicationRestrictions") or {}).get("audiences") if policy.get("isEnabled") else None
-    rule: Any = (rules or {}).get(audience[0].lower() + audience[1:]) or {}
-    if rule.get("state") == "enabled":
-        raise errors.bad_request(
-            f"SignInAudience value '{audience}' not allowed as per assigned policy '{policy['id']}'. Set the "
-            "application to use single-tenant audience of 'AzureADMyOrg'."
-        )
 
 
 def _keys(call: Call, old: Document, keys: list[Document]) -> list[Document]:
@@ -245,7 +233,10 @@ APPLICATIONS = Resource(
     update=update,
     delete=delete,
     present=present,
-    links=(Link("owners", "application.owners", ("user", "servicePrincipal"), writable=True),),
+    links=(
+        Link("owners", "application.owners", ("user", "servicePrincipal"), writable=True),
+        app_management.assigned_policies("application"),
+    ),
     routes=credentials.ROUTES,
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 
-from entra_sandbox.graph import errors, schema
+from entra_sandbox.graph import schema
 from entra_sandbox.graph.call import Call
 from entra_sandbox.graph.errors import GraphFault
 from entra_sandbox.graph.registry import register
@@ -43,7 +43,6 @@ def update(call: Call, old: Document, changes: Document) -> Document:
 
 
 def _check(call: Call, doc: Document) -> None:
-    check_licence(call)
     conditions = doc.get("conditions") or {}
     users, applications = conditions.get("users") or {}, conditions.get("applications") or {}
     if not doc.get("displayName"):
@@ -97,20 +96,6 @@ def _ids(conditions: Document, part: str, name: str) -> list[str]:
         except ValueError:
             raise bad(1018, f"Invalid value '{one}' in conditions.{part}.{name}.") from None
     return values
-
-
-def check_licence(call: Call) -> None:
-    """Conditional access needs Entra ID P1."""
-    for row in call.store.rows("subscribedSku", call.tenant):
-        doc = row.doc
-        plans = {plan["servicePlanName"] for plan in doc.get("servicePlans", [])}
-        if doc.get("capabilityStatus") == "Enabled" and plans & {"AAD_PREMIUM", "AAD_PREMIUM_P2"}:
-            return
-    raise errors.GraphFault(
-        403,
-        "AccessDenied",
-        "Your tenant is not licensed for this feature. Please upgrade your subscription to access it.",
-    )
 
 
 def _conditions() -> Document:

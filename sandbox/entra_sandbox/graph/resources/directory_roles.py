@@ -28,6 +28,12 @@ def create(call: Call, doc: Document) -> Document:
     }
 
 
+def check_member(_call: Call, _role: Document, member: Document) -> None:
+    """A group holds a role only if it was made for that: learn.microsoft.com/graph/api/resources/group"""
+    if "groupTypes" in member and not member.get("isAssignableToRole"):
+        raise errors.bad_request("A group can be assigned to a role only if its 'isAssignableToRole' is true.")
+
+
 def check_removal(call: Call, role: Document, member: Document) -> None:
     """The last Global Administrator stays."""
     if role["roleTemplateId"] != roles.GLOBAL_ADMINISTRATOR:
@@ -53,6 +59,7 @@ DIRECTORY_ROLES = Resource(
             writable=True,
             pages=False,
             deletes_target=True,
+            add=check_member,
             remove=check_removal,
         ),
     ),

@@ -46,6 +46,8 @@ def update(call: Call, old: Document, changes: Document) -> Document:
     if "isDefault" in changes:
         if not changes["isDefault"] or not old["isVerified"]:
             raise errors.bad_request("Only a verified domain can be made the default domain.")
+        if old["authenticationType"] == "Federated":
+            raise errors.bad_request("A federated domain cannot be made the default domain.")
         for other in call.store.find("domain", call.tenant, isDefault=True):
             call.store.update("domain", other["id"], {"isDefault": False}, call.tenant)
     return changes

@@ -13,7 +13,7 @@ from entra_sandbox.graph.roles import role_id
 
 __all__ = ["GROUPS"]
 
-_NICKNAME = re.compile(r"[^\s@()\\\[\]\";:<>,]{1,64}\Z")
+_NICKNAME = re.compile(r"[^\s@()\\\[\]\";:<>,\x80-\U0010ffff]{1,64}\Z")
 _ROLE_WRITER = "RoleManagement.ReadWrite.Directory"
 _EXCHANGE = frozenset(
     {"allowExternalSenders", "autoSubscribeNewMembers", "hideFromAddressLists", "hideFromOutlookClients"}
@@ -51,6 +51,12 @@ def create(call: Call, doc: Document) -> Document:
 
 def update(call: Call, old: Document, changes: Document) -> Document:
     """What a group is (types, role assignable) stays; Exchange's properties come alone."""
+    _check_master(old, "Update")
+    if changes.get("visibility", old.get("visibility")) != old.get("visibility") and "HiddenMembership" in (
+        changes["visibility"],
+        old.get("visibility"),
+    ):
+        raise errors.invalid_value("visibility", "Group")
     if _EXCHANGE & set(changes) and set(changes) - _EXCHANGE:
         raise errors.bad_request("Exchange properties of a group must be updated in a request of their own.")
     if old.get("isAssignableToRole"):
@@ -61,6 +67,7 @@ def update(call: Call, old: Document, changes: Document) -> Document:
 
 def delete(call: Call, doc: Document) -> None:
     """Role-assignable groups need the permission to manage roles; a hard delete takes its assignments along."""
+    _check_master(doc, "Delete", synced=False)
     if doc.get("isAssignableToRole"):
         _check_assignable(call)
     for row in call.store.find("appRoleAssignment", call.tenant, principalId=doc["id"]):
@@ -92,10 +99,25 @@ def check_removal(call: Call, group: Document, _member: Document) -> None:
     """Membership that somebody else decides cannot be changed here."""
     if "DynamicMembership" in (group.get("groupTypes") or []):
         raise errors.bad_request("Insufficient privileges to complete the operation: the group is dynamic.")
-    if group.get("mailEnabled") and not _unified(group):
-        raise errors.denied()
+    _check_master(group, "Update")
     if group.get("isAssignableToRole"):
         _check_assignable(call)
+
+
+def check_owner_removal(call: Call, group: Document, owner: Document) -> None:
+    """The last owner who is a person stays: learn.microsoft.com/graph/api/group-delete-owners"""
+    owners = call.store.links("group.owners", group["id"])
+    people = [one for one in owners if call.store.row("user", one, call.tenant) is not None]
+    if people == [owner["id"]]:
+        raise errors.bad_request("The group must have at least one owner, hence this owner cannot be removed.")
+
+
+def _check_master(group: Document, verb: str, *, synced: bool = True) -> None:
+    """Exchange keeps distribution lists and mail-enabled security groups, a domain on-premises what it synchronizes."""
+    if group.get("mailEnabled") and not _unified(group):
+        raise errors.mail_enabled(verb)
+    if synced and group.get("onPremisesSyncEnabled"):
+        raise errors.synced()
 
 
 def _check_target(call: Call, kind: str) -> None:
@@ -109,10 +131,16 @@ def _check_target(call: Call, kind: str) -> None:
 def _check(call: Call, doc: Document, own_id: str | None) -> None:
     if not _NICKNAME.match(doc.get("mailNickname") or ""):
         raise errors.invalid_value("mailNickname", "Group")
+    if _unified(doc):
+        same = call.store.find("group", call.tenant, mailNickname=doc["mailNickname"])
+        if any(_unified(one) and one["id"] != own_id for one in same):
+            raise errors.conflict("mailNickname")
     if not 1 <= len(doc.get("displayName") or "") <= 256:
         raise errors.invalid_value("displayName", "Group")
     if set(doc.get("groupTypes") or []) - {"Unified", "DynamicMembership"}:
         raise errors.invalid_value("groupTypes", "Group")
+    if doc.get("visibility") == "HiddenMembership" and not _unified(doc):
+        raise errors.invalid_value("visibility", "Group")
     if doc.get("visibility") not in (None, "", "Public", "Private", "HiddenMembership"):
         raise errors.invalid_value("visibility", "Group")
     if bool(doc.get("membershipRule")) != ("DynamicMembership" in (doc.get("groupTypes") or [])):
@@ -215,7 +243,7 @@ GROUPS = Resource(
             add=check_member,
             remove=check_removal,
         ),
-        Link("owners", "group.owners", ("user", "servicePrincipal"), writable=True),
+        Link("owners", "group.owners", ("user", "servicePrincipal"), writable=True, remove=check_owner_removal),
         Link("memberOf", "group.members", ("group",), reverse=True),
     ),
 )

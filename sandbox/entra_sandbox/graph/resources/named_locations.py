@@ -9,14 +9,13 @@ from entra_sandbox.graph import schema
 from entra_sandbox.graph.call import Call
 from entra_sandbox.graph.registry import register
 from entra_sandbox.graph.resource import Document, Resource
-from entra_sandbox.graph.resources.conditional_access_policies import bad, check_licence
+from entra_sandbox.graph.resources.conditional_access_policies import bad
 
 __all__ = ["LOCATIONS"]
 
 
 def create(call: Call, doc: Document) -> Document:
     """An IP range or a list of countries, as its ``@odata.type`` says."""
-    check_licence(call)
     kind = str(doc.get("@odata.type") or "")
     if kind == "#microsoft.graph.ipNamedLocation":
         doc = {"isTrusted": False, **doc}

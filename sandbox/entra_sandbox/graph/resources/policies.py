@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from entra_sandbox.graph import errors, objects, schema
+from typing import Any
+
+from entra_sandbox.graph import app_management, errors, objects, schema
 from entra_sandbox.graph.call import Answer, Call
 from entra_sandbox.graph.odata.answer import context
 from entra_sandbox.graph.registry import register
@@ -33,13 +35,14 @@ def _find(call: Call, resource: Resource) -> Document:
     return found
 
 
-def _policy(name: str, entity: str, *, writable: bool = True) -> Resource:
-    routes = (Route("GET", "", read), Route("PATCH", "", change))
-    return Resource(path=f"policies/{name}", entity=entity, operations=(), routes=routes if writable else routes[:1])
+def _policy(name: str, entity: str, *, writable: bool = True, present: Any = None) -> Resource:
+    change_it = (Route("PATCH", "", change),) if writable else ()
+    routes = (Route("GET", "", read), *change_it)
+    return Resource(path=f"policies/{name}", entity=entity, operations=(), routes=routes, present=present)
 
 
 register(
-    _policy("defaultAppManagementPolicy", "tenantAppManagementPolicy"),
+    _policy("defaultAppManagementPolicy", "tenantAppManagementPolicy", present=app_management.shown),
     _policy("authorizationPolicy", "authorizationPolicy"),
     _policy("identitySecurityDefaultsEnforcementPolicy", "identitySecurityDefaultsEnforcementPolicy"),
     _policy("adminConsentRequestPolicy", "adminConsentRequestPolicy", writable=False),

@@ -12,28 +12,29 @@ import uuid
 
 from entra_sandbox.graph import errors, roles, schema
 from entra_sandbox.graph.call import Answer, Call
+from entra_sandbox.graph.links import show as show_linked
 from entra_sandbox.graph.links import target_of
 from entra_sandbox.graph.odata import filter as tree
-from entra_sandbox.graph.odata.answer import Shape, context, shape
+from entra_sandbox.graph.odata.answer import context, shape
+from entra_sandbox.graph.odata.paging import read_token, write_token
 from entra_sandbox.graph.registry import register
 from entra_sandbox.graph.resource import Document, Resource, Route
-from entra_sandbox.graph.resources.directory_roles import check_removal
+from entra_sandbox.graph.resources.directory_roles import check_member, check_removal
 
 _PATH = "roleManagement/directory"
+_MOST = 999
+_PRINCIPALS = ("user", "group", "servicePrincipal")
 
 
 def list_assignments(call: Call, resource: Resource) -> Answer:
-    """All assignments, or those of one principal or role (``$filter`` with eq)."""
-    shown = _shape(call, resource)
-    wanted = _equals(call.options.filter)
-    found = [shown(one) for one in _assignments(call) if all(one.get(name) == value for name, value in wanted.items())]
-    return Answer(200, {"@odata.context": context(call.base, resource.path, call.options.select), "value": found})
+    """Those assignments that ``$filter`` (eq) names, by pages."""
+    return _page(call, resource, _assignments(call))
 
 
 def get_assignment(call: Call, resource: Resource) -> Answer:
     """One assignment."""
     role, principal = _parse(call, call.keys[0].value)
-    shown = _shape(call, resource)(_assignment(role, principal))
+    shown = _expanded(call, resource, _assignment(role, principal))
     return Answer(200, {"@odata.context": context(call.base, resource.path, (), single=True), **shown})
 
 
@@ -51,10 +52,13 @@ def create_assignment(call: Call, resource: Resource) -> Answer:
         raise errors.not_found(template)
     with call.store.transaction():
         target = target_of(call, body["principalId"])
+        if target.kind not in _PRINCIPALS:
+            raise errors.not_found(target.id)
         role = call.store.first("directoryRole", call.tenant, roleTemplateId=template)
         if role is None:
             role = {**known, "id": _role_object_id(call, template), "roleTemplateId": template}
             call.store.put("directoryRole", role, call.tenant)
+        check_member(call, role, target.doc)
         if not call.store.link("directoryRole.members", role["id"], target.id):
             raise errors.bad_request(
                 "A conflicting object with one or more of the specified property values is present in the directory."
@@ -74,12 +78,7 @@ def delete_assignment(call: Call, _resource: Resource) -> Answer:
 
 def list_definitions(call: Call, resource: Resource) -> Answer:
     """The built-in roles."""
-    shown = _shape(call, resource)
-    wanted = _equals(call.options.filter)
-    found = [
-        shown(one) for one in map(_definition, roles.templates()) if all(one.get(k) == v for k, v in wanted.items())
-    ]
-    return Answer(200, {"@odata.context": context(call.base, resource.path, call.options.select), "value": found})
+    return _page(call, resource, [_definition(one) for one in roles.templates()])
 
 
 def get_definition(call: Call, resource: Resource) -> Answer:
@@ -88,8 +87,49 @@ def get_definition(call: Call, resource: Resource) -> Answer:
     known = next((one for one in roles.templates() if one["id"] == key), None)
     if known is None:
         raise errors.not_found(key)
-    shown = _shape(call, resource)(_definition(known))
+    shown = _expanded(call, resource, _definition(known))
     return Answer(200, {"@odata.context": context(call.base, resource.path, (), single=True), **shown})
+
+
+def _page(call: Call, resource: Resource, found: list[Document]) -> Answer:
+    wanted = _equals(resource.entity, call.options.filter)
+    found = [one for one in found if all(_same(one.get(name), value) for name, value in wanted.items())]
+    top, start = call.options.top, call.options.skip or 0
+    if top is not None and not 1 <= top <= _MOST:
+        raise errors.bad_request(f"Invalid page size specified: '{top}'. Must be between 1 and {_MOST} inclusive.")
+    if call.options.skiptoken:
+        start = read_token(call.store, call.path, call.options.skiptoken)
+    end = start + (top or _MOST)
+    body: Document = {"@odata.context": context(call.base, resource.path, call.options.select)}
+    if call.options.count:
+        body["@odata.count"] = len(found)
+    if len(found) > end:
+        following = call.options.link(write_token(call.store, call.path, end))
+        body["@odata.nextLink"] = f"{call.base}{call.path}?{following}"
+    return Answer(200, {**body, "value": [_expanded(call, resource, one) for one in found[start:end]]})
+
+
+def _expanded(call: Call, resource: Resource, doc: Document) -> Document:
+    shown = shape(resource.entity, call.options.select, resource.select)(doc)
+    for wanted in call.options.expand:
+        link = schema.entity(resource.entity).find_link(wanted.link)
+        if link == "principal":
+            row = call.store.resolve([doc["principalId"]]).get(doc["principalId"].lower())
+            shown[link] = show_linked(call, row, wanted.select) if row else None
+        elif link == "roleDefinition":
+            template = next(one for one in roles.templates() if one["id"] == doc["roleDefinitionId"])
+            shown[link] = shape("unifiedRoleDefinition", wanted.select, ())(_definition(template))
+        else:
+            raise errors.bad_gateway_request(
+                f"Parsing OData Select and Expand failed: Could not find a property named '{wanted.link}' on type "
+                f"'microsoft.graph.{resource.entity}', or it cannot be expanded."
+            )
+    return shown
+
+
+def _same(value: object, wanted: object) -> bool:
+    both = isinstance(value, str) and isinstance(wanted, str)
+    return str(value).lower() == str(wanted).lower() if both else value == wanted
 
 
 def _role_object_id(call: Call, template: str) -> str:
@@ -138,12 +178,8 @@ def _definition(template: dict[str, str]) -> Document:
     }
 
 
-def _shape(call: Call, resource: Resource) -> Shape:
-    return shape(resource.entity, call.options.select, resource.select)
-
-
-def _equals(text: str) -> dict[str, object]:
-    """``a eq 'x' and b eq 'y'`` as a dict; anything else is refused."""
+def _equals(entity: str, text: str) -> dict[str, object]:
+    """``a eq 'x' and b eq 'y'`` as a dict, in the type's own spelling; anything else is refused."""
     if not text:
         return {}
     try:
@@ -158,7 +194,12 @@ def _equals(text: str) -> dict[str, object]:
         elif isinstance(node, tree.Compare) and node.operator == "eq" and isinstance(node.left, tree.Path):
             if not isinstance(node.right, tree.Literal) or len(node.left.steps) != 1:
                 raise errors.bad_request("Invalid filter clause")
-            found[node.left.steps[0]] = node.right.value
+            name = schema.entity(entity).find(node.left.steps[0])
+            if name is None:
+                raise errors.bad_request(
+                    f"Could not find a property named '{node.left.steps[0]}' on type 'microsoft.graph.{entity}'."
+                )
+            found[name] = node.right.value
         else:
             raise errors.bad_request("The filter is not supported for this resource.")
     return found

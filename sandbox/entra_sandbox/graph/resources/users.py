@@ -20,6 +20,8 @@ _SENSITIVE = frozenset(
 _ADMINISTRATORS_OF_ADMINISTRATORS = "7be44c8a-adaf-4e2a-84d6-ab2649e08a13"
 _UPN = re.compile(r"[A-Za-z0-9'._\-!#^~]{1,64}@([A-Za-z0-9.\-]{1,255})\Z")
 _NICKNAME = re.compile(r"[^\s@()\\\[\]\";:<>,]{1,64}\Z")
+# What the cloud keeps of a synchronized user: it is none of the attributes that Microsoft Entra Connect Sync writes.
+_OF_THE_CLOUD = frozenset({"usageLocation", "userType", "preferredDataLocation", "ageGroup", "consentProvidedForMinor"})
 _CLASSES = (r"[a-z]", r"[A-Z]", r"\d", r"[^A-Za-z0-9]")
 
 
@@ -38,9 +40,11 @@ def create(call: Call, doc: Document) -> Document:
 def change(call: Call, old: Document, changes: Document) -> Document:
     """Check names, property permissions and administrators; keep a new password apart from the document."""
     _check_properties(call, changes)
+    if old.get("onPremisesSyncEnabled") and set(changes) - _OF_THE_CLOUD:
+        raise errors.synced()
     if _SENSITIVE & set(changes):
         _check_administrator(call, old)
-    _check_names(call, changes, old["id"])
+    _check_names(call, {"onPremisesImmutableId": old.get("onPremisesImmutableId"), **changes}, old["id"])
     profile = changes.pop("passwordProfile", None)
     if profile and profile.get("password"):
         _keep_password(call, old["id"], profile["password"])
@@ -67,6 +71,8 @@ def _check_names(call: Call, doc: Document, own_id: str | None) -> None:
     if (name := doc.get("userPrincipalName")) is not None:
         match = _UPN.match(name)
         domain = call.store.get("domain", match.group(1), call.tenant) if match else None
+        if domain is not None and domain["authenticationType"] == "Federated" and not doc.get("onPremisesImmutableId"):
+            raise errors.missing_value("onPremisesImmutableId", "User")
         if domain is None or not domain["isVerified"]:
             message = (
                 "The domain portion of the userPrincipalName property is invalid. You must use one of the verified "
