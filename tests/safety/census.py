@@ -1,18 +1,25 @@
-"""What is on the sandbox of one choice, counted, and what a journal announces and claims of it."""
+"""What a sandbox's own books hold of one choice and of everybody else, and what a journal announces and claims of it.
+
+The books are the rows of the state file, bins included, as no illness and no lagging replica shows them.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
 
+from entra_sandbox.store import Store
+
+from runbook.parameters import Parameters
 from runbook.records.journal import Event
-from runbook.sections import NAMES, section
-from runbook.tenant.base import Context, pending, plan_sections
-from runbook.tenant.credentials import require_current, token
-from runbook.tenant.registration import require_application
+from runbook.secrets.stores import SecretStore
 
-__all__ = ["COUNTED", "census", "contradictions", "unconverged"]
+__all__ = ["COUNTED", "Books", "contradictions", "others", "unconverged"]
 
 COUNTED = ("application", "service principal", "grant", "assignment", "secret", "profile", "account")
 _CREATES = (
@@ -28,26 +35,108 @@ _REMOVES = (
     ("secret", "POST", re.compile(r"/v1\.0/applications/[^/]+/removePassword")),
 )
 _HANDED_OVER = {"connector_profile": "profile", "link_account": "account"}
+Row = tuple[str, str, bool, dict[str, Any]]
 
 
-def census(ctx: Context) -> Counter[str]:
-    """How many of each kind there are, found by what a duplicate would share with the first."""
-    found: Counter[str] = Counter()
-    params = ctx.params
-    named = f"displayName eq '{params.application_name}'"
-    for item in ctx.graph.list("/applications", filter=named):
-        found["application"] += 1
-        found["secret"] += len(item["passwordCredentials"])
-        for principal in ctx.graph.list("/servicePrincipals", filter=f"appId eq '{item['appId']}'"):
-            found["service principal"] += 1
-            grants = ctx.graph.list("/oauth2PermissionGrants", filter=f"clientId eq '{principal['id']}'")
-            found["grant"] += len(list(grants))
-            assigned = list(ctx.graph.list(f"/servicePrincipals/{principal['id']}/appRoleAssignments"))
-            found["assignment"] += len(assigned)
-            found["assignment twice"] += len(assigned) - len({one["appRoleId"] for one in assigned})
-    found["profile"] = sum(one["name"] == params.connector_profile_name for one in ctx.stackone.auth_configs())
-    found["account"] = len(list(ctx.stackone.accounts(owner_id=params.account_owner_id)))
+@dataclass(frozen=True)
+class Books:
+    """The rows of one choice: what a duplicate would share with the first is what they are found by."""
+
+    applications: list[Row]
+    principals: list[Row]
+    grants: list[Row]
+    assignments: list[Row]
+    profiles: list[Row]
+    accounts: list[Row]
+
+    @classmethod
+    def read(cls, store: Store, params: Parameters) -> Books:
+        rows = _rows(store)
+
+        def where(kind: str, test: Any) -> list[Row]:
+            return [row for row in rows if row[0] == kind and test(row[3])]
+
+        applications = where(
+            "application",
+            lambda doc: doc.get("uniqueName") == params.unique_name or doc["displayName"] == params.application_name,
+        )
+        known = {row[3]["appId"] for row in applications}
+        principals = where("servicePrincipal", lambda doc: doc["appId"] in known)
+        ids = {row[1] for row in principals}
+        return cls(
+            applications,
+            principals,
+            where("oAuth2PermissionGrant", lambda doc: doc["clientId"] in ids),
+            where("appRoleAssignment", lambda doc: doc["principalId"] in ids),
+            where("stackone.profile", lambda doc: doc["name"] == params.connector_profile_name),
+            where("stackone.account", lambda doc: doc["origin_owner_id"] == params.account_owner_id),
+        )
+
+    @property
+    def secrets(self) -> list[dict[str, Any]]:
+        return [secret for row in self.applications for secret in row[3].get("passwordCredentials") or ()]
+
+    def count(self) -> Counter[str]:
+        """How many of each kind there are."""
+        found = Counter(
+            {
+                "application": len(self.applications),
+                "service principal": len(self.principals),
+                "grant": len(self.grants),
+                "assignment": len(self.assignments),
+                "secret": len(self.secrets),
+                "profile": len(self.profiles),
+                "account": len(self.accounts),
+            }
+        )
+        found["in the bin"] = sum(row[2] for row in (*self.applications, *self.principals))
+        once = {(row[3]["principalId"], row[3]["resourceId"], row[3]["appRoleId"]) for row in self.assignments}
+        found["assignment twice"] = len(self.assignments) - len(once)
+        return found
+
+    def ids(self) -> set[str]:
+        everything = (
+            *self.applications,
+            *self.principals,
+            *self.grants,
+            *self.assignments,
+            *self.profiles,
+            *self.accounts,
+        )
+        return {row[1] for row in everything}
+
+
+def _rows(store: Store) -> list[Row]:
+    return [(row.kind, row.id, row.deleted, row.doc) for row in store.rows(None, deleted=None)]
+
+
+def others(store: Store, params: Parameters) -> dict[tuple[str, str], str]:
+    """A digest of each object that is not of this choice, bins included; links as one, and nothing of the machinery."""
+    own = Books.read(store, params).ids()
+    found = {}
+    for kind, id, deleted, doc in _rows(store):
+        if id not in own and ("." not in kind or kind in ("stackone.profile", "stackone.account")):
+            text = json.dumps([deleted, doc], sort_keys=True)
+            found[kind, id] = f"{doc.get('displayName')} {hashlib.sha256(text.encode()).hexdigest()[:12]}"
     return found
+
+
+def unconverged(books: Books, params: Parameters, secrets: SecretStore, tenant: str) -> Iterator[str]:
+    """What is not as one whole run leaves it: each once, nothing in a bin, one secret and its value in the store."""
+    found = books.count()
+    for kind in COUNTED:
+        if kind != "assignment" and found[kind] != 1:
+            yield f"{found[kind]} of {kind} after the run was repeated"
+    if found["assignment twice"]:
+        yield f"{found['assignment']} assignments, {found['assignment twice']} of them twice"
+    if found["in the bin"]:
+        yield f"{found['in the bin']} objects of ours in the bin"
+    for row in books.applications:
+        for secret in row[3].get("passwordCredentials") or ():
+            if not secrets.has(secrets.reference(f"{tenant}/{row[3]['appId']}/{secret['keyId']}")):
+                yield f"the secret {secret['keyId']} is live and its value is nowhere"
+    if "application" in params.permission_types and not found["assignment"]:
+        yield "no application permission is granted"
 
 
 def contradictions(events: Iterable[Event], made: Mapping[str, int]) -> Iterator[str]:
@@ -70,27 +159,14 @@ def _intents(events: list[Event], *, done: bool) -> Iterator[str]:
             yield _HANDED_OVER[event["kind"]]
         if event["event"] != "http.intent":
             continue
-        status = int(outcomes.get(event["seq"], {}).get("status") or 0)
+        outcome = outcomes.get(event["seq"], {})
+        status = int(outcome.get("status") or 0)
+        # An announced write may be sent more than once: each of its attempts may have made one.
+        attempts = 1 if done else 1 + int(outcome.get("retries") or 0)
         for prefix, table in (("", _CREATES), ("no ", _REMOVES)):
             for kind, method, path in table:
                 if method != event["method"] or not path.fullmatch(event["path"].partition("?")[0]):
                     continue
                 created = status == 201 if kind == "application" else 200 <= status < 300
                 if created or not done:
-                    yield prefix + kind
-
-
-def unconverged(ctx: Context) -> Iterator[str]:
-    """What is not as one whole run leaves it: each once, a secret that works, nothing left to change."""
-    found = census(ctx)
-    for kind in COUNTED:
-        if kind != "assignment" and found[kind] != 1:
-            yield f"{found[kind]} of {kind} after the run was repeated"
-    if found["assignment"] == 0 or found["assignment twice"]:
-        yield f"{found['assignment']} assignments, {found['assignment twice']} of them twice"
-    own = require_application(ctx)
-    if not token(ctx, own, require_current(ctx, own)).roles:
-        yield "the secret opens a token without permissions"
-    for name, changes in plan_sections(ctx, [section(name) for name in NAMES[:7]]).items():
-        if left := pending(changes):
-            yield f"{name} would still change {[change.what for change in left]}"
+                    yield from [prefix + kind] * attempts

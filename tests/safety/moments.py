@@ -7,7 +7,6 @@ on them. Afterwards the record is held against the sandbox's own state, and the 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import random
 import select
@@ -15,22 +14,21 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import yaml
+from entra_sandbox.store import Store
 
 from runbook.parameters import Parameters, parse
-from runbook.records import report, summary, verify
-from runbook.records.journal import read, verify_chain
+from runbook.records import summary
+from runbook.records.journal import read
 from runbook.sections import NAMES, section
-from runbook.tenant.base import open_context, run_section
-from runbook.whole import is_leftover
-from tests.safety import processes
-from tests.safety.census import COUNTED, census, contradictions, unconverged
+from runbook.tenant.base import open_context, pending, plan_sections, run_section
+from tests.safety import honesty, processes
+from tests.safety.census import COUNTED, Books, contradictions, unconverged
 
 __all__ = ["Bench", "Moment", "Outcome", "served"]
 
@@ -75,6 +73,13 @@ class Outcome:
     killed: bool = False
     open_writes: int = 0
     problems: list[str] = field(default_factory=list)
+
+    @property
+    def number(self) -> int:
+        return self.moment.number
+
+    def verdicts(self) -> list[str]:
+        return [f"{self.moment.victim} killed, {self.state}" if self.killed else "ended before"]
 
     def __str__(self) -> str:
         told = f"{self.moment}: {self.state}, {'killed' if self.killed else 'ended before'}"
@@ -122,19 +127,26 @@ class Bench:
         outcome = Outcome(moment)
         params = parse(self.values(moment.number))
         outcome.problems += _carried_out(params, range(1, moment.first))
-        with open_context(params) as ctx:
-            before = census(ctx)
+        before = self._books(params).count()
         record = self._killed(moment, outcome)
-        with open_context(params) as ctx:
-            after = census(ctx)
+        after = self._books(params).count()
         if record is not None:
-            _judge(record, outcome)
-            made = {kind: after[kind] - before[kind] for kind in COUNTED}
-            outcome.problems += contradictions(read(record), made)
+            outcome.state = honesty.state(record)
+            events = read(record)
+            outcome.open_writes = len(summary.fold(events)["writes_without_outcome"])
+            outcome.problems += honesty.judged(record)
+            outcome.problems += contradictions(events, {kind: after[kind] - before[kind] for kind in COUNTED})
         outcome.problems += _carried_out(params, range(1, 8))
         with open_context(params) as ctx:
-            outcome.problems += unconverged(ctx)
+            outcome.problems += unconverged(self._books(params), params, ctx.store, ctx.target.tenant_id)
+            for name, changes in plan_sections(ctx, [section(name) for name in NAMES[:7]]).items():
+                if left := pending(changes):
+                    outcome.problems.append(f"{name} would still change {[change.what for change in left]}")
         return outcome
+
+    def _books(self, params: Parameters) -> Books:
+        with contextlib.closing(Store(self.ready_file.with_name("state.sqlite3"))) as store:
+            return Books.read(store, params)
 
     def _killed(self, moment: Moment, outcome: Outcome) -> Path | None:
         """Run the sections and kill the victim at the moment; the record, if one was begun."""
@@ -184,44 +196,3 @@ def _carried_out(params: Parameters, numbers: range) -> Iterator[str]:
             result = run_section(ctx, section(NAMES[number - 1]), apply=True)
             if result.verdict != "passed":
                 yield f"section {number} by itself: {result.verdict}: {result.error}"
-
-
-def _judge(record: Path, outcome: Outcome) -> None:
-    """The record is readable, honest and made of whole files."""
-    events = read(record)
-    folded = summary.fold(events)
-    checked = verify.verify(record)
-    ended = bool(events) and events[-1]["event"] == "run.finished"
-    outcome.state = "sealed" if checked.ok else ("ended, not sealed" if ended else "incomplete")
-    outcome.open_writes = len(folded["writes_without_outcome"])
-    problems = verify_chain(events)
-    if not ended and (folded["verdict"] != "incomplete" or checked.complete or checked.ok):
-        problems.append(f"a run that did not end calls itself {folded['verdict']}")
-    if not any("never ended" in problem for problem in checked.problems) and not checked.ok:
-        problems.append(f"the check does not say that the run never ended: {checked.problems}")
-    if any(word in problem for problem in checked.problems for word in ("changed", "follow", "added", "cut")):
-        problems.append(f"the check takes the kill for a tampering: {checked.problems}")
-    passed = {each["name"] for each in folded["sections"] if each["verdict"] == "passed"}
-    if dangling := [write for write in folded["writes_without_outcome"] if write["section"] in passed]:
-        problems.append(f"a section passed with writes of unknown outcome: {dangling}")
-    if not report.render(events):
-        problems.append("no report can be made")
-    outcome.problems += [*problems, *_not_whole(record, folded)]
-
-
-def _not_whole(record: Path, folded: Mapping[str, Any]) -> Iterator[str]:
-    """Files that are torn, or claim more than the journal."""
-    for path in record.iterdir():
-        if is_leftover(path) or path.name == "journal.jsonl":
-            continue
-        try:
-            if path.suffix == ".ipynb":
-                nbformat.validate(nbformat.read(path, 4))
-            elif path.suffix == ".json":
-                document = json.loads(path.read_bytes())
-                if path.name == "summary.json" and document["verdict"] != folded["verdict"]:
-                    yield f"summary.json says {document['verdict']}, the journal {folded['verdict']}"
-            elif not path.read_text().strip():
-                yield f"{path.name} is empty"
-        except (ValueError, LookupError, nbformat.ValidationError) as error:
-            yield f"{path.name} is torn: {type(error).__name__}"

@@ -1,0 +1,93 @@
+"""SIGKILL before and after every call of a run: what its record may say, and that the next run heals everything.
+
+Case ``2n`` kills before call ``n + 1`` is carried out, case ``2n + 1`` after, before its answer is sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from runbook.parameters import parse
+from runbook.records.journal import read
+from runbook.secrets.stores import open_store
+from tests.safety import honesty
+from tests.safety.carried_out import Child, in_child
+from tests.safety.census import COUNTED, Books, contradictions, others, unconverged
+from tests.safety.stand import Stand
+
+__all__ = ["Outcome", "calls", "play", "touched"]
+
+
+@dataclass
+class Outcome:
+    """What became of one case; ``problems``: what must not be."""
+
+    number: int
+    told: str = ""
+    problems: list[str] = field(default_factory=list)
+
+    def verdicts(self) -> list[str]:
+        return ["ended before" if self.told == "ended before" else "killed"]
+
+    def __str__(self) -> str:
+        return f"case {self.number}: {self.told}" + "".join(f"\n    {problem}" for problem in self.problems)
+
+
+def calls(stand: Stand, name: str) -> list[str]:
+    """Every call of a whole run in calm weather."""
+    stand.gate.arm(0, "before")
+    ended = in_child(stand.values(name), stand.folder / name)
+    assert ended.verdict == "passed", ended.error
+    return list(stand.gate.calls)
+
+
+def play(stand: Stand, number: int, name: str, **more: Any) -> Outcome:
+    """Run, kill at the call, look, run again, look."""
+    outcome = Outcome(number)
+    values, records = stand.values(f"{name}-{number}", **more), stand.folder / f"{name}-{number}"
+    params = parse(values)
+    foreign = others(stand.store, params)
+    _killed(stand, outcome, values, records)
+    made = Books.read(stand.store, params).count()
+    if record := next(records.glob("*"), None):
+        outcome.problems += honesty.judged(record)
+        outcome.problems += contradictions(read(record), {kind: made[kind] for kind in COUNTED})
+    outcome.problems += _again(values, records)
+    outcome.problems += unconverged(
+        Books.read(stand.store, params), params, open_store("file"), stand.ready["tenant_id"]
+    )
+    outcome.problems += touched(foreign, others(stand.store, params))
+    return outcome
+
+
+def _killed(stand: Stand, outcome: Outcome, values: dict[str, Any], records: Path) -> None:
+    stand.gate.arm(outcome.number // 2 + 1, "after" if outcome.number % 2 else "before")
+    child = Child(values, records)
+    assert child.process.pid
+    stand.gate.aim(child.process.pid)
+    ended = child.ended()
+    if ended.error.startswith(("defect", "no end")):
+        outcome.problems.append(ended.error)
+    outcome.told = stand.gate.struck or "ended before"
+    stand.gate.arm(0, "before")
+
+
+def _again(values: dict[str, Any], records: Path) -> Iterator[str]:
+    ended = in_child(values, records)
+    if ended.verdict != "passed":
+        yield f"the run after it: {ended.verdict}: {ended.error}"
+    if ended.record is not None:
+        yield from honesty.judged(ended.record)
+
+
+def touched(before: dict[tuple[str, str], str], after: dict[tuple[str, str], str]) -> Iterator[str]:
+    """What of others changed, and what is there that belongs to nobody: disposable objects, bins included."""
+    for (kind, id), digest in after.items():
+        if (kind, id) not in before:
+            yield f"left behind: {kind} {digest}"
+        elif before[kind, id] != digest:
+            yield f"changed, and not ours: {kind} {digest}"
+    yield from (f"gone, and not ours: {kind} {before[kind, id]}" for kind, id in before.keys() - after.keys())
