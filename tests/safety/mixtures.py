@@ -44,6 +44,7 @@ WHERE: tuple[tuple[str, str | None, str], ...] = (
     ("stackone", "POST", "/actions/rpc"),
 )
 UNWELL = r"\b50[0234]\b|unwell|busy|no usable answer|UnknownError|gateway|serviceNotAvailable|temporarily|AADSTS90033"
+YOUNG = ("AADSTS500011", "AADSTS650052", "AADSTS700016", "AADSTS7000215", "AADSTS7000229")
 NOT_YET = r"still waiting until|could not be seen|not reached|replica|young|just made|7000215"
 
 
@@ -98,24 +99,30 @@ def _answer(draw: random.Random) -> tuple[Illness, str]:
 
 
 def _unavailable(draw: random.Random) -> tuple[Illness, str]:
-    wait = draw.choice((None, 0, 1))
-    return {
-        "kind": "unavailable",
-        "status": draw.choice((503, 504)),
-        "retry_after": wait,
-        **_passing(draw),
-    }, UNWELL
+    status, when = draw.choice((500, 502, 503, 504)), draw.choice(("before", "before", "after"))
+    return {"kind": "unavailable", "status": status, "when": when, **_wait(draw), **_passing(draw)}, UNWELL
+
+
+def _wait(draw: random.Random) -> Illness:
+    """The header Retry-After: none, seconds, or a date."""
+    return draw.choice(
+        ({"retry_after": None}, {"retry_after": 0}, {"retry_after": 1}, {"retry_after": 2, "as_date": True})
+    )
 
 
 def _throttle(draw: random.Random) -> tuple[Illness, str]:
-    return {"kind": "throttle", "retry_after": draw.choice((None, 0, 1)), **_passing(draw)}, r"\b429\b|[Tt]oo many"
+    return {"kind": "throttle", **_wait(draw), **_passing(draw)}, r"\b429\b|[Tt]oo many"
 
 
 def _reset(draw: random.Random) -> tuple[Illness, str]:
     return {"kind": "reset", "when": draw.choice(("before", "after")), **_passing(draw)}, UNWELL
 
 
-def _cut(draw: random.Random) -> tuple[Illness, str]:
+def _closed(draw: random.Random) -> tuple[Illness, str]:
+    return {"kind": "cut", "when": draw.choice(("before", "after")), **_passing(draw)}, UNWELL
+
+
+def _truncated(draw: random.Random) -> tuple[Illness, str]:
     return {"kind": "truncate", **_passing(draw)}, UNWELL + "|cut off"
 
 
@@ -140,8 +147,30 @@ def _late_grants(draw: random.Random) -> tuple[Illness, str]:
     return {"kind": "late_grants", "seconds": draw.uniform(0.2, 3)}, NOT_YET
 
 
+def _stale(draw: random.Random) -> tuple[Illness, str]:
+    until = draw.uniform(0.3, 2)
+    match = draw.choice(({}, {"method": "PATCH"}, {"method": "DELETE"}, {"path": "/v1.0/applications/*"}))
+    return {"kind": "stale", "seconds": [until / 4, until], "match": match}, NOT_YET
+
+
+def _young(draw: random.Random) -> tuple[Illness, str]:
+    error = draw.choice(("Error_MsaAppDoesNotExist", "Directory_ConcurrencyViolation", *YOUNG))
+    return {"kind": "young", "error": error, "seconds": [0.2, draw.uniform(0.5, 2.5)]}, f"{error}|{NOT_YET}"
+
+
+def _next_link(draw: random.Random) -> tuple[Illness, str]:
+    how = draw.choice(("repeat", "elsewhere", "number"))
+    match = {"path": draw.choice(("/v1.0/oauth2PermissionGrants", "/v1.0/applications", "/v1.0/users", "*"))}
+    return {"kind": "next_link", "how": how, "times": 1, "match": match}, "next page|another host|same page|nextLink"
+
+
 def _skew(draw: random.Random) -> tuple[Illness, str]:
-    return {"kind": "clock_skew", "seconds": draw.choice((-400, -180, -30, -1, 1, 30, 180, 400))}, "clock"
+    service = draw.choice((None, "graph", "entra", "stackone"))
+    return {
+        "kind": "clock_skew",
+        "seconds": draw.choice((-400, -180, -30, -1, 1, 30, 180, 400)),
+        "service": service,
+    }, "clock"
 
 
 def _challenge(draw: random.Random) -> tuple[Illness, str]:
@@ -154,11 +183,12 @@ def _policy(draw: random.Random) -> tuple[Illness, str]:
 
 
 PASSING: Sequence[tuple[Callable[[random.Random], tuple[Illness, str]], int]] = (
-    *((_answer, 6), (_unavailable, 3), (_throttle, 3), (_reset, 5), (_cut, 3), (_slow, 2), (_lag, 4), (_ahead, 3)),
-    *((_young_secret, 2), (_late_grants, 2), (_skew, 2), (_challenge, 1), (_policy, 1)),
+    *((_answer, 6), (_unavailable, 4), (_throttle, 3), (_reset, 4), (_closed, 2), (_truncated, 3), (_slow, 2)),
+    *((_lag, 4), (_ahead, 3), (_stale, 4), (_young_secret, 2), (_late_grants, 2), (_young, 3)),
+    *((_next_link, 1), (_skew, 2), (_challenge, 1), (_policy, 1)),
 )
 """Illnesses that pass, with their weights. Two of a kind that are states of the sandbox are one."""
-ALONE = frozenset({"clock_skew", "secret_policy", "lag", "ahead", "secret_delay", "late_grants"})
+ALONE = frozenset({"clock_skew", "secret_policy", "lag", "ahead", "secret_delay", "late_grants", "stale", "young"})
 
 LETHAL: Sequence[tuple[Illness, str, dict[str, Any]]] = (
     ({"kind": "secret_policy", "forbid": True}, "policy forbids client secrets", {}),

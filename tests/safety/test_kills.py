@@ -1,4 +1,4 @@
-"""A kernel or a runner that is killed leaves an honest record, and the run can be repeated (all 200: kill_campaign)."""
+"""A kernel or a runner that is killed leaves an honest record, and the run can be repeated (more: ``campaign kills --command``)."""
 
 from __future__ import annotations
 

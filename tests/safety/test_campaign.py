@@ -1,0 +1,75 @@
+"""A few cases of each campaign (all of them: ``python -m tests.safety.campaign kills|faults|pairs``)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+
+import pytest
+
+from tests.safety import faults, kills, pairs
+from tests.safety.mixtures import LETHAL, drawn
+from tests.safety.stand import Stand, own_home, standing
+
+SEED = 6
+
+
+@pytest.fixture(scope="module")
+def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
+    with pytest.MonkeyPatch.context() as patch:
+        environment = dict(os.environ)
+        own_home(environment, tmp_path_factory.mktemp("home"))
+        for name in [name for name in os.environ if name not in environment]:
+            patch.delenv(name)
+        patch.setenv("HOME", environment["HOME"])
+        with standing(tmp_path_factory.mktemp("stand") / "sandbox") as served:
+            yield served
+
+
+@pytest.fixture(scope="module")
+def calls(stand: Stand) -> list[str]:
+    return kills.calls(stand, "calm")
+
+
+# Before and after each kind of write of the eight sections.
+WRITES = (
+    "PATCH /v1.0/applications(uniqueName*",
+    "POST /v1.0/servicePrincipals",
+    "POST /v1.0/oauth2PermissionGrants",
+    "POST /v1.0/applications/*/addPassword",
+    "POST /connect_sessions",
+    "POST /v1.0/groups",
+)
+
+
+@pytest.mark.parametrize("place", ["before", "after"])
+@pytest.mark.parametrize("call", WRITES)
+def test_a_run_killed_at_a_write_is_healed_by_the_next(stand: Stand, calls: list[str], call: str, place: str) -> None:
+    number = next(number for number, made in enumerate(calls) if fnmatchcase(made, call))
+    outcome = kills.play(stand, 2 * number + (place == "after"), "suite")
+    assert place in outcome.told
+    assert outcome.problems == []
+
+
+@pytest.mark.parametrize("number", range(12))
+def test_a_run_in_weather_passes_or_says_why_and_the_next_one_passes(stand: Stand, number: int) -> None:
+    outcome = faults.play(stand, drawn(SEED, number), "suite")
+    assert outcome.problems == []
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_two_runs_at_once_double_nothing(stand: Stand, number: int) -> None:
+    outcome = pairs.play(stand, pairs.Pair.drawn(SEED, number), "suite")
+    assert outcome.problems == []
+
+
+def test_mixtures_are_drawn_from_their_seed_and_hold_every_kind() -> None:
+    mixtures = [drawn(SEED, number) for number in range(300)]
+    assert mixtures == [drawn(SEED, number) for number in range(300)]
+    kinds = {illness["kind"] for mixture in mixtures for illness in mixture.illnesses}
+    assert kinds >= {"answer", "unavailable", "throttle", "reset", "cut", "truncate", "slow", "lag", "ahead", "stale"}
+    assert kinds >= {"secret_delay", "late_grants", "young", "clock_skew", "claims_challenge", "secret_policy"}
+    assert {mixture.illnesses[-1]["kind"] for mixture in mixtures if mixture.lethal} >= {
+        illness["kind"] for illness, _, _ in LETHAL
+    }
