@@ -11,13 +11,14 @@ A section is a module with ``NAME``, ``NUMBER``, ``TITLE``, ``SUMMARY``, ``PORTA
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from runbook.errors import HandOver, Parked, RunbookError
 from runbook.tenant.changes import Change, Evidence, Kind, pending, plan_hash, row
+from runbook.tenant.turn import turn
 
 if TYPE_CHECKING:
     from runbook.catalog.scopes import Scopes
@@ -140,14 +141,15 @@ def run_section(ctx: Context, section: Section, *, apply: bool) -> SectionResult
     evidence: Evidence | None = None
     failure: BaseException | None = None
     try:
-        changes = section.plan(ctx, section.read(ctx))
-        ctx.journal.event("section.plan", section=section.NAME, changes=[change.shown() for change in changes])
-        if apply and pending(changes):
-            section.apply(ctx, changes)
-        if apply or not pending(changes):
-            evidence = section.verify(ctx)
-            ctx.facts.update(evidence.facts)
-            ctx.journal.event("section.evidence", section=section.NAME, rows=evidence.rows, notes=evidence.notes)
+        with turn(ctx) if apply else nullcontext():
+            changes = section.plan(ctx, section.read(ctx))
+            ctx.journal.event("section.plan", section=section.NAME, changes=[change.shown() for change in changes])
+            if apply and pending(changes):
+                section.apply(ctx, changes)
+            if apply or not pending(changes):
+                evidence = section.verify(ctx)
+                ctx.facts.update(evidence.facts)
+                ctx.journal.event("section.evidence", section=section.NAME, rows=evidence.rows, notes=evidence.notes)
     except RunbookError as error:
         failure = error
     except Exception as error:

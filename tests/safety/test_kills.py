@@ -1,4 +1,4 @@
-"""A kernel or a runner that is killed leaves an honest record, and the run can be repeated (more: ``campaign kills --command``)."""
+"""A kernel or a runner that is killed leaves an honest record, and the run can be repeated (``campaign --command``)."""
 
 from __future__ import annotations
 
