@@ -11,7 +11,7 @@ A section is a module with ``NAME``, ``NUMBER``, ``TITLE``, ``SUMMARY``, ``PORTA
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -141,7 +141,7 @@ def run_section(ctx: Context, section: Section, *, apply: bool) -> SectionResult
     evidence: Evidence | None = None
     failure: BaseException | None = None
     try:
-        with turn(ctx) if apply else nullcontext():
+        with _turn(ctx) if apply else nullcontext():
             changes = section.plan(ctx, section.read(ctx))
             ctx.journal.event("section.plan", section=section.NAME, changes=[change.shown() for change in changes])
             if apply and pending(changes):
@@ -159,6 +159,11 @@ def run_section(ctx: Context, section: Section, *, apply: bool) -> SectionResult
     result = _result(ctx, section, changes, evidence, failure)
     _finish(ctx, result)
     return result
+
+
+def _turn(ctx: Context) -> AbstractContextManager[None]:
+    place = (ctx.target.endpoints.graph, ctx.target.tenant_id, ctx.params.unique_name)
+    return turn(*place, patience=ctx.graph.pace.deadline)
 
 
 def _notebook(section: Section) -> str:

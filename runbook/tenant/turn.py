@@ -6,38 +6,33 @@ lock in common: there the unique name and looking before each create keep things
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 import filelock
 import platformdirs
 
 from runbook.errors import RunbookError
-from runbook.tenant.registration import fingerprint
-
-if TYPE_CHECKING:
-    from runbook.tenant.base import Context
 
 __all__ = ["turn"]
 
 
 @contextmanager
-def turn(ctx: Context) -> Iterator[None]:
+def turn(service: str, tenant_id: str, unique_name: str, *, patience: float) -> Iterator[None]:
     """Wait until no other section writes to this application from this machine, and keep others waiting meanwhile.
 
-    Raises :class:`RunbookError` when the other has not ended before the deadline of a step.
+    ``service`` is Graph's address. Raises :class:`RunbookError` when the other has not ended after ``patience`` s.
     """
-    name = fingerprint(ctx.target.endpoints.graph, ctx.target.tenant_id, ctx.params.unique_name)
+    name = hashlib.sha256("\n".join((service, tenant_id, unique_name)).encode()).hexdigest()[:16]
     folder = platformdirs.user_data_path("entra-id-runbook", appauthor=False) / "turns"
-    lock = filelock.FileLock(folder / f"{name}.lock", timeout=ctx.graph.pace.deadline, mode=0o600)
+    lock = filelock.FileLock(folder / f"{name}.lock", timeout=patience, mode=0o600)
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         lock.acquire()
     except filelock.Timeout:
         raise RunbookError(
-            f"Another run is at work on the application {ctx.params.unique_name!r} from this machine, and has been for "
-            f"{lock.timeout:.0f} s.",
+            f"Another run has been at work on the application {unique_name!r} from this machine for {patience:.0f} s.",
             meaning="Two at once would get in each other's way, so this one has changed nothing.",
             next_step="let the other one end (or stop it), then run again.",
         ) from None
