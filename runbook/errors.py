@@ -78,6 +78,8 @@ class RunbookError(Exception):
     """
 
     exit_code: ClassVar[int] = 1
+    ticket: object = None
+    """Of a write that failed: under which number a journal announced it."""
 
     def __init__(
         self,

@@ -63,12 +63,14 @@ def tally(found: Iterable[str], nothing: str = "nothing") -> str:
 
 
 def done(section: Mapping[str, Any]) -> str:
-    """What a section did, from its counts and facts: ``3 created, 1 deleted``, or how many actions were proven."""
+    """What a section did: ``1 application, 1 service principal created``; and how many actions were proven.
+
+    ``section`` has ``done``, counts by what was done and to what kind of object, and perhaps ``facts``.
+    """
+    kinds = ((did, ", ".join(plural(count, what) for what, count in of.items())) for did, of in section["done"].items())
+    said = ", ".join(f"{counted} {did}" for did, counted in kinds)
     actions = (section.get("facts") or {}).get("actions")
-    if actions:
-        return proven(actions)
-    counted = [f"{section[name]} {name}" for name in ("created", "updated", "deleted") if section.get(name)]
-    return ", ".join(counted) or "nothing changed"
+    return "; ".join(filter(None, (proven(actions) if actions else "", said))) or "nothing changed"
 
 
 def proven(actions: Iterable[Mapping[str, Any]]) -> str:

@@ -22,7 +22,10 @@ LARGEST = 20
 
 @dataclass(frozen=True)
 class BatchRequest:
-    """One part: ``path`` relative to ``/v1.0`` with its query. ``after`` names the parts that must succeed before."""
+    """One part: ``path`` relative to ``/v1.0`` with its query. ``after`` names the parts that must succeed before.
+
+    ``note`` goes into the journal with it.
+    """
 
     id: str
     method: str
@@ -30,6 +33,12 @@ class BatchRequest:
     body: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
     after: tuple[str, ...] = ()
+    note: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def shown(self) -> dict[str, Any]:
+        """As the journal has it."""
+        return {"method": self.method, "path": shown_path(self.path), **self.note}
 
     @property
     def reads(self) -> bool:
@@ -66,7 +75,8 @@ class BatchAnswer:
         return 200 <= self.status < 300
 
 
-Send = Callable[[dict[str, Any], Effect, dict[str, Any]], Answer]
+Outcome = Callable[[Answer], Mapping[str, Any]]
+Send = Callable[[dict[str, Any], Effect, dict[str, Any], Outcome], Answer]
 
 
 def run(requests: Iterable[BatchRequest], send: Send, pace: Pace) -> dict[str, BatchAnswer]:
@@ -94,11 +104,15 @@ def run(requests: Iterable[BatchRequest], send: Send, pace: Pace) -> dict[str, B
 
 def _exchange(chunk: list[BatchRequest], send: Send) -> Iterator[tuple[str, BatchAnswer]]:
     effect: Effect = "read" if all(request.reads for request in chunk) else "write"
-    note = {"parts": [{"method": request.method, "path": shown_path(request.path)} for request in chunk]}
+    note = {"parts": [request.shown for request in chunk]}
     together = {request.id for request in chunk}
-    answer = send({"requests": [request.part(together) for request in chunk]}, effect, note)
-    parts = answer.body.get("responses") if isinstance(answer.body, dict) else None
-    found = {str(part.get("id")): part for part in parts or () if isinstance(part, dict)}
+
+    def outcome(answer: Answer) -> dict[str, Any]:
+        found = _parts(answer)
+        return {"parts": [{**part.shown, "status": found.get(part.id, {}).get("status")} for part in chunk]}
+
+    answer = send({"requests": [request.part(together) for request in chunk]}, effect, note, outcome)
+    found = _parts(answer)
     for request in chunk:
         part = found.get(request.id)
         if part is None or not isinstance(part.get("status"), int):
@@ -108,6 +122,12 @@ def _exchange(chunk: list[BatchRequest], send: Send) -> Iterator[tuple[str, Batc
             )
         headers = {str(name).lower(): str(value) for name, value in (part.get("headers") or {}).items()}
         yield request.id, BatchAnswer(request.id, part["status"], headers, part.get("body"))
+
+
+def _parts(answer: Answer) -> dict[str, dict[str, Any]]:
+    """The answers to the parts, by id."""
+    parts = answer.body.get("responses") if isinstance(answer.body, dict) else None
+    return {str(part.get("id")): part for part in parts or () if isinstance(part, dict)}
 
 
 def _again(request: BatchRequest, answer: BatchAnswer) -> bool:

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from runbook.clients.answers import aadsts_code, looks_like_secret_id, told
-from runbook.clients.http import CallLog, Counters
+from runbook.clients.http import CallLog
 from runbook.clients.msal_apps import ANSWERS_CHALLENGES, DeviceFlow, OnCode, confidential, guarded, public
 from runbook.clients.msal_http import MsalHttp
 from runbook.errors import InputError, Problem, SignInError
@@ -95,12 +95,11 @@ class Administrator:
         params: Parameters,
         journal: CallLog | None = None,
         *,
-        counters: Counters | None = None,
         on_code: OnCode | None = None,
     ) -> None:
         self._target = target
         self._how = params.sign_in
-        self._http = MsalHttp(target, journal, counters)
+        self._http = MsalHttp(target, journal)
         self._on_code = on_code
         self._lock = threading.Lock()
         self._app: Any = None
@@ -172,14 +171,12 @@ class Administrator:
         return DeviceFlow(app, scopes).run(self._on_code)
 
 
-def application_token(
-    target: Target, client_id: str, secret: Secret, *, journal: CallLog | None = None, counters: Counters | None = None
-) -> TokenResult:
+def application_token(target: Target, client_id: str, secret: Secret, *, journal: CallLog | None = None) -> TokenResult:
     """A token for Graph by client credentials, from Entra ID itself and never from a cache (RFC 6749 section 4.4).
 
     Raises :class:`SignInError` with the AADSTS code and its remedy, :class:`TransportError` without an answer.
     """
-    with closing(MsalHttp(target, journal, counters)) as http:
+    with closing(MsalHttp(target, journal)) as http:
         app = confidential(target, http, client_id, secret)
         answer = guarded(lambda: app.acquire_token_for_client(_scopes(target)))
     return _result(answer, f"application {client_id}", http, "connector", secret)
@@ -192,7 +189,6 @@ def delegated_token(
     on_code: OnCode,
     *,
     journal: CallLog | None = None,
-    counters: Counters | None = None,
 ) -> TokenResult:
     """A token for Graph on behalf of a person, by device code (RFC 8628) with the application's own secret.
 
@@ -200,7 +196,7 @@ def delegated_token(
     returns once the person was told (or has signed in), or raises to give up. Waits until the code expires. Raises
     :class:`SignInError`, :class:`TransportError`.
     """
-    with closing(MsalHttp(target, journal, counters)) as http:
+    with closing(MsalHttp(target, journal)) as http:
         app = confidential(target, http, client_id, secret)
         answer = DeviceFlow(app, [*_scopes(target), OFFLINE_ACCESS]).run(on_code)
     return _result(answer, f"a person through application {client_id}", http, "connector", secret)

@@ -13,7 +13,7 @@ from runbook.clients import batch, odata, retry, settle
 from runbook.clients.answers import told
 from runbook.clients.auth import Bearer, TokenSource
 from runbook.clients.batch import BatchAnswer, BatchRequest
-from runbook.clients.http import Answer, CallLog, Counters, Effect, Session, shown_path
+from runbook.clients.http import Answer, CallLog, Effect, Session, shown_path
 from runbook.clients.odata import Options
 from runbook.clients.retry import Pace
 from runbook.errors import GraphError, TransportError
@@ -26,6 +26,7 @@ __all__ = ["GraphClient", "Page", "Upserted", "graph_error"]
 T = TypeVar("T")
 JSON = dict[str, Any]
 Params = Mapping[str, str]
+Note = Mapping[str, Any] | None
 
 
 class Page(NamedTuple):
@@ -52,7 +53,6 @@ class GraphClient:
         tokens: TokenSource,
         journal: CallLog | None = None,
         *,
-        counters: Counters | None = None,
         pace: Pace | None = None,
     ) -> None:
         self.pace = pace or retry.pace(rehearsal=target.rehearsal)
@@ -64,7 +64,6 @@ class GraphClient:
             ca_file=target.endpoints.ca_file,
             auth=Bearer(tokens),
             journal=journal,
-            counters=counters,
         )
 
     def __enter__(self) -> GraphClient:
@@ -123,14 +122,14 @@ class GraphClient:
             raise TransportError(f"GET {shown_path(path)}/$count answered something that is not a number.") from None
 
     def post(
-        self, path: str, body: JSON | None = None, *, effect: Effect = "write", fresh: bool = False
+        self, path: str, body: JSON | None = None, *, effect: Effect = "write", fresh: bool = False, note: Note = None
     ) -> JSON | None:
         """Create, or call a function. ``fresh``: see :meth:`_write`. ``None`` when the answer has no body."""
-        return self._write("POST", path, body, effect=effect, fresh=fresh)
+        return self._write("POST", path, body, effect=effect, fresh=fresh, note=note)
 
-    def patch(self, path: str, body: JSON, *, fresh: bool = False) -> JSON | None:
+    def patch(self, path: str, body: JSON, *, fresh: bool = False, note: Note = None) -> JSON | None:
         """Update the given properties."""
-        return self._write("PATCH", path, body, fresh=fresh)
+        return self._write("PATCH", path, body, fresh=fresh, note=note)
 
     def put(self, path: str, body: JSON, *, fresh: bool = False) -> JSON | None:
         """Replace."""
@@ -161,18 +160,27 @@ class GraphClient:
         """Many requests in few (:func:`runbook.clients.batch.run`); answers by id, errors of parts included."""
         return batch.run(
             requests,
-            lambda body, effect, note: self._send("POST", "/$batch", json=body, effect=effect, note=note),
+            lambda body, effect, note, outcome: self._send(
+                "POST", "/$batch", json=body, effect=effect, note=note, outcome=outcome
+            ),
             self.pace,
         )
 
     def _write(
-        self, method: str, path: str, body: JSON | None, *, effect: Effect = "write", fresh: bool = False
+        self,
+        method: str,
+        path: str,
+        body: JSON | None,
+        *,
+        effect: Effect = "write",
+        fresh: bool = False,
+        note: Note = None,
     ) -> JSON | None:
         """One write. ``fresh`` says that an object in it was just made: known replication answers are waited out."""
         wait = settle.Wait(self.pace)
         while True:
             try:
-                answer = self._send(method, path, json=body, effect=effect)
+                answer = self._send(method, path, json=body, effect=effect, note=note)
             except GraphError as error:
                 row = retry.transient(error)
                 if not fresh or row is None or row.then != "repeat" or wait.over:
@@ -190,11 +198,15 @@ class GraphClient:
         json: Any = None,
         headers: Mapping[str, str] | None = None,
         effect: Effect | None = None,
-        note: Mapping[str, Any] | None = None,
+        note: Note = None,
+        outcome: Callable[[Answer], Mapping[str, Any]] | None = None,
     ) -> Answer:
-        answer = self.session.request(method, path, params=params, json=json, headers=headers, effect=effect, note=note)
+        answer = self.session.request(
+            method, path, params=params, json=json, headers=headers, effect=effect, note=note, outcome=outcome
+        )
         if not answer.ok:
             error = graph_error(answer.status, answer.body, method, path, answer.headers, answer.request_id)
+            error.ticket = answer.ticket
             raise told(error, age_seconds=self.age(f"{path} {json}"))
         if answer.status == 201 and isinstance(answer.body, dict):
             ids = [str(answer.body[name]) for name in ("id", "appId") if answer.body.get(name)]

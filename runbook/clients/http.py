@@ -1,6 +1,6 @@
 """The one transport: every request of the product, to Entra ID, Microsoft Graph and StackOne, goes out here.
 
-TLS is always verified, everything has a timeout, every call is counted and journaled (a write before it goes out and
+TLS is always verified, everything has a timeout, every call is journaled (a write before it goes out and
 again after), and the one retry loop of :mod:`runbook.clients.retry` stands behind it. What an answer *means* is the
 business of the service's own client; here only the absence of a usable answer is an error.
 """
@@ -13,8 +13,8 @@ import threading
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote, urlencode, urlsplit
@@ -24,7 +24,7 @@ import httpx
 from runbook.clients import bounded, retry
 from runbook.clients.answers import told
 from runbook.clients.bounded import OutOfBounds, Unreadable
-from runbook.clients.calls import CallLog, Counters, NoLog, shown_path
+from runbook.clients.calls import CallLog, NoLog, shown_path
 from runbook.clients.retry import Pace
 from runbook.clients.tls import tls_context
 from runbook.errors import RunbookError, TransportError
@@ -33,7 +33,6 @@ from runbook.version import VERSION
 __all__ = [
     "Answer",
     "CallLog",
-    "Counters",
     "Effect",
     "NoLog",
     "Session",
@@ -61,13 +60,17 @@ class Timeouts:
 
 @dataclass(frozen=True)
 class Answer:
-    """One HTTP answer, read whole. ``body`` is the parsed JSON, ``None`` when there is none."""
+    """One HTTP answer, read whole. ``body`` is the parsed JSON, ``None`` when there is none.
+
+    ``ticket``: of a write, the number under which a journal announced it.
+    """
 
     status: int
     headers: Mapping[str, str]
     text: str = field(repr=False)
     body: Any = field(repr=False)
     request_id: str | None = None
+    ticket: object = None
 
     @property
     def ok(self) -> bool:
@@ -111,14 +114,12 @@ class Session:
         ca_file: Path | None = None,
         auth: httpx.Auth | None = None,
         journal: CallLog | None = None,
-        counters: Counters | None = None,
         timeouts: Timeouts = Timeouts(),
         pinned: bool = True,
     ) -> None:
         self.base = base.rstrip("/")
         self.service = service
         self.pace = pace
-        self.counters = counters or Counters()
         self._journal: CallLog = journal or NoLog()
         self._timeouts = timeouts
         self._pinned = pinned
@@ -133,7 +134,6 @@ class Session:
                 timeout=httpx.Timeout(timeouts.read, connect=timeouts.connect, pool=timeouts.connect),
                 headers={"user-agent": f"entra-id-runbook/{VERSION}", "accept": "application/json"},
                 follow_redirects=False,
-                event_hooks={"request": [lambda request: self.counters.add(_host(request.url), "requests")]},
             )
         )
 
@@ -163,12 +163,14 @@ class Session:
         effect: Effect | None = None,
         repeatable: bool | None = None,
         note: Mapping[str, Any] | None = None,
+        outcome: Callable[[Answer], Mapping[str, Any]] | None = None,
     ) -> Answer:
         """Send one call and return its answer, whatever its status.
 
         ``path`` is relative to the base, or a whole address on the same host. ``effect`` may be given for a POST that
         only reads; ``repeatable`` for a read that may be sent once only (a code to redeem). ``note`` goes into the
-        journal with the call. Raises :class:`TransportError`; it says whether a write may have been applied.
+        journal with the call, and what ``outcome`` makes of the answer with its outcome. Raises :class:`TransportError`;
+        it says whether a write may have been applied.
         """
         url = _with_query(self._address(path), params)
         effect = effect or ("read" if method in _READS else "write")
@@ -190,13 +192,14 @@ class Session:
         call = _Call(method, url, effect, effect == "read" if repeatable is None else repeatable, fields, options)
         if self.pace.spaced:
             threading.Event().wait(self._spacing.delay(urlsplit(url).path.removeprefix("/v1.0"), time.monotonic()))
-        return self._journaled(call)
+        return self._journaled(call, outcome or _made)
 
-    def _journaled(self, call: _Call) -> Answer:
-        ticket = None
-        if call.effect == "write":
-            self.counters.add(call.fields["host"], "writes")
-            ticket = self._journal.intent(**call.fields)
+    def settled(self, ticket: object, *, applied: bool, created: bool = False) -> None:
+        """Journal what reading has shown of a write (by its ticket) whose answer left open whether it was applied."""
+        self._journal.settled(ticket, applied=applied, created=created)
+
+    def _journaled(self, call: _Call, outcome: Callable[[Answer], Mapping[str, Any]]) -> Answer:
+        ticket = self._journal.intent(**call.fields) if call.effect == "write" else None
         started = time.monotonic()
         result: dict[str, Any] = {"status": None, "request_id": None}
         failure: RunbookError | None = None
@@ -212,20 +215,24 @@ class Session:
             result["error"] = failure.what
         result |= {"ms": round((time.monotonic() - started) * 1000), "retries": call.attempt - 1}
         if call.effect == "write":
-            self._journal.outcome(ticket, **call.fields, **result)
+            if answer is not None and answer.ok:
+                result |= outcome(answer)
+            elif _uncertain(answer, failure):
+                result["uncertain"] = True
+            self._journal.outcome(ticket, **{**call.fields, **result})
         else:
             self._journal.call(**call.fields, **result)
         if answer is None:
             # Raised outside the except block: httpx's error refers to the request, whose body may hold a secret.
-            raise failure or TransportError(f"{call.method} {call.fields['path']} was not sent.")
-        return answer
+            failure = failure or TransportError(f"{call.method} {call.fields['path']} was not sent.")
+            failure.ticket = ticket
+            raise failure
+        return replace(answer, ticket=ticket)
 
     def _attempts(self, call: _Call) -> Answer:
         try:
             for number, attempt in retry.attempts(self.pace, lambda error: self._again(error, call)):
                 call.attempt = number
-                if number > 1:
-                    self.counters.add(call.fields["host"], "retries")
                 with attempt:
                     answer = self._once(call)
                     if answer.status in retry.table().statuses.busy:
@@ -312,6 +319,19 @@ def _with_query(url: str, params: Mapping[str, str] | None) -> str:
     if not params:
         return url
     return url + ("&" if "?" in url else "?") + urlencode(params, quote_via=quote, safe="$")
+
+
+def _made(answer: Answer) -> Mapping[str, Any]:
+    """The id of what a write made or changed, where its answer says one."""
+    body = answer.body if isinstance(answer.body, dict) else {}
+    made = body.get("id") or body.get("keyId")
+    return {"id": made} if isinstance(made, str) else {}
+
+
+def _uncertain(answer: Answer | None, failure: RunbookError | None) -> bool:
+    if answer is None:
+        return isinstance(failure, TransportError) and failure.maybe_applied
+    return answer.status in retry.table().statuses.uncertain
 
 
 def _host(url: httpx.URL) -> str:

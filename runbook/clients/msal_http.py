@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from runbook.clients import retry
 from runbook.clients.answers import told
-from runbook.clients.http import CallLog, Counters, Session
+from runbook.clients.http import CallLog, Session
 from runbook.errors import TransportError
 
 if TYPE_CHECKING:
@@ -34,14 +34,13 @@ class _Response:
 class MsalHttp:
     """``http_client=`` for msal. A token request changes nothing in the tenant, so it counts as a read."""
 
-    def __init__(self, target: Target, journal: CallLog | None = None, counters: Counters | None = None) -> None:
+    def __init__(self, target: Target, journal: CallLog | None = None) -> None:
         self.session = Session(
             target.endpoints.authority,
             "entra",
             pace=retry.pace(rehearsal=target.rehearsal),
             ca_file=target.endpoints.ca_file,
             journal=journal,
-            counters=counters,
             pinned=False,  # the discovery document may name a sister host of the same cloud
         )
 

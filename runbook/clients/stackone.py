@@ -9,7 +9,7 @@ from urllib.parse import quote
 from runbook.clients import retry
 from runbook.clients.answers import told
 from runbook.clients.auth import ApiKey
-from runbook.clients.http import Answer, CallLog, Counters, Effect, Session
+from runbook.clients.http import Answer, CallLog, Effect, Session
 from runbook.clients.retry import Pace
 from runbook.errors import InputError, Problem, StackOneError, TransportError
 
@@ -33,7 +33,6 @@ class StackOneClient:
         target: Target,
         journal: CallLog | None = None,
         *,
-        counters: Counters | None = None,
         pace: Pace | None = None,
     ) -> None:
         self.pace = pace or retry.pace(rehearsal=target.rehearsal)
@@ -45,7 +44,6 @@ class StackOneClient:
             ca_file=target.endpoints.ca_file,
             auth=ApiKey(target.stackone_api_key) if target.stackone_api_key else None,
             journal=journal,
-            counters=counters,
         )
 
     def __enter__(self) -> StackOneClient:
@@ -201,7 +199,9 @@ class StackOneClient:
             raise InputError(Problem("stackone_api_key_ref", "is needed here: it names the StackOne API key."))
         answer = self.session.request(method, path, params=params, json=json, headers=headers, effect=effect, note=note)
         if not answer.ok:
-            raise _error(answer, method, path)
+            error = _error(answer, method, path)
+            error.ticket = answer.ticket
+            raise error
         return answer
 
 

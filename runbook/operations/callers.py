@@ -203,6 +203,9 @@ class _Noting:
         self._note(call)
         return self._log.outcome(ticket, **call)
 
+    def settled(self, ticket: Any, *, applied: bool, created: bool = False) -> object:
+        return self._log.settled(ticket, applied=applied, created=created)
+
     def call(self, **call: Any) -> object:
         self._note(call)
         return self._log.call(**call)

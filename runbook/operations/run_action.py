@@ -114,7 +114,7 @@ class RunAction:
             return self._property_changes(observed, note)
         return [Change(what, "", _in_one_line(request.body), "added" if action.body else "changed", note)]
 
-    def apply(self, ctx: Context, changes: Sequence[Change]) -> None:
+    def apply(self, ctx: Context, _changes: Sequence[Change]) -> None:
         """Send the write, once. Raises :class:`GraphError` or :class:`StackOneError` when it is refused."""
         body = self.order.body(lambda place, text: self._secret(ctx, place, text))
         with self._sender(ctx) as sender:
@@ -123,8 +123,6 @@ class RunAction:
             finally:
                 self._calls = sender.calls
         self.answer = Answer([self._sent] if self._sent else [])
-        changed = next(change for change in changes if change.kind != "same")
-        ctx.did(changed)
 
     def verify(self, ctx: Context) -> Evidence:
         """Send a read; read back a write."""

@@ -13,11 +13,15 @@ Kinds of event, and the data that the summary and the report read from them::
     section.plan      section, changes [{what, now, wanted, kind, note}]
     http.call         service, host, section, method, path, status, effect, request_id, ms, retries     a read
     http.intent       the same as far as known before the request goes out                              a write
-    http.outcome      intent (the seq of its http.intent), and the rest as in http.call
+    http.outcome      intent (the seq of its http.intent), and the rest as in http.call; id of what was made; uncertain
+                      where the write may have been applied all the same; of a batch parts [{method, path, status}]
+    http.settled      intent, applied, created: what reading showed of a write whose outcome was uncertain
+    change.made       did (created, updated, deleted), what, number: what a person did who was asked
+    secret.kept       secret {key_id, ends_at, ref, description}
     hand_over         kind, title, url, steps, fields, who, expires_at                          a person must act
     hand_over.done    kind
     section.evidence  section, rows [{what, value, source, request_id}], notes
-    section.finished  section, verdict, created, updated, deleted, unchanged, facts {…}, error, next_step
+    section.finished  section, verdict, unchanged, facts {…}, error, next_step
     journal.torn      bytes, text: what a killed writer left of its last line
     run.finished      verdict, reason
 """
@@ -37,6 +41,7 @@ from typing import Any
 from runbook import whole
 from runbook.errors import RecordError
 from runbook.records import redaction
+from runbook.records.done import Did, Done
 from runbook.records.locking import locked
 
 __all__ = ["GENESIS", "JOURNAL", "Event", "Journal", "NullJournal", "canonical", "event_hash", "read", "verify_chain"]
@@ -60,10 +65,14 @@ def event_hash(event: Mapping[str, Any]) -> str:
 
 
 class NullJournal:
-    """Takes every event and keeps none: for reading and planning without a record."""
+    """Takes every event and keeps none: for reading and planning without a record.
+
+    ``done`` counts what the writes of this process did since it was set last.
+    """
 
     def __init__(self) -> None:
         self._section = ""
+        self.done = Done()
 
     def event(self, kind: str, /, **data: Any) -> int:
         """Record one event; returns its number in the journal."""
@@ -76,11 +85,25 @@ class NullJournal:
 
     def intent(self, **facts: Any) -> int:
         """Record a write before it is sent; the number that is returned belongs to its :meth:`outcome`."""
-        return self.event("http.intent", **self._named(facts))
+        return self._counted("http.intent", **facts)
 
     def outcome(self, ticket: int, **facts: Any) -> None:
         """Record what became of the write that ``ticket`` (the number of its intent) announced."""
-        self.event("http.outcome", intent=ticket, **self._named(facts))
+        self._counted("http.outcome", intent=ticket, **facts)
+
+    def settled(self, ticket: int, *, applied: bool, created: bool = False) -> None:
+        """Record what reading has shown of a write whose outcome was uncertain."""
+        self._counted("http.settled", intent=ticket, applied=applied, created=created)
+
+    def made(self, did: Did, what: str, number: int = 1) -> None:
+        """Record what a person did who was asked to, once it was seen; ``what`` is the kind of object."""
+        if number:
+            self._counted("change.made", did=did, what=what, number=number)
+
+    def _counted(self, kind: str, **facts: Any) -> int:
+        number = self.event(kind, **self._named(facts))
+        self.done.add({"seq": number, "event": kind, **facts})
+        return number
 
     @contextlib.contextmanager
     def section(self, name: str) -> Iterator[None]:

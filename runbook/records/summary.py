@@ -16,6 +16,7 @@ from typing import Any
 
 from runbook import whole
 from runbook.records import redaction
+from runbook.records.done import Done
 
 __all__ = ["SUMMARY", "VERDICTS", "fold", "to_bytes", "write"]
 
@@ -81,7 +82,7 @@ class _Fold:
         self.sections: dict[str, dict[str, Any]] = {}
         self.section_http: dict[str, _Http] = {}
         self.http = _Http()
-        self.intents: dict[int, Mapping[str, Any]] = {}
+        self.done: dict[str, Done] = {}
         self.objects: dict[str, dict[str, Any]] = {name: {} for name in _OBJECTS}
         self.permissions: dict[str, Any] = {"delegated": [], "application": []}
         self.actions: list[Any] = []
@@ -100,8 +101,12 @@ class _Fold:
             self._section(event["section"]).update(_named(event), verdict="incomplete")
         elif kind == "section.finished":
             self._finish_section(event)
-        elif kind.startswith("http."):
+        elif kind in ("http.call", "http.intent", "http.outcome"):
             self._call(event)
+        elif kind in ("http.settled", "change.made"):
+            self._done(event)
+        elif kind == "secret.kept":
+            self.objects["secret"].update(event["secret"])
         elif kind == "hand_over":
             self.hand_overs.append({**_data(event), "done": False})
         elif kind == "hand_over.done":
@@ -117,8 +122,6 @@ class _Fold:
         section = self._section(event["section"])
         section.update(_named(event), verdict=event["verdict"])
         section.update({key: event[key] for key in ("error", "next_step") if event.get(key)})
-        for count in ("created", "updated", "deleted"):
-            section[count] += int(event.get(count) or 0)  # a section may run twice in one run: what it did adds up
         section["unchanged"] = int(event.get("unchanged") or 0)
         facts = event.get("facts") or {}
         for name in _OBJECTS:
@@ -127,16 +130,18 @@ class _Fold:
         self.actions = list(facts.get("actions") or self.actions)
 
     def _call(self, event: Mapping[str, Any]) -> None:
-        if event["event"] == "http.intent":
-            self.intents[event["seq"]] = event
-        elif event["event"] == "http.outcome":
-            self.intents.pop(event["intent"], None)
+        self._done(event)
         self.http.add(event)
         self.section_http.setdefault(event.get("section") or "", _Http()).add(event)
+
+    def _done(self, event: Mapping[str, Any]) -> None:
+        self.done.setdefault(event.get("section") or "", Done()).add(event)
 
     def summary(self) -> dict[str, Any]:
         sections = list(self.sections.values())
         for section in sections:
+            done = self.done.get(section["name"], Done())
+            section.update({**done.counts(), "done": done.words()})
             section["http"] = self.section_http.get(section["name"], _Http()).total
         return {
             "run_id": self.started.get("run_id", ""),
@@ -151,16 +156,30 @@ class _Fold:
             "verdict": self._verdict(),
             "reason": (self.finished or {}).get("reason", ""),
             "sections": sections,
-            "permissions": self.permissions,
+            "permissions": self._permissions(),
             "actions": self.actions,
             **self.objects,
             "http": self.http.as_dict(),
             "hand_overs": self.hand_overs,
             "writes_without_outcome": [
-                {key: intent.get(key, "") for key in ("seq", "section", "service", "method", "path")}
-                for intent in self.intents.values()
+                {"seq": seq, **{key: call.get(key, "") for key in ("section", "service", "method", "path")}}
+                for done in self.done.values()
+                for seq, call in done.unknown.items()
             ],
         }
+
+    def _permissions(self) -> dict[str, list[dict[str, Any]]]:
+        """As the last section that read them says; until then, as the run's own writes say."""
+        if any(self.permissions.values()):
+            return self.permissions
+        rows: dict[str, dict[str, dict[str, Any]]] = {"delegated": {}, "application": {}}
+        for change in (change for done in self.done.values() for change in done.made):
+            for stage in ("requested", "granted"):
+                for kind, names in (change.note.get(stage) or {}).items():
+                    for name in names:
+                        unknown = {"name": name, "wanted": True, **dict.fromkeys(("requested", "granted", "in_token"))}
+                        rows[kind].setdefault(name, unknown)[stage] = True
+        return {kind: [of_kind[name] for name in sorted(of_kind)] for kind, of_kind in rows.items()}
 
     def _verdict(self) -> str:
         if self.finished is None:

@@ -195,16 +195,19 @@ def _sections(journal: Journal, chosen: list[Section], tell: Callable[[Progress]
 
 def _finished(journal: Journal, each: Section, execution: Execution) -> dict[str, Any]:
     """What the journal says of the section: neither papermill's stamps nor a notebook's outputs are believed."""
+    from runbook.records import summary
     from runbook.records.journal import read
 
-    found = [event for event in read(journal.path) if event["event"] == "section.finished"]
-    for event in reversed(found):
-        if event["section"] == each.NAME:
-            return event
+    events = read(journal.path)
+    found = next(one for one in summary.fold(events)["sections"] if one["name"] == each.NAME)
+    for event in reversed(events):
+        if event["event"] == "section.finished" and event["section"] == each.NAME:
+            return {**event, **found}
     reason = (
         "its kernel died" if execution.died else f"{execution.error}: {execution.message}" if execution.error else ""
     )
     return {
+        **found,
         "verdict": "incomplete",
         "error": f"{each.TITLE} did not come to an end" + (f": {reason}" if reason else "."),
         "next_step": "run the same command again.",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from runbook import catalog
 from runbook.errors import GraphError, NotSettled, Parked, RunbookError, SignInError
-from runbook.tenant.base import Change, Evidence, Kind, pending, row
+from runbook.tenant.base import Change, Evidence, Kind, row
 from runbook.tenant.consent import by_api, by_link, consent_hand_over
 from runbook.tenant.credentials import current
 from runbook.tenant.permissions import GRAPH_TYPE, TYPES, Permissions, PermissionType, Wanted, table
@@ -106,7 +106,7 @@ def _missing(slug: str, names: Sequence[str], kind: PermissionType) -> Change:
     return Change(f"{catalog.action(slug).name} ({kind})", "impossible here", "impossible here", "same", note)
 
 
-def apply(ctx: Context, changes: Sequence[Change]) -> None:
+def apply(ctx: Context, _changes: Sequence[Change]) -> None:
     found = require_application(ctx)
     require_principal(ctx, found["appId"])
     state = Permissions.read(ctx)
@@ -122,8 +122,6 @@ def apply(ctx: Context, changes: Sequence[Change]) -> None:
             by_link(ctx, wanted)
     else:
         by_link(ctx, wanted)
-    for change in pending(changes):
-        ctx.did(change)
 
 
 def _request(ctx: Context, state: Permissions, wanted: dict[PermissionType, Wanted]) -> None:
@@ -139,7 +137,8 @@ def _request(ctx: Context, state: Permissions, wanted: dict[PermissionType, Want
     ]
     if access:
         entries.append({"resourceAppId": GRAPH_APP_ID, "resourceAccess": access})
-    ctx.graph.patch(f"/applications/{found['id']}", {"requiredResourceAccess": entries}, fresh=True)
+    note = {"requested": {kind: sorted(wanted[kind].why) for kind in TYPES}}
+    ctx.graph.patch(f"/applications/{found['id']}", {"requiredResourceAccess": entries}, fresh=True, note=note)
 
 
 def verify(ctx: Context) -> Evidence:

@@ -161,10 +161,8 @@ def apply(ctx: Context, changes: Sequence[Change]) -> None:
     for change in changes:
         if "days" in change.data:
             _add(ctx, found, int(change.data["days"]))
-            ctx.did(change)
         elif "remove" in change.data:
             _remove(ctx, found, str(change.data["remove"]))
-            ctx.did(change)
 
 
 def _add(ctx: Context, found: dict[str, Any], days: int) -> None:
@@ -173,11 +171,13 @@ def _add(ctx: Context, found: dict[str, Any], days: int) -> None:
     redaction.register(secret)
     key_id = str(made["keyId"])
     try:
-        ctx.store.put(secret_name(ctx, found["appId"], key_id), secret)
+        ref = ctx.store.put(secret_name(ctx, found["appId"], key_id), secret)
     except RunbookError:
         # A secret whose value nobody keeps is only a risk.
         _remove(ctx, found, key_id)
         raise
+    kept = {"key_id": key_id, "ends_at": made.get("endDateTime"), "ref": ref, "description": made.get("displayName")}
+    ctx.journal.event("secret.kept", section=NAME, secret=kept)
     credential = until(ctx, lambda: _seen(ctx, key_id), "the new client secret is listed on the application")
     _prove(ctx, found, credential)
 

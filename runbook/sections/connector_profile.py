@@ -169,7 +169,7 @@ def _saved_since_asked(observed: Observed) -> bool:
     return wanted == observed.form.fingerprint() and version != _version(observed.profile)
 
 
-def apply(ctx: Context, changes: Sequence[Change]) -> None:
+def apply(ctx: Context, _changes: Sequence[Change]) -> None:
     found = require_application(ctx)
     credential = require_current(ctx, found)
     form = _form(ctx, found, credential.key_id, credential.ref)
@@ -180,8 +180,6 @@ def apply(ctx: Context, changes: Sequence[Change]) -> None:
     tags = with_mark(tags, CONFIRMED, [form.fingerprint()])
     tags = with_mark(with_mark(tags, KEY, [form.key_id]), ASKED, [])
     ctx.graph.patch(f"/applications/{found['id']}", {"tags": tags})
-    for change in changes:
-        ctx.did(change)
 
 
 def by_hand_over(ctx: Context, found: Mapping[str, Any], observed: Observed, form: Form) -> None:
@@ -203,6 +201,7 @@ def by_hand_over(ctx: Context, found: Mapping[str, Any], observed: Observed, for
         until(ctx, saved, "StackOne lists the connector profile as saved and enabled", sightings=1)
     except NotSettled:
         raise Parked(hand_over) from None
+    ctx.journal.made("updated" if observed.profile else "created", "connector profile")
 
 
 ROADS: Mapping[str, Callable[[Any, Mapping[str, Any], Observed, Form], None]] = {"hand-over": by_hand_over}

@@ -100,7 +100,7 @@ def _older_than_profile(account: Mapping[str, Any], profile: Mapping[str, Any] |
     return linked is not None and saved is not None and linked < saved
 
 
-def apply(ctx: Context, changes: Sequence[Change]) -> None:
+def apply(ctx: Context, _changes: Sequence[Change]) -> None:
     observed = read(ctx)
     if observed.profile is None:
         raise RunbookError(
@@ -118,8 +118,6 @@ def apply(ctx: Context, changes: Sequence[Change]) -> None:
             wait.pause()
         else:
             break
-    for change in changes:
-        ctx.did(change)
 
 
 def _link(ctx: Context, observed: Observed) -> None:
@@ -142,6 +140,7 @@ def _link(ctx: Context, observed: Observed) -> None:
         _explain(ctx, session)
         raise
     _wait(ctx, session, observed, hand_over)
+    ctx.journal.made("updated" if observed.account else "created", "linked account")
     ctx.store.delete(hand_over.kept)
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from runbook.errors import PlanRefused
 from runbook.redirect_rules import MAX_URIS
-from runbook.tenant.base import Change, Evidence, pending, row
+from runbook.tenant.base import Change, Evidence, row
 from runbook.tenant.registration import (
     application,
     application_path,
@@ -112,8 +112,6 @@ def apply(ctx: Context, changes: Sequence[Change]) -> None:
         )
     tags = with_mark(found.get("tags") or (), _MARK, list(dict.fromkeys(ours)))
     ctx.graph.patch(f"/applications/{found['id']}", {"web": {"redirectUris": uris}, "tags": tags}, fresh=True)
-    for change in pending(changes):
-        ctx.did(change)
 
 
 def verify(ctx: Context) -> Evidence:

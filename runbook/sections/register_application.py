@@ -198,12 +198,9 @@ def apply(ctx: Context, changes: Sequence[Change]) -> None:
     wanted = pending(changes)
     own = [change for change in wanted if "principal" not in change.data]
     _write_application(ctx, own)
-    for change in own:
-        ctx.did(change)
     for change in wanted:
         if "principal" in change.data:
             _write_principal(ctx, str(change.data["principal"]))
-            ctx.did(change)
 
 
 def _write_application(ctx: Context, changes: Sequence[Change]) -> None:

@@ -4,7 +4,7 @@ A section is a module with ``NAME``, ``NUMBER``, ``TITLE``, ``SUMMARY``, ``PORTA
 
     read(ctx) -> observed              asks, never writes
     plan(ctx, observed) -> changes     pure: what is, what is wanted, and the difference
-    apply(ctx, changes) -> None        makes the pending changes; calls ``ctx.did(change)`` after each
+    apply(ctx, changes) -> None        makes the pending changes; what it did is told by its writes in the journal
     verify(ctx) -> Evidence            reads back, several times in a row where Entra ID is eventually consistent
 """
 
@@ -13,10 +13,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from runbook.errors import HandOver, Parked, RunbookError
+from runbook.records.done import Done
 from runbook.tenant.changes import Change, Evidence, Kind, pending, plan_hash, row
 from runbook.tenant.turn import turn
 
@@ -51,8 +51,6 @@ __all__ = [
 HandsOver = Callable[[HandOver], None]
 Verdict = Literal["passed", "failed", "parked", "planned"]
 
-_COUNTED: Mapping[str, str] = MappingProxyType({"added": "created", "changed": "updated", "removed": "deleted"})
-
 
 @dataclass
 class Context:
@@ -72,13 +70,8 @@ class Context:
     hand_over: Callable[[HandOver], None]
     scopes: Scopes
     facts: dict[str, Any] = field(default_factory=dict)
-    done: list[Change] = field(default_factory=list)
     applying: bool = False
     remembered: dict[str, Any] = field(default_factory=dict)
-
-    def did(self, change: Change) -> None:
-        """Note that ``change`` was made, so that a run that fails half way reports what it did."""
-        self.done.append(change)
 
     @property
     def allow_writes(self) -> bool:
@@ -106,7 +99,10 @@ class Section(Protocol):
 
 @dataclass(frozen=True)
 class SectionResult:
-    """How one section ended. ``error`` is set for ``failed``, ``hand_over`` for ``parked`` where a person must act."""
+    """How one section ended. ``error`` is set for ``failed``, ``hand_over`` for ``parked`` where a person must act.
+
+    ``done``: what its writes did, whatever became of it: ``{"created": {"application": 1}}``.
+    """
 
     section: str
     number: int
@@ -116,9 +112,7 @@ class SectionResult:
     evidence: Evidence | None = None
     error: RunbookError | None = None
     hand_over: HandOver | None = None
-    created: int = 0
-    updated: int = 0
-    deleted: int = 0
+    done: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     unchanged: int = 0
     facts: dict[str, Any] = field(default_factory=dict)
     next_step: str = ""
@@ -135,7 +129,7 @@ def run_section(ctx: Context, section: Section, *, apply: bool) -> SectionResult
     A :class:`RunbookError` ends the section as ``failed`` and a missing person as ``parked``; both are returned, not
     raised. Anything else is a defect: it is recorded as failed and raised.
     """
-    ctx.done, ctx.applying = [], apply
+    ctx.journal.done, ctx.applying = Done(), apply
     ctx.journal.event("section.started", section=section.NAME, title=section.TITLE, notebook=_notebook(section))
     changes: list[Change] = []
     evidence: Evidence | None = None
@@ -184,10 +178,6 @@ def _verdict(evidence: Evidence | None, failure: BaseException | None) -> Verdic
 def _result(
     ctx: Context, section: Section, changes: list[Change], evidence: Evidence | None, failure: BaseException | None
 ) -> SectionResult:
-    counts = {"created": 0, "updated": 0, "deleted": 0}
-    for change in ctx.done:
-        if change.kind in _COUNTED:
-            counts[_COUNTED[change.kind]] += 1
     next_step = failure.next_step if isinstance(failure, RunbookError) else (evidence.next_step if evidence else "")
     return SectionResult(
         section=section.NAME,
@@ -201,7 +191,7 @@ def _result(
         unchanged=sum(change.kind == "same" for change in changes),
         facts=evidence.facts if evidence else {},
         next_step=next_step,
-        **counts,
+        done=ctx.journal.done.words(),
     )
 
 
@@ -210,9 +200,6 @@ def _finish(ctx: Context, result: SectionResult) -> None:
         "section.finished",
         section=result.section,
         verdict=result.verdict,
-        created=result.created,
-        updated=result.updated,
-        deleted=result.deleted,
         unchanged=result.unchanged,
         facts=result.facts,
         error=None if result.error is None else str(result.error),

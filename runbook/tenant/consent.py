@@ -51,7 +51,7 @@ def _grant_scopes(ctx: Context, state: Permissions, names: frozenset[str]) -> No
             f"The delegated permissions take {len(scope)} characters; one grant holds {MAX_SCOPE}.",
             next_step="choose fewer actions, or permission_source least.",
         )
-    grant = state.grant
+    grant, granted = state.grant, {"granted": {"delegated": sorted(names)}}
     if not names:
         if grant is not None:
             ctx.graph.delete(f"/oauth2PermissionGrants/{grant['id']}")
@@ -67,11 +67,11 @@ def _grant_scopes(ctx: Context, state: Permissions, names: frozenset[str]) -> No
         # Graph may answer 404 and have written the grant all the same, so it is read before it is repeated.
         grant, _ = ctx.graph.ensure(
             lambda: Permissions.read(ctx).grant,
-            lambda: ctx.graph.post("/oauth2PermissionGrants", body),
+            lambda: ctx.graph.post("/oauth2PermissionGrants", body, note=granted),
             what="The delegated grant",
         )
     if grant and frozenset(str(grant.get("scope") or "").split()) != names:
-        ctx.graph.patch(f"/oauth2PermissionGrants/{grant['id']}", {"scope": scope}, fresh=True)
+        ctx.graph.patch(f"/oauth2PermissionGrants/{grant['id']}", {"scope": scope}, fresh=True, note=granted)
 
 
 def _assign_roles(ctx: Context, state: Permissions, names: frozenset[str]) -> None:
@@ -91,7 +91,9 @@ def _assign(ctx: Context, name: str, resource: str, body: dict[str, str]) -> Non
 
     ctx.graph.ensure(
         find,
-        lambda: ctx.graph.post(f"/servicePrincipals/{resource}/appRoleAssignedTo", body),
+        lambda: ctx.graph.post(
+            f"/servicePrincipals/{resource}/appRoleAssignedTo", body, note={"granted": {"application": [name]}}
+        ),
         what=f"The app role assignment for {name}",
     )
 
@@ -157,9 +159,17 @@ def by_link(ctx: Context, wanted: Mapping[PermissionType, Wanted]) -> None:
             )
         except NotSettled:
             raise _nothing_granted() from None
+        _note_consent(ctx, state, Permissions.read(ctx))
     state = Permissions.read(ctx)
     if any(state.granted[kind] != frozenset(wanted[kind].why) for kind in TYPES):
         _take_away(ctx, wanted)
+
+
+def _note_consent(ctx: Context, before: Permissions, after: Permissions) -> None:
+    """What the person did on the page, now that it was seen."""
+    if before.granted["delegated"] != after.granted["delegated"]:
+        ctx.journal.made("updated" if before.grant else "created", "delegated grant")
+    ctx.journal.made("created", "app role assignment", len(after.assignments.keys() - before.assignments.keys()))
 
 
 def _nothing_granted() -> RunbookError:

@@ -11,7 +11,7 @@ import pytest
 import trustme
 
 from runbook.clients import retry
-from runbook.clients.http import Counters, Session, Timeouts
+from runbook.clients.http import Session, Timeouts
 from runbook.clients.retry import Pace
 from runbook.clients.target import Endpoints, Target
 from runbook.secrets import Secret
@@ -32,8 +32,15 @@ class Log:
     def outcome(self, ticket: int, **call: Any) -> None:
         self.lines.append(("outcome", {"ticket": ticket, **call}))
 
+    def settled(self, ticket: int, **seen: Any) -> None:
+        self.lines.append(("settled", {"ticket": ticket, **seen}))
+
     def call(self, **call: Any) -> None:
         self.lines.append(("call", call))
+
+    @property
+    def retries(self) -> int:
+        return sum(line.get("retries", 0) for _, line in self.lines)
 
 
 @pytest.fixture(scope="session")
@@ -74,19 +81,13 @@ def log() -> Log:
 
 
 @pytest.fixture
-def counters() -> Counters:
-    return Counters()
-
-
-@pytest.fixture
-def session(service: Service, pace: Pace, log: Log, counters: Counters) -> Iterator[Session]:
+def session(service: Service, pace: Pace, log: Log) -> Iterator[Session]:
     with Session(
         service.base,
         "graph",
         pace=pace,
         ca_file=service.ca_file,
         journal=log,
-        counters=counters,
         timeouts=Timeouts(5, 5, 10),
     ) as one:
         yield one

@@ -16,7 +16,6 @@ import stamina
 
 from runbook.clients import entra
 from runbook.clients.entra import Administrator, sign_in_error
-from runbook.clients.http import Counters
 from runbook.clients.target import Target
 from runbook.errors import HandOver, InputError, Parked, SignInError, TransportError
 from runbook.parameters import Parameters
@@ -119,11 +118,11 @@ def test_a_refusal_has_its_code_meaning_remedy_and_trace_id(entra_id: Service, t
     assert "Trace ID" not in error.what
 
 
-def test_a_busy_token_endpoint_is_asked_again(entra_id: Service, target: Target, counters: Counters) -> None:
+def test_a_busy_token_endpoint_is_asked_again(entra_id: Service, target: Target, log: Log) -> None:
     entra_id.on("POST", TOKEN, Reply(429, {"error": "temporarily_unavailable"}), Reply(503), issued(roles=["A"]))
-    assert entra.application_token(target, APP, SECRET, counters=counters).roles == ("A",)
-    assert counters.as_dict()["retries"] == 2
-    assert counters.as_dict()["writes"] == 0
+    assert entra.application_token(target, APP, SECRET, journal=log).roles == ("A",)
+    assert log.retries == 2
+    assert {kind for kind, _ in log.lines} == {"call"}
 
 
 def test_a_token_endpoint_that_stays_down_is_a_transport_error(entra_id: Service, target: Target) -> None:

@@ -13,7 +13,7 @@ import pytest
 import stamina
 from stamina.instrumentation import RetryDetails, set_on_retry_hooks
 
-from runbook.clients.http import Counters, Session, Spacing, Timeouts, shown_path, spacing_of
+from runbook.clients.http import Session, Spacing, Timeouts, shown_path, spacing_of
 from runbook.clients.retry import Pace
 from runbook.errors import InputError, TransportError
 
@@ -168,18 +168,19 @@ def test_a_read_that_stays_broken_is_an_error_without_doubt(service: Service, se
     assert not caught.value.maybe_applied
 
 
-def test_a_write_to_a_closed_port_was_surely_not_applied(pace: Pace, service: Service, counters: Counters) -> None:
+def test_a_write_to_a_closed_port_was_surely_not_applied(pace: Pace, service: Service, log: Log) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     base = f"https://localhost:{port}"
     with (
-        Session(base, "graph", pace=pace, ca_file=service.ca_file, counters=counters) as session,
+        Session(base, "graph", pace=pace, ca_file=service.ca_file, journal=log) as session,
         pytest.raises(TransportError) as caught,
     ):
         session.request("POST", "/things", json={})
     assert not caught.value.maybe_applied
-    assert counters.as_dict()["retries"] == pace.attempts - 1
+    assert log.retries == pace.attempts - 1
+    assert "uncertain" not in log.lines[-1][1]
 
 
 def test_a_silent_server_ends_in_a_timeout(service: Service, pace: Pace) -> None:
@@ -236,15 +237,26 @@ def test_a_read_is_logged_once_with_its_retries(service: Service, session: Sessi
     ]
 
 
-def test_requests_writes_and_retries_are_counted(service: Service, session: Session, counters: Counters) -> None:
-    service.on("GET", "/ping", Reply(429), Reply(200, {}))
-    service.on("POST", "/things", Reply(201, {}))
-    session.request("GET", "/ping")
-    session.request("POST", "/things", json={})
-    session.request("POST", "/things", json={}, effect="read")
-    host = service.base.removeprefix("https://")
-    expected = {"requests": 4, "writes": 1, "retries": 1}
-    assert counters.as_dict() == {**expected, "by_host": {host: expected}}
+def test_the_outcome_of_a_write_names_what_was_made(service: Service, session: Session, log: Log) -> None:
+    service.on("POST", "/things", Reply(201, {"id": "1", "secretText": "canary"}))
+    answer = session.request("POST", "/things", json={})
+    kind, outcome = log.lines[1]
+    assert (kind, outcome["id"], outcome["ticket"]) == ("outcome", "1", answer.ticket)
+    assert "canary" not in json.dumps(log.lines)
+
+
+@pytest.mark.parametrize("reply", [Reply(503), Reply(200, {"id": "1"}, cut=3)], ids=["503", "cut off"])
+def test_a_write_that_may_have_been_applied_is_uncertain_until_it_is_settled(
+    reply: Reply, service: Service, session: Session, log: Log
+) -> None:
+    service.on("POST", "/things", reply)
+    try:
+        ticket = session.request("POST", "/things", json={}).ticket
+    except TransportError as error:
+        ticket = error.ticket
+    assert log.lines[1][1]["uncertain"]
+    session.settled(ticket, applied=True, created=True)
+    assert log.lines[2] == ("settled", {"ticket": 1, "applied": True, "created": True})
 
 
 def test_every_call_carries_its_own_client_request_id(service: Service, session: Session, log: Log) -> None:

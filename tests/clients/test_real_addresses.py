@@ -12,13 +12,14 @@ from entra_sandbox import server
 from runbook.clients import entra
 from runbook.clients.entra import Administrator
 from runbook.clients.graph import GraphClient
-from runbook.clients.http import Counters
 from runbook.clients.stackone import StackOneClient
 from runbook.clients.target import Target, open_target
 from runbook.errors import TransportError
 from runbook.parameters import Parameters
 from runbook.secrets import Secret
 from runbook.secrets.stores import SecretStore, open_store
+
+from .conftest import Log
 
 
 @pytest.fixture(scope="module")
@@ -65,17 +66,17 @@ def real(ready: dict[str, Any], store: SecretStore) -> Iterator[Target]:
 
 @pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"])
 def test_microsofts_and_stackones_addresses_are_reached_through_the_environments_proxy_and_ca(
-    ready: dict[str, Any], real: Target, surroundings: pytest.MonkeyPatch, variable: str, counters: Counters
+    ready: dict[str, Any], real: Target, surroundings: pytest.MonkeyPatch, variable: str, log: Log
 ) -> None:
     surroundings.setenv(variable, ready["ca_file"])
-    administrator = Administrator(real, parameters(ready), counters=counters)
-    with GraphClient(real, administrator, counters=counters) as graph:
+    administrator = Administrator(real, parameters(ready), log)
+    with GraphClient(real, administrator, log) as graph:
         users = list(graph.list("/users", select=("id",), top=100))
-    with StackOneClient(real, counters=counters) as stackone:
+    with StackOneClient(real, log) as stackone:
         assert list(stackone.auth_configs()) == []
     administrator.close()
     assert len(users) > 200
-    assert set(counters.as_dict()["by_host"]) == {
+    assert {line["host"] for _, line in log.lines} == {
         "login.microsoftonline.com",
         "graph.microsoft.com",
         "api.stackone.com",

@@ -24,7 +24,6 @@ from runbook.clients.auth import FixedToken
 from runbook.clients.batch import BatchRequest
 from runbook.clients.entra import Administrator
 from runbook.clients.graph import GraphClient
-from runbook.clients.http import Counters
 from runbook.clients.odata import key, literal
 from runbook.clients.stackone import StackOneClient
 from runbook.clients.target import Target, open_target
@@ -32,6 +31,8 @@ from runbook.errors import GraphError, HandOver, RunbookError, SignInError, Stac
 from runbook.parameters import Parameters
 from runbook.secrets import Secret
 from runbook.secrets.stores import open_store
+
+from .conftest import Log
 
 GRAPH_APP = "00000003-0000-0000-c000-000000000000"
 
@@ -57,9 +58,9 @@ def sandbox(sandbox_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.fixture
-def graph(sandbox: Target, counters: Counters) -> Iterator[GraphClient]:
-    administrator = Administrator(sandbox, Parameters(), counters=counters)
-    with GraphClient(sandbox, administrator, counters=counters) as client:
+def graph(sandbox: Target, log: Log) -> Iterator[GraphClient]:
+    administrator = Administrator(sandbox, Parameters(), log)
+    with GraphClient(sandbox, administrator, log) as client:
         yield client
 
 
@@ -248,11 +249,9 @@ def signing_in(sandbox: Target, how: str, client_id: str) -> tuple[Target, Param
 
 
 @pytest.mark.usefixtures("own_home")
-def test_an_administrator_signs_in_by_browser_once(
-    sandbox: Target, people_app: dict[str, Any], person: Person, counters: Counters
-) -> None:
+def test_an_administrator_signs_in_by_browser_once(sandbox: Target, people_app: dict[str, Any], person: Person) -> None:
     target, params = signing_in(sandbox, "browser", people_app["appId"])
-    administrator = Administrator(target, params, counters=counters)
+    administrator = Administrator(target, params)
     with GraphClient(target, administrator) as as_person:
         me = as_person.get("/me")
         as_person.page("/users", top=1)
@@ -321,7 +320,7 @@ def exactly(graph: GraphClient, path: str, **options: Any) -> int:
 def test_through_every_illness_each_thing_is_made_exactly_once(
     graph: GraphClient,
     illnesses: Callable[[int, list[dict[str, Any]]], None],
-    counters: Counters,
+    log: Log,
     seed: int,
 ) -> None:
     illnesses(seed, SICK)
@@ -351,7 +350,7 @@ def test_through_every_illness_each_thing_is_made_exactly_once(
         what="The app role assignment",
     )
     illnesses(seed, [])
-    assert counters.as_dict()["retries"] > 0
+    assert log.retries > 0
     assert exactly(graph, "/applications", filter=f"displayName eq 'Ill {seed}'") == 1
     assert exactly(graph, "/servicePrincipals", filter=f"appId eq {literal(made['appId'])}") == 1
     assert exactly(graph, "/oauth2PermissionGrants", filter=of_client) == 1

@@ -35,7 +35,7 @@ def test_the_summary_holds_what_the_design_promises(make_run: MakeRun) -> None:
     assert folded["verdict"] == "passed"
     assert [section["notebook"] for section in folded["sections"]][1] == "02_register_application.ipynb"
     assert folded["sections"][1].keys() >= {"name", "notebook", "verdict", "created", "updated", "deleted", "unchanged"}
-    assert folded["sections"][1]["created"] == 2
+    assert folded["sections"][1]["created"] == 1
     assert folded["application"]["unique_name"] == "stackone-entra-id-connector"
     assert folded["secret"]["ref"] == "keyring:entra-id-runbook/6a8a4f0e"
     assert folded["permissions"]["application"][0].keys() >= {"name", "wanted", "requested", "granted", "in_token"}
@@ -92,8 +92,11 @@ def test_a_section_that_began_and_did_not_end_is_incomplete(tmp_path: Path) -> N
 
 def test_a_section_that_ran_twice_adds_up_what_it_did(tmp_path: Path) -> None:
     journal = _run(tmp_path)
-    _finish(journal, "a", "failed", created=1, unchanged=2)
-    _finish(journal, "a", "passed", created=1, unchanged=3, facts={"application": {"app_id": "1"}})
+    for verdict, unchanged in (("failed", 2), ("passed", 3)):
+        journal.event("section.started", section="a")
+        ticket = journal.intent(service="graph", method="POST", path="/v1.0/groups")
+        journal.outcome(ticket, service="graph", method="POST", path="/v1.0/groups", status=201)
+        journal.event("section.finished", section="a", verdict=verdict, unchanged=unchanged)
     section = _fold(journal)["sections"][0]
     assert (section["verdict"], section["created"], section["unchanged"]) == ("passed", 2, 3)
 

@@ -17,6 +17,7 @@ from runbook.parameters import Parameters, parse
 from runbook.records.journal import Journal, read
 from runbook.sections import NAMES, section
 from runbook.tenant.base import Change, Context, SectionResult, open_context, pending, plan_sections, run_section
+from runbook.tenant.permissions import Permissions
 
 READS = ("list_users", "get_user", "list_groups", "get_organization")
 
@@ -33,17 +34,21 @@ class Journey:
         return parse({**self.values, **changes})
 
     @contextmanager
-    def context(self, **changes: Any) -> Iterator[Context]:
-        """A context without a record, for looking at the tenant or damaging it."""
-        with open_context(self.params(**changes)) as ctx:
+    def context(self, journal: Journal | None = None, **changes: Any) -> Iterator[Context]:
+        """A context (by default without a record), for looking at the tenant or damaging it."""
+        with open_context(self.params(**changes), journal) as ctx:
             yield ctx
+
+    def journal(self) -> Journal:
+        """A new journal."""
+        journal = Journal.create(self.records, secrets.token_hex(6))
+        self.journals.append(journal.path)
+        return journal
 
     def run(self, *names: str, stop: bool = True, **changes: Any) -> dict[str, SectionResult]:
         """Run the sections (all eight by default) until one does not pass; results by name."""
-        journal = Journal.create(self.records, secrets.token_hex(6))
-        self.journals.append(journal.path)
         results: dict[str, SectionResult] = {}
-        with open_context(self.params(**changes), journal) as ctx:
+        with self.context(self.journal(), **changes) as ctx:
             for name in names or NAMES:
                 results[name] = run_section(ctx, section(name), apply=True)
                 if stop and results[name].verdict != "passed":
@@ -66,6 +71,29 @@ class Journey:
 
     def journal_text(self) -> str:
         return "".join(path.read_text() for path in self.journals)
+
+
+REGISTERS = ("Application.ReadWrite.All", "Directory.Read.All", "Policy.Read.All")
+
+
+def of_administrator(ready: dict[str, Any], own: Journey, folder: Path, *permissions: str) -> Path:
+    """The ready file of an administrator's application of its own that has exactly these permissions."""
+    with own.context() as ctx:
+        graph = Permissions.read(ctx)
+        made: Any = ctx.graph.post("/applications", {"displayName": "Registrar"})
+        principal: Any = ctx.graph.post("/servicePrincipals", {"appId": made["appId"]})
+        for name in permissions:
+            role = {"principalId": principal["id"], "resourceId": graph.resource_id}
+            role["appRoleId"] = graph.ids["application"][name]
+            ctx.graph.post(f"/servicePrincipals/{graph.resource_id}/appRoleAssignedTo", role)
+        added: Any = ctx.graph.post(f"/applications/{made['id']}/addPassword", {"passwordCredential": {}})
+    # The files of a ready line lie in one folder.
+    secret = Path(ready["client_secret_file"]).with_name(f"registrar-{secrets.token_hex(4)}")
+    secret.touch(mode=0o600)
+    secret.write_text(added["secretText"])
+    file = folder / "registrar.json"
+    file.write_text(json.dumps({**ready, "client_id": made["appId"], "client_secret_file": str(secret)}))
+    return file
 
 
 @pytest.fixture(scope="module")
@@ -96,5 +124,24 @@ def journey(sandbox: dict[str, Any], tmp_path: Path) -> Callable[..., Journey]:
             "actions": list(READS),
         }
         return Journey(tmp_path, {**defaults, **values})
+
+    return begin
+
+
+@pytest.fixture
+def ill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """A journey on a sandbox of its own that plays the given illnesses from the first request on."""
+
+    @contextmanager
+    def begin(*illnesses: dict[str, Any], **values: Any) -> Iterator[Journey]:
+        for name in ("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"):
+            monkeypatch.setenv(name, str(tmp_path))
+        faults = tmp_path / "faults.json"
+        faults.write_text(json.dumps({"seed": 5, "illnesses": illnesses}))
+        with running(tmp_path / "sandbox.db", faults=faults) as ready:
+            file = tmp_path / "ready.json"
+            file.write_text(json.dumps(ready))
+            defaults = {"sandbox_file": str(file), "secret_store": "file", "actions": ["list_users"]}
+            yield Journey(tmp_path / "records", {**defaults, **values})
 
     return begin

@@ -2,39 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from entra_sandbox.server import running
 
 from runbook import catalog
 from runbook.errors import PlanRefused
 from runbook.sections import NAMES, section
 from runbook.tenant.registration import require_application
-from tests.sections.conftest import Journey
-
-
-@pytest.fixture
-def ill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
-    """A journey on a sandbox of its own that plays the given illnesses from the first request on."""
-
-    @contextmanager
-    def begin(*illnesses: dict[str, Any], **values: Any) -> Iterator[Journey]:
-        for name in ("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"):
-            monkeypatch.setenv(name, str(tmp_path))
-        faults = tmp_path / "faults.json"
-        faults.write_text(json.dumps({"seed": 5, "illnesses": illnesses}))
-        with running(tmp_path / "sandbox.db", faults=faults) as ready:
-            file = tmp_path / "ready.json"
-            file.write_text(json.dumps(ready))
-            defaults = {"sandbox_file": str(file), "secret_store": "file", "actions": ["list_users"]}
-            yield Journey(tmp_path / "records", {**defaults, **values})
-
-    return begin
 
 
 def test_replication_late_secrets_and_late_grants_are_waited_out(ill: Callable[..., Any]) -> None:

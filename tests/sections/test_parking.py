@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from runbook.tenant.base import Context, SectionResult, attended, run_section
 from runbook.tenant.permissions import Permissions
 from runbook.tenant.registration import require_application
 from runbook.widgets.hand_over import HandOverCard
-from tests.sections.conftest import Journey
+from tests.sections.conftest import REGISTERS, Journey, of_administrator
 
 Begin = Callable[..., Journey]
 
@@ -44,22 +43,7 @@ def let_the_person_act(own: Journey, hand_over: HandOver) -> None:
 @pytest.fixture
 def registrar(sandbox: dict[str, Any], journey: Begin, tmp_path: Path) -> Path:
     """The ready file of an administrator's application that may register applications and not consent."""
-    own = journey()
-    with own.context() as ctx:
-        graph = Permissions.read(ctx)
-        made: Any = ctx.graph.post("/applications", {"displayName": "Registrar"})
-        principal: Any = ctx.graph.post("/servicePrincipals", {"appId": made["appId"]})
-        for name in ("Application.ReadWrite.All", "Directory.Read.All", "Policy.Read.All"):
-            role = {"principalId": principal["id"], "resourceId": graph.resource_id}
-            role["appRoleId"] = graph.ids["application"][name]
-            ctx.graph.post(f"/servicePrincipals/{graph.resource_id}/appRoleAssignedTo", role)
-        added: Any = ctx.graph.post(f"/applications/{made['id']}/addPassword", {"passwordCredential": {}})
-    secret = tmp_path / "registrar-secret"
-    secret.touch(mode=0o600)
-    secret.write_text(added["secretText"])
-    file = tmp_path / "registrar.json"
-    file.write_text(json.dumps({**sandbox, "client_id": made["appId"], "client_secret_file": str(secret)}))
-    return file
+    return of_administrator(sandbox, journey(), tmp_path, *REGISTERS)
 
 
 def test_who_may_not_consent_parks_with_one_link_and_goes_on_after_it_was_used(

@@ -76,9 +76,10 @@ def test_what_is_missing_is_unknown_and_never_blank() -> None:
 
 
 def test_counts_read_as_a_person_says_them() -> None:
-    assert words.done({"created": 3, "deleted": 1, "updated": 0}) == "3 created, 1 deleted"
-    assert words.done({"unchanged": 1}) == "nothing changed"
+    made = {"created": {"application": 1, "app role assignment": 2}, "deleted": {"delegated grant": 1}}
+    assert words.done({"done": made}) == "1 application, 2 app role assignments created, 1 delegated grant deleted"
+    assert words.done({"done": {}}) == "nothing changed"
     two = [{"verdict": "passed"}, {"verdict": "not tried"}]
-    assert words.done({"unchanged": 1, "facts": {"actions": two}}) == "1 of 2 actions proven"
+    assert words.done({"done": {}, "facts": {"actions": two}}) == "1 of 2 actions proven"
     assert words.tally(["same", "added", "same"]) == "1 added, 2 same"
     assert (words.plural(1, "retry"), words.plural(2, "retry")) == ("1 retry", "2 retries")
