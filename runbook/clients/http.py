@@ -169,8 +169,8 @@ class Session:
 
         ``path`` is relative to the base, or a whole address on the same host. ``effect`` may be given for a POST that
         only reads; ``repeatable`` for a read that may be sent once only (a code to redeem). ``note`` goes into the
-        journal with the call, and what ``outcome`` makes of the answer with its outcome. Raises :class:`TransportError`;
-        it says whether a write may have been applied.
+        journal with the call, and what ``outcome`` makes of the answer with its outcome. Raises
+        :class:`TransportError`; it says whether a write may have been applied.
         """
         url = _with_query(self._address(path), params)
         effect = effect or ("read" if method in _READS else "write")

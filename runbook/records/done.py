@@ -60,7 +60,9 @@ class Done:
         """
         unknown = {_noun(str(call.get("path")).partition("?")[0]): 1 for call in self.unknown.values()}
         found = Counter((change.did, change.what) for change in self.made)
-        words = {did: {what: count for (was, what), count in found.items() if was == did} for did in DID}
+        words: dict[str, dict[str, int]] = {
+            did: {what: count for (was, what), count in found.items() if was == did} for did in DID
+        }
         return {did: kinds for did, kinds in {**words, UNKNOWN: unknown}.items() if kinds}
 
     def add(self, event: Mapping[str, Any]) -> None:

@@ -50,10 +50,10 @@ def test_three_clicked_actions_are_the_choice_the_scopes_and_the_plan(lab: Lab, 
 
 
 BY_BUTTON = (
-    ("02_register_application", "2 created"),
-    ("03_redirect_uri", "1 created"),
+    ("02_register_application", "1 application, 1 service principal created"),
+    ("03_redirect_uri", "1 application updated"),
     ("04_api_permissions", "created"),
-    ("05_client_secret", "1 created"),
+    ("05_client_secret", "1 client secret created"),
 )
 BY_A_PERSON = (("06_connector_profile", "client_secret"), ("07_link_account", "QR code of the link"))
 
