@@ -120,10 +120,11 @@ def test_a_served_sandbox_is_described_by_its_ready_line(store: SecretStore, tmp
         assert "canary" not in repr(target)
 
 
+@pytest.mark.parametrize("variable", ["RUNBOOK_SANDBOX", "ENTRA_SANDBOX_READY"])
 def test_the_environment_names_a_served_sandbox_too(
-    store: SecretStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: SecretStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
 ) -> None:
-    monkeypatch.setenv("RUNBOOK_SANDBOX", named(tmp_path, ready(tmp_path)).sandbox_file)
+    monkeypatch.setenv(variable, named(tmp_path, ready(tmp_path)).sandbox_file)
     with open_target(Parameters(), store) as target:
         assert target.tenant_id == TENANT
 

@@ -155,7 +155,8 @@ def test_a_broken_request_is_answered(proxied: dict[str, Any], request_line: byt
         assert connection.recv(100).startswith((b"HTTP/1.1 400", b"HTTP/1.1 403"))
 
 
-def test_the_shell_leads_everything_to_the_sandbox(tmp_path: Path) -> None:
+@pytest.mark.parametrize("command", [["entra_sandbox"], ["runbook", "sandbox"]])
+def test_the_shell_leads_everything_to_the_sandbox(tmp_path: Path, command: list[str]) -> None:
     program = tmp_path / "shell"
     code = (
         "import os, json, pathlib, httpx;"
@@ -168,7 +169,7 @@ def test_the_shell_leads_everything_to_the_sandbox(tmp_path: Path) -> None:
     )
     program.write_text(f"#!{sys.executable}\n{code}\n")
     program.chmod(0o700)
-    command = [sys.executable, "-m", "entra_sandbox", "shell", "--state", str(tmp_path / "state.sqlite3")]
+    command = [sys.executable, "-m", *command, "shell", "--state", str(tmp_path / "state.sqlite3")]
     environment = {**os.environ, "SHELL": str(program)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
     assert (done.returncode, done.stdout.strip()) == (0, "200"), done.stderr

@@ -6,12 +6,13 @@ from collections.abc import Callable
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from entra_sandbox.entra.call import Call
 from entra_sandbox.entra.errors import catalogue
 from entra_sandbox.entra.grant_types import DEVICE_KIND
 from entra_sandbox.entra.pages import give_back, page
+from entra_sandbox.entra.routing import Route
+from entra_sandbox.entra.scopes import of_resource
 from entra_sandbox.entra.session import Browser, Interaction
 from entra_sandbox.entra.sign_in import advance, handler
 from entra_sandbox.services import Services
@@ -30,7 +31,7 @@ def routes(services: Services) -> list[Route]:
 
     return [
         Route("/{tenant}/oauth2/v2.0/authorize", handler(services, _starts("authorize")), methods=both),
-        Route("/{tenant}/oauth2/authorize", handler(services, _starts("authorize")), methods=both),
+        Route("/{tenant}/oauth2/authorize", handler(services, _first_authorize), methods=both),
         Route("/{tenant}/v2.0/adminconsent", handler(services, _starts("admin_consent"))),
         Route("/{tenant}/adminconsent", handler(services, _starts("admin_consent"))),
         Route("/{tenant}/adminconsent/done", handler(services, _consent_done)),
@@ -46,12 +47,17 @@ def routes(services: Services) -> list[Route]:
 
 def _starts(kind: str) -> Callable[[Call, Browser], Response]:
     def start(call: Call, browser: Browser) -> Response:
-        parameters = dict(call.parameters)
-        if kind == "authorize" and "resource" in parameters and "scope" not in parameters:
-            parameters["scope"] = f"{parameters['resource'].rstrip('/')}/.default openid"
-        return advance(call, Interaction(kind, call.segment, parameters), browser)
+        return advance(call, Interaction(kind, call.segment, dict(call.parameters)), browser)
 
     return start
+
+
+def _first_authorize(call: Call, browser: Browser) -> Response:
+    """The v1.0 endpoint: it names a resource, and always signs in."""
+    parameters = dict(of_resource(call.parameters))
+    if "resource" in parameters and "openid" not in parameters["scope"].split():
+        parameters["scope"] += " openid"
+    return advance(call, Interaction("authorize", call.segment, parameters), browser)
 
 
 def _consent_done(call: Call, _browser: Browser) -> Response:

@@ -11,12 +11,12 @@ from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
 from entra_sandbox.entra import keys, tokens
 from entra_sandbox.entra.call import answer, call_of, refusal
 from entra_sandbox.entra.directory import EVERYBODY, user_by_id, user_by_name
 from entra_sandbox.entra.errors import AadError
+from entra_sandbox.entra.routing import Route
 from entra_sandbox.services import Services
 
 __all__ = ["routes"]
@@ -74,7 +74,9 @@ def routes(services: Services) -> list[Route]:
         user = user_by_id(services.store, str(claims["oid"]))
         if user is None or "scp" not in claims:
             return JSONResponse({"error": {"code": "Authorization_RequestDenied", "message": "No user."}}, 403)
-        found = {"sub": claims["sub"], "name": user.document.get("displayName"), "email": user.document.get("mail")}
+        # As in the ID token (OpenID Connect Core 1.0 section 5.3.2); the access token's own is that of its audience.
+        sub = tokens.subject(user, str(claims["appid"]))
+        found = {"sub": sub, "name": user.document.get("displayName"), "email": user.document.get("mail")}
         found |= {"given_name": user.document.get("givenName"), "family_name": user.document.get("surname")}
         return JSONResponse({name: value for name, value in found.items() if value})
 
@@ -102,15 +104,15 @@ def _document(services: Services, base: str, segment: str, tenant_id: str | None
         "response_modes_supported": ["query", "fragment", "form_post"],
         "subject_types_supported": ["pairwise"],
         "id_token_signing_alg_values_supported": ["RS256"],
-        "response_types_supported": ["code", "id_token", "code id_token"],
+        "response_types_supported": ["code"],
         "scopes_supported": ["openid", "profile", "email", "offline_access"],
         "issuer": f"{api}/{issuer}/v2.0" if second else f"{api}/{issuer}/",
         "request_uri_parameter_supported": False,
         "userinfo_endpoint": f"{api}/oidc/userinfo",
         "authorization_endpoint": f"{base}/{segment}/{oauth}/authorize",
         "device_authorization_endpoint": f"{api}/{segment}/{oauth}/devicecode",
-        "http_logout_supported": True,
-        "frontchannel_logout_supported": True,
+        "http_logout_supported": False,
+        "frontchannel_logout_supported": False,
         "end_session_endpoint": f"{base}/{segment}/{oauth}/logout",
         "claims_supported": list(_CLAIMS),
         "tenant_region_scope": "EU",

@@ -6,6 +6,7 @@ or a bare permission of Microsoft Graph. Microsoft Graph is named by its address
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -14,7 +15,7 @@ from entra_sandbox.entra.directory import GRAPH, Tenant, service_principal
 from entra_sandbox.entra.errors import AadError
 from entra_sandbox.store import Document, Store
 
-__all__ = ["OIDC", "Resource", "Wanted", "parse", "resource_of"]
+__all__ = ["OIDC", "Resource", "Wanted", "of_resource", "parse", "resource_of"]
 
 OIDC = ("openid", "profile", "email", "offline_access")
 _GRAPH_NAMES = frozenset({"https://graph.microsoft.com", "https://graph.microsoft.us", GRAPH})
@@ -117,6 +118,18 @@ def parse(text: str, own: frozenset[str]) -> Wanted:
     if default and len(names) > 1:
         raise AadError(70011, scope=text)
     return Wanted(resources[0] if resources else None, tuple(names), default, tuple(dict.fromkeys(oidc)), prefix)
+
+
+def of_resource(parameters: Mapping[str, str]) -> Mapping[str, str]:
+    """A request to a v1.0 endpoint: ``resource`` means its ``.default``, ``scope`` holds OpenID Connect words alone.
+
+    learn.microsoft.com/entra/identity-platform/azure-ad-endpoint-comparison
+    """
+    resource = parameters.get("resource", "").rstrip("/")
+    if not resource:
+        return parameters
+    words = [word for word in parameters.get("scope", "").split() if word in OIDC]
+    return {**parameters, "scope": " ".join([f"{resource}/.default", *words])}
 
 
 def resource_of(store: Store, tenant: Tenant, name: str | None) -> Resource:

@@ -13,7 +13,6 @@ from typing import Any
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from entra_sandbox.entra import consents
 from entra_sandbox.entra.call import Call, call_of, form_of
@@ -23,6 +22,7 @@ from entra_sandbox.entra.pages import error_page, page
 from entra_sandbox.entra.policy import check_sign_in
 from entra_sandbox.entra.principals import ensure_principal
 from entra_sandbox.entra.purposes import Ask, Authorize, Purpose, purpose_of
+from entra_sandbox.entra.routing import Route
 from entra_sandbox.entra.scopes import resource_of
 from entra_sandbox.entra.session import Browser, Interaction, browser_of, sealed_interaction
 from entra_sandbox.entra.token_response import SignIn

@@ -9,19 +9,20 @@ from __future__ import annotations
 
 import logging
 import secrets
+from dataclasses import replace
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from entra_sandbox.entra import grant_types
 from entra_sandbox.entra.call import Call, answer, call_of, form_of, refusal
 from entra_sandbox.entra.client_authentication import authenticate, presented
 from entra_sandbox.entra.directory import GRAPH, Client, client_of
 from entra_sandbox.entra.errors import AadError, catalogue
-from entra_sandbox.entra.scopes import parse
+from entra_sandbox.entra.routing import Route
+from entra_sandbox.entra.scopes import of_resource, parse
 from entra_sandbox.entra.token_response import new_code
 from entra_sandbox.guard import shown_path
 from entra_sandbox.services import Services
@@ -76,10 +77,9 @@ async def _read(services: Services, request: Request) -> Call:
         return call_of(services, request)
     form = await form_of(request)
     call = call_of(services, request, request.query_params, form)
-    if "/v2.0/" not in request.url.path and "resource" in call.parameters and "scope" not in call.parameters:
-        resource = call.get("resource").rstrip("/")
-        call = call_of(services, request, {**call.parameters, "scope": f"{resource}/.default"})
-    return call
+    if "/v2.0/" in request.url.path.lower():
+        return call
+    return replace(call, parameters=of_resource(call.parameters))
 
 
 def _token(call: Call) -> dict[str, Any]:
