@@ -40,7 +40,6 @@ PORTAL = "Entra admin center › App registrations › your application › Cert
 
 # Right after it was made, a secret is refused for some seconds (learn.microsoft.com gives no figure; 4 to 20 are seen).
 YOUNG = timedelta(minutes=2)
-BAD_SECRET = "AADSTS7000215"
 _ATTEMPTS = 3
 
 
@@ -73,13 +72,13 @@ def read(ctx: Context) -> Observed:
 
 def _prove(ctx: Context, found: dict[str, Any], credential: Credential) -> TokenResult:
     """A token with this secret; the first refusals of a young one are waited out."""
-    young = credential.starts is not None and datetime.now(UTC) - credential.starts < YOUNG
+    young = credential.starts is not None and ctx.graph.session.now() - credential.starts < YOUNG
 
     def attempt() -> TokenResult | None:
         try:
             return token(ctx, found, credential)
         except SignInError as error:
-            if young and error.code == BAD_SECRET:
+            if retry.transient(error) is not None:
                 return None
             raise
 
