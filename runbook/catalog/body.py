@@ -14,8 +14,6 @@ from runbook.errors import Problem
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator, ValidationError
 
-__all__ = ["body_problems"]
-
 
 _SECRET = re.compile("password|secret|key|token", re.IGNORECASE)
 

@@ -11,8 +11,6 @@ from typing import Any
 
 from runbook.errors import InputError, Problem
 
-__all__ = ["body_definition", "body_schema", "read"]
-
 _FOLDER = Path(__file__).parent
 
 

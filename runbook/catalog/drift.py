@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from runbook.catalog import loader
 from runbook.catalog.model import Action, PermissionType
 from runbook.catalog.sources import Kind, Listed, Table, fetch, parse, path_key
-
-__all__ = ["Change", "DriftReport", "Renamed", "check", "check_source"]
 
 _ALIKE = 78
 """Least rapidfuzz score (0 to 100) at which an action that vanished and one that appeared count as renamed."""
@@ -63,24 +61,9 @@ class DriftReport:
             *(f"changed: {c.subject}, {c.field}: {c.catalogue} -> {c.newer}" for c in self.changes),
         )
 
-    def text(self) -> str:
-        """The lines as one text."""
-        return "\n".join(self.lines())
-
     def to_dict(self) -> dict[str, Any]:
         """JSON data."""
-        return {
-            "kind": self.kind,
-            "compared": self.compared,
-            "changed": self.changed,
-            "added": list(self.added),
-            "removed": list(self.removed),
-            "renamed": [{"old": r.old, "new": r.new, "score": round(r.score, 1)} for r in self.renamed],
-            "changes": [
-                {"subject": c.subject, "field": c.field, "catalogue": c.catalogue, "newer": c.newer}
-                for c in self.changes
-            ],
-        }
+        return {**asdict(self), "changed": self.changed}
 
 
 def check_source(source: str, kind: Kind | None = None) -> DriftReport:

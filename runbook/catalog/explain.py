@@ -3,30 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Any
 
 from runbook.catalog import loader, names
 from runbook.catalog.model import PERMISSION_TYPES, RESOURCES, PermissionType
 from runbook.catalog.scopes import Scopes, Source, compute, enables
-
-__all__ = [
-    "Cost",
-    "Difference",
-    "Matrix",
-    "Price",
-    "costs",
-    "difference",
-    "headline",
-    "if_added",
-    "if_dropped",
-    "matrix",
-    "price",
-    "remedy",
-    "savings",
-    "summary",
-]
 
 _REACH = {"no": 0, "limited": 1, "full": 2}
 _NAMED = 4
@@ -63,34 +46,11 @@ class Difference:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON data."""
-        return {
-            "added": {kind: list(names) for kind, names in self.added.items()},
-            "freed": {kind: list(names) for kind, names in self.freed.items()},
-        }
+        return asdict(self)
 
     def sentence(self) -> str:
         """In one line, such as "adds Group.Read.All (application); frees nothing"."""
         return f"adds {_listed(self.added)}; frees {_listed(self.freed)}"
-
-
-@dataclass(frozen=True)
-class Price:
-    """The guide's permissions beside Microsoft's least for one permission type."""
-
-    kind: PermissionType
-    guide: tuple[str, ...]
-    least: tuple[str, ...]
-    sentences: tuple[str, ...]
-
-    @property
-    def only_guide(self) -> tuple[str, ...]:
-        """Permissions that one asks for only because of the guide, or to reach every object of the tenant."""
-        return tuple(name for name in self.guide if name not in self.least)
-
-    @property
-    def only_least(self) -> tuple[str, ...]:
-        """Permissions that would take their place."""
-        return tuple(name for name in self.least if name not in self.guide)
 
 
 @dataclass(frozen=True)
@@ -107,16 +67,6 @@ class Matrix:
     permissions: tuple[str, ...]
     cells: tuple[tuple[bool, ...], ...]
     forced: tuple[tuple[bool, ...], ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON data."""
-        return {
-            "type": self.kind,
-            "actions": list(self.actions),
-            "permissions": list(self.permissions),
-            "cells": [list(row) for row in self.cells],
-            "forced": [list(row) for row in self.forced],
-        }
 
 
 def costs(scopes: Scopes) -> tuple[Cost, ...]:
@@ -196,21 +146,10 @@ def difference(before: Scopes, after: Scopes) -> Difference:
     )
 
 
-def if_added(scopes: Scopes, slugs: Iterable[str]) -> Difference:
-    """What choosing these actions besides would add, and free (a higher permission may take others' place)."""
-    return difference(scopes, compute([*scopes.actions, *slugs], scopes.types, scopes.source))
-
-
 def if_dropped(scopes: Scopes, slugs: Iterable[str]) -> Difference:
     """What leaving these actions out would free, and add (smaller permissions may take a higher one's place)."""
     gone = {action.slug for action in names.resolve(slugs)}
     return difference(scopes, compute([s for s in scopes.actions if s not in gone], scopes.types, scopes.source))
-
-
-def savings(scopes: Scopes) -> Mapping[str, Difference]:
-    """For each chosen action whose loss alone would change the permissions: what leaving it out would change."""
-    changes = {slug: if_dropped(scopes, [slug]) for slug in scopes.actions}
-    return {slug: change for slug, change in changes.items() if change}
 
 
 def remedy(scopes: Scopes, permission: str) -> tuple[tuple[str, ...], Difference]:
@@ -220,22 +159,6 @@ def remedy(scopes: Scopes, permission: str) -> tuple[tuple[str, ...], Difference
     }
     ordered = tuple(slug for slug in scopes.actions if slug in causes)
     return ordered, if_dropped(scopes, ordered)
-
-
-def price(slugs: Iterable[str], types: Iterable[PermissionType] = PERMISSION_TYPES) -> tuple[Price, ...]:
-    """What the guide's scopes cost beside Microsoft's least, per permission type, with the reasons in sentences."""
-    chosen, kinds = list(slugs), tuple(types)
-    guide, least = compute(chosen, kinds, "guide"), compute(chosen, kinds, "least")
-    prices = []
-    for kind in guide.types:
-        of_guide, of_least = guide.of(kind), least.of(kind)
-        reasons: dict[str, list[str]] = {}
-        for item in guide.explanations:
-            if item.kind == kind and item.about in ("guide", "reach"):
-                reasons.setdefault(item.text, []).append(names.action(item.slug).name)
-        sentences = tuple(f"{', '.join(who)}: {text}" for text, who in reasons.items())
-        prices.append(Price(kind, of_guide.names, of_least.names, sentences))
-    return tuple(prices)
 
 
 def matrix(scopes: Scopes, kind: PermissionType) -> Matrix:

@@ -10,19 +10,6 @@ from runbook.catalog import loader, names
 from runbook.catalog.model import Action
 from runbook.errors import InputError, Problem
 
-__all__ = [
-    "CALLBACK_PATH",
-    "CONNECTOR_KEY",
-    "GUIDE_URL",
-    "LINK_CAVEAT",
-    "SELECTION_PARAMETER",
-    "SEPARATORS",
-    "Separator",
-    "joined",
-    "link",
-    "select",
-]
-
 CONNECTOR_KEY = "microsoftentraid"
 """StackOne's key of the connector; the ids of its actions begin with it."""
 

@@ -29,20 +29,6 @@ from runbook.catalog.model import (
 )
 from runbook.errors import InputError, Problem
 
-__all__ = [
-    "DEFAULT_PRESET",
-    "GRAPH_APP_ID",
-    "actions",
-    "base_permissions",
-    "default_actions",
-    "microsoft_marks",
-    "parse_actions",
-    "parse_permissions",
-    "permissions",
-    "power_words",
-    "presets",
-]
-
 DEFAULT_PRESET = "start"
 GRAPH_APP_ID = "00000003-0000-0000-c000-000000000000"
 """The appId of Microsoft Graph's service principal in every tenant."""
@@ -143,15 +129,9 @@ def parse_actions(rows: Sequence[Mapping[str, Any]], known: Mapping[str, Permiss
 
 def _action(row: Mapping[str, Any]) -> Action:
     body, paging, licence, scopes = (row.get(key) for key in ("body", "paging", "licence", "guide_scopes"))
+    by_target = row.get("by_target", {})
     return Action(
-        slug=row["slug"],
-        name=row["name"],
-        stackone_id=row["stackone_id"],
-        resource=row["resource"],
-        summary=row["summary"],
-        effect=row["effect"],
-        method=row["method"],
-        path=row["path"],
+        **{name: row[name] for name in _TEXTS},
         path_parameters=tuple(PathParameter(**item) for item in row.get("path_parameters", ())),
         alternate_paths=tuple(row.get("alternate_paths", ())),
         query=tuple(row.get("query", ())),
@@ -163,13 +143,12 @@ def _action(row: Mapping[str, Any]) -> Action:
         guide_scopes=tuple(scopes) if scopes is not None else None,
         delegated=_access(row["delegated"]),
         application=_access(row["application"]),
-        by_target={
-            target: {kind: tuple(names) for kind, names in kinds.items()}
-            for target, kinds in row.get("by_target", {}).items()
-        },
-        docs_page=row["docs_page"],
+        by_target={to: {kind: tuple(names) for kind, names in kinds.items()} for to, kinds in by_target.items()},
         notes=row.get("notes", ""),
     )
+
+
+_TEXTS = ("slug", "name", "stackone_id", "resource", "summary", "effect", "method", "path", "docs_page")
 
 
 def _access(row: Mapping[str, Any]) -> Access:

@@ -3,29 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from runbook.catalog.data import body_schema
-
-__all__ = [
-    "EFFECTS",
-    "PERMISSION_TYPES",
-    "RESOURCES",
-    "Access",
-    "Action",
-    "Body",
-    "Effect",
-    "Licence",
-    "Limited",
-    "NotReliedOn",
-    "Paging",
-    "PathParameter",
-    "Permission",
-    "PermissionType",
-    "Preset",
-    "Shape",
-]
 
 PermissionType = Literal["delegated", "application"]
 Effect = Literal["read", "write", "delete"]
@@ -77,17 +58,6 @@ class Permission:
     def needs_admin_consent(self, kind: PermissionType) -> bool:
         """Application permissions always do; of the delegated ones only a few do not."""
         return kind == "application" or self.delegated_admin_consent is not False
-
-    @property
-    def admin_consent_required(self) -> bool:
-        """Whether an administrator must consent to the delegated form, or there is only the application form."""
-        return self.delegated_admin_consent is not False
-
-    @property
-    def privilege_level(self) -> int | None:
-        """The higher of Microsoft's two levels, or ``None`` where none is published."""
-        levels = [level for level in (self.delegated_level, self.application_level) if level is not None]
-        return max(levels, default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,45 +185,8 @@ class Action:
 
     def to_dict(self) -> dict[str, Any]:
         """The action as JSON data, for ``runbook actions --json``."""
-        return {
-            "slug": self.slug,
-            "name": self.name,
-            "stackone_id": self.stackone_id,
-            "resource": self.resource,
-            "summary": self.summary,
-            "effect": self.effect,
-            "method": self.method,
-            "path": self.path,
-            "path_parameters": [{"name": p.name, "shape": p.shape, "means": p.means} for p in self.path_parameters],
-            "alternate_paths": list(self.alternate_paths),
-            "query": list(self.query),
-            "advanced_queries": self.advanced_queries,
-            "body": {"schema": self.body.name, "example": dict(self.body.example)} if self.body else None,
-            "success": list(self.success),
-            "paging": _fields(self.paging),
-            "licence": _fields(self.licence),
-            "guide_scopes": list(self.guide_scopes) if self.guide_scopes is not None else None,
-            **{kind: _access_dict(access) for kind, access in self.accesses()},
-            "by_target": {t: {k: list(v) for k, v in kinds.items()} for t, kinds in self.by_target.items()},
-            "docs_page": self.docs_page,
-            "notes": self.notes,
-        }
-
-
-def _fields(item: Paging | Licence | None) -> dict[str, Any] | None:
-    return None if item is None else {name: getattr(item, name) for name in item.__slots__}
-
-
-def _access_dict(access: Access) -> dict[str, Any]:
-    return {
-        "supported": access.supported,
-        "least": list(access.least),
-        "documented_least": list(access.documented_least),
-        "alternatives": [list(permissions) for permissions in access.alternatives],
-        "limited": [{"permissions": list(item.permissions), "does": item.does} for item in access.limited],
-        "not_relied_on": [{"permissions": list(item.permissions), "why": item.why} for item in access.not_relied_on],
-        "note": access.note,
-    }
+        body = {"schema": self.body.name, "example": dict(self.body.example)} if self.body else None
+        return {**asdict(self), "body": body}
 
 
 @dataclass(frozen=True, slots=True)

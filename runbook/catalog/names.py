@@ -10,8 +10,6 @@ from runbook.catalog import loader
 from runbook.catalog.model import Action
 from runbook.errors import InputError, Problem
 
-__all__ = ["action", "parse_list", "read_file", "resolve"]
-
 _CLOSE, _SAME_WORDS = 75, 80
 """Least rapidfuzz scores (0 to 100) of a suggestion: the whole name is alike, or the words given are part of it."""
 

@@ -13,8 +13,6 @@ from runbook.catalog.body import body_problems
 from runbook.catalog.model import Action, Shape
 from runbook.errors import InputError, Problem
 
-__all__ = ["Request", "prepare", "shape_words", "validate"]
-
 _GUID = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
 _SHAPES: dict[Shape, tuple[re.Pattern[str], str]] = {
     "guid": (re.compile(_GUID), "a GUID such as 11111111-2222-4333-8444-555555555555"),
@@ -63,27 +61,16 @@ def shape_words(shape: Shape) -> str:
     return _SHAPES[shape][1]
 
 
-def validate(
-    action: Action | str,
-    path: Mapping[str, Any] | None = None,
-    query: Mapping[str, Any] | None = None,
-    body: Any = None,
-) -> None:
-    """Check the arguments of an action. Raises InputError that names every mistake; nothing is sent.
-
-    ``path``: parameter -> value, or the key of an alternate path (``appId``). ``query``: OData options with or without
-    their ``$``. ``body``: JSON data.
-    """
-    prepare(action, path, query, body)
-
-
 def prepare(
     action: Action | str,
     path: Mapping[str, Any] | None = None,
     query: Mapping[str, Any] | None = None,
     body: Any = None,
 ) -> Request:
-    """The request for these arguments (as :func:`validate`). Raises InputError that names every mistake.
+    """The request for these arguments. Raises InputError that names every mistake; nothing is sent.
+
+    ``path``: parameter -> value, or the key of an alternate path (``appId``). ``query``: OData options with or without
+    their ``$``. ``body``: JSON data.
 
     Advanced queries get ``$count=true`` and ``ConsistencyLevel: eventual``
     (learn.microsoft.com/graph/aad-advanced-queries). The header must be sent again with every next page.

@@ -31,8 +31,6 @@ from runbook.catalog import loader, names
 from runbook.catalog.model import PERMISSION_TYPES, Action, PermissionType
 from runbook.errors import InputError, Problem
 
-__all__ = ["Explanation", "PermissionSet", "Scopes", "Source", "compute", "cost", "enables", "smallest"]
-
 Source = Literal["guide", "least"]
 Reach = Literal["full", "limited", "no"]
 Family = tuple[frozenset[str], ...]

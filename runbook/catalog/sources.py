@@ -13,8 +13,6 @@ from typing import Any, Literal
 from runbook.catalog.model import PermissionType
 from runbook.errors import InputError, Problem, TransportError
 
-__all__ = ["Kind", "Listed", "Table", "fetch", "parse", "path_key"]
-
 Kind = Literal["guide", "actions", "permissions", "microsoft-table"]
 KINDS: tuple[Kind, ...] = ("guide", "actions", "permissions", "microsoft-table")
 

@@ -237,7 +237,7 @@ class Screen:
         if self.as_json:
             self.document(report.to_dict())
         else:
-            self.say(report.text())
+            self.say("\n".join(report.lines()))
 
     # records
 

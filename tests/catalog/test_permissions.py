@@ -70,12 +70,6 @@ def test_application_permissions_always_need_an_administrator() -> None:
     assert basic.needs_admin_consent("application")
 
 
-def test_privilege_level_is_the_higher_of_the_two_or_unknown() -> None:
-    known = catalog.permissions()
-    assert known["AppRoleAssignment.ReadWrite.All"].privilege_level == 4
-    assert known["User.Create"].privilege_level is None
-
-
 def test_base_permissions_are_delegated_and_need_no_administrator() -> None:
     assert loader.base_permissions() == ("offline_access", "openid", "profile", "User.Read")
     for name in loader.base_permissions():

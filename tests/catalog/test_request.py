@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from runbook import catalog
 from runbook.catalog.body import body_problems
 from runbook.catalog.model import Action
-from runbook.catalog.request import prepare, validate
+from runbook.catalog.request import prepare
 from runbook.errors import InputError
 from tests.catalog.conftest import GUID, VALUES
 
@@ -25,7 +25,7 @@ ANYTHING = st.recursive(
 
 def mistakes(*args: Any, **kwargs: Any) -> dict[str, str]:
     with pytest.raises(InputError) as caught:
-        validate(*args, **kwargs)
+        prepare(*args, **kwargs)
     return {problem.where: f"{problem.what} {problem.hint}".strip() for problem in caught.value.problems}
 
 
@@ -167,7 +167,7 @@ def test_bodies_are_asked_for_where_they_belong_and_refused_elsewhere() -> None:
 
 
 def test_extension_properties_may_be_written() -> None:
-    validate("update_user", {"id": GUID}, None, {"extension_0123456789abcdef0123456789abcdef_badge": "7"})
+    prepare("update_user", {"id": GUID}, None, {"extension_0123456789abcdef0123456789abcdef_badge": "7"})
 
 
 def test_a_value_that_may_be_secret_is_not_repeated_in_the_message() -> None:

@@ -99,4 +99,4 @@ def test_what_the_client_may_send_is_what_microsofts_type_holds(action: Action) 
 def test_a_permission_has_the_same_published_ids_and_needs_the_same_consent(permission: Permission) -> None:
     own = facts.permissions()[permission.name]
     assert (permission.id("delegated"), permission.id("application")) == (own.delegated, own.application)
-    assert permission.admin_consent_required == own.admin
+    assert permission.needs_admin_consent("delegated") == own.admin
