@@ -1,0 +1,156 @@
+"""The options of the command line, each declared once: a command takes a dataclass whose fields are its options."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import MISSING, Field, dataclass, fields
+from pathlib import Path
+from typing import Annotated, Any, TypeVar, get_type_hints
+
+import typer
+
+from runbook.sections import NAMES
+
+T = TypeVar("T", bound="Options")
+ALL_SECTIONS = f"1..{len(NAMES)}"
+
+
+def takes(kind: type[T]) -> Callable[[Callable[[T], None]], Callable[..., None]]:
+    """Make of a function of one ``kind`` a command whose options and arguments are the fields of ``kind``."""
+    hints = get_type_hints(kind, include_extras=True)
+    known = {each.name: each for each in fields(kind)}
+    names = [name for base in kind.__mro__ for name in vars(base).get("__annotations__", ())]  # its own come first
+    signature = inspect.Signature([_parameter(known[name], hints[name]) for name in names])
+
+    def command_of(function: Callable[[T], None]) -> Callable[..., None]:
+        def command(**values: Any) -> None:
+            function(kind(**values))
+
+        command.__doc__, command.__name__ = function.__doc__, function.__name__
+        command.__signature__ = signature  # type: ignore[attr-defined]
+        command.__annotations__ = {name: hints[name] for name in names}
+        return command
+
+    return command_of
+
+
+def _parameter(field: Field[Any], annotation: Any) -> inspect.Parameter:
+    default = inspect.Parameter.empty if field.default is MISSING else field.default
+    return inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What every command takes. ``traceback`` is read in ``main``, where an error arrives."""
+
+    traceback: Annotated[bool, typer.Option("--traceback", help="Show where an unexpected error came from.")] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told(Options):
+    """What every command takes that tells something."""
+
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout, progress on stderr.")] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Actions(Told):
+    """Which actions: one of the four ways to name them, or the parameters file."""
+
+    actions: Annotated[str | None, typer.Option(help='Actions by name: "List Users,Create Group".', metavar="A,B")] = (
+        None
+    )
+    actions_file: Annotated[Path | None, typer.Option(help="A file of actions, one a line.", metavar="FILE")] = None
+    all_actions: Annotated[bool, typer.Option("--all-actions", help="Every action of the guide.")] = False
+    preset: Annotated[
+        str | None,
+        typer.Option(help="A ready-made choice: start, read-only, user-lifecycle, everything.", metavar="NAME"),
+    ] = None
+    parameters: Annotated[
+        Path | None, typer.Option("--parameters", help="The parameters file, YAML or JSON.", metavar="FILE")
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice(Actions):
+    """The whole choice: which actions, on what, with which parameters."""
+
+    target: Annotated[str | None, typer.Option(help="sandbox (default) or entra.", metavar="sandbox|entra")] = None
+    sandbox: Annotated[
+        Path | None,
+        typer.Option(help="The JSON line of a served sandbox.", envvar="RUNBOOK_SANDBOX", metavar="FILE"),
+    ] = None
+    permission_types: Annotated[
+        str | None, typer.Option("--permission-types", help="delegated, application or both.", metavar="TYPES")
+    ] = None
+    records: Annotated[Path | None, typer.Option(help="Where records go; default records/.", metavar="DIR")] = None
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Any other parameter, such as sign_in_audience=multi.", metavar="NAME=VALUE"),
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run(Choice):
+    """A choice, and the part of the guide to carry out."""
+
+    sections: Annotated[str, typer.Option(help="Sections of the guide to run, such as 2..5.", metavar="FROM..TO")] = (
+        ALL_SECTIONS
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Search(Told):
+    """Which part of the catalogue."""
+
+    search: Annotated[str, typer.Option(help="Only actions whose name or permission holds this text.")] = ""
+    resource: Annotated[str, typer.Option(help="Only actions of this resource, such as Users.")] = ""
+    effect: Annotated[str, typer.Option(help="read, write or delete.")] = ""
+    check: Annotated[
+        str, typer.Option(help="Compare with a newer guide page or permission table.", metavar="FILE|URL")
+    ] = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scopes(Actions):
+    """Which permissions, and how they are shown."""
+
+    type_: Annotated[str | None, typer.Option("--type", help="Only delegated or only application.", metavar="TYPE")] = (
+        None
+    )
+    separator: Annotated[
+        str | None, typer.Option(help="Print the names alone, joined by space, comma or newline.", metavar="SEPARATOR")
+    ] = None
+    source: Annotated[str, typer.Option(help="guide or least.", metavar="guide|least")] = ""
+    add: Annotated[str, typer.Option(help="What if these actions were chosen besides?", metavar="A,B")] = ""
+    drop: Annotated[str, typer.Option(help="What if these actions were left out?", metavar="A,B")] = ""
+    save: Annotated[Path | None, typer.Option(help="Save the choice as a parameters file.", metavar="FILE")] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lab(Options):
+    """A working copy, and what JupyterLab is told."""
+
+    folder: Annotated[Path, typer.Argument(help="The working copy of the notebooks.")] = Path("runbook-notebooks")
+    options: Annotated[list[str] | None, typer.Argument(metavar="-- OPTIONS", help="Options of JupyterLab.")] = None
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Do not open a browser.")] = False
+
+
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="One record, records/<run-id>.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check(Told):
+    """Which record, and who must have signed it."""
+
+    folder: Folder
+    public_key: Annotated[Path | None, typer.Option(help="The signer's Ed25519 public key, PEM.")] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report(Told):
+    """Which record, and where its report goes."""
+
+    folder: Folder
+    output: Annotated[Path | None, typer.Option(help="Where the HTML goes; default DIR/report.html.")] = None
