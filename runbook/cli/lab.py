@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from runbook.runs.environment import SAFE_PATH
 
@@ -29,7 +30,8 @@ def lab(folder: Path = FOLDER, options: Sequence[str] = ()) -> int:
     copied = copy_notebooks(folder)
     print(f"{folder}: {copied} notebooks copied" if copied else f"{folder}: your notebooks are kept", file=sys.stderr)
     command = [sys.executable, "-P", "-m", "jupyterlab", f"--ServerApp.root_dir={folder.resolve()}"]
-    command += ["--LabApp.default_url=/lab/tree/00_start.ipynb", *options]
+    command += ["--LabApp.default_url=/lab/tree/00_start.ipynb", f"--ContentsManager.pre_save_hook={__name__}.plain"]
+    command += options
     home = _home()
     environment = {**_environment(home), **SAFE_PATH}
     if sys.platform != "win32":
@@ -38,6 +40,14 @@ def lab(folder: Path = FOLDER, options: Sequence[str] = ()) -> int:
         # JupyterLab takes this process over, so signals and the exit code are its own.
         os.execve(sys.executable, command, environment)
     return subprocess.run(command, cwd=home, env=environment, check=False).returncode
+
+
+def plain(model: dict[str, Any], **_: object) -> None:
+    """Jupyter's ``pre_save_hook``: a saved notebook shows the plain twins, and not widgets that end with the kernel."""
+    for cell in (model.get("content") or {}).get("cells", ()) if model["type"] == "notebook" else ():
+        if "outputs" in cell:
+            marks = [output.get("metadata", {}).get("runbook", {}) for output in cell["outputs"]]
+            cell["outputs"] = [o for o, mark in zip(cell["outputs"], marks, strict=True) if not mark.get("live")]
 
 
 def copy_notebooks(folder: Path) -> int:

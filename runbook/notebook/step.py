@@ -195,8 +195,9 @@ class Step:
         self._run(apply=True, play=play)
         self._planned = False  # another sending needs another plan
         self._finish()
-        if self._result is not None and not self._subject.by_hand:
-            self._show("plan", PlanTable(self._result.changes, "Plan that was applied"))
+        if self._result is not None and self._subject.label == "Apply":
+            title = "Plan that was applied" if self._result.verdict == "passed" else "Plan"
+            self._show("plan", PlanTable(self._result.changes, title))
         self._fill()
         if self._asked is not None:
             self._notice()

@@ -106,6 +106,9 @@ class Guided:
     def planned(self, bench: Workbench, changes: Sequence[Change]) -> Panel:
         if self.looks:
             return PlanTable(bench.preview(), "What this choice would do")
+        if self._section.NAME == PROOF:
+            said = "; ".join(filter(None, (changes[0].what, changes[0].now, changes[0].note)))
+            return message.Message("To be tried", "none", said)
         if self._section.NAME != "api_permissions":
             return PlanTable(changes)
         from runbook.widgets.consent import Consent

@@ -126,8 +126,11 @@ def _section(section: Mapping[str, Any], events: Iterable[Event]) -> dict[str, A
     plans = [event["changes"] for event in own if event["event"] == "section.plan"]
     pending = [plan for plan in plans if any(change["kind"] != "same" for change in plan)]
     evidence = [event for event in own if event["event"] == "section.evidence"]
+    begun = next((event for event in own if event["event"] == "section.started"), {})
     return {
         **section,
+        "about": begun.get("about", ""),
+        "portal": begun.get("portal", ""),
         "plan": words.plan_table((pending or plans or [[]])[-1]),
         "changed": bool(pending),
         "evidence": evidence[-1].get("rows", []) if evidence else [],

@@ -130,7 +130,10 @@ def run_section(ctx: Context, section: Section, *, apply: bool) -> SectionResult
     raised. Anything else is a defect: it is recorded as failed and raised.
     """
     ctx.journal.done, ctx.applying = Done(), apply
-    ctx.journal.event("section.started", section=section.NAME, title=section.TITLE, notebook=_notebook(section))
+    about = {"about": section.SUMMARY, "portal": section.PORTAL}
+    ctx.journal.event(
+        "section.started", section=section.NAME, title=section.TITLE, notebook=_notebook(section), **about
+    )
     changes: list[Change] = []
     evidence: Evidence | None = None
     failure: BaseException | None = None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from runbook import catalog
 from runbook.catalog import explain
 from runbook.catalog.model import Permission
@@ -25,18 +27,22 @@ _LEGEND = (
 
 
 def pictures(scopes: Scopes) -> str:
-    """One picture a permission type as an HTML fragment, with the same as a table; nothing for an empty choice."""
-    drawn = "".join(_figure(explain.matrix(scopes, kind)) for kind in scopes.types if scopes.of(kind).names)
-    if not drawn:
+    """A picture for each permission type, or one if both look the same, each also as a table; empty for no choice."""
+    matrices = [explain.matrix(scopes, kind) for kind in scopes.types if scopes.of(kind).names]
+    if not matrices:
         return ""
+    if all(replace(each, kind=matrices[0].kind) == matrices[0] for each in matrices):
+        drawn = _figure(matrices[0], " and ".join(each.kind for each in matrices))
+    else:
+        drawn = "".join(_figure(each, each.kind) for each in matrices)
     inside = f'<div class="figures">{drawn}</div><p class="soft">{_LEGEND}</p>'
     title = "Picture: which action needs which permission"
     return markup.fold(title, inside, opened=len(scopes.actions) <= OPEN_UP_TO)
 
 
-def _figure(matrix: explain.Matrix) -> str:
+def _figure(matrix: explain.Matrix, kinds: str) -> str:
     known = [catalog.permissions()[name] for name in matrix.permissions]
-    title = f"{len(matrix.actions)} actions and their {len(known)} {matrix.kind} permissions"
+    title = f"{len(matrix.actions)} actions and their {len(known)} {kinds} permissions"
     powerful = [permission for permission in reversed(known) if permission.powerful]
     said = "".join(f"<li>{markup.escape(f'{_named(each)}: {each.powerful}')}</li>" for each in powerful)
     rows = [
