@@ -35,7 +35,7 @@ SIGN_IN: dict[str, int] = {
     "interrupted": 50199,
     "session_revoked": 50173,
     "conditional_access": 53003,
-    "code_pending": 70019,
+    "code_pending": 70018,
     "code_ended": 70020,
     "grant_used": 54005,
     "external_directory": 80014,
@@ -47,20 +47,6 @@ SIGN_IN: dict[str, int] = {
     "scope_form": 1002012,
     "service_unwell": 90024,
     "sign_in_unknown": 424242,
-}
-
-# Those that another code of the same row brings, so that a row of many codes is not proven by one alone.
-NEIGHBOURS: dict[str, tuple[int, ...]] = {
-    "assignment_required": (501051,),
-    "assertion": (500131, 700213),
-    "resource_unknown": (650052,),
-    "consent_of_administrator": (90099,),
-    "user_of_another_tenant": (90072, 16000),
-    "second_factor": (50079, 500121),
-    "conditional_access": (53000, 53001, 530032),
-    "redirect_uri": (500113,),
-    "tenant_unknown": (90002,),
-    "request_malformed": (9002313, 90013),
 }
 
 # Of the administrator's own sign-in.
