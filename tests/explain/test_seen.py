@@ -21,7 +21,7 @@ from runbook.widgets import message
 from tests.conftest import Runner
 
 from .conftest import Stage
-from .test_provoked import as_administrator, failing
+from .provoke import as_administrator, failing
 
 SECRET_ID = "c7a1d2e3-0000-4f00-8000-5d6e7f8a9b0c"
 
