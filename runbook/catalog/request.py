@@ -35,7 +35,12 @@ _ALTERNATE_SHAPES: dict[str, Shape] = {
     "roleTemplateId": "guid",
     "uniqueName": "text",
 }
-_EVENTUAL_FILTER = re.compile(r"\bne\b|\bnot\b|\bendswith\s*\(", re.IGNORECASE)
+_EVENTUAL_FILTER = re.compile(
+    r"\bne\b|\bnot\b|\bnull\b|\bendswith\s*\(|/\$count\b|\b(companyName|employee(HireDate|Type)|mobilePhone|officeLocation"
+    r"|passwordPolicies|postalCode|preferredLanguage|streetAddress|onPremises(ImmutableId|LastSyncDateTime|SamAccountName))\b",
+    re.IGNORECASE,
+)
+_PLAIN_ORDER = re.compile(r"(displayName|userPrincipalName)(\s+(asc|desc))?", re.IGNORECASE)
 _MOST = 999_999_999
 _QUOTED = re.compile(r"'(?:[^']|'')*'")
 
@@ -83,7 +88,7 @@ def prepare(
     if problems:
         raise InputError(problems)
     headers: dict[str, str] = {}
-    if item.advanced_queries and _is_advanced(options):
+    if item.advanced_queries and _is_advanced(item, options):
         headers["ConsistencyLevel"] = "eventual"
         options["$count"] = "true"
     return Request(item, item.method, filled, options, headers, body or None, values)
@@ -161,12 +166,13 @@ def _option(action: Action, option: str, value: Any) -> str:
     return value.strip()
 
 
-def _is_advanced(options: Mapping[str, str]) -> bool:
+def _is_advanced(item: Action, options: Mapping[str, str]) -> bool:
+    sorted_plainly = item.path in ("/users", "/groups") and _PLAIN_ORDER.fullmatch(options.get("$orderby", "").strip())
     outside_texts = _QUOTED.sub("''", options.get("$filter", ""))
     return (
         "$search" in options
         or options.get("$count") == "true"
-        or ("$filter" in options and "$orderby" in options)
+        or ("$orderby" in options and not (sorted_plainly and "$filter" not in options))
         or bool(_EVENTUAL_FILTER.search(outside_texts))
     )
 

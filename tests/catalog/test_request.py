@@ -75,10 +75,19 @@ def test_advanced_queries_get_the_count_and_the_consistency_level() -> None:
         {"$filter": "startswith(displayName,'a')", "$orderby": "displayName"},
         {"$filter": "accountEnabled ne true"},
         {"$filter": "endsWith(mail,'@contoso.com')"},
+        {"$filter": "companyName eq 'Contoso'"},
+        {"$filter": "city eq null"},
+        {"$orderby": "createdDateTime"},
     ):
         request = prepare("list_users", query=query)
         assert request.headers == {"ConsistencyLevel": "eventual"}, query
         assert request.query["$count"] == "true"
+
+
+def test_sorting_is_plain_for_names_of_users_and_groups_alone() -> None:
+    plain = [prepare(slug, query={"$orderby": "displayName desc"}).headers for slug in ("list_users", "list_groups")]
+    assert plain == [{}, {}]
+    assert prepare("list_applications", query={"$orderby": "displayName"}).headers == {"ConsistencyLevel": "eventual"}
 
 
 def test_plain_queries_stay_plain() -> None:

@@ -50,7 +50,6 @@ def matching(admin: GraphClient, path: str, condition: str, *, advanced: bool = 
             "identities/any(i:i/issuer eq 'contoso.onmicrosoft.com' and i/signInType eq 'userPrincipalName')",
             lambda one: one["userType"] == "Member",
         ),
-        ("mobilePhone eq null", lambda one: one["mobilePhone"] is None),
     ],
 )
 def test_a_filter_finds_exactly_what_it_says(admin: GraphClient, condition: str, expected: Any) -> None:
@@ -221,3 +220,59 @@ def test_members_can_be_cast_counted_filtered_and_paged(admin: GraphClient) -> N
     rest = admin.get(page["@odata.nextLink"]).json()
     assert len(page["value"]) == 4
     assert not {one["id"] for one in page["value"]} & {one["id"] for one in rest["value"]}
+
+
+DOCUMENTED = [
+    ("/users", {"$filter": "companyName eq 'Contoso'"}),
+    ("/users", {"$filter": "companyName ne null and NOT(companyName eq 'Microsoft')"}),
+    ("/users", {"$filter": "mobilePhone eq null"}),
+    ("/users", {"$filter": "startsWith(mobilePhone, '+31')"}),
+    ("/users", {"$filter": "city eq null"}),
+    ("/users", {"$filter": "endsWith(mail,'@contoso.com')"}),
+    ("/users", {"$filter": "assignedLicenses/$count eq 0"}),
+    ("/users", {"$filter": "createdDateTime in (2024-01-01T00:00:00Z)"}),
+    ("/users", {"$orderby": "createdDateTime"}),
+    ("/applications", {"$orderby": "displayName"}),
+    ("/applications", {"$orderby": "createdDateTime desc"}),
+    ("/applications", {"$orderby": "displayName", "$filter": "startsWith(displayName, 'B')"}),
+    ("/servicePrincipals", {"$orderby": "displayName"}),
+    ("/devices", {"$orderby": "approximateLastSignInDateTime"}),
+]
+
+
+@pytest.mark.parametrize(("path", "params"), DOCUMENTED)
+def test_what_is_documented_to_need_the_advanced_capabilities_is_refused_without_either(
+    admin: GraphClient, path: str, params: dict[str, str]
+) -> None:
+    """learn.microsoft.com/graph/aad-advanced-queries"""
+    counted = {**params, "$count": "true"}
+    refused = [admin.get(path, params=params), admin.get(path, params=counted)]
+    refused.append(admin.get(path, params=params, headers=EVENTUAL))
+    assert [one.json().get("error", {}).get("code") for one in refused] == ["Request_UnsupportedQuery"] * 3
+    assert admin.get(path, params=counted, headers=EVENTUAL).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "params"),
+    [
+        ("/users", {"$orderby": "displayName"}),
+        ("/users", {"$orderby": "userPrincipalName desc"}),
+        ("/groups", {"$orderby": "displayName"}),
+        ("/users", {"$filter": "city eq 'Utrecht'"}),
+        ("/users", {"$filter": "userType in ('Member', 'Guest')"}),
+    ],
+)
+def test_what_works_by_default_works_without(admin: GraphClient, path: str, params: dict[str, str]) -> None:
+    assert admin.get(path, params=params).status_code == 200
+
+
+@pytest.mark.parametrize(("path", "name"), [("/users", "city"), ("/groups", "createdDateTime"), ("/devices", "model")])
+def test_a_property_that_is_not_indexed_for_sorting_is_refused_always(admin: GraphClient, path: str, name: str) -> None:
+    params = {"$orderby": name, "$count": "true"}
+    assert admin.get(path, params=params, headers=EVENTUAL).status_code == 400
+
+
+def test_people_without_a_number_are_found_with_the_advanced_capabilities(admin: GraphClient) -> None:
+    wanted = {one["id"] for one in everybody(admin, "id,mobilePhone") if one["mobilePhone"] is None}
+    assert wanted
+    assert {one["id"] for one in matching(admin, "/users", "mobilePhone eq null", advanced=True)} == wanted

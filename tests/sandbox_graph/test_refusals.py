@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 import pytest
@@ -127,3 +128,175 @@ def test_role_assignments_come_by_pages(admin: GraphClient) -> None:
         seen += [one["id"] for one in page["value"]]
         link = page.get("@odata.nextLink", "")
     assert seen == every
+
+
+class TestApplications:
+    """learn.microsoft.com/entra/identity-platform/identifier-uri-restrictions, …/graph/api/resources/apiapplication"""
+
+    def uris(self, admin: GraphClient, application: dict[str, Any], *uris: str) -> tuple[int, str]:
+        answer = admin.patch(f"/applications/{application['id']}", {"identifierUris": list(uris)})
+        return message(answer)
+
+    def test_an_identifier_uri_is_of_a_verified_domain_or_names_the_application_or_tenant(
+        self, admin: GraphClient, application: dict[str, Any], world: World
+    ) -> None:
+        own, tenant, name = application["appId"], world.tenant, application["displayName"]
+        for uri in (
+            f"api://{own}",
+            f"api://{tenant}/{name}",
+            f"api://{name}/{own}",
+            f"https://contoso.com/{name}",
+            f"https://sub.contoso.com/{name}",
+            f"https://contoso.onmicrosoft.com/{name}",
+            f"api://sub.contoso.com/{name}",
+            f"urn:{name}",
+        ):
+            assert self.uris(admin, application, uri) == (204, "")
+
+    @pytest.mark.parametrize(
+        "uri", ["https://example.com/x", "https://contoso-labs.com/x", "https://notcontoso.com/x", "api://something"]
+    )
+    def test_one_of_a_domain_that_is_not_verified_is_refused(
+        self, admin: GraphClient, application: dict[str, Any], uri: str
+    ) -> None:
+        status, text = self.uris(admin, application, uri)
+        assert status == 400
+        assert text.startswith("Values of identifierUris property must use a verified domain of the organization")
+
+    def test_an_audience_with_personal_accounts_needs_tokens_of_version_2(self, admin: GraphClient, name: str) -> None:
+        body = {"displayName": name, "signInAudience": "AzureADandPersonalMicrosoftAccount"}
+        assert admin.post("/applications", body).json()["api"]["requestedAccessTokenVersion"] == 2
+        first = {**body, "api": {"requestedAccessTokenVersion": 1}}
+        assert message(admin.post("/applications", first))[1] == "Property api.requestedAccessTokenVersion is invalid."
+        place = f"/applications/{admin.post('/applications', {'displayName': name}).json()['id']}"
+        audience = {"signInAudience": "AzureADandPersonalMicrosoftAccount"}
+        assert admin.patch(place, audience).status_code == 400
+        assert admin.patch(place, {**audience, "api": {"requestedAccessTokenVersion": 2}}).status_code == 204
+
+    @pytest.mark.parametrize(
+        ("roles", "audience", "status"),
+        [
+            ((), "AzureADMyOrg", 403),
+            (("Application Developer",), "AzureADMyOrg", 201),
+            (("Application Developer",), "AzureADMultipleOrgs", 403),
+            (("Cloud Application Administrator",), "AzureADMultipleOrgs", 201),
+        ],
+    )
+    def test_a_service_principal_asks_for_a_role_besides_ownership(
+        self, world: World, name: str, roles: tuple[str, ...], audience: str, status: int
+    ) -> None:
+        """learn.microsoft.com/graph/api/serviceprincipal-post-serviceprincipals"""
+        person = world.person(["Application.ReadWrite.All"], roles)
+        made = person.post("/applications", {"displayName": name, "signInAudience": audience}).json()
+        assert person.post("/servicePrincipals", {"appId": made["appId"]}).status_code == status
+
+    def test_limits_of_what_an_application_requests(self, admin: GraphClient, application: dict[str, Any]) -> None:
+        """learn.microsoft.com/entra/identity-platform/supported-accounts-validation"""
+
+        def apis(count: int, each: int = 1) -> dict[str, Any]:
+            one = [{"id": str(uuid.UUID(int=number)), "type": "Scope"} for number in range(1, each + 1)]
+            listed = [{"resourceAppId": str(uuid.UUID(int=api)), "resourceAccess": one} for api in range(1, count + 1)]
+            return {"requiredResourceAccess": listed}
+
+        place = f"/applications/{application['id']}"
+        sizes = ((50,), (51,), (1, 400), (1, 401), (2, 200))
+        statuses = [admin.patch(place, apis(*size)).status_code for size in sizes]
+        assert statuses == [204, 400, 204, 400, 204]
+        uris = [f"https://contoso.com/{number}" for number in range(257)]
+        sent = [{"web": {"redirectUris": uris[:256]}}, {"web": {"redirectUris": uris}}]
+        assert [admin.patch(place, one).status_code for one in sent] == [204, 400]
+        both = {"web": {"redirectUris": uris[:200]}, "spa": {"redirectUris": uris[200:]}}
+        assert admin.patch(place, both).status_code == 400, "256 of all platforms together"
+
+    def test_ids_are_one_in_any_casing(self, admin: GraphClient, application: dict[str, Any], world: World) -> None:
+        graph = world.microsoft_graph()["appId"]
+        place = f"/applications/{application['id'].upper()}"
+        one = {"id": str(uuid.uuid4()).upper(), "type": "Scope"}
+        entry = {"resourceAppId": "AAAAAAAA-0000-4000-8000-000000000001", "resourceAccess": [one]}
+        assert admin.patch(place, {"requiredResourceAccess": [entry]}).status_code == 204
+        kept = admin.get(f"/applications(appId='{application['appId'].upper()}')").json()["requiredResourceAccess"]
+        assert kept[0]["resourceAccess"][0]["id"] == one["id"].lower()
+        twice = [entry, {**entry, "resourceAppId": entry["resourceAppId"].lower()}]
+        assert admin.patch(place, {"requiredResourceAccess": twice}).status_code == 400
+        assert admin.get(f"/servicePrincipals(appId='{graph.upper()}')").status_code == 200
+
+
+def test_a_grants_scope_has_3850_characters_at_most(
+    admin: GraphClient, application: dict[str, Any], world: World
+) -> None:
+    """learn.microsoft.com/graph/api/resources/oauth2permissiongrant"""
+    client = admin.post("/servicePrincipals", {"appId": application["appId"]}).json()["id"]
+    grant = {"clientId": client, "consentType": "AllPrincipals", "resourceId": world.microsoft_graph()["id"]}
+    assert admin.post("/oauth2PermissionGrants", {**grant, "scope": "a" * 3851}).status_code == 400
+    made = admin.post("/oauth2PermissionGrants", {**grant, "scope": "a" * 3850})
+    assert made.status_code == 201
+    assert admin.patch(f"/oauth2PermissionGrants/{made.json()['id']}", {"scope": "b" * 3851}).status_code == 400
+
+
+class TestUsers:
+    """learn.microsoft.com/graph/api/resources/user"""
+
+    def test_a_text_is_cleared_by_null_and_not_by_an_empty_one(self, admin: GraphClient, user: dict[str, Any]) -> None:
+        place = f"/users/{user['id']}"
+        assert admin.patch(place, {"jobTitle": "Engineer"}).status_code == 204
+        assert admin.patch(place, {"jobTitle": ""}).status_code == 400
+        assert admin.get(f"{place}?$select=jobTitle").json()["jobTitle"] == "Engineer"
+        assert admin.patch(place, {"jobTitle": None}).status_code == 204
+
+    def test_one_business_phone(self, admin: GraphClient, user: dict[str, Any]) -> None:
+        place = f"/users/{user['id']}"
+        sent = (["+31 30 1"], ["+31 30 1", "+31 30 2"], [])
+        assert [admin.patch(place, {"businessPhones": one}).status_code for one in sent] == [204, 400, 204]
+
+    @pytest.mark.parametrize(
+        ("name", "most"),
+        [
+            *((name, 64) for name in ("givenName", "surname", "department", "companyName", "mailNickname")),
+            *((name, 64) for name in ("mobilePhone", "faxNumber")),
+            *((name, 128) for name in ("jobTitle", "city", "country", "state", "officeLocation")),
+            *(("postalCode", 40), ("streetAddress", 1024), ("employeeId", 16), ("displayName", 256)),
+        ],
+    )
+    def test_texts_have_their_documented_length(
+        self, admin: GraphClient, user: dict[str, Any], name: str, most: int
+    ) -> None:
+        place = f"/users/{user['id']}"
+        assert [admin.patch(place, {name: "a" * size}).status_code for size in (most, most + 1)] == [204, 400]
+
+
+class TestConditionalAccess:
+    """learn.microsoft.com/graph/api/conditionalaccesspolicy-update"""
+
+    PLACE = "/identity/conditionalAccess/policies"
+
+    def policy(self, name: str, **users: Any) -> dict[str, Any]:
+        conditions = {
+            "clientAppTypes": ["all"],
+            "applications": {"includeApplications": ["All"]},
+            "users": {"includeUsers": ["None"], **users},
+        }
+        grant = {"operator": "OR", "builtInControls": ["mfa"]}
+        return {"displayName": name, "state": "disabled", "conditions": conditions, "grantControls": grant}
+
+    def test_a_part_of_the_conditions_is_merged_before_the_whole_is_checked(
+        self, admin: GraphClient, name: str
+    ) -> None:
+        made = admin.post(self.PLACE, self.policy(name)).json()
+        change = {"conditions": {"signInRiskLevels": ["high", "medium", "low", "none"]}}
+        assert admin.patch(f"{self.PLACE}/{made['id']}", change).status_code == 204
+        kept = admin.get(f"{self.PLACE}/{made['id']}").json()["conditions"]
+        assert kept["signInRiskLevels"] == ["high", "medium", "low", "none"]
+        assert kept["users"]["includeUsers"] == ["None"]
+        assert kept["applications"]["includeApplications"] == ["All"]
+
+    def test_roles_and_applications_that_do_not_exist_are_refused(
+        self, admin: GraphClient, name: str, world: World
+    ) -> None:
+        role = self.policy(name, includeRoles=[GLOBAL_ADMINISTRATOR])
+        assert admin.post(self.PLACE, role).status_code == 201
+        for users in ({"includeRoles": [str(uuid.uuid4())]}, {"excludeRoles": [str(uuid.uuid4())]}):
+            assert admin.post(self.PLACE, self.policy(name, **users)).status_code == 400
+        for key, status in ((world.ready["client_id"], 201), (str(uuid.uuid4()), 400)):
+            body = self.policy(name)
+            body["conditions"]["applications"] = {"includeApplications": [key]}
+            assert admin.post(self.PLACE, body).status_code == status

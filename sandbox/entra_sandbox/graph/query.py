@@ -51,8 +51,8 @@ class Query:
             query.args += found.args
             if advanced and found.advanced and not eventual:
                 raise errors.unsupported_query(
-                    "The specified query needs the advanced query capabilities: use 'ConsistencyLevel: eventual' and "
-                    "'$count=true'."
+                    f"{found.advanced} Try adding $count=true query parameter and ConsistencyLevel:eventual header. "
+                    "Refer to https://aka.ms/graph-docs/advanced-queries for more information"
                 )
         if options.search:
             if advanced and not call.eventual:

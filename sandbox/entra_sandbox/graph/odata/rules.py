@@ -1,4 +1,6 @@
-"""Which properties may be filtered, sorted and searched, as Microsoft documents it; the data lies in ``queries.json``.
+"""Which properties may be filtered, sorted and searched, and which of that needs the advanced query capabilities.
+
+The one table is ``queries.json``, written from learn.microsoft.com/graph/aad-advanced-queries and the types' pages.
 
 A kind that has no entry (conditional access and the like) takes every property and operator.
 """
@@ -6,7 +8,7 @@ A kind that has no entry (conditional access and the like) takes every property 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 
@@ -19,12 +21,18 @@ OPERATORS = frozenset(("eq", "ne", "not", "ge", "le", "gt", "lt", "in", "any", "
 
 @dataclass(frozen=True)
 class Rules:
-    """``filter``: property -> operators; ``open`` kinds allow all."""
+    """``filter``: property -> operators; ``open`` kinds allow all.
+
+    ``advanced``: property -> operators that need the advanced capabilities with it, ``null`` for comparisons with null
+    (``ne``, ``not``, ``endsWith`` and ``$count`` always do); ``orderby_advanced`` is sorted only with them.
+    """
 
     open: bool
     filter: dict[str, frozenset[str]]
     orderby: tuple[str, ...]
     search: tuple[str, ...]
+    advanced: dict[str, frozenset[str]] = field(default_factory=dict)
+    orderby_advanced: tuple[str, ...] = ()
 
     def allows(self, steps: tuple[str, ...], operator: str) -> bool:
         """Whether the operator may be used on the property path (canonical spelling)."""
@@ -67,7 +75,26 @@ def _read(entity: str, described: dict[str, object]) -> Rules:
             if schema.entity(entity).find(name.split("/")[0]) is None:
                 raise ValueError(f"queries.json: {entity} has no property {name}")
             allowed[name] = words
-    return Rules(False, allowed, _texts(described["orderby"]), _texts(described["search"]))
+    return Rules(
+        False,
+        allowed,
+        _texts(described["orderby"]),
+        _texts(described["search"]),
+        _advanced(entity, described.get("advanced", {})),
+        _texts(described.get("orderby advanced", [])),
+    )
+
+
+def _advanced(entity: str, table: object) -> dict[str, frozenset[str]]:
+    assert isinstance(table, dict)
+    found: dict[str, frozenset[str]] = {}
+    for words, names in table.items():
+        operators = OPERATORS if words == "all" else frozenset(words.split())
+        if operators - OPERATORS - {"null"}:
+            raise ValueError(f"queries.json: {entity}: unknown operators {sorted(operators - OPERATORS)}")
+        for name in names:
+            found[name] = found.get(name, frozenset()) | operators
+    return found
 
 
 def _texts(value: object) -> tuple[str, ...]:

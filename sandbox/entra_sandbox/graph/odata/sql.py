@@ -36,11 +36,11 @@ _TOKENS = re.compile(r'\s*(?:"((?:[^"\\]|\\.)*)"|(AND|OR|NOT)\b|([()]))', re.IGN
 
 @dataclass
 class Filter:
-    """A condition for the store, and whether it needs the advanced query capabilities."""
+    """A condition for the store; ``advanced`` says what of it needs the advanced query capabilities, if anything."""
 
     sql: str
     args: list[Any]
-    advanced: bool
+    advanced: str
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class _Compiler:
     entity: str
     rules: Rules
     args: list[Any] = field(default_factory=list)
-    advanced: bool = False
+    advanced: str = ""
     variables: dict[str, tuple[str, schema.PropertyType, tuple[str, ...]]] = field(default_factory=dict)
 
     # conditions
@@ -67,7 +67,7 @@ class _Compiler:
             word = "AND" if isinstance(node, tree.And) else "OR"
             return f"({self.condition(node.left)} {word} {self.condition(node.right)})"
         if isinstance(node, tree.Not):
-            self.advanced = True
+            self._need("Operator 'not'")
             return f"(NOT {self.condition(node.operand)})"
         if isinstance(node, tree.Compare):
             return self._compare(node)
@@ -92,11 +92,13 @@ class _Compiler:
         if not isinstance(right, tree.Literal) or operator == "has":
             raise errors.unsupported_query("Unsupported or invalid query filter clause specified.")
         if operator == "ne":
-            self.advanced = True
+            self._need("Operator 'ne'")
         if isinstance(left, tree.Path) and left.count:
             return self._count(left, operator, right)
         value = self._operand(left, operator)
         literal = self._literal(value, right, operator)
+        if literal is None and isinstance(left, tree.Path):
+            self._check_advanced(left.steps, "null")
         if value.kind == "DateTimeOffset" and literal is not None:
             self.args.append(literal)
             return f"coalesce(julianday({value.sql}) {_OPERATORS[operator]} julianday(?), 0)"
@@ -124,7 +126,8 @@ class _Compiler:
         value = self._operand(subject, names[node.name])
         if value.kind != "String":
             raise errors.bad_request(f"No function signature for the function with name '{node.name}' matches.")
-        self.advanced |= node.name == "endswith"
+        if node.name == "endswith":
+            self._need("Operator 'endsWith'")
         pattern = {"startswith": "{}%", "endswith": "%{}", "contains": "%{}%"}[node.name]
         self.args.append(pattern.format(_like(text.value)))
         return f"coalesce({value.sql} LIKE ? ESCAPE '\\', 0)"
@@ -152,7 +155,7 @@ class _Compiler:
             raise _unsupported(steps, self.entity)
         if right.kind != "number":
             raise errors.bad_request("Invalid filter clause")
-        self.advanced = True
+        self._need("'$count' in a filter")
         self.args.append(right.value)
         return f"((SELECT count(*) FROM json_each({source})) {_OPERATORS[operator]} ?)"
 
@@ -179,6 +182,7 @@ class _Compiler:
             raise errors.bad_request(f"The property '{path.steps[-1]}' cannot be compared to one value.")
         if not self.rules.allows((*prefix, *names), operator):
             raise _unsupported((*prefix, *names), self.entity)
+        self._check_advanced(prefix + tuple(names), operator)
         return _Value(sql, kind.name, path.steps[-1])
 
     def _collection(self, path: tree.Path) -> tuple[str, schema.PropertyType, tuple[str, ...]]:
@@ -195,6 +199,13 @@ class _Compiler:
         json_path = "$" + "".join(f'."{name}"' for name in names)
         single = schema.PropertyType(kind.name, False, kind.item_nullable, False)
         return f"{source}, '{json_path}'", single, steps
+
+    def _need(self, what: str) -> None:
+        self.advanced = self.advanced or f"{what} is not supported because the required parameters might be missing."
+
+    def _check_advanced(self, steps: tuple[str, ...], operator: str) -> None:
+        if operator in self.rules.advanced.get(steps[0], ()):
+            self.advanced = self.advanced or _unsupported(steps, self.entity).message
 
     def _literal(self, value: _Value, literal: tree.Literal, operator: str) -> Any:
         allowed = {"string", "null"} if schema.enumeration(value.kind) else _KINDS.get(value.kind, _NUMBERS)
@@ -231,8 +242,9 @@ def orderby_sql(entity: str, text: str, *, advanced: bool) -> str:
         if not words or len(words) > 2 or (len(words) == 2 and words[1].lower() not in ("asc", "desc")):
             raise errors.bad_request(f"Invalid orderby clause: '{text}'.")
         names, kind = _root(entity, tree.Path(tuple(words[0].split("/"))))
-        sortable = names[0] in allowed.orderby or (advanced and tuple(names) and allowed.allows(tuple(names), "eq"))
-        if not sortable or kind.collection or kind.complex:
+        if names[0] in allowed.orderby_advanced and not advanced:
+            raise errors.unsupported_query("Sorting not supported for current query.")
+        if names[0] not in (*allowed.orderby, *allowed.orderby_advanced) or kind.collection or kind.complex:
             raise errors.unsupported_query(f"Sorting by '{'/'.join(names)}' is not supported for this resource.")
         direction = "DESC" if len(words) == 2 and words[1].lower() == "desc" else "ASC"
         terms.append(f"{value_of('.'.join(names))} COLLATE NOCASE {direction}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from urllib.parse import urlsplit
 
 from entra_sandbox.graph import app_management, credentials, errors, objects, schema
 from entra_sandbox.graph.call import Call
@@ -31,6 +32,8 @@ def create(call: Call, doc: Document) -> Document:
         "createdByAppId": call.caller.app_id or None,
         "keyCredentials": credentials.check_keys(call, doc, doc.get("keyCredentials") or []),
     }
+    if _personal(doc):
+        doc["api"] = {**doc["api"], "requestedAccessTokenVersion": doc["api"]["requestedAccessTokenVersion"] or 2}
     _check(call, doc, None)
     made = [credentials.new_password(call, doc, one) for one in given]
     if not call.caller.app_only or call.must_own:
@@ -76,7 +79,11 @@ def _check(call: Call, doc: Document, own_id: str | None) -> None:
     audience = doc.get("signInAudience")
     if audience not in _AUDIENCES:
         raise errors.invalid_value("signInAudience", "Application")
-    personal = "Personal" in audience
+    personal = _personal(doc)
+    if personal and (doc.get("api") or {}).get("requestedAccessTokenVersion") != 2:
+        message = "Property api.requestedAccessTokenVersion is invalid."
+        detail = {"code": "InvalidValue", "message": message, "target": "api.requestedAccessTokenVersion"}
+        raise errors.bad_request(message, details=[detail])
     longest = _LONGEST_NAME_PERSONAL if personal else _LONGEST_NAME
     if not 1 <= len(doc.get("displayName") or "") <= longest:
         raise errors.invalid_value("displayName", "Application")
@@ -90,6 +97,10 @@ def _check(call: Call, doc: Document, own_id: str | None) -> None:
         taken = call.store.first("application", call.tenant, deleted=None, uniqueName=name)
         if not name or (taken is not None and taken["id"] != own_id):
             raise errors.conflict("uniqueName")
+
+
+def _personal(doc: Document) -> bool:
+    return "Personal" in str(doc.get("signInAudience") or "")
 
 
 def _check_required_access(listed: list[Document], personal: bool) -> None:
@@ -114,10 +125,32 @@ def _check_identifier_uris(call: Call, doc: Document, own_id: str | None) -> Non
     for uri in doc.get("identifierUris") or []:
         if ":" not in uri or uri.endswith("/") or " " in uri:
             raise errors.bad_request(f"Values of identifierUris property must be valid absolute URIs: '{uri}'.")
+        if not _verified(call, doc, uri):
+            message = (
+                "Values of identifierUris property must use a verified domain of the organization or its subdomain: "
+                f"'{uri}'"
+            )
+            detail = {"code": "HostNameNotOnVerifiedDomain", "message": message, "target": "identifierUris"}
+            raise errors.bad_request(message, details=[detail])
         where = "EXISTS (SELECT 1 FROM json_each(o.doc, '$.identifierUris') e WHERE e.value = ? COLLATE NOCASE)"
         rows = call.store.rows("application", call.tenant, where=where, args=(uri,), limit=2, deleted=None)
         if any(row.id != own_id for row in rows):
             raise errors.conflict("identifierUris")
+
+
+def _verified(call: Call, doc: Document, uri: str) -> bool:
+    """Whether the URI is made of the application's or tenant's id, or of a verified domain.
+
+    learn.microsoft.com/entra/identity-platform/identifier-uri-restrictions; only ``api`` and ``https`` are looked at.
+    """
+    split = urlsplit(uri.lower())
+    if split.scheme not in ("api", "http", "https"):
+        return True
+    parts = {split.netloc, *split.path.split("/")}
+    if split.scheme == "api" and parts & {doc["appId"].lower(), call.tenant.lower()}:
+        return True
+    verified = [one["id"].lower() for one in call.store.find("domain", call.tenant, isVerified=True)]
+    return any(split.hostname == one or str(split.hostname).endswith(f".{one}") for one in verified)
 
 
 def _check_published(doc: Document) -> None:

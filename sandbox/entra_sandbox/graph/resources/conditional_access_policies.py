@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 
-from entra_sandbox.graph import schema
+from entra_sandbox.graph import objects, roles, schema
 from entra_sandbox.graph.call import Call
 from entra_sandbox.graph.errors import GraphFault
 from entra_sandbox.graph.registry import register
@@ -37,8 +37,8 @@ def create(call: Call, doc: Document) -> Document:
 
 
 def update(call: Call, old: Document, changes: Document) -> Document:
-    """The whole policy is checked as it will be."""
-    _check(call, {**old, **changes})
+    """The whole policy is checked as it will be, with what is not named kept."""
+    _check(call, objects.merged(old, changes))
     return {**changes, "modifiedDateTime": schema.timestamp(call.now)}
 
 
@@ -81,6 +81,13 @@ def _check_references(call: Call, conditions: Document) -> None:
             *_ids(conditions, "locations", "excludeLocations"),
         ],
     }
+    for one in [*_ids(conditions, "users", "includeRoles"), *_ids(conditions, "users", "excludeRoles")]:
+        if one.lower() not in {template["id"] for template in roles.templates()}:
+            raise bad(1042, f"Invalid role id: {one}.")
+    for name in ("includeApplications", "excludeApplications"):
+        for one in _ids(conditions, "applications", name):
+            if call.store.first("servicePrincipal", call.tenant, appId=one) is None:
+                raise bad(1042, f"Invalid application id: {one}.")
     for kind, ids in listed.items():
         for one in ids:
             row = call.store.row(kind, one, call.tenant)

@@ -8,6 +8,7 @@ from entra_sandbox.graph.call import Call
 from entra_sandbox.graph.registry import register
 from entra_sandbox.graph.resource import Document, Link, Resource, Route
 from entra_sandbox.graph.resources.oauth2_permission_grants import list_of
+from entra_sandbox.graph.roles import role_id
 from entra_sandbox.store import Row
 
 __all__ = ["SERVICE_PRINCIPALS", "delete", "follow"]
@@ -93,6 +94,10 @@ def _application(call: Call, app_id: str) -> Row | None:
 def _check_caller(call: Call, row: Row) -> None:
     if not call.must_own:
         return
+    developer = frozenset({role_id("Application Developer")})
+    foreign = row.tenant != call.tenant or row.doc.get("signInAudience") != "AzureADMyOrg"
+    if not call.caller.app_only and (foreign or not access.holds_role(call, developer)):
+        raise errors.denied()
     if call.caller.app_only and row.tenant != call.tenant:
         raise _not_local()
     if not access.owns(call, "application", row.id):

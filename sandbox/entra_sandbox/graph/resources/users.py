@@ -22,6 +22,14 @@ _UPN = re.compile(r"[A-Za-z0-9'._\-!#^~]{1,64}@([A-Za-z0-9.\-]{1,255})\Z")
 _NICKNAME = re.compile(r"[^\s@()\\\[\]\";:<>,]{1,64}\Z")
 # What the cloud keeps of a synchronized user: it is none of the attributes that Microsoft Entra Connect Sync writes.
 _OF_THE_CLOUD = frozenset({"usageLocation", "userType", "preferredDataLocation", "ageGroup", "consentProvidedForMinor"})
+LENGTHS = {
+    **dict.fromkeys(("givenName", "surname", "department", "companyName", "mailNickname"), 64),
+    **dict.fromkeys(("mobilePhone", "faxNumber"), 64),
+    **dict.fromkeys(("jobTitle", "city", "country", "officeLocation", "state"), 128),
+    **{"displayName": 256, "employeeId": 16, "postalCode": 40, "streetAddress": 1024},
+}
+"""Most characters of a property, as learn.microsoft.com/graph/api/resources/user states them."""
+
 _CLASSES = (r"[a-z]", r"[A-Z]", r"\d", r"[^A-Za-z0-9]")
 
 
@@ -67,7 +75,17 @@ def present(call: Call, doc: Document) -> Document:
     return doc
 
 
+def _check_values(doc: Document) -> None:
+    """No empty text, no text over its length, one business phone."""
+    for name, value in doc.items():
+        if value == "" or (isinstance(value, str) and len(value) > LENGTHS.get(name, len(value))):
+            raise errors.invalid_value(name, "User")
+    if len(doc.get("businessPhones") or []) > 1:
+        raise errors.invalid_value("businessPhones", "User")
+
+
 def _check_names(call: Call, doc: Document, own_id: str | None) -> None:
+    _check_values(doc)
     if (name := doc.get("userPrincipalName")) is not None:
         match = _UPN.match(name)
         domain = call.store.get("domain", match.group(1), call.tenant) if match else None
