@@ -246,6 +246,19 @@ class TestRefusals:
         world.change("servicePrincipal", app.principal["id"], appRoleAssignmentRequired=True)
         assert trouble(plain.open(link(world, app))) == 50105
 
+    def test_where_assignment_is_required_people_do_not_consent_for_themselves(self, world: World) -> None:
+        """learn.microsoft.com/entra/identity/enterprise-apps/assign-user-or-group-access-portal"""
+        app, person = world.app(), world.user()
+        world.change("servicePrincipal", app.principal["id"], appRoleAssignmentRequired=True)
+        assignment = {"id": str(uuid.uuid4()), "principalId": person.id, "resourceId": app.principal["id"]}
+        world.store.put("appRoleAssignment", {**assignment, "appRoleId": str(uuid.UUID(int=0))}, world.tenant)
+        screen = person.open(link(world, app))
+        assert isinstance(screen, Screen)
+        assert screen.title == "Need admin approval"
+        assert world.scopes_of(app, person.id) == set()
+        world.consent(app, "User.Read", "openid", "profile", "offline_access")
+        assert "code" in values(person.open(link(world, app)))
+
     def test_conditional_access_asks_for_more_and_is_satisfied(self, world: World) -> None:
         app, person = world.app(), world.user()
         policy = {

@@ -204,6 +204,8 @@ def test_a_federated_domain(play: Play, manager: httpx.Client, token: Token, wor
     ask = {"client_id": app.id, "client_secret": app.secret, "username": user.login, "password": user.password}
     answer = token(grant_type="password", scope=SCOPE, **ask)
     assert code_of(answer.json()) == 50126, "its password is not here"
+    realm = manager.get(f"/common/userrealm/{user.login}?api-version=1.0").json()
+    assert (realm["account_type"], realm["federation_protocol"]) == ("Federated", "WSTrust")
 
 
 def test_a_tenant_without_entra_id_p1_has_no_conditional_access(

@@ -18,6 +18,7 @@ __all__ = [
     "Tenant",
     "User",
     "client_of",
+    "is_federated",
     "is_password_of",
     "roles_of",
     "service_principal",
@@ -136,10 +137,15 @@ def user_by_id(store: Store, user_id: str) -> User | None:
     return _user(store, row) if row else None
 
 
+def is_federated(store: Store, user: User) -> bool:
+    """Whether the user signs in at an identity provider of the domain's own."""
+    domain = store.get("domain", user.name.rpartition("@")[2], user.tenant.id) or {}
+    return domain.get("authenticationType") == "Federated"
+
+
 def is_password_of(store: Store, user: User, text: str) -> bool:
     """Whether ``text`` is the user's password; one of a federated domain is known to its identity provider alone."""
-    domain = store.get("domain", user.name.rpartition("@")[2], user.tenant.id) or {}
-    return domain.get("authenticationType") != "Federated" and is_password(store, user.id, text)
+    return not is_federated(store, user) and is_password(store, user.id, text)
 
 
 def roles_of(store: Store, principal_id: str) -> frozenset[str]:

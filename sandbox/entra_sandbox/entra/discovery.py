@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 
 from entra_sandbox.entra import keys, tokens
 from entra_sandbox.entra.call import answer, call_of, refusal
-from entra_sandbox.entra.directory import EVERYBODY, user_by_id, user_by_name
+from entra_sandbox.entra.directory import EVERYBODY, is_federated, user_by_id, user_by_name
 from entra_sandbox.entra.errors import AadError
 from entra_sandbox.entra.routing import Route
 from entra_sandbox.services import Services
@@ -61,6 +61,10 @@ def routes(services: Services) -> list[Route]:
         except AadError:
             return JSONResponse({"ver": "1.0", "account_type": "Unknown"})
         realm = {"ver": "1.0", "account_type": "Managed", "domain_name": user.name.split("@")[-1]}
+        if is_federated(services.store, user):
+            provider = f"https://sts.{realm['domain_name']}/adfs/services/trust"
+            names = {"account_type": "Federated", "federation_protocol": "WSTrust", "federation_metadata_url": provider}
+            realm |= {**names, "federation_active_auth_url": f"{provider}/2005/usernamemixed"}
         return JSONResponse({**realm, "cloud_instance_name": "microsoftonline.com"})
 
     def user_info(request: Request) -> Response:

@@ -128,7 +128,10 @@ class _Signing:
         if not missing and not always:
             return None
         part = Part(resource, tuple(names if always else missing))
-        return Ask((part,), organization=self.call.get("prompt") == "admin_consent")
+        # Where assignment is required, people cannot consent for themselves: learn.microsoft.com/entra/identity/
+        # enterprise-apps/assign-user-or-group-access-portal
+        assigned = bool(principal and principal.get("appRoleAssignmentRequired"))
+        return Ask((part,), organization=assigned or self.call.get("prompt") == "admin_consent")
 
 
 class Authorize(_Signing):
