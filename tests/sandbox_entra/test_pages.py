@@ -254,7 +254,7 @@ class TestRefusals:
         world.store.put("appRoleAssignment", {**assignment, "appRoleId": str(uuid.UUID(int=0))}, world.tenant)
         screen = person.open(link(world, app))
         assert isinstance(screen, Screen)
-        assert screen.title == "Need admin approval"
+        assert screen.headings == ["Need admin approval"]
         assert world.scopes_of(app, person.id) == set()
         world.consent(app, "User.Read", "openid", "profile", "offline_access")
         assert "code" in values(person.open(link(world, app)))
