@@ -154,6 +154,7 @@ class Parameters(BaseModel):
     secret_lifetime_days: Annotated[int, Field(ge=1, le=730)] = 180
     secret_renew_before_days: Annotated[int, Field(ge=0, le=365)] = 30
     secret_store: Annotated[str, AfterValidator(_secret_store)] = "auto"
+    new_secret: bool | None = None
     # StackOne
     stackone_api_key_ref: Reference = ""
     connector_profile_name: Name = "Microsoft Entra ID"

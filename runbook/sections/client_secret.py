@@ -1,13 +1,15 @@
 """Section 5: the client secret with which StackOne proves that it may act as the application.
 
 The value is shown by Entra ID once, goes straight into the secret store, and never anywhere else. If the store does
-not take it, the secret is removed again, so no secret is left that nobody knows. Of the secrets that carry our
-description, one that has ended is removed, and so is a superseded one once the connector profile is confirmed to use
-the new one; everybody else's stay.
+not take it, the secret is removed again, and one whose value was lost with a run that was killed is removed by the
+next. Of the secrets that carry our description, one that has ended is removed, and so is a superseded one once the
+connector profile is confirmed to use the new one. A living one whose value is kept elsewhere (another machine) is not
+replaced unless ``new_secret`` says so. Everybody else's stay.
 """
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -18,7 +20,15 @@ from runbook.errors import PlanRefused, RunbookError, SignInError
 from runbook.records import redaction
 from runbook.secrets import Secret
 from runbook.tenant.base import Change, Evidence, row
-from runbook.tenant.credentials import Credential, current, of_application, require_current, secret_name, token
+from runbook.tenant.credentials import (
+    Credential,
+    current,
+    note_adding,
+    of_application,
+    require_current,
+    secret_name,
+    token,
+)
 from runbook.tenant.registration import application, application_path, marks, require_application
 from runbook.tenant.secret_policy import SecretPolicy, read_policy
 from runbook.tenant.waiting import until
@@ -113,15 +123,36 @@ def _main(ctx: Context, observed: Observed) -> Change:
     elif observed.refused:
         now = f"refused by Entra ID ({observed.refused.code})"
         note = f"{observed.refused.meaning.rstrip('.')}; a new one is made"
+    elif elsewhere := _elsewhere(observed.secrets, observed.now):
+        now, note = (
+            f"key {elsewhere[0].key_id}, value not kept here",
+            "Entra ID shows a value only once; "
+            + ("a new one is made" if ctx.params.new_secret else "no other is made without new_secret"),
+        )
+        if not ctx.params.new_secret:
+            return Change(label, now, wanted, "unknown", note, {"elsewhere": True})
     else:
-        ours = [secret for secret in observed.secrets if secret.ours]
-        now = "value not kept here" if ours else "absent"
-        note = "Entra ID shows a value only once, so a new one is made" if ours else ""
+        now, note = "absent", ""
     if days < ctx.params.secret_lifetime_days:
         note = f"{note}; the tenant's policy allows {days} days at most".removeprefix("; ")
     if not observed.policy.known:
         note = f"{note}; the tenant's policy on secrets may not be read with this sign-in".removeprefix("; ")
     return Change(label, now, wanted, "added", note, {"days": days})
+
+
+def _elsewhere(secrets: Sequence[Credential], now: datetime) -> list[Credential]:
+    """The living ones of ours whose values are kept elsewhere, the newest first."""
+    return [secret for secret in secrets if secret.elsewhere and not secret.expired(now)]
+
+
+def _kept_elsewhere(what: str) -> PlanRefused:
+    return PlanRefused(
+        what,
+        meaning="StackOne may be using that one. It is kept elsewhere (on another machine, or in another store), and a "
+        "value can be read only when it is made.",
+        next_step="run where it was made, or name in secret_store a store that both machines use (an Azure Key Vault), "
+        "or have another one made with --set new_secret=true.",
+    )
 
 
 def _lifetime(ctx: Context, policy: SecretPolicy) -> int:
@@ -144,6 +175,9 @@ def _other(secret: Credential, observed: Observed) -> Change:
     left = "ended" if secret.expired(observed.now) else f"{secret.days_left(observed.now)} days left"
     if not secret.ours:
         return Change(label, left, "left alone", "same", "not ours", hashed="another's secret")
+    if secret.lost:
+        note = "its value was lost with a run that ended before it was kept"
+        return Change(label, left, "absent", "removed", note, {"remove": secret.key_id}, hashed="lost secret")
     if secret.expired(observed.now):
         return Change(
             label, left, "absent", "removed", "of use to nobody", {"remove": secret.key_id}, hashed="ended secret"
@@ -158,19 +192,27 @@ def _other(secret: Credential, observed: Observed) -> Change:
 def apply(ctx: Context, changes: Sequence[Change]) -> None:
     found = require_application(ctx)
     for change in changes:
+        if "remove" in change.data:
+            _remove(ctx, found, str(change.data["remove"]))
+    for change in changes:
+        if "elsewhere" in change.data:
+            raise _kept_elsewhere("There is a client secret of ours whose value is not kept here.")
         if "days" in change.data:
             _add(ctx, found, int(change.data["days"]))
-        elif "remove" in change.data:
-            _remove(ctx, found, str(change.data["remove"]))
 
 
 def _add(ctx: Context, found: dict[str, Any], days: int) -> None:
-    made = _made(ctx, found, days)
+    # No two runs choose the same end, so that the note of one is never taken for a secret of another.
+    ends = datetime.now(UTC).replace(microsecond=0) + timedelta(days=days, seconds=-secrets.randbelow(3600))
+    note_adding(ctx, found["appId"], f"{ends:%Y-%m-%dT%H:%M:%SZ}")
+    before = {item["keyId"] for item in found.get("passwordCredentials") or ()}
+    made = _made(ctx, found, f"{ends:%Y-%m-%dT%H:%M:%SZ}", before)
     secret = Secret(made.pop("secretText"))
     redaction.register(secret)
     key_id = str(made["keyId"])
     try:
         ref = ctx.store.put(secret_name(ctx, found["appId"], key_id), secret)
+        note_adding(ctx, found["appId"], "")
     except RunbookError:
         # A secret whose value nobody keeps is only a risk.
         _remove(ctx, found, key_id)
@@ -178,14 +220,22 @@ def _add(ctx: Context, found: dict[str, Any], days: int) -> None:
     kept = {"key_id": key_id, "ends_at": made.get("endDateTime"), "ref": ref, "description": made.get("displayName")}
     ctx.journal.event("secret.kept", section=NAME, secret=kept)
     credential = until(ctx, lambda: _seen(ctx, key_id), "the new client secret is listed on the application")
+    _yield_to_another(ctx, found, credential, before)
     _prove(ctx, found, credential)
 
 
-def _made(ctx: Context, found: dict[str, Any], days: int) -> dict[str, Any]:
+def _yield_to_another(ctx: Context, found: dict[str, Any], mine: Credential, before: set[str]) -> None:
+    """Of secrets that two machines made at the same time the older stays; both sides come to the same result."""
+    now = application(ctx) or found
+    rivals = [item for item in of_application(ctx, now) if item.elsewhere and item.key_id not in before]
+    if rivals and min((*rivals, mine), key=lambda item: (str(item.starts), item.key_id)) is not mine:
+        _remove(ctx, found, mine.key_id)
+        raise _kept_elsewhere("Another run made a client secret at the same time; the one made here was removed again.")
+
+
+def _made(ctx: Context, found: dict[str, Any], ends: str, before: set[str]) -> dict[str, Any]:
     """The answer of ``addPassword``, with the value. A secret whose answer was lost on the way is removed again."""
-    ends = datetime.now(UTC).replace(microsecond=0) + timedelta(days=days)
-    credential = {"displayName": ctx.params.secret_description, "endDateTime": f"{ends:%Y-%m-%dT%H:%M:%SZ}"}
-    before = {item["keyId"] for item in found.get("passwordCredentials") or ()}
+    credential = {"displayName": ctx.params.secret_description, "endDateTime": ends}
     path = f"/applications/{found['id']}/addPassword"
     for attempt in range(1, _ATTEMPTS + 1):
         try:
@@ -193,7 +243,7 @@ def _made(ctx: Context, found: dict[str, Any], days: int) -> dict[str, Any]:
         except RunbookError as error:
             if not retry.maybe_applied(error):
                 raise
-            _remove_unknown(ctx, before)
+            _remove_lost(ctx, before)
             if attempt == _ATTEMPTS:
                 raise
             continue
@@ -205,11 +255,11 @@ def _made(ctx: Context, found: dict[str, Any], days: int) -> dict[str, Any]:
     )
 
 
-def _remove_unknown(ctx: Context, before: set[str]) -> None:
-    """Remove the secrets of ours that came into being since ``before``: nobody knows their value."""
+def _remove_lost(ctx: Context, before: set[str]) -> None:
+    """Remove the secret whose answer was lost: nobody knows its value."""
     found = require_application(ctx)
     for item in of_application(ctx, found):
-        if item.ours and not item.ref and item.key_id not in before:
+        if item.lost and item.key_id not in before:
             _remove(ctx, found, item.key_id)
 
 

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from runbook.clients.answers import told
 from runbook.errors import RunbookError, SecretStoreError, SignInError
+from runbook.secrets import Secret
 
 if TYPE_CHECKING:
     from runbook.clients.entra import TokenResult
-    from runbook.secrets import Secret
     from runbook.tenant.base import Context
 
 __all__ = [
@@ -32,10 +32,15 @@ __all__ = [
     "when",
 ]
 
+_ADDING, _NOTE = "adding", "the secret being added ends at "
+
 
 @dataclass(frozen=True)
 class Credential:
-    """One entry of ``passwordCredentials``. ``ref`` is where its value is kept, empty if it is not kept here."""
+    """One entry of ``passwordCredentials``. ``ref`` is where its value is kept, empty if it is not kept here.
+
+    ``lost``: a run from here ended between the making of this one and the keeping of its value, so nobody has it.
+    """
 
     key_id: str
     description: str
@@ -44,6 +49,12 @@ class Credential:
     ends: datetime | None
     ours: bool
     ref: str
+    lost: bool = False
+
+    @property
+    def elsewhere(self) -> bool:
+        """Ours, and its value is kept where this machine does not look."""
+        return self.ours and not self.ref and not self.lost
 
     def days_left(self, now: datetime) -> int:
         """Whole days until it ends; negative when it has ended. A secret without an end counts as a century."""
@@ -76,6 +87,7 @@ def of_application(ctx: Context, found: Mapping[str, Any]) -> list[Credential]:
 
 def _credential(ctx: Context, app_id: str, item: Mapping[str, Any]) -> Credential:
     ours = item.get("displayName") == ctx.params.secret_description
+    ref = _kept(ctx, secret_name(ctx, app_id, item["keyId"])) if ours else ""
     return Credential(
         key_id=item["keyId"],
         description=item.get("displayName") or "",
@@ -83,8 +95,23 @@ def _credential(ctx: Context, app_id: str, item: Mapping[str, Any]) -> Credentia
         starts=when(item.get("startDateTime")),
         ends=when(item.get("endDateTime")),
         ours=ours,
-        ref=_kept(ctx, secret_name(ctx, app_id, item["keyId"])) if ours else "",
+        ref=ref,
+        lost=ours and not ref and when(item.get("endDateTime")) == when(_being_added(ctx, app_id)),
     )
+
+
+def note_adding(ctx: Context, app_id: str, ends: str) -> None:
+    """Note in the store, before a secret is made, when it will end; an empty ``ends`` says that its value is kept.
+
+    If this process ends in between, the next run knows by this which secret has a value that nobody can have. Raises
+    :class:`SecretStoreError`: then no secret may be made, as its value could not be kept either.
+    """
+    ctx.store.put(secret_name(ctx, app_id, _ADDING), Secret(f"{_NOTE}{ends}"))
+
+
+def _being_added(ctx: Context, app_id: str) -> str:
+    reference = ctx.store.reference(secret_name(ctx, app_id, _ADDING))
+    return ctx.store.get(reference).reveal().removeprefix(_NOTE) if ctx.store.has(reference) else ""
 
 
 def _kept(ctx: Context, name: str) -> str:

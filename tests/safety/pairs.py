@@ -13,7 +13,7 @@ from typing import Any
 
 from runbook.parameters import parse
 from tests.safety import honesty
-from tests.safety.carried_out import Child, Ended, in_child
+from tests.safety.carried_out import Child, Ended
 from tests.safety.census import Books, others
 from tests.safety.kills import touched
 from tests.safety.stand import Stand, own_home
@@ -63,7 +63,7 @@ class Outcome:
 
 
 def play(stand: Stand, pair: Pair, name: str) -> Outcome:
-    """Two at once; then one from each HOME alone."""
+    """Two at once; then one from the HOME of the one that passed."""
     outcome = Outcome(pair)
     values = stand.values(f"{name}-{pair.number}", allow_writes=False, actions=["list_users", "get_organization"])
     records = stand.folder / values["unique_name"]
@@ -75,7 +75,8 @@ def play(stand: Stand, pair: Pair, name: str) -> Outcome:
     outcome.ended = _at_once(values, records, homes, pair.after)
     outcome.problems += _clear(outcome.ended)
     outcome.problems += _doubled(Books.read(stand.store, params), "after the two")
-    alone = in_child(values, records)
+    winner = next((home for home, one in zip(homes, outcome.ended, strict=True) if one.verdict == "passed"), homes[0])
+    alone = Child(values, records, winner).ended()
     if alone.verdict != "passed":
         outcome.problems.append(f"the run afterwards: {alone.verdict}: {alone.error}")
     outcome.problems += _doubled(Books.read(stand.store, params), "after one more", whole=True)

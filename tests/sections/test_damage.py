@@ -195,14 +195,24 @@ def test_an_object_id_that_contradicts_the_unique_name_is_refused(journey: Begin
         own.plan("register_application", application_object_id=made["id"])
 
 
-def test_a_secret_whose_value_is_not_here_is_kept_until_the_profile_is_switched(linked: Journey) -> None:
+def test_a_living_secret_whose_value_is_elsewhere_is_replaced_only_when_asked_and_kept_until_the_profile_is_switched(
+    linked: Journey,
+) -> None:
     with linked.context() as ctx:
         found = require_application(ctx)
         (old,) = [secret["keyId"] for secret in found["passwordCredentials"]]
         ctx.store.delete(ctx.store.reference(f"{ctx.target.tenant_id}/{found['appId']}/{old}"))
-    kinds = [change.kind for change in linked.plan(*NAMES[:7])["client_secret"]]
-    assert kinds == ["added"]
-    linked.run(*NAMES[:7])
+    (change,) = linked.plan(*NAMES[:7])["client_secret"]
+    assert (change.kind, change.now) == ("unknown", f"key {old}, value not kept here")
+    refused = linked.run(*NAMES[:7])["client_secret"]
+    assert refused.verdict == "failed"
+    assert "new_secret=true" in refused.next_step
+    with linked.context() as ctx:
+        assert [secret["keyId"] for secret in require_application(ctx)["passwordCredentials"]] == [old]
+
+    asked = {"new_secret": True}
+    assert [change.kind for change in linked.plan(*NAMES[:7], **asked)["client_secret"]] == ["added"]
+    linked.run(*NAMES[:7], **asked)
     assert [change.note for change in linked.plan(*NAMES[:7])["client_secret"]] == [
         "superseded: the connector profile uses the other one"
     ]
