@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from runbook import catalog
+from runbook.records.journal import read as read_journal
+from runbook.sections import NAMES
 from tests.conftest import Runner, runner
 
 NOTEBOOKS = [
@@ -89,6 +91,10 @@ def test_the_first_run_proves_every_action_and_the_second_changes_nothing(
             assert action[kind]["used"] is True
 
     again, _ = run(command)
+    assert summary["http"]["requests"] <= 120
+    assert again["http"]["requests"] <= 80
+    calls = [event for event in read_journal(record) if event["event"] in ("http.call", "http.outcome")]
+    assert sum(call["service"] == "graph" and call["section"] in NAMES[:5] for call in calls) <= 30
     assert again["plan_hash"] != summary["plan_hash"]
     assert writes(again, 1, 2, 3, 4, 5, 6, 7) == 0
     assert again["application"] == summary["application"]

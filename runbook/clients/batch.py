@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from runbook.clients import retry
+from runbook.clients import retry, settle
 from runbook.clients.http import Answer, Effect, shown_path
 from runbook.clients.retry import Pace
-from runbook.clients.settle import Wait
 from runbook.errors import InputError, Problem, TransportError
 
 __all__ = ["BatchAnswer", "BatchRequest", "run"]
@@ -79,27 +79,50 @@ Outcome = Callable[[Answer], Mapping[str, Any]]
 Send = Callable[[dict[str, Any], Effect, dict[str, Any], Outcome], Answer]
 
 
-def run(requests: Iterable[BatchRequest], send: Send, pace: Pace) -> dict[str, BatchAnswer]:
+def run(
+    requests: Iterable[BatchRequest], send: Send, pace: Pace, progress: settle.Listener | None = None
+) -> dict[str, BatchAnswer]:
     """Send ``requests`` in as few batches as possible; answers by id.
 
     Parts that were throttled are sent again (after the longest Retry-After among them), with those that depended on
-    them; a 503 or 504 only for reads. A part that fails otherwise keeps its answer. Raises :class:`InputError` for
-    ids that are not unique or dependencies that do not fit into one batch, and what ``send`` raises.
+    them; reads also after 500, 502, 503 and 504. A part that fails otherwise keeps its answer. Raises
+    :class:`InputError` for ids that are not unique or dependencies that do not fit into one batch, and what ``send``
+    raises.
     """
     pending = list(requests)
     _check(pending)
     answers: dict[str, BatchAnswer] = {}
-    wait = Wait(pace)
-    for attempt in range(1, pace.attempts + 1):
+    attempts = 0
+
+    def attempt() -> bool:
+        nonlocal pending, attempts
+        attempts += 1
         for chunk in _chunks(pending):
             answers.update(_exchange(chunk, send))
-        throttled = {request.id for request in pending if _again(request, answers[request.id])}
-        pending = [request for request in pending if request.id in _with_dependents(throttled, pending)]
-        asked = max((retry.retry_after(answers[name].headers) or 0 for name in throttled), default=0)
-        if not pending or attempt == pace.attempts or wait.over or asked > pace.longest_retry_after:
-            break
-        wait.pause(at_least=max(asked, pace.first_wait))
+        again = {request.id for request in pending if _again(request, answers[request.id])}
+        pending = [request for request in pending if request.id in _with_dependents(again, pending)]
+        asked = max((retry.retry_after(answers[name].headers) or 0.0 for name in again), default=0.0)
+        if again and attempts < pace.attempts and asked <= pace.longest_retry_after:
+            raise _Throttled(f"{len(again)} parts of a batch were put off", asked)
+        return True
+
+    with suppress(_Throttled):
+        settle.until(
+            attempt,
+            pace=pace,
+            describe="every part of the batch is served",
+            sightings=1,
+            passing=lambda error: isinstance(error, _Throttled),
+            insist=True,
+            progress=progress,
+        )
     return answers
+
+
+class _Throttled(TransportError):
+    def __init__(self, what: str, retry_after: float) -> None:
+        super().__init__(what)
+        self.retry_after = retry_after
 
 
 def _exchange(chunk: list[BatchRequest], send: Send) -> Iterator[tuple[str, BatchAnswer]]:
@@ -132,7 +155,7 @@ def _parts(answer: Answer) -> dict[str, dict[str, Any]]:
 
 def _again(request: BatchRequest, answer: BatchAnswer) -> bool:
     statuses = retry.table().statuses
-    return answer.status in (statuses.busy if request.reads else statuses.not_applied)
+    return answer.status in (statuses.busy | statuses.uncertain if request.reads else statuses.not_applied)
 
 
 def _with_dependents(names: set[str], requests: list[BatchRequest]) -> set[str]:

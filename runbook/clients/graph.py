@@ -16,12 +16,12 @@ from runbook.clients.batch import BatchAnswer, BatchRequest
 from runbook.clients.http import Answer, CallLog, Effect, Session, shown_path
 from runbook.clients.odata import Options
 from runbook.clients.retry import Pace
-from runbook.errors import GraphError, TransportError
+from runbook.errors import GraphError, RunbookError, TransportError
 
 if TYPE_CHECKING:
     from runbook.clients.target import Target
 
-__all__ = ["GraphClient", "Page", "Upserted", "graph_error"]
+__all__ = ["GraphClient", "Page", "graph_error"]
 
 T = TypeVar("T")
 JSON = dict[str, Any]
@@ -37,13 +37,6 @@ class Page(NamedTuple):
     next_link: str | None
 
 
-class Upserted(NamedTuple):
-    """What an upsert did; ``body`` is the new object, ``None`` when an existing one was updated."""
-
-    created: bool
-    body: JSON | None
-
-
 class GraphClient:
     """Calls to one tenant's Graph with one token source. Safe to use from several threads."""
 
@@ -57,6 +50,7 @@ class GraphClient:
     ) -> None:
         self.pace = pace or retry.pace(rehearsal=target.rehearsal)
         self._made: dict[str, float] = {}  # when, by object id and application id
+        self.progress: settle.Listener | None = None
         self.session = Session(
             f"{target.endpoints.graph}/v1.0",
             "graph",
@@ -124,37 +118,119 @@ class GraphClient:
     def post(
         self, path: str, body: JSON | None = None, *, effect: Effect = "write", fresh: bool = False, note: Note = None
     ) -> JSON | None:
-        """Create, or call a function. ``fresh``: see :meth:`_write`. ``None`` when the answer has no body."""
-        return self._write("POST", path, body, effect=effect, fresh=fresh, note=note)
+        """Create, or call a function, once; ``None`` when the answer has no body.
 
-    def patch(self, path: str, body: JSON, *, fresh: bool = False, note: Note = None) -> JSON | None:
-        """Update the given properties."""
-        return self._write("PATCH", path, body, fresh=fresh, note=note)
+        ``fresh``: an object in it was just made, so answers that say "not everywhere yet" are waited out.
+        """
+        if not fresh:
+            return self._write("POST", path, body, effect, note)
+        return self.until(
+            lambda: (self._write("POST", path, body, effect, note),),
+            f"{shown_path(path)} takes a new object",
+            passing=_not_applied,
+        )[0]
 
-    def put(self, path: str, body: JSON, *, fresh: bool = False) -> JSON | None:
-        """Replace."""
-        return self._write("PUT", path, body, fresh=fresh)
+    def patch(self, path: str, body: JSON) -> JSON | None:
+        """Update the given properties, once."""
+        return self._write("PATCH", path, body)
+
+    def put(self, path: str, body: JSON) -> JSON | None:
+        """Replace, once."""
+        return self._write("PUT", path, body)
 
     def delete(self, path: str, *, missing_ok: bool = True) -> bool:
-        """Delete; ``False`` when it was not there any more (an error unless ``missing_ok``)."""
+        """Delete, once; ``False`` when it was not there any more (an error unless ``missing_ok``)."""
         try:
-            self._write("DELETE", path, None)
+            self._write("DELETE", path)
         except GraphError as error:
             if error.status == 404 and missing_ok:
                 return False
             raise
         return True
 
-    def upsert(self, path: str, body: JSON) -> Upserted:
-        """PATCH by an alternate key, creating what is missing (learn.microsoft.com/graph/api/application-upsert)."""
-        answer = self._send("PATCH", path, json=body, headers={"Prefer": "create-if-missing"})
-        return Upserted(answer.status == 201, answer.body if isinstance(answer.body, dict) else None)
-
     def ensure(
-        self, find: Callable[[], T | None], create: Callable[[], object], *, what: str = "The new object"
+        self,
+        find: Callable[[], T | None],
+        create: Callable[[], T | None],
+        *,
+        what: str = "The new object",
+        absent: bool = False,
     ) -> tuple[T, bool]:
-        """:func:`runbook.clients.settle.ensure` at this client's pace."""
-        return settle.ensure(find, create, pace=self.pace, what=what)
+        """The shape *create*: :func:`runbook.clients.settle.ensure` at this client's pace."""
+
+        def settled(error: RunbookError, applied: bool) -> None:
+            self.session.settled(error.ticket, applied=applied, created=applied)
+
+        return settle.ensure(
+            find, create, pace=self.pace, what=what, absent=absent, progress=self.progress, settled=settled
+        )
+
+    def set(self, path: str, body: JSON, *, create_missing: bool = False, note: Note = None) -> JSON | None:
+        """The shape *set*: PATCH until the object has the values of ``body``; the new object if one was made.
+
+        After an answer that leaves open whether it took effect the values are read and compared, and only what is not
+        there yet is sent again. ``create_missing``: ``path`` is an alternate key, and what is missing is created
+        (learn.microsoft.com/graph/api/application-upsert). Raises the last refusal after the deadline.
+        """
+        headers = {"Prefer": "create-if-missing"} if create_missing else None
+        doubt: RunbookError | None = None
+
+        def attempt() -> tuple[JSON | None]:
+            nonlocal doubt
+            if doubt is not None:
+                there = _has(self.find(path, select=("id", *body)), body)
+                self.session.settled(doubt.ticket, applied=there, created=there and create_missing)
+                doubt = None
+                if there:
+                    return (None,)
+            try:
+                answer = self._send("PATCH", path, json=body, headers=headers, note=note)
+            except (GraphError, TransportError) as error:
+                doubt = error if retry.maybe_applied(error) else None
+                raise
+            return (answer.body if answer.status == 201 else None,)
+
+        return self.until(attempt, f"{shown_path(path)} has its new values")[0]
+
+    def remove(self, path: str, body: JSON | None = None) -> bool:
+        """The shape *delete*: absent is done. ``False`` when it was not there any more.
+
+        With ``body`` a POST that removes, such as ``removePassword``.
+        """
+        doubt = False
+
+        def attempt() -> tuple[bool]:
+            nonlocal doubt
+            try:
+                self._write("DELETE" if body is None else "POST", path, body)
+            except (GraphError, TransportError) as error:
+                if isinstance(error, GraphError) and (error.status == 404 or error.code in _ABSENT):
+                    return (doubt,)
+                doubt = doubt or retry.maybe_applied(error)
+                raise
+            return (True,)
+
+        return self.until(attempt, f"{shown_path(path)} is removed")[0]
+
+    def until(
+        self,
+        check: Callable[[], T | None],
+        describe: str,
+        *,
+        passing: Callable[[RunbookError], bool] = settle.passes,
+        deadline: float | None = None,
+    ) -> T:
+        """Repeat one call until it succeeds; the last refusal that was ``passing`` is raised after ``deadline`` s."""
+        return settle.until(
+            check,
+            pace=self.pace,
+            describe=describe,
+            sightings=1,
+            deadline=deadline,
+            progress=self.progress,
+            passing=passing,
+            insist=True,
+        )
 
     def batch(self, requests: Iterable[BatchRequest]) -> dict[str, BatchAnswer]:
         """Many requests in few (:func:`runbook.clients.batch.run`); answers by id, errors of parts included."""
@@ -164,30 +240,14 @@ class GraphClient:
                 "POST", "/$batch", json=body, effect=effect, note=note, outcome=outcome
             ),
             self.pace,
+            self.progress,
         )
 
     def _write(
-        self,
-        method: str,
-        path: str,
-        body: JSON | None,
-        *,
-        effect: Effect = "write",
-        fresh: bool = False,
-        note: Note = None,
+        self, method: str, path: str, body: JSON | None = None, effect: Effect = "write", note: Note = None
     ) -> JSON | None:
-        """One write. ``fresh`` says that an object in it was just made: known replication answers are waited out."""
-        wait = settle.Wait(self.pace)
-        while True:
-            try:
-                answer = self._send(method, path, json=body, effect=effect, note=note)
-            except GraphError as error:
-                row = retry.transient(error)
-                if not fresh or row is None or row.then != "repeat" or wait.over:
-                    raise
-                wait.pause()
-                continue
-            return answer.body if isinstance(answer.body, dict) else None
+        answer = self._send(method, path, json=body, effect=effect, note=note)
+        return answer.body if isinstance(answer.body, dict) else None
 
     def _send(
         self,
@@ -245,3 +305,18 @@ def _object(answer: Answer, method: str, path: str) -> JSON:
     if not isinstance(answer.body, dict):
         raise TransportError(f"{method} {shown_path(path)} answered {answer.status} without an object.")
     return answer.body
+
+
+# What removePassword says of a key that is not there (400), and what a service says that deletes lazily.
+_ABSENT = frozenset({"ResourceNotFound", "Directory_ObjectNotFound"})
+
+
+def _not_applied(error: RunbookError) -> bool:
+    return settle.passes(error) and not retry.maybe_applied(error)
+
+
+def _has(found: Any, wanted: Any) -> bool:
+    """Whether ``found`` has every value of ``wanted``; what else is in an object does not matter."""
+    if isinstance(wanted, Mapping):
+        return isinstance(found, Mapping) and all(_has(found.get(name), value) for name, value in wanted.items())
+    return bool(found == wanted)

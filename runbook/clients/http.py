@@ -125,6 +125,8 @@ class Session:
         self._pinned = pinned
         self.clock_offset: float | None = None
         """Seconds that the service's clock is ahead of this machine's, by the Date of its latest answer."""
+        self.writes = 0
+        """How many writes were begun, so that whoever remembers what was read knows when to forget it."""
         self._spacing = spacing_of(self.base)
         self._client = bounded.bound(
             httpx.Client(
@@ -174,6 +176,7 @@ class Session:
         """
         url = _with_query(self._address(path), params)
         effect = effect or ("read" if method in _READS else "write")
+        self.writes += effect == "write"
         call_id = str(uuid.uuid4())
         fields = {
             "service": self.service,
@@ -235,7 +238,8 @@ class Session:
                 call.attempt = number
                 with attempt:
                     answer = self._once(call)
-                    if answer.status in retry.table().statuses.busy:
+                    statuses = retry.table().statuses
+                    if answer.status in (statuses.busy | statuses.uncertain if call.repeatable else statuses.busy):
                         raise _Busy(answer)
                     return answer
         except _Busy as busy:

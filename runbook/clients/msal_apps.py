@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import datetime
-import threading
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from runbook.clients import retry, settle
 from runbook.clients.answers import aadsts_code, told
 from runbook.clients.msal_http import MsalHttp
 from runbook.errors import HandOver, RunbookError, SignInError
@@ -87,6 +86,12 @@ def guarded(work: Callable[[], T], *, unknown: Target | None = None) -> T:
     raise failure
 
 
+class _Pending(RunbookError):
+    def __init__(self, answer: dict[str, Any], retry_after: float) -> None:
+        super().__init__("The code has not been entered yet.")
+        self.answer, self.retry_after = answer, retry_after
+
+
 class DeviceFlow:
     """Sign-in by device code (RFC 8628): msal's requests, and a loop of ours, as msal's sleeps in whole seconds.
 
@@ -106,15 +111,26 @@ class DeviceFlow:
             return flow
         Secret(flow["device_code"])  # from here on redaction knows it: msal's own log tells it
         lifetime = float(flow["expires_in"])
-        ends = time.monotonic() + lifetime
         on_code(_hand_over(flow, lifetime))
-        pause = threading.Event()
-        while True:
+
+        def poll() -> dict[str, Any]:
             answer = guarded(lambda: self._poll(flow))
-            waiting = answer.get("error") in ("authorization_pending", "slow_down")
-            if not waiting or time.monotonic() >= ends:
-                return answer
-            pause.wait(max(1, int(flow["interval"])))
+            if answer.get("error") in ("authorization_pending", "slow_down"):
+                raise _Pending(answer, max(1, int(flow["interval"])))
+            return answer
+
+        try:
+            return settle.until(
+                poll,
+                pace=retry.pace(rehearsal=False),
+                describe="the person has signed in with the code",
+                sightings=1,
+                deadline=lifetime,
+                passing=lambda error: isinstance(error, _Pending),
+                insist=True,
+            )
+        except _Pending as pending:
+            return pending.answer
 
     def _begin(self) -> dict[str, Any]:
         if self._public:

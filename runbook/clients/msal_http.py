@@ -35,6 +35,7 @@ class MsalHttp:
     """``http_client=`` for msal. A token request changes nothing in the tenant, so it counts as a read."""
 
     def __init__(self, target: Target, journal: CallLog | None = None) -> None:
+        self._discovery: dict[str, _Response] = target.discovery
         self.session = Session(
             target.endpoints.authority,
             "entra",
@@ -49,8 +50,13 @@ class MsalHttp:
         self.session.close()
 
     def get(self, url: str, params: Mapping[str, str] | None = None, headers: Any = None, **_: Any) -> _Response:
-        """GET for msal."""
-        return self._send("GET", url, params, headers, None)
+        """GET for msal, which asks for nothing but the discovery document, with each new application object."""
+        if url not in self._discovery:
+            answer = self._send("GET", url, params, headers, None)
+            if answer.status_code != 200:
+                return answer
+            self._discovery[url] = answer
+        return self._discovery[url]
 
     def post(
         self, url: str, params: Mapping[str, str] | None = None, data: Any = None, headers: Any = None, **_: Any

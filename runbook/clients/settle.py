@@ -10,13 +10,13 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, NamedTuple, TypeVar
+from typing import TypeVar
 
 from runbook.clients import retry
 from runbook.clients.retry import Pace
-from runbook.errors import NotSettled, ServiceError, TransportError
+from runbook.errors import NotSettled, RunbookError, ServiceError, TransportError
 
-__all__ = ["Progress", "Wait", "ensure", "until"]
+__all__ = ["Listener", "Progress", "ensure", "passes", "until"]
 
 T = TypeVar("T")
 
@@ -32,32 +32,14 @@ class Progress:
     deadline: float
 
 
-class Wait:
-    """One deadline, and pauses that grow from the pace's interval to its longest. ``stop`` ends it early."""
+Listener = Callable[[Progress], None]
 
-    def __init__(self, pace: Pace, deadline: float | None = None, stop: threading.Event | None = None) -> None:
-        self.deadline = pace.deadline if deadline is None else deadline
-        self._pace = pace
-        self._stop = stop or threading.Event()
-        self._started = time.monotonic()
-        self._interval = pace.interval
 
-    @property
-    def waited(self) -> float:
-        """Seconds since the beginning."""
-        return time.monotonic() - self._started
-
-    @property
-    def over(self) -> bool:
-        """Whether the deadline has passed or the wait was stopped."""
-        return self.waited >= self.deadline or self._stop.is_set()
-
-    def pause(self, *, brisk: bool = False, at_least: float = 0) -> None:
-        """Pause once, never beyond the deadline; ``brisk`` goes back to the shortest pause."""
-        if brisk:
-            self._interval = self._pace.interval
-        self._stop.wait(max(0.0, min(max(self._interval, at_least), self.deadline - self.waited)))
-        self._interval = min(self._interval * 1.5, self._pace.longest_interval)
+def passes(error: RunbookError) -> bool:
+    """Whether ``error`` passes by itself: a busy or unwell service, a known replication answer, a write in doubt."""
+    if isinstance(error, ServiceError) and error.status in retry.table().statuses.busy:
+        return True
+    return retry.transient(error) is not None or retry.maybe_applied(error)
 
 
 def until(
@@ -68,88 +50,97 @@ def until(
     sightings: int | None = None,
     deadline: float | None = None,
     stop: threading.Event | None = None,
-    progress: Callable[[Progress], None] | None = None,
+    progress: Listener | None = None,
+    passing: Callable[[RunbookError], bool] = passes,
+    insist: bool = False,
     next_step: str = "",
 ) -> T:
     """Call ``check`` until it gives a truthy value several times in a row, and return the last one.
 
-    ``check`` gives ``None`` (or anything falsy) while the change cannot be seen; the known replication answers of Graph
-    and a service that is busy count as that too, any other error ends the wait. ``sightings`` and ``deadline``
-    (seconds) default to the pace's. ``describe`` completes "waiting until …". ``stop`` ends the wait early. Raises
-    :class:`NotSettled`.
+    The one way to wait. ``check`` gives ``None`` (or anything falsy) while the change cannot be seen; an error that is
+    ``passing`` counts as that too, any other ends the wait. ``sightings`` and ``deadline`` (seconds) default to the
+    pace's. ``describe`` completes "waiting until …". ``stop`` ends the wait early. ``progress`` is told before each
+    pause. At the deadline raises :class:`NotSettled`, or (``insist``) the last error that was passing.
     """
-    wanted, wait = sightings or pace.sightings, Wait(pace, deadline, stop)
-    seen, last = 0, "it was never seen"
+    wanted, limit = sightings or pace.sightings, pace.deadline if deadline is None else deadline
+    stop, started, interval = stop or threading.Event(), time.monotonic(), pace.interval
+    seen, last, failure = 0, "it was never seen", None
     while True:
-        look = _look(check)
-        value, last = look.value, look.answer or last
+        value, asked = None, 0.0
+        try:
+            value, failure = check(), None
+        except RunbookError as error:
+            if not passing(error):
+                raise
+            failure, last, asked = error, error.what, getattr(error, "retry_after", None) or 0.0
         # A relapse after a sighting is another replica's answer: start counting anew.
         seen = seen + 1 if value else 0
         if value and seen >= wanted:
             return value
+        waited = time.monotonic() - started
         if progress is not None:
-            progress(Progress(describe, seen, wanted, wait.waited, wait.deadline))
-        if wait.over:
+            progress(Progress(describe, seen, wanted, waited, limit))
+        if waited >= limit or stop.is_set():
             break
-        wait.pause(brisk=bool(value))
+        interval = pace.interval if value else interval
+        stop.wait(max(0.0, min(max(interval, asked), limit - waited)))
+        interval = min(interval * 1.5, pace.longest_interval)
+    if insist and failure is not None:
+        raise failure
     found = f"it was seen {seen} of {wanted} times in a row" if seen else last
     raise NotSettled(
-        f"After {wait.waited:.0f} s still waiting until {describe}: {found}.",
+        f"After {waited:.0f} s still waiting until {describe}: {found}",
         meaning="The change was accepted, but it could not be read back reliably before the deadline of this step.",
         next_step=next_step or "Run again; nothing that was done is repeated. If it stays like this, check the tenant.",
     )
 
 
-def ensure(find: Callable[[], T | None], create: Callable[[], object], *, pace: Pace, what: str) -> tuple[T, bool]:
-    """Have exactly one of it: ``find`` it, else ``create`` it and find it. Returns it and whether it was created.
+def ensure(
+    find: Callable[[], T | None],
+    create: Callable[[], T | None],
+    *,
+    pace: Pace,
+    what: str,
+    absent: bool = False,
+    progress: Listener | None = None,
+    settled: Callable[[RunbookError, bool], None] = lambda _error, _applied: None,
+) -> tuple[T, bool]:
+    """Have exactly one of it: ``find`` it, else ``create`` it. Returns it and whether it was created.
 
-    After every answer that leaves open whether the write took effect (a reset after sending, a known misleading 404,
-    "already exists") ``find`` is asked, several times, before ``create`` is tried again. ``what`` names it for the
-    error. Raises :class:`NotSettled` after the deadline, and any error that does not pass.
+    ``create`` gives what the service answered, or None where that has to be found. After every answer that leaves open
+    whether the write took effect (a reset after sending, a known misleading 404, "already exists") ``find`` is asked,
+    several times, before ``create`` is tried again. ``absent``: it was looked for a moment ago and is not there.
+    ``what`` names it. ``settled`` is told of an uncertain answer once it is known whether it was applied. Raises
+    :class:`NotSettled` after the deadline, and any error that does not pass.
     """
-    wait = Wait(pace)
     created = False  # by an answer that says so
     perhaps = False  # by an answer that leaves it open
-    doubts, last = 0, ""
-    while (look := _look(find)).value is None:
-        if wait.over:
-            raise NotSettled(
-                f"{what} could not be seen within {wait.deadline:.0f} s.{last}",
-                meaning="The change has not reached every replica, or the service keeps refusing it.",
-                next_step="Run again: it is looked for first, and only created when it is not there.",
-            )
-        # A busy service did not say that it is not there.
-        if not created and not doubts and not look.busy:
-            try:
-                create()
-                created = True
-                continue
-            except (ServiceError, TransportError) as error:
-                row = retry.transient(error)
-                if row is None and not retry.maybe_applied(error):
-                    raise
-                last = f" The last answer was: {error.what}"
-                perhaps = perhaps or row is None or row.then == "read-first"
-                # One replica's "not there" proves nothing: look several times before creating it again.
-                doubts = pace.sightings if retry.maybe_applied(error) else 1
-        doubts = max(0, doubts - 1)
-        wait.pause()
-    return look.value, created or perhaps
+    doubts, skip = 0, absent
+    doubt: RunbookError | None = None
 
-
-class _Look(NamedTuple, Generic[T]):
-    """What was seen; or nothing, and the passing answer that stood in its place."""
-
-    value: T | None
-    answer: str = ""
-    busy: bool = False
-
-
-def _look(check: Callable[[], T | None]) -> _Look[T]:
-    try:
-        return _Look(check())
-    except ServiceError as error:
-        busy = error.status in retry.table().statuses.busy
-        if not busy and retry.transient(error) is None:
+    def attempt() -> T | None:
+        nonlocal created, perhaps, doubts, skip, doubt
+        found = None if skip else find()
+        skip = False
+        if doubt is not None and (found is not None or not doubts):
+            settled(doubt, found is not None and perhaps)
+            doubt = None
+        if found is not None or created:
+            return found
+        if doubts:
+            doubts -= 1
+            return None
+        try:
+            made = create()
+        except (ServiceError, TransportError) as error:
+            row = retry.transient(error)
+            doubt = error if retry.maybe_applied(error) else None
+            perhaps = perhaps or (retry.maybe_applied(error) and (row is None or row.then == "read-first"))
+            # One replica's "not there" proves nothing: look several times before creating it again.
+            doubts = pace.sightings - 1 if retry.maybe_applied(error) else 0
             raise
-        return _Look(None, error.what, busy)
+        created = True
+        return made or find()
+
+    found = until(attempt, pace=pace, describe=f"{what} is there", sightings=1, progress=progress)
+    return found, created or perhaps

@@ -52,7 +52,8 @@ class Target:
     """One tenant and one StackOne project to work on.
 
     ``description`` says in plain words what is at stake. On a ``rehearsal`` nothing real is touched; ``attend`` then
-    plays the person of a hand-over and returns whether it did.
+    plays the person of a hand-over and returns whether it did. ``discovery`` holds the documents that Entra ID's
+    addresses were read from, so that a process asks for each once.
     """
 
     name: Literal["sandbox", "entra"]
@@ -64,6 +65,7 @@ class Target:
     stackone_api_key: Secret | None = field(default=None, repr=False)
     rehearsal: bool = False
     attend: Callable[[HandOver], bool] | None = field(default=None, repr=False)
+    discovery: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
 
 class Cloud(BaseModel):

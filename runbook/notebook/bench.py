@@ -65,6 +65,7 @@ class Workbench:
     def plan(self, section: Section) -> Sequence[Change]:
         """What the section would change now."""
         ctx = self._look()
+        ctx.snapshot.forget()
         with ctx.journal.section(section.NAME):
             return section.plan(ctx, section.read(ctx))
 
@@ -85,7 +86,7 @@ class Workbench:
         from runbook.tenant.base import open_context, run_section
 
         if not apply or self.inputs.record is not None:
-            return run_section(self._look(), section, apply=apply)
+            return run_section(self._look(), section, apply=apply, shown=not self.inputs.attended)
         self._journal = self._new_record(section, besides)
         self._own_record = True
         person = self._to_the_person if self.inputs.attended and not play else None
@@ -215,9 +216,12 @@ class Workbench:
     def _ask_states(self) -> None:
         if self._states:
             return
+        ctx = self._look()
+        ctx.snapshot.forget()
         for section in sections.SECTIONS:
             try:
-                changes = self.plan(section)
+                with ctx.journal.section(section.NAME):
+                    changes = section.plan(ctx, section.read(ctx))
             except Parked as error:
                 self._states[section.NAME] = ("parked", error.hand_over.title)
             except RunbookError as error:

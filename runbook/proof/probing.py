@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from runbook import catalog
 from runbook.clients import retry
-from runbook.clients.settle import Wait
-from runbook.errors import GraphError, RunbookError, ServiceError, StackOneError, TransportError
+from runbook.errors import GraphError, NotSettled, RunbookError, ServiceError, StackOneError, TransportError
 from runbook.proof.recipes import Probe, fill, recipes
 from runbook.proof.workshop import NothingFound, Thing, Values, Workshop, patiently
 
@@ -122,15 +121,13 @@ class StackOneRoad:
         self._account = account_id
 
     def send(self, request: Request) -> Proof:
-        wait = Wait(self._ctx.stackone.pace, 10 * self._ctx.stackone.pace.longest_interval)
-        while True:
-            try:
-                return self._once(request)
-            except StackOneError as error:
-                # StackOne passes Graph's replication answers on as its own 400 and 404.
-                if not request.fresh or error.status not in (400, 404) or wait.over:
-                    raise
-            wait.pause()
+        # StackOne passes Graph's replication answers on as its own 400 and 404.
+        return self._ctx.graph.until(
+            lambda: self._once(request),
+            f"{request.action.name} through StackOne reaches what was just made",
+            passing=lambda error: request.fresh and isinstance(error, StackOneError) and error.status in (400, 404),
+            deadline=10 * self._ctx.stackone.pace.longest_interval,
+        )
 
     def _once(self, request: Request) -> Proof:
         answer = self._ctx.stackone.call_action(
@@ -150,21 +147,28 @@ def prove(shop: Workshop, road: Road, slug: str, needs: tuple[str, ...]) -> Outc
     A service that is unwell proves nothing about a permission: the probe is made anew, with other disposable objects.
     """
     action = catalog.action(slug)
-    wait = Wait(shop.ctx.graph.pace, _UNWELL_PATIENCE)
-    for _attempt in range(_ATTEMPTS):
-        failure: RunbookError | None = None
-        try:
-            outcome = _prove_once(shop, road, action, needs)
-            failure = outcome.error
-        except NothingFound as nothing:
-            return not_tried(road.name, action, str(nothing))
-        except RunbookError as error:
-            cause = f"the object to try it on could not be made: {error.what.rstrip('.')}"
-            outcome, failure = not_tried(road.name, action, cause, error.next_step), error
-        if not _unwell(failure):
-            break
-        wait.pause()
-    return outcome
+    outcomes: list[Outcome] = []
+
+    def attempt() -> Outcome | None:
+        outcome, failure = _tried(shop, road, action, needs)
+        outcomes.append(outcome)
+        return None if _unwell(failure) and len(outcomes) < _ATTEMPTS else outcome
+
+    try:
+        return shop.ctx.graph.until(attempt, f"the service is well enough for {action.name}", deadline=_UNWELL_PATIENCE)
+    except NotSettled:
+        return outcomes[-1]
+
+
+def _tried(shop: Workshop, road: Road, action: Action, needs: tuple[str, ...]) -> tuple[Outcome, RunbookError | None]:
+    try:
+        outcome = _prove_once(shop, road, action, needs)
+    except NothingFound as nothing:
+        return not_tried(road.name, action, str(nothing)), None
+    except RunbookError as error:
+        cause = f"the object to try it on could not be made: {error.what.rstrip('.')}"
+        return not_tried(road.name, action, cause, error.next_step), error
+    return outcome, outcome.error
 
 
 def _unwell(failure: RunbookError | None) -> bool:

@@ -16,10 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from runbook.clients import retry
 from runbook.clients.graph import graph_error
-from runbook.clients.http import Answer
+from runbook.clients.http import Answer, shown_path
 from runbook.clients.odata import literal
-from runbook.clients.settle import Wait
-from runbook.errors import RunbookError
+from runbook.errors import RunbookError, TransportError
 from runbook.proof.recipes import fill, need, recipes
 
 if TYPE_CHECKING:
@@ -50,9 +49,10 @@ def patiently(ctx: Context, send: Callable[[], Answer], method: str, path: str, 
     An answer "exists already" after such a refusal means that the refused write had taken effect. Raises
     :class:`GraphError` for every other refusal.
     """
-    wait = Wait(ctx.graph.pace, min(ctx.graph.pace.deadline, _PATIENCE))
     refused = False
-    while True:
+
+    def attempt() -> Answer:
+        nonlocal refused
         answer = send()
         if answer.ok:
             return answer
@@ -60,12 +60,20 @@ def patiently(ctx: Context, send: Callable[[], Answer], method: str, path: str, 
         row = retry.transient(error)
         if row is not None and row.then == "exists" and refused:
             return answer
-        # What was just made may be unknown to any replica for a while, also where no row says so.
-        passes = answer.status == 404 if row is None else row.then != "exists"
-        if not fresh or not passes or wait.over:
-            raise error
         refused = True
-        wait.pause()
+        raise error
+
+    def passing(error: RunbookError) -> bool:
+        # What was just made may be unknown to any replica for a while, also where no row says so.
+        row = retry.transient(error)
+        return fresh and (getattr(error, "status", 0) == 404 if row is None else row.then != "exists")
+
+    return ctx.graph.until(
+        attempt,
+        f"{method} {shown_path(path)} reaches what was just made",
+        passing=passing,
+        deadline=min(ctx.graph.pace.deadline, _PATIENCE),
+    )
 
 
 class Workshop:
@@ -178,19 +186,22 @@ class Workshop:
 
         Raises :class:`RunbookError` when it cannot be deleted before the wait ends.
         """
-        wait = Wait(self.ctx.graph.pace, 40 * self.ctx.graph.pace.interval)
-        while True:
+        doubtful = missing = 0
+
+        def attempt() -> bool:
+            nonlocal doubtful, missing
             try:
                 if self.ctx.graph.delete(path):
-                    return
-                failure: RunbookError = RunbookError("it was not found, and may appear later.")
+                    return True
             except RunbookError as error:
-                if not retry.maybe_applied(error):
-                    raise
-                failure = error
-            if wait.over:
-                raise failure
-            wait.pause()
+                doubtful += retry.maybe_applied(error)
+                raise
+            missing += 1
+            if doubtful and missing >= self.ctx.graph.pace.sightings:
+                return True  # the answer that was lost had deleted it
+            raise TransportError("it was not found, and may appear later.", maybe_applied=True)
+
+        self.ctx.graph.until(attempt, f"{shown_path(path)} is removed", deadline=40 * self.ctx.graph.pace.interval)
 
     def lost(self, kind: str, values: Values, error: RunbookError, made: list[Thing]) -> None:
         """Find what a failed request may have made all the same, so that it is removed; else say so."""

@@ -155,6 +155,7 @@ def opening(ctx: Context, chosen: list[Section], plan_hash: str) -> dict[str, An
     from runbook.runs.provenance import actor, notebook_origin, tool
     from runbook.runs.publish import signing_key
     from runbook.runs.sources import notebook_name
+    from runbook.tenant import whereabouts
 
     parameters = ctx.params.model_dump(mode="json")
     signing_key(parameters)
@@ -168,6 +169,7 @@ def opening(ctx: Context, chosen: list[Section], plan_hash: str) -> dict[str, An
         ],
         "actor": actor(ctx.administrator.identity, ctx.target.client_id),
         "tool": tool(),
+        "known": {**ctx.known.as_dict(), "tenant": whereabouts.tenant(ctx)},
     }
 
 

@@ -19,7 +19,7 @@ from runbook.tenant.credentials import current
 from runbook.tenant.permissions import GRAPH_TYPE, TYPES, Permissions, PermissionType, Wanted, table
 from runbook.tenant.registration import GRAPH_APP_ID, require_application, require_principal
 from runbook.tenant.tokens import application_roles
-from runbook.tenant.waiting import until
+from runbook.tenant.waiting import read_back
 from runbook.words import word
 
 if TYPE_CHECKING:
@@ -107,14 +107,13 @@ def _missing(slug: str, names: Sequence[str], kind: PermissionType) -> Change:
 
 
 def apply(ctx: Context, _changes: Sequence[Change]) -> None:
-    found = require_application(ctx)
-    require_principal(ctx, found["appId"])
+    require_principal(ctx, require_application(ctx)["appId"])
     state = Permissions.read(ctx)
     wanted = state.wanted(ctx)
     _request(ctx, state, wanted)
     if ctx.params.consent == "api":
         try:
-            by_api(ctx, wanted)
+            by_api(ctx, state, wanted)
         except GraphError as error:
             if error.status != 403:
                 raise
@@ -138,7 +137,7 @@ def _request(ctx: Context, state: Permissions, wanted: dict[PermissionType, Want
     if access:
         entries.append({"resourceAppId": GRAPH_APP_ID, "resourceAccess": access})
     note = {"requested": {kind: sorted(wanted[kind].why) for kind in TYPES}}
-    ctx.graph.patch(f"/applications/{found['id']}", {"requiredResourceAccess": entries}, fresh=True, note=note)
+    ctx.graph.set(f"/applications/{found['id']}", {"requiredResourceAccess": entries}, note=note)
 
 
 def verify(ctx: Context) -> Evidence:
@@ -147,7 +146,7 @@ def verify(ctx: Context) -> Evidence:
         return state if _as_wanted(state, state.wanted(ctx)) else None
 
     try:
-        state = until(ctx, seen, "every wanted permission is requested and granted, and no other")
+        state = read_back(ctx, seen, "every wanted permission is requested and granted, and no other")
     except NotSettled:
         state = Permissions.read(ctx)
         if ctx.params.consent == "link" and not _as_wanted(state, state.wanted(ctx)):

@@ -9,6 +9,7 @@ replaced unless ``new_secret`` says so. Everybody else's stay.
 
 from __future__ import annotations
 
+import functools
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -73,7 +74,7 @@ def read(ctx: Context) -> Observed:
     good, refused = current(ctx, found), None
     if good is not None:
         try:
-            _prove(ctx, found, good)
+            ctx.snapshot.remember(f"proof of {good.key_id}", functools.partial(_prove, ctx, found, good))
         except SignInError as error:
             good, refused = None, error
     known = marks(found, "profile-key")
@@ -83,18 +84,11 @@ def read(ctx: Context) -> Observed:
 def _prove(ctx: Context, found: dict[str, Any], credential: Credential) -> TokenResult:
     """A token with this secret; the first refusals of a young one are waited out."""
     young = credential.starts is not None and ctx.graph.session.now() - credential.starts < YOUNG
-
-    def attempt() -> TokenResult | None:
-        try:
-            return token(ctx, found, credential)
-        except SignInError as error:
-            if retry.transient(error) is not None:
-                return None
-            raise
-
-    if not young:
-        return token(ctx, found, credential)
-    return until(ctx, attempt, "Entra ID accepts the new client secret")
+    return ctx.graph.until(
+        lambda: token(ctx, found, credential),
+        "Entra ID accepts the new client secret",
+        passing=lambda error: young and retry.transient(error) is not None,
+    )
 
 
 def plan(ctx: Context, observed: Observed) -> list[Change]:

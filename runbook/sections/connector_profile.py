@@ -176,10 +176,11 @@ def apply(ctx: Context, _changes: Sequence[Change]) -> None:
     observed = Observed(find_profile(ctx), form, _first(found, CONFIRMED), _first(found, ASKED))
     if not _saved_since_asked(observed):
         ROADS["hand-over"](ctx, found, observed, form)
+    ctx.snapshot.forget()
     tags = require_application(ctx).get("tags") or ()
     tags = with_mark(tags, CONFIRMED, [form.fingerprint()])
     tags = with_mark(with_mark(tags, KEY, [form.key_id]), ASKED, [])
-    ctx.graph.patch(f"/applications/{found['id']}", {"tags": tags})
+    ctx.graph.set(f"/applications/{found['id']}", {"tags": tags})
 
 
 def by_hand_over(ctx: Context, found: Mapping[str, Any], observed: Observed, form: Form) -> None:
@@ -189,7 +190,7 @@ def by_hand_over(ctx: Context, found: Mapping[str, Any], observed: Observed, for
     if _first(found, ASKED) != asked:
         # Noted before anybody is asked: whoever runs next can tell that the person was here in between.
         tags = with_mark(found.get("tags") or (), ASKED, [asked])
-        ctx.graph.patch(f"/applications/{found['id']}", {"tags": tags})
+        ctx.graph.set(f"/applications/{found['id']}", {"tags": tags})
     hand_over = _hand_over(ctx, form, observed.profile)
     ctx.hand_over(hand_over)
 

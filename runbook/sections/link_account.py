@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from runbook.catalog.guide import CONNECTOR_KEY
 from runbook.clients.answers import aadsts_code, told
-from runbook.clients.settle import Wait
 from runbook.errors import HandOver, NotSettled, Parked, RunbookError, SignInError
 from runbook.records import redaction
 from runbook.secrets import Secret
@@ -107,17 +106,18 @@ def apply(ctx: Context, _changes: Sequence[Change]) -> None:
             f"StackOne has no connector profile {ctx.params.connector_profile_name!r}.",
             next_step="run section 6 (connector profile) first.",
         )
-    wait = Wait(ctx.graph.pace, _CONSENT_PATIENCE)
-    while True:
-        try:
-            _link(ctx, observed)
-        except RunbookError as error:
-            # Consent just given takes a while to be known everywhere; nobody is asked twice for another reason.
-            if NO_CONSENT_YET not in str(error) or ctx.target.attend is None or wait.over:
-                raise
-            wait.pause()
-        else:
-            break
+
+    def attempt() -> bool:
+        _link(ctx, observed)
+        return True
+
+    ctx.graph.until(
+        attempt,
+        "the consent just given is known everywhere",
+        # Nobody is asked twice for another reason.
+        passing=lambda error: NO_CONSENT_YET in str(error) and ctx.target.attend is not None,
+        deadline=_CONSENT_PATIENCE,
+    )
 
 
 def _link(ctx: Context, observed: Observed) -> None:

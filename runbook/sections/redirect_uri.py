@@ -23,7 +23,7 @@ from runbook.tenant.registration import (
     wanted_uri,
     with_mark,
 )
-from runbook.tenant.waiting import until
+from runbook.tenant.waiting import read_back
 
 if TYPE_CHECKING:
     from runbook.tenant.base import Context
@@ -111,18 +111,18 @@ def apply(ctx: Context, changes: Sequence[Change]) -> None:
             next_step="remove redirect URIs that nobody uses any more, then run again.",
         )
     tags = with_mark(found.get("tags") or (), _MARK, list(dict.fromkeys(ours)))
-    ctx.graph.patch(f"/applications/{found['id']}", {"web": {"redirectUris": uris}, "tags": tags}, fresh=True)
+    ctx.graph.set(f"/applications/{found['id']}", {"web": {"redirectUris": uris}, "tags": tags})
 
 
 def verify(ctx: Context) -> Evidence:
     wanted = wanted_uri(ctx)
 
     def seen() -> tuple[str, ...] | None:
-        found = ctx.graph.find(application_path(ctx), select=("id", "web", "spa", "publicClient", "tags"))
+        found = application(ctx)
         uris = _observed(found).uris if found else ()
         return uris if wanted in uris else None
 
-    uris = until(ctx, seen, f"the application lists {wanted}")
+    uris = read_back(ctx, seen, f"the application lists {wanted}")
     source = "GET " + application_path(ctx)
     rows = [row("redirect URI", uri, source) for uri in uris]
     return Evidence(True, rows, {"redirect_uri": {"uri": wanted, "others": sum(uri != wanted for uri in uris)}})

@@ -8,7 +8,7 @@ only. Others of the same display name are shown as not ours and left alone.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,8 @@ from runbook.tenant.registration import (
     require_application,
     service_principal,
 )
-from runbook.tenant.waiting import until
+from runbook.tenant.snapshot import address
+from runbook.tenant.waiting import read_back
 
 if TYPE_CHECKING:
     from runbook.tenant.base import Context
@@ -100,17 +101,17 @@ def _refuse_other(ctx: Context, found: dict[str, Any] | None) -> None:
 
 def _deleted(ctx: Context, path: str, name: str, value: str) -> dict[str, Any] | None:
     """The newest deleted object whose property ``name`` is ``value``; the filter is ours, as Graph offers few here."""
-    items = [item for item in ctx.graph.list(path) if item.get(name) == value]
+    items = [item for item in ctx.snapshot.items(path, _same_name(ctx)) if item.get(name) == value]
     return max(items, key=lambda item: str(item.get("deletedDateTime") or ""), default=None)
 
 
+def _same_name(ctx: Context) -> str:
+    condition = f"displayName eq {literal(ctx.params.application_name)}"
+    return address("/applications", filter=condition, select=("id", "appId", "displayName"))
+
+
 def _look_alikes(ctx: Context, found: dict[str, Any] | None) -> list[dict[str, Any]]:
-    same = ctx.graph.list(
-        "/applications",
-        filter=f"displayName eq {literal(ctx.params.application_name)}",
-        select=("id", "appId", "displayName"),
-    )
-    return [item for item in same if found is None or item["id"] != found["id"]]
+    return [item for item in ctx.snapshot.items(_same_name(ctx)) if found is None or item["id"] != found["id"]]
 
 
 def plan(ctx: Context, observed: Observed) -> list[Change]:
@@ -205,43 +206,45 @@ def apply(ctx: Context, changes: Sequence[Change]) -> None:
 
 def _write_application(ctx: Context, changes: Sequence[Change]) -> None:
     if any(change.kind == "added" for change in changes):
-        body = {**_wanted(ctx), "tags": [MARK]}
-        ctx.graph.upsert("/applications" + key("uniqueName", ctx.params.unique_name), body)
+        path, body = "/applications" + key("uniqueName", ctx.params.unique_name), {**_wanted(ctx), "tags": [MARK]}
+        made = ctx.graph.set(path, body, create_missing=True)
+        ctx.known.app_id = str((made or require_application(ctx))["appId"])
     elif changes:
         if any(change.data.get("step") == "restore" for change in changes):
-            _restore(ctx, _DELETED_APPLICATIONS, "uniqueName", ctx.params.unique_name)
+            _restore(ctx, _DELETED_APPLICATIONS, "uniqueName", ctx.params.unique_name, lambda: application(ctx))
         body = {key: value for change in changes for key, value in change.data.get("body", {}).items()}
         if body:
-            found = until(ctx, lambda: application(ctx), "the application can be read")
-            ctx.graph.patch(f"/applications/{found['id']}", body, fresh=True)
-    if changes:
-        until(ctx, lambda: application(ctx), "the application can be read")
+            ctx.graph.set(f"/applications/{require_application(ctx)['id']}", body)
 
 
-def _restore(ctx: Context, path: str, name: str, value: str) -> None:
-    item = _deleted(ctx, path, name, value)
-    if item is None:
-        raise RunbookError(
-            "The object is no longer in the deleted items.",
-            meaning="Somebody restored or purged it since the plan was made.",
-            next_step="run again: the plan is made anew.",
-        )
-    ctx.graph.post(f"/directory/deletedItems/{item['id']}/restore", {})
+def _restore(ctx: Context, path: str, name: str, value: str, find: Callable[[], dict[str, Any] | None]) -> None:
+    def restore() -> dict[str, Any] | None:
+        item = _deleted(ctx, path, name, value)
+        if item is None:
+            raise RunbookError(
+                "The object is no longer in the deleted items.",
+                meaning="Somebody restored or purged it since the plan was made.",
+                next_step="run again: the plan is made anew.",
+            )
+        return ctx.graph.post(f"/directory/deletedItems/{item['id']}/restore", {})
+
+    ctx.graph.ensure(find, restore, what="The restored object", absent=True)
 
 
 def _write_principal(ctx: Context, step: str) -> None:
-    app_id = str(require_application(ctx)["appId"])
+    app_id = ctx.known.app_id or str(require_application(ctx)["appId"])
     if step == "restore":
-        _restore(ctx, _DELETED_PRINCIPALS, "appId", app_id)
+        _restore(ctx, _DELETED_PRINCIPALS, "appId", app_id, lambda: service_principal(ctx, app_id))
     elif step == "enable":
-        ctx.graph.patch("/servicePrincipals" + key("appId", app_id), {"accountEnabled": True}, fresh=True)
+        ctx.graph.set("/servicePrincipals" + key("appId", app_id), {"accountEnabled": True})
     else:
-        ctx.graph.ensure(
+        made, _ = ctx.graph.ensure(
             lambda: service_principal(ctx, app_id),
             lambda: ctx.graph.post("/servicePrincipals", {"appId": app_id, "tags": [ENTERPRISE]}),
             what="The service principal",
+            absent=True,
         )
-    until(ctx, lambda: service_principal(ctx, app_id), "the service principal can be read")
+        ctx.known.principal_id = str(made["id"])
 
 
 def verify(ctx: Context) -> Evidence:
@@ -252,7 +255,7 @@ def verify(ctx: Context) -> Evidence:
         principal = service_principal(ctx, found["appId"])
         return (found, principal) if principal and principal.get("accountEnabled") is not False else None
 
-    found, principal = until(ctx, seen, "the application and its service principal are read back as wanted")
+    found, principal = read_back(ctx, seen, "the application and its service principal are read back as wanted")
     source = "GET " + application_path(ctx)
     rows = [
         row("application (client) id", found["appId"], source),

@@ -10,6 +10,8 @@ A section is a module with ``NAME``, ``NUMBER``, ``TITLE``, ``SUMMARY``, ``PORTA
 
 from __future__ import annotations
 
+import functools
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -18,6 +20,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from runbook.errors import HandOver, Parked, RunbookError
 from runbook.records.done import Done
 from runbook.tenant.changes import Change, Evidence, Kind, pending, plan_hash, row
+from runbook.tenant.known import Known
+from runbook.tenant.snapshot import Snapshot
 from runbook.tenant.turn import turn
 
 if TYPE_CHECKING:
@@ -56,8 +60,8 @@ Verdict = Literal["passed", "failed", "parked", "planned"]
 class Context:
     """What a section works with: clients, not settings for clients. ``facts`` are shared between sections.
 
-    ``applying`` is set while a section runs with leave to write: proofs that write wait for it. ``remembered`` holds
-    what cannot change while a context is open.
+    ``applying`` is set while a section runs with leave to write: proofs that write wait for it. ``known`` is what this
+    run made or saw before.
     """
 
     params: Parameters
@@ -71,7 +75,12 @@ class Context:
     scopes: Scopes
     facts: dict[str, Any] = field(default_factory=dict)
     applying: bool = False
-    remembered: dict[str, Any] = field(default_factory=dict)
+    known: Known = field(default_factory=Known)
+
+    @functools.cached_property
+    def snapshot(self) -> Snapshot:
+        """What the tenant said since the last write; sections read through it."""
+        return Snapshot(self.graph)
 
     @property
     def allow_writes(self) -> bool:
@@ -120,12 +129,14 @@ class SectionResult:
 
 def plan_sections(ctx: Context, sections: Iterable[Section]) -> dict[str, list[Change]]:
     """Read and plan, section by section; writes nothing and works on an empty tenant."""
+    ctx.snapshot.forget()
     return {section.NAME: section.plan(ctx, section.read(ctx)) for section in sections}
 
 
-def run_section(ctx: Context, section: Section, *, apply: bool) -> SectionResult:
+def run_section(ctx: Context, section: Section, *, apply: bool, shown: bool = False) -> SectionResult:
     """Read, plan, apply if allowed and needed, read back; every step is in the journal before the next begins.
 
+    ``shown``: the plan was shown a moment ago, and what was read for it still counts while it is young.
     A :class:`RunbookError` ends the section as ``failed`` and a missing person as ``parked``; both are returned, not
     raised. Anything else is a defect: it is recorded as failed and raised.
     """
@@ -137,8 +148,11 @@ def run_section(ctx: Context, section: Section, *, apply: bool) -> SectionResult
     changes: list[Change] = []
     evidence: Evidence | None = None
     failure: BaseException | None = None
+    begun = time.monotonic()
     try:
         with _turn(ctx) if apply else nullcontext():
+            if not shown or time.monotonic() - begun > 1:  # another run was at work meanwhile
+                ctx.snapshot.forget()
             changes = section.plan(ctx, section.read(ctx))
             ctx.journal.event("section.plan", section=section.NAME, changes=[change.shown() for change in changes])
             if apply and pending(changes):
@@ -247,7 +261,7 @@ def open_context(
     from runbook.clients.graph import GraphClient
     from runbook.clients.stackone import StackOneClient
     from runbook.clients.target import open_target
-    from runbook.records.journal import NullJournal
+    from runbook.records.journal import Journal, NullJournal, read
     from runbook.records.logs import scrub_logs
     from runbook.secrets.stores import open_store
 
@@ -269,4 +283,5 @@ def open_context(
             journal=record,
             hand_over=asks,
             scopes=catalog.compute(params.actions, params.permission_types, params.permission_source),
+            known=Known.of(read(record.path)) if isinstance(record, Journal) else Known(),
         )

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from runbook.clients.answers import told
-from runbook.errors import GraphError, HandOver, NotSettled, RunbookError
+from runbook.clients.batch import BatchRequest
+from runbook.clients.graph import graph_error
+from runbook.clients.settle import passes
+from runbook.errors import GraphError, HandOver, NotSettled, RunbookError, TransportError
 from runbook.tenant.permissions import TYPES, Permissions, PermissionType, Wanted
-from runbook.tenant.registration import entra_base, wanted_uri
+from runbook.tenant.registration import assignments, entra_base, wanted_uri
 from runbook.tenant.waiting import until
 
 if TYPE_CHECKING:
@@ -25,12 +28,11 @@ MAX_SCOPE = 3850
 _WHO = "A Privileged Role Administrator or Global Administrator"
 
 
-def by_api(ctx: Context, wanted: Mapping[PermissionType, Wanted]) -> None:
-    """Grant what is wanted and take away what is not, each after reading what is there.
+def by_api(ctx: Context, state: Permissions, wanted: Mapping[PermissionType, Wanted]) -> None:
+    """Grant what is wanted and take away what is not, going by ``state``, which was read a moment ago.
 
     Raises :class:`GraphError` with status 403 when the caller may not consent.
     """
-    state = Permissions.read(ctx)
     _grant_scopes(ctx, state, frozenset(wanted["delegated"].why))
     _assign_roles(ctx, state, frozenset(wanted["application"].why))
 
@@ -51,10 +53,10 @@ def _grant_scopes(ctx: Context, state: Permissions, names: frozenset[str]) -> No
             f"The delegated permissions take {len(scope)} characters; one grant holds {MAX_SCOPE}.",
             next_step="choose fewer actions, or permission_source least.",
         )
-    grant, granted = state.grant, {"granted": {"delegated": sorted(names)}}
+    grant, note = state.grant, {"granted": {"delegated": sorted(names)}}
     if not names:
         if grant is not None:
-            ctx.graph.delete(f"/oauth2PermissionGrants/{grant['id']}")
+            ctx.graph.remove(f"/oauth2PermissionGrants/{grant['id']}")
         return
     if grant is None:
         body = {
@@ -65,35 +67,68 @@ def _grant_scopes(ctx: Context, state: Permissions, names: frozenset[str]) -> No
             "scope": scope,
         }
         # Graph may answer 404 and have written the grant all the same, so it is read before it is repeated.
-        grant, _ = ctx.graph.ensure(
-            lambda: Permissions.read(ctx).grant,
-            lambda: ctx.graph.post("/oauth2PermissionGrants", body, note=granted),
+        made, _ = ctx.graph.ensure(
+            lambda: Permissions.read(ctx, anew=True).grant,
+            lambda: ctx.graph.post("/oauth2PermissionGrants", body, note=note),
             what="The delegated grant",
+            absent=state.granted["delegated"] is not None,
         )
-    if grant and frozenset(str(grant.get("scope") or "").split()) != names:
-        ctx.graph.patch(f"/oauth2PermissionGrants/{grant['id']}", {"scope": scope}, fresh=True, note=granted)
+        grant = made
+    if frozenset(str(grant.get("scope") or "").split()) != names:
+        ctx.graph.set(f"/oauth2PermissionGrants/{grant['id']}", {"scope": scope}, note=note)
 
 
 def _assign_roles(ctx: Context, state: Permissions, names: frozenset[str]) -> None:
-    client, resource = _principal_id(state), state.resource_id
-    for name in sorted(names - set(state.assignments)):
-        body = {"principalId": client, "resourceId": resource, "appRoleId": state.ids["application"][name]}
-        _assign(ctx, name, resource, body)
+    """All missing roles in as few batches as possible; what a batch leaves open is looked at one by one."""
+    path = f"/servicePrincipals/{state.resource_id}/appRoleAssignedTo"
+    bodies = {
+        name: {
+            "principalId": _principal_id(state),
+            "resourceId": state.resource_id,
+            "appRoleId": state.ids["application"][name],
+        }
+        for name in sorted(names - set(state.assignments))
+    }
+    for name in _left_open(ctx, path, bodies):
+        _assign(ctx, name, path, bodies[name])
     for name in sorted(set(state.assignments) - names):
-        ctx.graph.delete(f"/servicePrincipals/{resource}/appRoleAssignedTo/{state.assignments[name]}")
+        ctx.graph.remove(f"{path}/{state.assignments[name]}")
 
 
-def _assign(ctx: Context, name: str, resource: str, body: dict[str, str]) -> None:
+def _left_open(ctx: Context, path: str, bodies: Mapping[str, Any]) -> list[str]:
+    """Send them together; the names of those that were not answered with success. Raises what does not pass."""
+    parts = [BatchRequest(name, "POST", path, body, note=_granted(name)) for name, body in bodies.items()]
+    try:
+        answers = ctx.graph.batch(parts) if parts else {}
+    except (GraphError, TransportError) as error:
+        if not passes(error):
+            raise
+        return list(bodies)
+    left = []
+    for name, answer in answers.items():
+        if not answer.ok:
+            refused = graph_error(answer.status, answer.body, "POST", path, answer.headers)
+            if not passes(refused):
+                raise refused
+            left.append(name)
+    return left
+
+
+def _granted(name: str) -> dict[str, Any]:
+    """What the journal is told of a granted app role."""
+    return {"granted": {"application": [name]}}
+
+
+def _assign(ctx: Context, name: str, path: str, body: Mapping[str, str]) -> None:
     def find() -> str | None:
-        items = ctx.graph.list(f"/servicePrincipals/{body['principalId']}/appRoleAssignments")
-        same = (i for i in items if i["resourceId"] == resource and i["appRoleId"] == body["appRoleId"])
+        ctx.snapshot.forget()
+        items = assignments(ctx, {"id": body["principalId"]})
+        same = (i for i in items if i["resourceId"] == body["resourceId"] and i["appRoleId"] == body["appRoleId"])
         return next((str(item["id"]) for item in same), None)
 
     ctx.graph.ensure(
         find,
-        lambda: ctx.graph.post(
-            f"/servicePrincipals/{resource}/appRoleAssignedTo", body, note={"granted": {"application": [name]}}
-        ),
+        lambda: str((ctx.graph.post(path, dict(body), note=_granted(name)) or {}).get("id") or ""),
         what=f"The app role assignment for {name}",
     )
 
@@ -160,7 +195,7 @@ def by_link(ctx: Context, wanted: Mapping[PermissionType, Wanted]) -> None:
         except NotSettled:
             raise _nothing_granted() from None
         _note_consent(ctx, state, Permissions.read(ctx))
-    state = Permissions.read(ctx)
+    state = Permissions.read(ctx, anew=True)
     if any(state.granted[kind] != frozenset(wanted[kind].why) for kind in TYPES):
         _take_away(ctx, wanted)
 
@@ -179,7 +214,7 @@ def _nothing_granted() -> RunbookError:
 
 def _take_away(ctx: Context, wanted: Mapping[PermissionType, Wanted]) -> None:
     try:
-        by_api(ctx, wanted)
+        by_api(ctx, Permissions.read(ctx, anew=True), wanted)
     except GraphError as error:
         if error.status != 403:
             raise

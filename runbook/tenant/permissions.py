@@ -11,9 +11,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from runbook import catalog
-from runbook.clients.odata import literal
 from runbook.errors import GraphError
-from runbook.tenant.registration import GRAPH_APP_ID, application, graph_principal, service_principal
+from runbook.tenant.registration import (
+    GRAPH_APP_ID,
+    application,
+    assignments,
+    grants,
+    graph_principal,
+    service_principal,
+)
 
 if TYPE_CHECKING:
     from runbook.tenant.base import Context
@@ -56,8 +62,10 @@ class Permissions:
     unknown_ids: tuple[str, ...] = ()
 
     @classmethod
-    def read(cls, ctx: Context) -> Permissions:
-        """Ask the tenant; works when there is no application yet."""
+    def read(cls, ctx: Context, *, anew: bool = False) -> Permissions:
+        """Ask the tenant; works when there is no application yet. ``anew``: whatever was read a moment ago."""
+        if anew:
+            ctx.snapshot.forget()
         resource = graph_principal(ctx)
         ids = _published(resource)
         names = {identifier: name for of in ids.values() for name, identifier in of.items()}
@@ -65,7 +73,7 @@ class Permissions:
         principal = service_principal(ctx, found["appId"]) if found else None
         requested, unknown_ids = _requested(found, ids)
         grant, scopes = _delegated(ctx, principal, resource["id"])
-        assignments, roles = _application(ctx, principal, resource["id"], names)
+        assigned, roles = _application(ctx, principal, resource["id"], names)
         return cls(
             ids=ids,
             resource_id=resource["id"],
@@ -74,7 +82,7 @@ class Permissions:
             requested=requested,
             granted={"delegated": scopes, "application": roles},
             grant=grant,
-            assignments=assignments,
+            assignments=assigned,
             unknown_ids=unknown_ids,
         )
 
@@ -152,12 +160,12 @@ def _delegated(
     if principal is None:
         return None, frozenset()
     try:
-        grants = list(ctx.graph.list("/oauth2PermissionGrants", filter=f"clientId eq {literal(principal['id'])}"))
+        items = grants(ctx, principal)
     except GraphError as error:
         if error.status == 403:
             return None, None
         raise
-    for grant in grants:
+    for grant in items:
         if grant["resourceId"] == resource_id and grant["consentType"] == "AllPrincipals":
             return grant, frozenset(str(grant.get("scope") or "").split())
     return None, frozenset()
@@ -170,7 +178,7 @@ def _application(
     if principal is None:
         return {}, frozenset()
     try:
-        items = list(ctx.graph.list(f"/servicePrincipals/{principal['id']}/appRoleAssignments"))
+        items = assignments(ctx, principal)
     except GraphError as error:
         if error.status == 403:
             return {}, None

@@ -8,12 +8,13 @@ has confirmed, so that no local state is needed to run again.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from runbook.catalog.guide import CALLBACK_PATH
-from runbook.clients.odata import key
+from runbook.clients.odata import key, literal
 from runbook.errors import RunbookError
+from runbook.tenant.snapshot import address
 
 if TYPE_CHECKING:
     from runbook.tenant.base import Context
@@ -25,8 +26,10 @@ __all__ = [
     "PRINCIPAL_FIELDS",
     "application",
     "application_path",
+    "assignments",
     "entra_base",
     "fingerprint",
+    "grants",
     "graph_principal",
     "marks",
     "portal_link",
@@ -67,28 +70,68 @@ def application_path(ctx: Context) -> str:
 
 def application(ctx: Context) -> dict[str, Any] | None:
     """Our application as the tenant has it now, or None."""
-    return ctx.graph.find(application_path(ctx), select=APPLICATION_FIELDS)
+    found = ctx.snapshot.find(_application(ctx), *_belongings(ctx))
+    if found is not None:
+        ctx.known.app_id = found["appId"]
+    return found
 
 
 def service_principal(ctx: Context, app_id: str) -> dict[str, Any] | None:
     """The service principal of ``app_id`` in this tenant, or None."""
-    return ctx.graph.find("/servicePrincipals" + key("appId", app_id), select=PRINCIPAL_FIELDS)
+    found = ctx.snapshot.find(_principal(app_id), *_belongings(ctx))
+    if found is not None and app_id == ctx.known.app_id:
+        ctx.known.principal_id = found["id"]
+    return found
+
+
+def grants(ctx: Context, principal: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The delegated grants of a service principal. Raises :class:`GraphError`, 403 where they may not be read."""
+    return ctx.snapshot.items(_grants(principal["id"]), _assignments(principal["id"]))
+
+
+def assignments(ctx: Context, principal: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The app roles that are assigned to a service principal. Raises :class:`GraphError` as :func:`grants` does."""
+    return ctx.snapshot.items(_assignments(principal["id"]), _grants(principal["id"]))
+
+
+def _application(ctx: Context) -> str:
+    return address(application_path(ctx), select=APPLICATION_FIELDS)
+
+
+def _principal(app_id: str) -> str:
+    return address("/servicePrincipals" + key("appId", app_id), select=PRINCIPAL_FIELDS)
+
+
+def _grants(principal_id: str) -> str:
+    return address("/oauth2PermissionGrants", filter=f"clientId eq {literal(principal_id)}")
+
+
+def _assignments(principal_id: str) -> str:
+    return f"/servicePrincipals/{principal_id}/appRoleAssignments"
+
+
+def _belongings(ctx: Context) -> Iterator[str]:
+    """What belongs to our application by the ids that are known from before; read along with it."""
+    if ctx.known.app_id:
+        yield _principal(ctx.known.app_id)
+    if ctx.known.principal_id:
+        yield _grants(ctx.known.principal_id)
+        yield _assignments(ctx.known.principal_id)
 
 
 def graph_principal(ctx: Context) -> dict[str, Any]:
     """The tenant's own Microsoft Graph service principal with the permissions that it publishes."""
-    remembered: dict[str, Any] | None = ctx.remembered.get(GRAPH_APP_ID)
-    if remembered is not None:
-        return remembered
-    path = "/servicePrincipals" + key("appId", GRAPH_APP_ID)
-    found = ctx.graph.find(path, select=("id", "appId", "displayName", "oauth2PermissionScopes", "appRoles"))
+    path = address(
+        "/servicePrincipals" + key("appId", GRAPH_APP_ID),
+        select=("id", "appId", "displayName", "oauth2PermissionScopes", "appRoles"),
+    )
+    found = ctx.snapshot.find(path, _application(ctx), *_belongings(ctx), lasting=True)
     if found is None:
         raise RunbookError(
             "This tenant has no service principal of Microsoft Graph.",
             meaning="Without it no Microsoft Graph permission can be requested or granted.",
             next_step=f"create it once: POST /servicePrincipals with appId {GRAPH_APP_ID}, then run again.",
         )
-    ctx.remembered[GRAPH_APP_ID] = found
     return found
 
 

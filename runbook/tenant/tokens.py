@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from runbook.clients.settle import Wait
 from runbook.errors import NotSettled, SignInError
 from runbook.tenant.credentials import aged, require_current, token, value
 from runbook.tenant.waiting import until
@@ -51,19 +50,22 @@ def delegated_scopes(ctx: Context, found: Mapping[str, Any], granted: frozenset[
 
     credential = require_current(ctx, found)
     secret = value(ctx, credential)
-    wait = Wait(ctx.graph.pace, _patience(ctx))
-    while True:
-        patient = ctx.target.attend is not None and not wait.over
-        try:
-            with aged(ctx, found, credential):
-                result = entra.delegated_token(ctx.target, found["appId"], secret, ctx.hand_over, journal=ctx.journal)
-        except SignInError as error:
-            if error.code != NO_CONSENT_YET or not patient:
-                raise
-        else:
-            if not patient or (granted or frozenset()) <= set(result.scopes):
-                return result
-        wait.pause()
+    last: list[TokenResult] = []
+
+    def attempt() -> TokenResult | None:
+        with aged(ctx, found, credential):
+            last[:] = [entra.delegated_token(ctx.target, found["appId"], secret, ctx.hand_over, journal=ctx.journal)]
+        return last[0] if (granted or frozenset()) <= set(last[0].scopes) else None
+
+    try:
+        return ctx.graph.until(
+            attempt,
+            "a delegated token carries every granted permission",
+            passing=lambda error: isinstance(error, SignInError) and error.code == NO_CONSENT_YET,
+            deadline=0 if ctx.target.attend is None else _patience(ctx),
+        )
+    except NotSettled:
+        return last[0]
 
 
 def _patience(ctx: Context) -> float:

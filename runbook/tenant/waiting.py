@@ -10,7 +10,7 @@ from runbook.clients import settle
 if TYPE_CHECKING:
     from runbook.tenant.base import Context
 
-__all__ = ["until"]
+__all__ = ["read_back", "until"]
 
 T = TypeVar("T")
 
@@ -25,6 +25,25 @@ def until(
 ) -> T:
     """Call ``check`` until it gives a truthy value several times in a row; :class:`NotSettled` after ``deadline`` s.
 
-    ``describe`` completes "waiting until …".
+    ``describe`` completes "waiting until …". Each sighting reads the tenant anew.
     """
-    return settle.until(check, pace=ctx.graph.pace, describe=describe, deadline=deadline, sightings=sightings)
+
+    def look() -> T | None:
+        ctx.snapshot.forget()
+        return check()
+
+    return settle.until(
+        look,
+        pace=ctx.graph.pace,
+        progress=ctx.graph.progress,
+        describe=describe,
+        deadline=deadline,
+        sightings=sightings,
+    )
+
+
+def read_back(ctx: Context, check: Callable[[], T | None], describe: str) -> T:
+    """:func:`until` after a section's writes; where none was made, what was read for its plan is the reading back."""
+    if not ctx.snapshot.wrote and (value := check()):
+        return value
+    return until(ctx, check, describe)

@@ -14,6 +14,12 @@ __all__ = ["signed_in", "tenant"]
 
 def tenant(ctx: Context) -> str:
     """The tenant's name, default domain and id; the id alone where the caller may not read the organization."""
+    if not ctx.known.tenant:
+        ctx.known.tenant = _asked(ctx)
+    return ctx.known.tenant
+
+
+def _asked(ctx: Context) -> str:
     try:
         found = list(ctx.graph.list("/organization", params={"$select": "displayName,verifiedDomains"}))
     except GraphError:

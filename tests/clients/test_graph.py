@@ -193,25 +193,61 @@ def test_find_gives_none_for_what_is_not_there_and_raises_what_is_forbidden(
         graph.find("/groups/2")
 
 
-@pytest.mark.parametrize(
-    ("status", "body", "created"), [(201, {"id": "1"}, True), (204, None, False)], ids=["created", "updated"]
-)
-def test_an_upsert_says_whether_it_created(
-    service: Service, graph: GraphClient, status: int, body: dict[str, str] | None, created: bool
+@pytest.mark.parametrize(("status", "body"), [(201, {"id": "1"}), (204, None)], ids=["created", "updated"])
+def test_an_upsert_gives_what_it_created(
+    service: Service, graph: GraphClient, status: int, body: dict[str, str] | None
 ) -> None:
     service.on("PATCH", "/v1.0/applications(uniqueName='x')", Reply(status, body))
-    assert graph.upsert("/applications" + key("uniqueName", "x"), {"displayName": "X"}) == (created, body)
+    path = "/applications" + key("uniqueName", "x")
+    assert graph.set(path, {"displayName": "X"}, create_missing=True) == body
     assert service.asked[0].headers["prefer"] == "create-if-missing"
 
 
-def test_a_fresh_write_waits_out_replication(service: Service, graph: GraphClient) -> None:
+def test_setting_values_waits_out_replication(service: Service, graph: GraphClient) -> None:
     late = Reply(404, body_of_error("Request_ResourceNotFound", "Resource '1' does not exist"))
     service.on("PATCH", "/v1.0/applications/1", late, late, Reply(204))
-    graph.patch("/applications/1", {"tags": []}, fresh=True)
+    graph.set("/applications/1", {"tags": []})
     assert len(service.asked) == 3
 
 
-def test_a_write_that_is_not_fresh_does_not_wait(service: Service, graph: GraphClient) -> None:
+UNCERTAIN = [Reply(503, {}), Reply(500, {}), Reply(502, {}), Reply(504, {}), Reply(reset=True)]
+
+
+@pytest.mark.parametrize("answer", UNCERTAIN, ids=["503", "500", "502", "504", "reset"])
+@pytest.mark.parametrize("applied", [True, False])
+def test_values_whose_answer_was_lost_are_compared_before_they_are_sent_again(
+    service: Service, graph: GraphClient, answer: Reply, applied: bool
+) -> None:
+    there = {"id": "1", "tags": ["ours"] if applied else [], "web": {"redirectUris": ["https://a/"], "homePage": None}}
+    service.on("PATCH", "/v1.0/applications/1", answer, Reply(204))
+    service.on("GET", "/v1.0/applications/1", Reply(200, there))
+    graph.set("/applications/1", {"tags": ["ours"], "web": {"redirectUris": ["https://a/"]}})
+    assert [asked.method for asked in service.asked] == ["PATCH", "GET"] + ([] if applied else ["PATCH"])
+
+
+def test_a_refusal_of_values_is_raised_at_once(service: Service, graph: GraphClient) -> None:
+    service.on("PATCH", "/v1.0/applications/1", Reply(400, body_of_error("Request_BadRequest", "Invalid value")))
+    with pytest.raises(GraphError):
+        graph.set("/applications/1", {"tags": []})
+    assert len(service.asked) == 1
+
+
+@pytest.mark.parametrize("answer", UNCERTAIN, ids=["503", "500", "502", "504", "reset"])
+def test_what_is_removed_in_spite_of_its_answer_is_done(service: Service, graph: GraphClient, answer: Reply) -> None:
+    gone = Reply(404, body_of_error("Request_ResourceNotFound", "x"))
+    service.on("DELETE", "/v1.0/groups/1", answer, gone)
+    assert graph.remove("/groups/1") is True
+    service.on("DELETE", "/v1.0/groups/2", gone)
+    assert graph.remove("/groups/2") is False
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+def test_a_read_is_repeated_after_a_passing_failure(service: Service, graph: GraphClient, status: int) -> None:
+    service.on("GET", "/v1.0/groups/1", Reply(status, body_of_error("UnknownError", "")), Reply(200, {"id": "1"}))
+    assert graph.get("/groups/1") == {"id": "1"}
+
+
+def test_a_single_write_does_not_wait(service: Service, graph: GraphClient) -> None:
     service.on("PATCH", "/v1.0/applications/1", Reply(404, body_of_error("Request_ResourceNotFound", "x")), Reply(204))
     with pytest.raises(GraphError):
         graph.patch("/applications/1", {"tags": []})

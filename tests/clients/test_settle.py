@@ -155,5 +155,5 @@ def test_a_refusal_is_raised(pace: Pace) -> None:
 
 def test_after_the_deadline_the_error_names_it_and_the_last_answer(pace: Pace) -> None:
     shelf = Shelf(*[LATE] * 1000, applied=False)
-    with pytest.raises(NotSettled, match=r"The principal could not be seen.*does not reference"):
+    with pytest.raises(NotSettled, match=r"until The principal is there.*does not reference"):
         settle.ensure(shelf.find, shelf.create, pace=pace.model_copy(update={"deadline": 0.05}), what="The principal")

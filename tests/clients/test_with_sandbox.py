@@ -69,8 +69,7 @@ def application(graph: GraphClient) -> Iterator[dict[str, Any]]:
     """An application of its own with a service principal, gone afterwards."""
     path = "/applications" + key("uniqueName", "clients-test")
     body = {"displayName": "Clients test", "signInAudience": "AzureADMyOrg"}
-    graph.upsert(path, body)
-    made, _ = graph.ensure(lambda: graph.find(path), lambda: graph.upsert(path, body), what="The application")
+    made = graph.set(path, body, create_missing=True) or graph.get(path)
     principal = "/servicePrincipals" + key("appId", made["appId"])
     graph.ensure(
         lambda: graph.find(principal),
@@ -116,8 +115,8 @@ def test_an_unknown_object_is_a_graph_error_with_request_id(graph: GraphClient) 
 
 
 def test_an_upsert_creates_once_and_updates_then(graph: GraphClient, application: dict[str, Any]) -> None:
-    again = graph.upsert("/applications" + key("uniqueName", "clients-test"), {"displayName": "Clients test 2"})
-    assert not again.created
+    path = "/applications" + key("uniqueName", "clients-test")
+    assert graph.set(path, {"displayName": "Clients test 2"}, create_missing=True) is None
     same = list(graph.list("/applications", filter=f"appId eq {literal(application['appId'])}"))
     assert [item["id"] for item in same] == [application["id"]]
 
@@ -198,7 +197,7 @@ def people_app(graph: GraphClient) -> Iterator[dict[str, Any]]:
         "isFallbackPublicClient": True,
         "publicClient": {"redirectUris": ["http://localhost"]},
     }
-    graph.upsert(path, body)
+    graph.set(path, body, create_missing=True)
     made = graph.get(path)
     principal = graph.post("/servicePrincipals", {"appId": made["appId"]}, fresh=True)
     assert principal is not None
@@ -313,7 +312,9 @@ def illnesses(ready: dict[str, Any]) -> Iterator[Callable[[int, list[dict[str, A
 
 
 def exactly(graph: GraphClient, path: str, **options: Any) -> int:
-    return len(list(graph.list(path, **options)))
+    """How many there are, once there is one to be seen."""
+    found = settle.until(lambda: list(graph.list(path, **options)), pace=graph.pace, describe="it is seen")
+    return len(found)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -326,7 +327,9 @@ def test_through_every_illness_each_thing_is_made_exactly_once(
     illnesses(seed, SICK)
     path = "/applications" + key("uniqueName", f"ill-{seed}")
     body = {"displayName": f"Ill {seed}", "signInAudience": "AzureADMyOrg"}
-    made, _ = graph.ensure(lambda: graph.find(path), lambda: graph.upsert(path, body), what="The application")
+    made, _ = graph.ensure(
+        lambda: graph.find(path), lambda: graph.set(path, body, create_missing=True), what="The application"
+    )
     by_app_id = "/servicePrincipals" + key("appId", made["appId"])
     principal, _ = graph.ensure(
         lambda: graph.find(by_app_id),
@@ -381,7 +384,7 @@ def test_a_secret_that_is_not_valid_yet_is_awaited(
 
 SIGN_IN = """
 import sys
-from runbook.clients import entra
+from runbook.clients import entra, settle
 from runbook.clients.graph import GraphClient
 from runbook.parameters import Parameters
 from runbook.secrets.stores import open_store

@@ -1,0 +1,33 @@
+"""What a run made or saw before: also in another process of the same run, through the journal of its record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+__all__ = ["Known"]
+
+
+@dataclass
+class Known:
+    """The client id of our application and the object id of its service principal, and the tenant in words."""
+
+    app_id: str = ""
+    principal_id: str = ""
+    tenant: str = ""
+
+    @classmethod
+    def of(cls, events: Iterable[Mapping[str, Any]]) -> Known:
+        """Folded from the events of a journal: what the planning saw, then what section 2 read back."""
+        known = cls()
+        for event in events:
+            if event["event"] == "run.started":
+                known = cls(**(event.get("known") or {}))
+            elif event["event"] == "section.finished" and (made := (event.get("facts") or {}).get("application")):
+                known.app_id, known.principal_id = made["app_id"], made["service_principal_id"]
+        return known
+
+    def as_dict(self) -> dict[str, str]:
+        """As ``run.started`` has it."""
+        return asdict(self)

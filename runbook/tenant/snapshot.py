@@ -1,0 +1,112 @@
+"""What the tenant said, asked once: reads that are remembered for some seconds, and no longer than until a write.
+
+Sections ask for one object at a time and get it from here; what is asked for together, or is likely to be asked for
+next, goes out in one ``$batch`` (learn.microsoft.com/graph/json-batching).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote, urlencode
+
+from runbook.clients.batch import LARGEST, BatchRequest
+from runbook.clients.graph import graph_error
+from runbook.errors import GraphError
+
+if TYPE_CHECKING:
+    from runbook.clients.graph import GraphClient
+
+__all__ = ["Snapshot", "address"]
+
+T = TypeVar("T")
+JSON = dict[str, Any]
+Answers = dict[str, "JSON | GraphError"]
+YOUNG = 15.0  # seconds: from the plan that a notebook shows to the same plan being carried out
+
+
+def address(path: str, **options: str | Iterable[str]) -> str:
+    """``path`` with query options by their Graph names without ``$``, as one text that a batch can carry."""
+    given = {f"${name}": value if isinstance(value, str) else ",".join(value) for name, value in options.items()}
+    return f"{path}?{urlencode(given, quote_via=quote, safe='$,')}" if given else path
+
+
+class Snapshot:
+    """Answers to GET by address. Not for use from several threads."""
+
+    def __init__(self, graph: GraphClient) -> None:
+        self._graph = graph
+        self._lasting: Answers = {}
+        self._answers: Answers = {}
+        self._made: dict[str, Any] = {}
+        self._writes = 0
+        self._read_at = 0.0
+
+    @property
+    def wrote(self) -> bool:
+        """Whether anything was written since the tenant was opened."""
+        return self._graph.session.writes > 0
+
+    def forget(self) -> None:
+        """Ask anew from now on."""
+        self._answers.clear()
+        self._made.clear()
+
+    def remember(self, name: str, make: Callable[[], T]) -> T:
+        """What ``make`` gave under this name; asked once, and forgotten with the rest."""
+        self._age()
+        if name not in self._made:
+            self._made[name] = make()
+        return self._made[name]  # type: ignore[no-any-return]
+
+    def find(self, path: str, *along: str, lasting: bool = False) -> JSON | None:
+        """One object, or None when Graph says 404; ``along`` is read in the same request.
+
+        ``lasting`` keeps an object that does not change while the tenant is open. Raises :class:`GraphError`.
+        """
+        answer = self._ask(path, *along)
+        if isinstance(answer, GraphError):
+            if answer.status == 404:
+                return None
+            raise answer
+        if lasting:
+            self._lasting[path] = answer
+        return answer
+
+    def items(self, path: str, *along: str) -> list[JSON]:
+        """Every item of a collection. Raises :class:`GraphError`."""
+        answer = self._ask(path, *along)
+        if isinstance(answer, GraphError):
+            raise answer
+        if following := answer.pop("@odata.nextLink", None):
+            answer["value"] = [*answer["value"], *self._graph.list(str(following))]
+        return list(answer.get("value") or ())
+
+    def _ask(self, *paths: str) -> JSON | GraphError:
+        self._age()
+        absent = [path for path in dict.fromkeys(paths) if path not in self._answers and path not in self._lasting]
+        if paths[0] in absent:
+            self._answers |= self._alone(absent[0]) if len(absent) == 1 else self._together(absent[:LARGEST])
+        return self._lasting.get(paths[0]) or self._answers[paths[0]]
+
+    def _age(self) -> None:
+        if self._writes != self._graph.session.writes or time.monotonic() - self._read_at > YOUNG:
+            self.forget()
+        if not self._answers and not self._made:
+            self._writes, self._read_at = self._graph.session.writes, time.monotonic()
+
+    def _alone(self, path: str) -> Answers:
+        try:
+            return {path: self._graph.get(path)}
+        except GraphError as error:
+            return {path: error}
+
+    def _together(self, paths: list[str]) -> Answers:
+        answers = self._graph.batch(BatchRequest(str(number), "GET", path) for number, path in enumerate(paths))
+        found: Answers = {}
+        for number, path in enumerate(paths):
+            answer = answers[str(number)]
+            refused = graph_error(answer.status, answer.body, "GET", path, answer.headers)
+            found[path] = answer.body if answer.ok and isinstance(answer.body, dict) else refused
+        return found
