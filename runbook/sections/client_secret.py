@@ -264,7 +264,7 @@ def _seen(ctx: Context, key_id: str) -> Credential | None:
 
 
 def _remove(ctx: Context, found: dict[str, Any], key_id: str) -> None:
-    ctx.graph.post(f"/applications/{found['id']}/removePassword", {"keyId": key_id}, fresh=True)
+    ctx.graph.remove(f"/applications/{found['id']}/removePassword", {"keyId": key_id})
     reference = ctx.store.reference(secret_name(ctx, found["appId"], key_id))
     ctx.store.delete(reference)
 
