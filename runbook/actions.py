@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from runbook.clients.graph import GraphClient
 
-__all__ = ["Request", "Result", "call", "prepare"]
-
 
 @dataclass(frozen=True)
 class Result:

@@ -20,24 +20,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-__all__ = [
-    "GraphError",
-    "HandOver",
-    "InputError",
-    "Interrupted",
-    "NotSettled",
-    "Parked",
-    "PlanRefused",
-    "Problem",
-    "RecordError",
-    "RunbookError",
-    "SecretStoreError",
-    "ServiceError",
-    "SignInError",
-    "StackOneError",
-    "TransportError",
-]
-
 
 @dataclass(frozen=True)
 class Problem:

@@ -16,8 +16,6 @@ from typing import Any
 
 from runbook.errors import InputError, Problem
 
-__all__ = ["read", "scalar"]
-
 LARGEST = 1 << 20
 """Bytes of a file; the largest sensible choice has a few thousand."""
 _NODES = 5_000

@@ -10,8 +10,6 @@ import re
 from ipaddress import AddressValueError, IPv6Address
 from urllib.parse import SplitResult, urlsplit
 
-__all__ = ["MAX_LENGTH", "MAX_URIS", "redirect_problems"]
-
 MAX_LENGTH = 256
 MAX_URIS = 256
 _REFUSED = "!$'(),;"

@@ -12,8 +12,6 @@ import stat
 import sys
 from pathlib import Path
 
-__all__ = ["is_leftover", "sync_folder", "write"]
-
 _SUFFIX = ".writing"
 
 

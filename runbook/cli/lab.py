@@ -14,8 +14,6 @@ from typing import Any
 
 from runbook.runs.environment import SAFE_PATH
 
-__all__ = ["copy_notebooks", "lab"]
-
 FOLDER = Path("runbook-notebooks")
 # JupyterLab asks the internet for news unless told otherwise.
 SETTINGS = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}

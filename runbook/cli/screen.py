@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from runbook.records.verify import VerifyReport
     from runbook.runs.run import PlanReport, Progress, RunOutcome
 
-__all__ = ["Screen"]
-
 _FILE_WIDTH = 160
 
 

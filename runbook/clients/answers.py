@@ -21,8 +21,6 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from runbook.errors import RunbookError, ServiceError, SignInError
 from runbook.secrets import Secret
 
-__all__ = ["Explanation", "Facts", "Row", "aadsts_code", "explain", "look_up", "looks_like_secret_id", "table", "told"]
-
 FRESH_SECONDS = 120
 """Younger things may be unknown to some replicas; nothing is documented, reports go up to minutes."""
 SKEW_SECONDS = 300

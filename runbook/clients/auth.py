@@ -13,8 +13,6 @@ import httpx
 
 from runbook.secrets import Secret
 
-__all__ = ["ApiKey", "Bearer", "FixedToken", "TokenSource", "claims_challenge"]
-
 
 class TokenSource(Protocol):
     """Gives access tokens; :class:`runbook.clients.entra.Administrator` is one."""

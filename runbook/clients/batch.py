@@ -11,11 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from runbook.clients import retry, settle
-from runbook.clients.http import Answer, Effect, shown_path
+from runbook.clients.calls import shown_path
+from runbook.clients.http import Answer, Effect
 from runbook.clients.retry import Pace
 from runbook.errors import InputError, Problem, TransportError
-
-__all__ = ["BatchAnswer", "BatchRequest", "run"]
 
 LARGEST = 20
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from runbook.clients.answers import aadsts_code, looks_like_secret_id, told
-from runbook.clients.http import CallLog
+from runbook.clients.calls import CallLog
 from runbook.clients.msal_apps import ANSWERS_CHALLENGES, DeviceFlow, OnCode, confidential, guarded, public
 from runbook.clients.msal_http import MsalHttp
 from runbook.errors import InputError, Problem, SignInError
@@ -29,8 +29,6 @@ from runbook.secrets import Secret
 if TYPE_CHECKING:
     from runbook.clients.target import Target
     from runbook.parameters import Parameters
-
-__all__ = ["Administrator", "Identity", "TokenResult", "application_token", "decode_claims", "delegated_token"]
 
 OFFLINE_ACCESS = "offline_access"
 

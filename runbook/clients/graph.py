@@ -13,15 +13,14 @@ from runbook.clients import batch, odata, retry, settle
 from runbook.clients.answers import told
 from runbook.clients.auth import Bearer, TokenSource
 from runbook.clients.batch import BatchAnswer, BatchRequest
-from runbook.clients.http import Answer, CallLog, Effect, Session, shown_path
+from runbook.clients.calls import CallLog, shown_path
+from runbook.clients.http import Answer, Effect, Session
 from runbook.clients.odata import Options
 from runbook.clients.retry import Pace
 from runbook.errors import GraphError, RunbookError, TransportError
 
 if TYPE_CHECKING:
     from runbook.clients.target import Target
-
-__all__ = ["GraphClient", "Page", "graph_error"]
 
 T = TypeVar("T")
 JSON = dict[str, Any]

@@ -30,18 +30,6 @@ from runbook.clients.tls import tls_context
 from runbook.errors import RunbookError, TransportError
 from runbook.version import VERSION
 
-__all__ = [
-    "Answer",
-    "CallLog",
-    "Effect",
-    "NoLog",
-    "Session",
-    "Spacing",
-    "Timeouts",
-    "shown_path",
-    "spacing_of",
-]
-
 Effect = Literal["read", "write"]
 
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})

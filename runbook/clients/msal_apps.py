@@ -15,8 +15,6 @@ from runbook.secrets import Secret
 if TYPE_CHECKING:
     from runbook.clients.target import Target
 
-__all__ = ["ANSWERS_CHALLENGES", "DeviceFlow", "OnCode", "confidential", "guarded", "public"]
-
 T = TypeVar("T")
 OnCode = Callable[[HandOver], None]
 

@@ -9,13 +9,12 @@ from urllib.parse import urlencode
 
 from runbook.clients import retry
 from runbook.clients.answers import told
-from runbook.clients.http import CallLog, Session
+from runbook.clients.calls import CallLog
+from runbook.clients.http import Session
 from runbook.errors import TransportError
 
 if TYPE_CHECKING:
     from runbook.clients.target import Target
-
-__all__ = ["MsalHttp"]
 
 # Redeeming these a second time is refused, so a lost answer must not be asked for again by itself.
 _ONCE = ("authorization_code", "refresh_token")

@@ -10,8 +10,6 @@ from collections.abc import Iterable, Mapping
 from typing import TypedDict, Unpack, cast
 from urllib.parse import parse_qsl, quote, urlsplit
 
-__all__ = ["EVENTUAL", "Options", "is_advanced", "key", "literal", "prepare", "query"]
-
 EVENTUAL = {"ConsistencyLevel": "eventual"}
 _ADVANCED = re.compile(r"\b(ne|not)\b|\bendswith\s*\(|/\$count\b", re.IGNORECASE)
 _QUOTED = re.compile(r"'(?:[^']|'')*'")

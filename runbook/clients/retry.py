@@ -24,17 +24,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from runbook.clients.answers import Row, look_up
 from runbook.errors import RunbookError, ServiceError, TransportError
 
-__all__ = [
-    "Pace",
-    "attempts",
-    "maybe_applied",
-    "pace",
-    "retry_after",
-    "spacing",
-    "table",
-    "transient",
-]
-
 # stamina logs each retry; without a handler Python would print that to stderr in the middle of our own lines.
 logging.getLogger("stamina").addHandler(logging.NullHandler())
 

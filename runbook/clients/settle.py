@@ -16,8 +16,6 @@ from runbook.clients import retry
 from runbook.clients.retry import Pace
 from runbook.errors import NotSettled, RunbookError, ServiceError, TransportError
 
-__all__ = ["Listener", "Progress", "ensure", "passes", "until"]
-
 T = TypeVar("T")
 
 

@@ -9,14 +9,13 @@ from urllib.parse import quote
 from runbook.clients import retry
 from runbook.clients.answers import told
 from runbook.clients.auth import ApiKey
-from runbook.clients.http import Answer, CallLog, Effect, Session
+from runbook.clients.calls import CallLog
+from runbook.clients.http import Answer, Effect, Session
 from runbook.clients.retry import Pace
 from runbook.errors import InputError, Problem, StackOneError, TransportError
 
 if TYPE_CHECKING:
     from runbook.clients.target import Target
-
-__all__ = ["StackOneClient"]
 
 JSON = dict[str, Any]
 _PAGE_SIZE = 25

@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from runbook.parameters import Parameters
     from runbook.secrets.stores import SecretStore
 
-__all__ = ["Cloud", "Endpoints", "Target", "clouds", "open_target"]
-
 
 @dataclass(frozen=True)
 class Endpoints:

@@ -10,8 +10,6 @@ import certifi
 
 from runbook.errors import InputError, Problem
 
-__all__ = ["tls_context"]
-
 # In the order in which requests (and so msal and the Azure libraries) and then OpenSSL look.
 _VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from runbook.notebook.inputs import Inputs
     from runbook.parameters import Parameters
     from runbook.records.journal import Journal, NullJournal
-    from runbook.tenant.base import Change, Context, HandsOver, Section, SectionResult
+    from runbook.tenant.base import Context, HandsOver, Section, SectionResult
+    from runbook.tenant.changes import Change
     from runbook.widgets.panel import Panel
 
 PROOF = "verify_actions"
@@ -190,7 +191,7 @@ class Workbench:
     def _new_record(self, section: Section, besides: Mapping[str, Any]) -> Journal:
         from runbook.records.journal import Journal
         from runbook.runs.run import new_run_id, opening
-        from runbook.tenant.base import plan_hash
+        from runbook.tenant.changes import plan_hash
 
         hashed = plan_hash({section.NAME: self.plan(section)})
         begun = {**opening(self._look(), [section] if section.NUMBER else [], hashed), **besides}

@@ -23,7 +23,8 @@ from runbook.widgets.plan_table import PlanTable, counts
 
 if TYPE_CHECKING:
     from runbook.notebook.bench import Workbench
-    from runbook.tenant.base import Change, SectionResult
+    from runbook.tenant.base import SectionResult
+    from runbook.tenant.changes import Change
     from runbook.widgets.apply_button import ApplyButton, Offer
     from runbook.widgets.watch import Watch
 

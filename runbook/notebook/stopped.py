@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-__all__ = ["InputRefused", "SectionFailed", "SectionParked", "Stopped"]
-
 
 class Stopped(Exception):
     """Ends the notebook in one line: the reason was shown above, and a stack would tell nobody anything."""

@@ -22,7 +22,8 @@ from runbook.widgets.plan_table import PlanTable
 if TYPE_CHECKING:
     from runbook.notebook.bench import Workbench
     from runbook.operations.order import Order
-    from runbook.tenant.base import Change, Section, SectionResult
+    from runbook.tenant.base import Section, SectionResult
+    from runbook.tenant.changes import Change
 
 
 class Subject(Protocol):

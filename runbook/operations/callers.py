@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from runbook.secrets import Secret
     from runbook.tenant.base import Context
 
-__all__ = ["Access", "Sender", "access", "open_sender"]
-
 JSON = dict[str, Any]
 _MARGIN = timedelta(minutes=5)
 

@@ -21,19 +21,6 @@ if TYPE_CHECKING:
     from runbook.catalog import Action
     from runbook.secrets import Secret
 
-__all__ = [
-    "ARGUMENTS",
-    "CALLERS",
-    "GENERATE",
-    "MAX_ROWS",
-    "Caller",
-    "Order",
-    "new_password",
-    "read",
-    "secret_places",
-    "with_generated",
-]
-
 Caller = Literal["application", "administrator", "stackone"]
 CALLERS: tuple[Caller, ...] = get_args(Caller)
 ARGUMENTS = ("action", "path", "query", "body", "as_", "max_rows")

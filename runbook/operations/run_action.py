@@ -18,14 +18,13 @@ from runbook import catalog
 from runbook.errors import GraphError, SecretStoreError
 from runbook.operations.callers import Access, Sender, access, open_sender
 from runbook.operations.order import GENERATE, Order, new_password, secret_places
-from runbook.tenant.base import Change, Evidence, Kind, row
+from runbook.tenant.changes import Change, Evidence, row
 from runbook.tenant.waiting import until
+from runbook.words import Kind
 
 if TYPE_CHECKING:
     from runbook.catalog import Action
     from runbook.tenant.base import Context
-
-__all__ = ["NAME", "Observed", "RunAction"]
 
 NAME = "run_action"
 _SOURCE = "Microsoft Graph"

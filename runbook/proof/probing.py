@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from runbook.clients.graph import GraphClient
     from runbook.tenant.base import Context
 
-__all__ = ["DirectRoad", "Outcome", "Road", "RoadName", "StackOneRoad", "not_tried", "prove", "refused"]
-
 RoadName = Literal["delegated", "application", "stackone"]
 OWN_ONLY = "Application.ReadWrite.OwnedBy"
 _ATTEMPTS = 3

@@ -17,8 +17,6 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from runbook import catalog
 
-__all__ = ["Found", "Made", "Need", "Probe", "Recipes", "fill", "need", "recipes"]
-
 _TEMPLATE = re.compile(r"\$([a-z_]+(?:-[a-z]+)?)((?:\.[A-Za-z]+)*)")
 _LITERAL = frozenset({"ref"})  # $ref is a path segment of Graph
 _NEED = re.compile(r"(found|made|found-or-made):([a-z_]+)")

@@ -13,8 +13,6 @@ from typing import Any
 
 from runbook.tenant.credentials import when
 
-__all__ = ["LONGEST_LIFE", "proof"]
-
 LONGEST_LIFE = timedelta(minutes=90)
 
 

@@ -15,16 +15,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from runbook.clients import retry
+from runbook.clients.calls import shown_path
 from runbook.clients.graph import graph_error
-from runbook.clients.http import Answer, shown_path
+from runbook.clients.http import Answer
 from runbook.clients.odata import literal
 from runbook.errors import RunbookError, TransportError
 from runbook.proof.recipes import fill, need, recipes
 
 if TYPE_CHECKING:
     from runbook.tenant.base import Context
-
-__all__ = ["NothingFound", "Thing", "Values", "Workshop", "patiently"]
 
 Values = dict[str, Any]
 _PATIENCE = 60.0

@@ -9,8 +9,6 @@ import re
 from collections.abc import Iterator
 from urllib.parse import quote, quote_plus
 
-__all__ = ["encodings"]
-
 
 def encodings(value: str) -> frozenset[str]:
     """Every form of ``value`` that is worth looking for, itself among them."""

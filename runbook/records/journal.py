@@ -44,8 +44,6 @@ from runbook.records import redaction
 from runbook.records.done import Did, Done
 from runbook.records.locking import locked
 
-__all__ = ["GENESIS", "JOURNAL", "Event", "Journal", "NullJournal", "canonical", "event_hash", "read", "verify_chain"]
-
 Event = dict[str, Any]
 
 JOURNAL = "journal.jsonl"

@@ -10,8 +10,6 @@ import sys
 from collections.abc import Iterator
 from typing import IO
 
-__all__ = ["locked"]
-
 if sys.platform == "win32":
     import msvcrt
 

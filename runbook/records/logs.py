@@ -7,8 +7,7 @@ import re
 from typing import Any
 
 from runbook.records import redaction
-
-__all__ = ["scrub_logs"]
+from runbook.secrets.secret import MASK
 
 LIBRARIES = frozenset({"azure", "httpcore", "httpx", "msal", "requests", "runbook", "stamina", "urllib3"})
 # httpcore shows headers as pairs of bytes.
@@ -32,6 +31,6 @@ class _Scrubbing:
     def __call__(self, *args: Any, **options: Any) -> logging.LogRecord:
         record: logging.LogRecord = self._make(*args, **options)
         if record.name.partition(".")[0] in LIBRARIES:
-            text = _PAIR.sub(rf"\1'{redaction.MASK}'", record.getMessage())
+            text = _PAIR.sub(rf"\1'{MASK}'", record.getMessage())
             record.msg, record.args = redaction.scrub_text(text), None
         return record

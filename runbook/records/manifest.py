@@ -18,8 +18,6 @@ from runbook.records.journal import JOURNAL, read, verify_chain
 from runbook.secrets.secret import Secret
 from runbook.version import VERSION
 
-__all__ = ["new_key", "public_key", "seal"]
-
 
 def seal(folder: str | os.PathLike[str], key: Secret | None = None) -> Path:
     """Write the manifest of a finished record, signed if there is a ``key`` (Ed25519 private key, PEM).

@@ -10,8 +10,7 @@ from typing import Any
 from runbook import whole
 from runbook.errors import RecordError
 from runbook.records import redaction, scan
-
-__all__ = ["LARGEST_PICTURE", "LONGEST_TEXT", "finish", "publishable"]
+from runbook.secrets.secret import MASK
 
 LONGEST_TEXT = 200_000
 """Characters of one output; of a longer text the beginning and the end are kept."""
@@ -84,4 +83,4 @@ def _mask_password(model: dict[str, Any]) -> None:
     """The value of ipywidgets' Password field is stored like any other; nothing of ours uses one."""
     state = model.get("state", {})
     if state.get("_model_name") == "PasswordModel" and state.get("value"):
-        state["value"] = redaction.MASK
+        state["value"] = MASK

@@ -23,8 +23,6 @@ from runbook.records.encodings import encodings
 from runbook.records.shapes import HARMLESS, RULES, is_authorization_code, is_secret_name
 from runbook.secrets.secret import MASK, Secret, forget_seen, seen
 
-__all__ = ["MASK", "SHORTEST", "Finding", "find", "forget", "plain", "register", "scrub", "scrub_text"]
-
 SHORTEST = 6
 """A known value with fewer characters cannot be told from ordinary text; it is masked under its name only."""
 

@@ -22,8 +22,6 @@ from runbook.records.journal import GENESIS, Event, read
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-__all__ = ["REPORT", "render", "write"]
-
 REPORT = "report.html"
 STAGES = ("wanted", "requested", "granted", "in_token", "used")
 _ROADS = ("delegated", "application", "stackone")

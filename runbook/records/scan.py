@@ -13,8 +13,6 @@ from runbook.errors import RecordError
 from runbook.records import redaction
 from runbook.records.redaction import Finding
 
-__all__ = ["check", "check_text", "find_in", "withhold"]
-
 _NOTE = """{name} is not part of this record: the scan before publishing found a secret in it ({kinds}).
 Nothing of it was kept. The journal tells what happened; the secret that was shown should be replaced.
 """

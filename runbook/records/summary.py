@@ -18,8 +18,6 @@ from runbook import whole
 from runbook.records import redaction
 from runbook.records.done import Done
 
-__all__ = ["SUMMARY", "VERDICTS", "fold", "to_bytes", "write"]
-
 SUMMARY = "summary.json"
 VERDICTS = ("passed", "failed", "parked", "incomplete")
 _OBJECTS = ("application", "secret", "connector_profile", "account")

@@ -31,8 +31,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-__all__ = ["VerifyReport", "cell_digests", "digest", "files_of", "fingerprint", "raw_public_key", "render", "verify"]
-
 MANIFEST = "manifest.json"
 SIGNATURE = "manifest.sig"
 JOURNAL = "journal.jsonl"

@@ -17,8 +17,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-__all__ = ["ENGINE", "Execution", "execute"]
-
 ENGINE = "entra-id-runbook"
 SCHEME = "whole:"
 START_TIMEOUT = 120  # seconds until the kernel answers

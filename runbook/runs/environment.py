@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-__all__ = ["child_environment"]
-
 SAFE_PATH = {"PYTHONSAFEPATH": "1"}
 """The folder one stands in is not code: no Python that is started here looks for modules there."""
 

@@ -16,8 +16,6 @@ from runbook.version import VERSION
 if TYPE_CHECKING:
     from runbook.clients.entra import Identity
 
-__all__ = ["actor", "notebook_origin", "tool"]
-
 _SESSION = "JPY_SESSION_NAME"
 """Where Jupyter's server tells a kernel which file was opened (jupyter_server, ``get_kernel_env``)."""
 

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from runbook.secrets import Secret
 
-__all__ = ["publish", "signing_key"]
-
 
 def publish(folder: Path) -> dict[str, Any]:
     """Write summary, report and manifest of the record in ``folder``; the summary is returned.

@@ -23,9 +23,8 @@ if TYPE_CHECKING:
     from runbook.records.journal import Journal
     from runbook.runs.engine import Execution
     from runbook.secrets.stores import SecretStore
-    from runbook.tenant.base import Change, Context, Section
-
-__all__ = ["PARAMETERS", "PlanReport", "Progress", "RunOutcome", "conclude", "new_run_id", "opening", "plan", "run"]
+    from runbook.tenant.base import Context, Section
+    from runbook.tenant.changes import Change
 
 PARAMETERS = "parameters.yaml"
 EXIT_CODES: Mapping[str, int] = {"passed": 0, "failed": 1, "incomplete": 1, "parked": 3}
@@ -136,7 +135,8 @@ def _chosen(span: tuple[int, int]) -> list[Section]:
 
 
 def _plan(ctx: Context, chosen: list[Section]) -> PlanReport:
-    from runbook.tenant.base import plan_hash, plan_sections
+    from runbook.tenant.base import plan_sections
+    from runbook.tenant.changes import plan_hash
 
     changes = plan_sections(ctx, chosen)
     ctx.facts.clear()

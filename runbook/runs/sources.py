@@ -8,8 +8,6 @@ from pathlib import Path
 from runbook.errors import RunbookError
 from runbook.sections import NAMES
 
-__all__ = ["folder", "notebook", "notebook_name"]
-
 
 def folder() -> Path:
     """The folder with the notebooks as they were written, without outputs."""

@@ -8,8 +8,6 @@ from typing import Any, NoReturn
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
-__all__ = ["MASK", "Secret", "forget_seen", "seen"]
-
 MASK = "**********"
 
 TELLING = 12

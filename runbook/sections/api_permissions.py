@@ -13,19 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 from runbook import catalog
 from runbook.errors import GraphError, NotSettled, Parked, RunbookError, SignInError
-from runbook.tenant.base import Change, Evidence, Kind, row
+from runbook.tenant.changes import Change, Evidence, row
 from runbook.tenant.consent import by_api, by_link, consent_hand_over
 from runbook.tenant.credentials import current
 from runbook.tenant.permissions import GRAPH_TYPE, TYPES, Permissions, PermissionType, Wanted, table
 from runbook.tenant.registration import GRAPH_APP_ID, require_application, require_principal
 from runbook.tenant.tokens import application_roles
 from runbook.tenant.waiting import read_back
-from runbook.words import word
+from runbook.words import Kind, word
 
 if TYPE_CHECKING:
     from runbook.tenant.base import Context
-
-__all__ = ["NAME", "NUMBER", "PORTAL", "SUMMARY", "TITLE", "apply", "plan", "read", "verify"]
 
 NAME = "api_permissions"
 NUMBER = 4

@@ -20,7 +20,7 @@ from runbook.clients import retry
 from runbook.errors import PlanRefused, RunbookError, SignInError
 from runbook.records import redaction
 from runbook.secrets import Secret
-from runbook.tenant.base import Change, Evidence, row
+from runbook.tenant.changes import Change, Evidence, row
 from runbook.tenant.credentials import (
     Credential,
     current,
@@ -37,8 +37,6 @@ from runbook.tenant.waiting import until
 if TYPE_CHECKING:
     from runbook.clients.entra import TokenResult
     from runbook.tenant.base import Context
-
-__all__ = ["NAME", "NUMBER", "PORTAL", "SUMMARY", "TITLE", "Observed", "apply", "plan", "read", "verify"]
 
 NAME = "client_secret"
 NUMBER = 5

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from runbook import catalog
 from runbook.catalog.guide import CONNECTOR_KEY
 from runbook.errors import HandOver, NotSettled, Parked
-from runbook.tenant.base import Change, Evidence, row
+from runbook.tenant.changes import Change, Evidence, row
 from runbook.tenant.credentials import current, require_current
 from runbook.tenant.permissions import Permissions
 from runbook.tenant.registration import (
@@ -31,8 +31,6 @@ from runbook.tenant.waiting import until
 
 if TYPE_CHECKING:
     from runbook.tenant.base import Context
-
-__all__ = ["NAME", "NUMBER", "PORTAL", "SUMMARY", "TITLE", "Form", "apply", "find_profile", "plan", "read", "verify"]
 
 NAME = "connector_profile"
 NUMBER = 6

@@ -17,27 +17,13 @@ from runbook.errors import HandOver, NotSettled, Parked, RunbookError, SignInErr
 from runbook.records import redaction
 from runbook.secrets import Secret
 from runbook.sections.connector_profile import find_profile
-from runbook.tenant.base import Change, Evidence, row
+from runbook.tenant.changes import Change, Evidence, row
 from runbook.tenant.credentials import when
 from runbook.tenant.tokens import NO_CONSENT_YET
 from runbook.tenant.waiting import until
 
 if TYPE_CHECKING:
     from runbook.tenant.base import Context
-
-__all__ = [
-    "NAME",
-    "NUMBER",
-    "PORTAL",
-    "SUMMARY",
-    "TITLE",
-    "Observed",
-    "apply",
-    "find_account",
-    "plan",
-    "read",
-    "verify",
-]
 
 NAME = "link_account"
 NUMBER = 7

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from runbook.errors import PlanRefused
 from runbook.redirect_rules import MAX_URIS
-from runbook.tenant.base import Change, Evidence, row
+from runbook.tenant.changes import Change, Evidence, row
 from runbook.tenant.registration import (
     application,
     application_path,
@@ -27,8 +27,6 @@ from runbook.tenant.waiting import read_back
 
 if TYPE_CHECKING:
     from runbook.tenant.base import Context
-
-__all__ = ["NAME", "NUMBER", "PORTAL", "SUMMARY", "TITLE", "apply", "plan", "read", "verify"]
 
 NAME = "redirect_uri"
 NUMBER = 3

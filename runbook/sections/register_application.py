@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from runbook.clients.odata import key, literal
 from runbook.errors import PlanRefused, RunbookError
-from runbook.tenant.base import Change, Evidence, Kind, pending, row
+from runbook.tenant.changes import Change, Evidence, pending, row
 from runbook.tenant.registration import (
     MARK,
     application,
@@ -25,11 +25,10 @@ from runbook.tenant.registration import (
 )
 from runbook.tenant.snapshot import address
 from runbook.tenant.waiting import read_back
+from runbook.words import Kind
 
 if TYPE_CHECKING:
     from runbook.tenant.base import Context
-
-__all__ = ["AUDIENCES", "NAME", "NUMBER", "PORTAL", "SUMMARY", "TITLE", "Observed", "apply", "plan", "read", "verify"]
 
 NAME = "register_application"
 NUMBER = 2

@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from runbook import catalog
 from runbook.catalog import guide
-from runbook.tenant.base import Change, Evidence, row
+from runbook.tenant.changes import Change, Evidence, row
 
 if TYPE_CHECKING:
     from runbook.catalog.scopes import Scopes
     from runbook.tenant.base import Context
-
-__all__ = ["NAME", "NUMBER", "PORTAL", "SUMMARY", "TITLE", "apply", "plan", "powerful", "read", "verify"]
 
 NAME = "select_actions"
 NUMBER = 1

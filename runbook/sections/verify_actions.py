@@ -23,7 +23,7 @@ from runbook.proof.probing import DirectRoad, Outcome, Road, RoadName, StackOneR
 from runbook.proof.recipes import recipes
 from runbook.proof.workshop import Workshop
 from runbook.sections.link_account import find_account
-from runbook.tenant.base import Change, Evidence, row
+from runbook.tenant.changes import Change, Evidence, row
 from runbook.tenant.credentials import current
 from runbook.tenant.permissions import TYPES, Permissions, PermissionType, Wanted, table
 from runbook.tenant.registration import application, require_application, require_principal
@@ -31,8 +31,6 @@ from runbook.tenant.tokens import application_roles, delegated_scopes
 
 if TYPE_CHECKING:
     from runbook.tenant.base import Context
-
-__all__ = ["NAME", "NUMBER", "PORTAL", "SUMMARY", "TITLE", "apply", "plan", "read", "verify"]
 
 NAME = "verify_actions"
 NUMBER = 8

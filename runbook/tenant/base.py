@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from runbook.errors import HandOver, Parked, RunbookError
 from runbook.records.done import Done
-from runbook.tenant.changes import Change, Evidence, Kind, pending, plan_hash, row
+from runbook.tenant.changes import Change, Evidence, pending
 from runbook.tenant.known import Known
 from runbook.tenant.snapshot import Snapshot
 from runbook.tenant.turn import turn
@@ -33,24 +33,6 @@ if TYPE_CHECKING:
     from runbook.parameters import Parameters
     from runbook.records.journal import Journal, NullJournal
     from runbook.secrets.stores import SecretStore
-
-__all__ = [
-    "Change",
-    "Context",
-    "Evidence",
-    "HandsOver",
-    "Kind",
-    "Section",
-    "SectionResult",
-    "Verdict",
-    "attended",
-    "open_context",
-    "pending",
-    "plan_hash",
-    "plan_sections",
-    "row",
-    "run_section",
-]
 
 HandsOver = Callable[[HandOver], None]
 Verdict = Literal["passed", "failed", "parked", "planned"]

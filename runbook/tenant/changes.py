@@ -12,8 +12,6 @@ from typing import Any
 from runbook import words
 from runbook.words import Kind
 
-__all__ = ["Change", "Evidence", "Kind", "pending", "plan_hash", "row"]
-
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 

@@ -22,8 +22,6 @@ from runbook.tenant.waiting import until
 if TYPE_CHECKING:
     from runbook.tenant.base import Context
 
-__all__ = ["by_api", "by_link", "consent_hand_over", "consent_url"]
-
 MAX_SCOPE = 3850
 _WHO = "A Privileged Role Administrator or Global Administrator"
 

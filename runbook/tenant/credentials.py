@@ -20,18 +20,6 @@ if TYPE_CHECKING:
     from runbook.clients.entra import TokenResult
     from runbook.tenant.base import Context
 
-__all__ = [
-    "Credential",
-    "aged",
-    "current",
-    "of_application",
-    "require_current",
-    "secret_name",
-    "token",
-    "value",
-    "when",
-]
-
 _ADDING, _NOTE = "adding", "the secret being added ends at "
 
 

@@ -24,8 +24,6 @@ from runbook.tenant.registration import (
 if TYPE_CHECKING:
     from runbook.tenant.base import Context
 
-__all__ = ["TYPES", "PermissionType", "Permissions", "Wanted", "table"]
-
 PermissionType = Literal["delegated", "application"]
 TYPES: tuple[PermissionType, ...] = ("delegated", "application")
 GRAPH_TYPE: Mapping[PermissionType, str] = {"delegated": "Scope", "application": "Role"}

@@ -19,27 +19,6 @@ from runbook.tenant.snapshot import address
 if TYPE_CHECKING:
     from runbook.tenant.base import Context
 
-__all__ = [
-    "APPLICATION_FIELDS",
-    "GRAPH_APP_ID",
-    "MARK",
-    "PRINCIPAL_FIELDS",
-    "application",
-    "application_path",
-    "assignments",
-    "entra_base",
-    "fingerprint",
-    "grants",
-    "graph_principal",
-    "marks",
-    "portal_link",
-    "require_application",
-    "require_principal",
-    "service_principal",
-    "wanted_uri",
-    "with_mark",
-]
-
 GRAPH_APP_ID = "00000003-0000-0000-c000-000000000000"
 MARK = "entra-id-runbook"
 

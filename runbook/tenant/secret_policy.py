@@ -17,8 +17,6 @@ from runbook.tenant.credentials import when
 if TYPE_CHECKING:
     from runbook.tenant.base import Context
 
-__all__ = ["SecretPolicy", "days", "read_policy"]
-
 _DURATION = re.compile(
     r"P(?:(?P<years>\d+)Y)?(?:(?P<months>\d+)M)?(?:(?P<weeks>\d+)W)?(?:(?P<days>\d+)D)?"
     r"(?:T(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+)(?:\.\d+)?S)?)?"

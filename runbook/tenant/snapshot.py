@@ -18,8 +18,6 @@ from runbook.errors import GraphError
 if TYPE_CHECKING:
     from runbook.clients.graph import GraphClient
 
-__all__ = ["Snapshot", "address"]
-
 T = TypeVar("T")
 JSON = dict[str, Any]
 Answers = dict[str, "JSON | GraphError"]

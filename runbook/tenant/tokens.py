@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from runbook.clients.entra import TokenResult
     from runbook.tenant.base import Context
 
-__all__ = ["NO_CONSENT_YET", "application_roles", "delegated_scopes"]
-
 # Grants reach tokens with a delay: some 30 s are reported after consent (AADSTS65001 until then).
 PATIENCE = 60.0
 NO_CONSENT_YET = "AADSTS65001"

@@ -15,8 +15,6 @@ import platformdirs
 
 from runbook.errors import RunbookError
 
-__all__ = ["turn"]
-
 
 @contextmanager
 def turn(service: str, tenant_id: str, unique_name: str, *, patience: float) -> Iterator[None]:

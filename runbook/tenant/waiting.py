@@ -10,8 +10,6 @@ from runbook.clients import settle
 if TYPE_CHECKING:
     from runbook.tenant.base import Context
 
-__all__ = ["read_back", "until"]
-
 T = TypeVar("T")
 
 

@@ -9,8 +9,6 @@ from runbook.errors import GraphError
 if TYPE_CHECKING:
     from runbook.tenant.base import Context
 
-__all__ = ["signed_in", "tenant"]
-
 
 def tenant(ctx: Context) -> str:
     """The tenant's name, default domain and id; the id alone where the caller may not read the organization."""

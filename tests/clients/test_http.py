@@ -13,7 +13,8 @@ import pytest
 import stamina
 from stamina.instrumentation import RetryDetails, set_on_retry_hooks
 
-from runbook.clients.http import Session, Spacing, Timeouts, shown_path, spacing_of
+from runbook.clients.calls import shown_path
+from runbook.clients.http import Session, Spacing, Timeouts, spacing_of
 from runbook.clients.retry import Pace
 from runbook.errors import InputError, TransportError
 

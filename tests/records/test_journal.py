@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from runbook.clients.http import CallLog
+from runbook.clients.calls import CallLog
 from runbook.errors import RecordError
 from runbook.records import summary
 from runbook.records.journal import GENESIS, Journal, NullJournal, canonical, event_hash, read, verify_chain

@@ -8,8 +8,8 @@ import pytest
 
 from runbook.errors import RecordError
 from runbook.records import notebooks, redaction
-from runbook.records.redaction import MASK
 from runbook.records.scan import check, find_in
+from runbook.secrets.secret import MASK
 
 from .conftest import notebook_text
 

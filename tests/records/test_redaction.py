@@ -17,8 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runbook.records import redaction
-from runbook.records.redaction import MASK, find, register, scrub, scrub_text
+from runbook.records.redaction import find, register, scrub, scrub_text
 from runbook.secrets import Secret
+from runbook.secrets.secret import MASK
 
 PEM = (
     "-----BEGIN PRIVATE KEY-----\n"

@@ -21,7 +21,8 @@ from runbook.records.journal import Journal, read
 from runbook.runs import publish  # noqa: F401
 from runbook.runs.run import conclude, new_run_id, opening
 from runbook.sections import NAMES, section
-from runbook.tenant.base import open_context, plan_hash, plan_sections, run_section
+from runbook.tenant.base import open_context, plan_sections, run_section
+from runbook.tenant.changes import plan_hash
 
 __all__ = ["Child", "Ended", "carried_out", "in_child"]
 

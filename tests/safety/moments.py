@@ -26,7 +26,8 @@ from runbook.parameters import Parameters, parse
 from runbook.records import summary
 from runbook.records.journal import read
 from runbook.sections import NAMES, section
-from runbook.tenant.base import open_context, pending, plan_sections, run_section
+from runbook.tenant.base import open_context, plan_sections, run_section
+from runbook.tenant.changes import pending
 from tests.safety import honesty, processes
 from tests.safety.census import COUNTED, Books, contradictions, unconverged
 

@@ -18,6 +18,7 @@ from runbook.records.notebooks import finish
 from runbook.runs.engine import execute
 from runbook.runs.publish import publish
 from runbook.secrets import Secret
+from runbook.secrets.secret import MASK
 
 
 @pytest.fixture
@@ -70,4 +71,4 @@ def test_a_secret_that_the_runner_knows_is_masked_in_what_a_kernel_prints(tmp_pa
     assert verify.verify(journal.folder).problems == []
     assert planted not in everything(journal.folder)
     book = json.loads((journal.folder / "01_select_actions.ipynb").read_text())
-    assert redaction.MASK in json.dumps(book["cells"][-1]["outputs"])
+    assert MASK in json.dumps(book["cells"][-1]["outputs"])

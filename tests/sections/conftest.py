@@ -16,7 +16,8 @@ from entra_sandbox.server import running
 from runbook.parameters import Parameters, parse
 from runbook.records.journal import Journal, read
 from runbook.sections import NAMES, section
-from runbook.tenant.base import Change, Context, SectionResult, open_context, pending, plan_sections, run_section
+from runbook.tenant.base import Context, SectionResult, open_context, plan_sections, run_section
+from runbook.tenant.changes import Change, pending
 from runbook.tenant.permissions import Permissions
 
 READS = ("list_users", "get_user", "list_groups", "get_organization")

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from runbook.tenant.base import Change, pending, plan_hash
+from runbook.tenant.changes import Change, pending, plan_hash
 
 
 def change(**values: object) -> Change:

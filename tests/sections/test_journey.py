@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from runbook.records import redaction
+from runbook.secrets.secret import MASK
 from runbook.sections import NAMES
-from runbook.tenant.base import plan_hash, plan_sections
+from runbook.tenant.base import plan_sections
+from runbook.tenant.changes import plan_hash
 from runbook.tenant.permissions import Permissions
 from tests.sections.conftest import Journey
 
@@ -164,7 +165,7 @@ def test_the_secret_of_a_run_stands_in_no_journal(journey: Begin) -> None:
     text = own.journal_text()
     assert value not in text
     assert "eyJ" not in text
-    assert redaction.MASK in text or "secretText" not in text
+    assert MASK in text or "secretText" not in text
 
 
 def test_the_link_road_ends_with_the_same_grants_as_the_api_road(journey: Begin) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from runbook.errors import GraphError, HandOver, InputError, Problem
 from runbook.parameters import parse
-from runbook.tenant.base import Change, row
+from runbook.tenant.changes import Change, row
 from runbook.widgets import message
 from runbook.widgets.choice import Choice
 from runbook.widgets.consent import Consent
