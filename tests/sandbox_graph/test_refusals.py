@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox_graph.conftest import GraphClient, World
+from tests.sandbox_graph.conftest import EVENTUAL, GraphClient, World
 
 GLOBAL_ADMINISTRATOR = "62e90394-69f5-4237-9190-012177145e10"
 
@@ -300,3 +300,61 @@ class TestConditionalAccess:
             body = self.policy(name)
             body["conditions"]["applications"] = {"includeApplications": [key]}
             assert admin.post(self.PLACE, body).status_code == status
+
+
+class TestHiddenMembership:
+    """learn.microsoft.com/graph/api/group-list-members: Member.Read.Hidden, on every road to the members and back."""
+
+    ALL = ("Group.Read.All", "User.Read.All", "Directory.Read.All", "GroupMember.Read.All")
+
+    def seen(self, client: GraphClient, group: dict[str, Any], member: str) -> list[bool]:
+        place, person = f"/groups/{group['id']}", f"/users/{member}"
+        asked = {"securityEnabledOnly": False}
+        lists = [
+            client.get(f"{place}?$expand=members").json().get("members"),
+            client.get(f"{place}/transitiveMembers").json().get("value"),
+            client.get(f"{person}/memberOf").json()["value"],
+            client.get(f"{person}/transitiveMemberOf").json()["value"],
+        ]
+        shown = [any(one["id"] in (group["id"], member) for one in found or []) for found in lists]
+        listed = client.post(f"{person}/getMemberGroups", asked).json()["value"]
+        checked = client.post(f"{person}/checkMemberGroups", {"groupIds": [group["id"]]}).json()["value"]
+        return [*shown, group["id"] in listed, bool(checked), client.get(f"{place}/members").status_code == 200]
+
+    def test_it_is_hidden_in_all_of_them_or_in_none(self, world: World) -> None:
+        group = named(world, "Works Council")
+        member = world.store.links("group.members", group["id"])[0]
+        assert not any(self.seen(world.application(self.ALL), group, member))
+        assert all(self.seen(world.application([*self.ALL, "Member.Read.Hidden"]), group, member))
+
+    def test_who_belongs_to_it_sees_it(self, world: World) -> None:
+        group = named(world, "Works Council")
+        members = [world.store.get("user", one, world.tenant) for one in world.store.links("group.members", group["id"])]
+        enabled = [one for one in members if one and one["accountEnabled"] and one["userType"] == "Member"]
+        assert all(self.seen(world.person(self.ALL, user=enabled[0]["userPrincipalName"]), group, enabled[1]["id"]))
+
+
+def test_transitive_relationships_are_counted_and_come_by_pages(admin: GraphClient, world: World) -> None:
+    """learn.microsoft.com/graph/api/group-list-transitivemembers"""
+    place = f"/groups/{named(world, 'All Staff')['id']}/transitiveMembers"
+    whole = admin.get(f"{place}?$top=999&$select=id").json()["value"]
+    counted = admin.get(f"{place}?$count=true&$top=5", headers=EVENTUAL).json()
+    assert (counted["@odata.count"], len(counted["value"])) == (len(whole), 5)
+    assert len(admin.get(counted["@odata.nextLink"], headers=EVENTUAL).json()["value"]) == 5
+    assert admin.get(f"{place}/$count", headers=EVENTUAL).text == str(len(whole))
+    people = admin.get(f"{place}/microsoft.graph.user/$count", headers=EVENTUAL).text
+    assert 0 < int(people) < len(whole)
+    person = f"/users/{next(one['id'] for one in whole)}"
+    found = admin.get(f"{person}/transitiveMemberOf?$count=true", headers=EVENTUAL).json()
+    assert found["@odata.count"] == len(found["value"])
+
+
+def test_objects_without_owners_are_found_by_a_count(admin: GraphClient, application: dict[str, Any]) -> None:
+    """learn.microsoft.com/graph/aad-advanced-queries, $count in a filter."""
+    params = {"$filter": f"owners/$count eq 0 and appId eq '{application['appId']}'", "$count": "true"}
+    assert admin.get("/applications", params=params).status_code == 400
+    found = admin.get("/applications", params=params, headers=EVENTUAL)
+    assert [one["id"] for one in found.json()["value"]] == [application["id"]]
+    owner = admin.get("/users?$top=1").json()["value"][0]["id"]
+    assert admin.post(f"/applications/{application['id']}/owners/$ref", reference(owner)).status_code == 204
+    assert admin.get("/applications", params=params, headers=EVENTUAL).json()["value"] == []

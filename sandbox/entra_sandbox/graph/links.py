@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -86,9 +87,18 @@ def expand(call: Call, resource: Resource, shown: list[Document], docs: list[Doc
                 f"'microsoft.graph.{resource.entity}', or it cannot be expanded."
             )
         for target, doc in zip(shown, docs, strict=True):
-            rows = _query(call, link, doc["id"]).rows(call, None)[:EXPANDED]
+            rows = _query(call, link, doc["id"]).rows(call, None)[:EXPANDED] if _readable(call, link, doc) else []
             found = [show(call, row, wanted.select) for row in rows]
             target[link.name] = (found[0] if found else None) if link.single else found
+
+
+def _readable(call: Call, link: Link, doc: Document) -> bool:
+    try:
+        if link.read:
+            link.read(call, doc)
+    except errors.GraphFault:
+        return False
+    return True
 
 
 def _expand_rows(call: Call, resource: Resource, wanted: Expand, shown: list[Document], docs: list[Document]) -> bool:
@@ -108,11 +118,15 @@ def list_link(call: Call, resource: Resource, name: str) -> Answer:
     return _list(call, resource, next(link for link in resource.links if link.name == name))
 
 
-def show_all(call: Call, rows: list[Row]) -> Answer:
-    """Objects of several kinds that were found elsewhere, in one page."""
-    kept = [row for row in rows if not call.cast or row.kind == call.cast]
-    shown = [show(call, row, call.options.select) for row in kept]
-    return Answer(200, {"@odata.context": context(call.base, "directoryObjects", call.options.select), "value": shown})
+def list_ids(call: Call, ids: list[str], *, counting: bool = False) -> Answer:
+    """Objects of several kinds that were found elsewhere, as a list of a relationship; or how many they are."""
+    entity = call.cast or "directoryObject"
+    query = Query.of(call, entity, page=0 if counting else 100, page_max=999, advanced=True, counting=counting)
+    query.restrict("o.id IN (SELECT value FROM json_each(?)) AND instr(o.kind, '.') = 0", json.dumps(ids))
+    if counting:
+        return Answer(200, str(query.total(call, call.cast or None)).encode(), {"Content-Type": "text/plain"})
+    shown = [show(call, row, call.options.select) for row in query.rows(call, call.cast or None)]
+    return Answer(200, query.page(call, "directoryObjects", shown, call.cast or None))
 
 
 def _with(link: Link, handler: Any) -> Any:
@@ -259,6 +273,9 @@ def _restricted(query: Query, call: Call, link: Link, source: str, *, hide: bool
     marks = ", ".join("?" * len(arrows))
     if hide and link.hidden:
         query.restrict(f"o.kind NOT IN ({', '.join('?' * len(link.hidden))})", *link.hidden)
+    if link.visible:
+        condition, args = link.visible(call)
+        query.restrict(condition, *args)
     table, seen = call.store.seen_links(call.at)
     query.restrict(
         f"o.id IN (SELECT {wanted} FROM {table} WHERE name IN ({marks}) AND {given} = ?) AND instr(o.kind, '.') = 0",

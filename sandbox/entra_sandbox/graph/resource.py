@@ -31,7 +31,8 @@ class Link:
     """A relationship: ``name`` in the address, ``arrow`` in the store; ``reverse`` reads it from its end.
 
     ``kinds`` may be linked; ``hidden`` kinds are not listed; ``single`` holds at most one. ``read`` checks a list
-    (call, source document), ``add`` and ``remove`` a change before it happens (…, target document).
+    (call, source document), ``add`` and ``remove`` a change before it happens (…, target document); ``visible`` is a
+    condition in SQL for what is listed.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Link:
     read: Callable[[Call, Document], None] | None = None
     add: Callable[[Call, Document, Document], None] | None = None
     remove: Callable[[Call, Document, Document], None] | None = None
+    visible: Callable[[Call], tuple[str, list[Any]]] | None = None
 
 
 @dataclass(frozen=True)

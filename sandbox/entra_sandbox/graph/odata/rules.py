@@ -72,7 +72,8 @@ def _read(entity: str, described: dict[str, object]) -> Rules:
         if words - OPERATORS:
             raise ValueError(f"queries.json: {entity}: unknown operators {sorted(words - OPERATORS)}")
         for name in names:
-            if schema.entity(entity).find(name.split("/")[0]) is None:
+            described_type = schema.entity(entity)
+            if described_type.find(name.split("/")[0]) is None and described_type.find_link(name) is None:
                 raise ValueError(f"queries.json: {entity} has no property {name}")
             allowed[name] = words
     return Rules(

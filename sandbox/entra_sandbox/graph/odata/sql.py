@@ -150,6 +150,12 @@ class _Compiler:
         return f"EXISTS (SELECT 1 FROM {rows} WHERE {alias}.type <> 'null' AND {body})"
 
     def _count(self, path: tree.Path, operator: str, right: tree.Literal) -> str:
+        if (linked := self._linked(path.steps)) is not None:
+            if right.kind != "number":
+                raise errors.bad_request("Invalid filter clause")
+            self._need("'$count' in a filter")
+            self.args += [linked, right.value]
+            return f"((SELECT count(*) FROM link WHERE name = ? AND source = o.id) {_OPERATORS[operator]} ?)"
         source, _, steps = self._collection(tree.Path(path.steps))
         if not self.rules.allows(steps, "count"):
             raise _unsupported(steps, self.entity)
@@ -158,6 +164,11 @@ class _Compiler:
         self._need("'$count' in a filter")
         self.args.append(right.value)
         return f"((SELECT count(*) FROM json_each({source})) {_OPERATORS[operator]} ?)"
+
+    def _linked(self, steps: tuple[str, ...]) -> str | None:
+        """The arrow of a relationship whose objects may be counted in a filter (``owners/$count``), or None."""
+        name = schema.entity(self.entity).find_link(steps[0]) if len(steps) == 1 else None
+        return f"{self.entity}.{name}" if name is not None and self.rules.allows((name,), "count") else None
 
     # values
 

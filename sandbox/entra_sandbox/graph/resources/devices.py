@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from entra_sandbox.graph import errors
+from entra_sandbox.graph import errors, hidden
 from entra_sandbox.graph.call import Call
 from entra_sandbox.graph.registry import register
 from entra_sandbox.graph.resource import Document, Link, Resource
@@ -59,7 +59,7 @@ DEVICES = Resource(
     create=create,
     update=update,
     links=(
-        Link("memberOf", "group.members", ("group",), reverse=True),
+        Link("memberOf", "group.members", ("group",), reverse=True, visible=hidden.visible),
         Link("registeredOwners", "device.registeredOwners", _KINDS),
         Link("registeredUsers", "device.registeredUsers", _KINDS),
     ),

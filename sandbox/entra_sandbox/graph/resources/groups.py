@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from entra_sandbox import facts
-from entra_sandbox.graph import access, errors
+from entra_sandbox.graph import access, errors, hidden
 from entra_sandbox.graph.call import Call
 from entra_sandbox.graph.registry import register
 from entra_sandbox.graph.resource import Document, Link, Resource
@@ -83,16 +83,6 @@ def check_member(call: Call, group: Document, member: Document) -> None:
     if _unified(group) and kind != "user":
         raise errors.bad_request("An invalid operation was included in the following modified references: 'members'.")
     _check_target(call, kind)
-
-
-def check_read(call: Call, group: Document) -> None:
-    """Hidden membership is for those who belong to it, and for tokens that may read it."""
-    if group.get("visibility") != "HiddenMembership" or "Member.Read.Hidden" in call.caller.granted:
-        return
-    if not any(
-        call.store.linked(name, group["id"], call.caller.object_id) for name in ("group.members", "group.owners")
-    ):
-        raise errors.denied()
 
 
 def check_removal(call: Call, group: Document, _member: Document) -> None:
@@ -239,12 +229,12 @@ GROUPS = Resource(
             writable=True,
             hidden=("servicePrincipal",),
             deletes_target=True,
-            read=check_read,
+            read=hidden.check_read,
             add=check_member,
             remove=check_removal,
         ),
         Link("owners", "group.owners", ("user", "servicePrincipal"), writable=True, remove=check_owner_removal),
-        Link("memberOf", "group.members", ("group",), reverse=True),
+        Link("memberOf", "group.members", ("group",), reverse=True, visible=hidden.visible),
     ),
 )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from entra_sandbox.graph import errors, links, objects
+from entra_sandbox.graph import errors, hidden, links, objects
 from entra_sandbox.graph.call import Answer, Call
 from entra_sandbox.graph.odata.answer import context
 from entra_sandbox.graph.registry import register
@@ -35,8 +35,9 @@ def _reached(first: str, follow: Callable[[str], list[str]]) -> list[str]:
 
 
 def _groups(call: Call, object_id: str) -> list[Row]:
+    """The groups that hold the object, directly or through others, without those of which the caller may not know."""
     ids = _reached(object_id, lambda one: call.store.links_to("group.members", one, at=call.at))
-    return list(call.store.resolve(ids).values())
+    return [row for row in call.store.resolve(ids).values() if hidden.may_see(call, row.doc)]
 
 
 def _routes(read: str, find: Callable[[Call], Row]) -> tuple[Route, ...]:
@@ -53,20 +54,39 @@ def _routes(read: str, find: Callable[[Call], Row]) -> tuple[Route, ...]:
         return _ids(call, [one for one in wanted if one.lower() in found])
 
     def transitive_member_of(call: Call, _: Resource) -> Answer:
-        return links.show_all(call, _groups(call, find(call).id))
+        return links.list_ids(call, [row.id for row in _groups(call, find(call).id)])
+
+    def count_member_of(call: Call, _: Resource) -> Answer:
+        return links.list_ids(call, [row.id for row in _groups(call, find(call).id)], counting=True)
 
     return (
         Route("POST", "{}/getMemberGroups", get_groups, read),
         Route("POST", "{}/checkMemberGroups", check_groups, read),
         Route("GET", "{}/transitiveMemberOf", transitive_member_of, read),
+        Route("GET", "{}/transitiveMemberOf/$count", count_member_of, read),
     )
 
 
 def transitive_members(call: Call, _: Resource) -> Answer:
     """Members of a group and of the groups in it."""
-    group = objects.find(call, GROUPS, call.keys[0]).id
-    ids = _reached(group, lambda one: call.store.links("group.members", one, at=call.at))
-    return links.show_all(call, list(call.store.resolve(ids).values()))
+    return links.list_ids(call, _members(call))
+
+
+def count_members(call: Call, _: Resource) -> Answer:
+    """How many they are."""
+    return links.list_ids(call, _members(call), counting=True)
+
+
+def _members(call: Call) -> list[str]:
+    group = objects.find(call, GROUPS, call.keys[0])
+    hidden.check_read(call, group.doc)
+
+    def inside(one: str) -> list[str]:
+        nested = call.store.get("group", one, call.tenant)
+        shown = nested is None or hidden.may_see(call, nested)
+        return call.store.links("group.members", one, at=call.at) if shown else []
+
+    return _reached(group.id, inside)
 
 
 def _parameter(call: Call, name: str, kind: type) -> Any:
@@ -98,5 +118,9 @@ register(
     _ANY,
     _part(USERS),
     _part(SERVICE_PRINCIPALS),
-    _part(GROUPS, Route("GET", "{}/transitiveMembers", transitive_members, "GET /groups/{}/members")),
+    _part(
+        GROUPS,
+        Route("GET", "{}/transitiveMembers", transitive_members, "GET /groups/{}/members"),
+        Route("GET", "{}/transitiveMembers/$count", count_members, "GET /groups/{}/members"),
+    ),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from entra_sandbox.entra.principals import from_application
-from entra_sandbox.graph import access, app_management, credentials, errors
+from entra_sandbox.graph import access, app_management, credentials, errors, hidden
 from entra_sandbox.graph.call import Call
 from entra_sandbox.graph.registry import register
 from entra_sandbox.graph.resource import Document, Link, Resource, Route
@@ -138,7 +138,13 @@ SERVICE_PRINCIPALS = Resource(
     links=(
         Link("owners", "servicePrincipal.owners", ("user", "servicePrincipal"), writable=True),
         app_management.assigned_policies("servicePrincipal"),
-        Link("memberOf", "group.members directoryRole.members", ("group", "directoryRole"), reverse=True),
+        Link(
+            "memberOf",
+            "group.members directoryRole.members",
+            ("group", "directoryRole"),
+            reverse=True,
+            visible=hidden.visible,
+        ),
     ),
     rows=(
         ("appRoleAssignments", "appRoleAssignment", "principalId"),

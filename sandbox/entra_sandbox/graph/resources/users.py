@@ -6,7 +6,7 @@ import re
 
 from entra_sandbox import facts
 from entra_sandbox.entra import credentials
-from entra_sandbox.graph import access, errors, schema
+from entra_sandbox.graph import access, errors, hidden, schema
 from entra_sandbox.graph.call import Call
 from entra_sandbox.graph.registry import register
 from entra_sandbox.graph.resource import Document, Link, Resource
@@ -196,7 +196,13 @@ USERS = Resource(
     delete=delete,
     present=present,
     links=(
-        Link("memberOf", "group.members directoryRole.members", ("group", "directoryRole"), reverse=True),
+        Link(
+            "memberOf",
+            "group.members directoryRole.members",
+            ("group", "directoryRole"),
+            reverse=True,
+            visible=hidden.visible,
+        ),
         Link("manager", "user.manager", ("user",), single=True, writable=True),
         Link("directReports", "user.manager", ("user",), reverse=True),
         Link("ownedDevices", "device.registeredOwners", ("device",), reverse=True),
