@@ -329,7 +329,8 @@ class TestHiddenMembership:
 
     def test_who_belongs_to_it_sees_it(self, world: World) -> None:
         group = named(world, "Works Council")
-        members = [world.store.get("user", one, world.tenant) for one in world.store.links("group.members", group["id"])]
+        ids = world.store.links("group.members", group["id"])
+        members = [world.store.get("user", one, world.tenant) for one in ids]
         enabled = [one for one in members if one and one["accountEnabled"] and one["userType"] == "Member"]
         assert all(self.seen(world.person(self.ALL, user=enabled[0]["userPrincipalName"]), group, enabled[1]["id"]))
 
