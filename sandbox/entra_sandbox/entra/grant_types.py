@@ -100,7 +100,7 @@ def refresh_token(grant: Grant) -> dict[str, Any]:
     if valid_from and kept["issued"] < datetime.fromisoformat(valid_from.replace("Z", "+00:00")).timestamp():
         raise AadError(50173, issued=_iso(kept["issued"]), valid_from=valid_from)
     wanted = parse(call.get("scope") or kept["scope"], call.own)
-    return user_answer(call, grant.client, sign_in, wanted, grant.proof, keep=True)
+    return user_answer(call, grant.client, sign_in, wanted, grant.proof, keep=True, interactive=False)
 
 
 def device_code(grant: Grant) -> dict[str, Any]:
@@ -149,7 +149,8 @@ def on_behalf_of(grant: Grant) -> dict[str, Any]:
     if user is None:
         raise AadError(50013, reason="The assertion is not a token of a user.")
     sign_in = SignIn(user, tuple(claims.get("amr") or ("pwd",)), float(claims["iat"]))
-    return user_answer(call, client, sign_in, parse(call.need("scope"), call.own), grant.proof)
+    wanted = parse(call.need("scope"), call.own)
+    return user_answer(call, client, sign_in, wanted, grant.proof, interactive=False)
 
 
 def password(grant: Grant) -> dict[str, Any]:

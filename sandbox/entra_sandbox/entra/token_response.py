@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
+import uuid
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from entra_sandbox.entra import consents, tokens
@@ -27,6 +29,11 @@ __all__ = [
     "user_answer",
 ]
 
+_ACTIVITY = (
+    *("lastSignInDateTime", "lastSignInRequestId"),
+    *("lastNonInteractiveSignInDateTime", "lastNonInteractiveSignInRequestId"),
+    *("lastSuccessfulSignInDateTime", "lastSuccessfulSignInRequestId"),
+)
 REFRESH_SECONDS = 90 * 86400
 REFRESH_KIND = "entra.refreshToken"
 
@@ -109,10 +116,12 @@ def user_answer(
     nonce: str | None = None,
     keep: bool | None = None,
     device_code: bool = False,
+    interactive: bool = True,
 ) -> dict[str, Any]:
     """Access token, ID token and refresh token for a person, as far as wanted and consented to.
 
-    ``keep`` gives a refresh token whatever the scope says (an answer to a refresh always has one). AADSTS65001
+    ``keep`` gives a refresh token whatever the scope says (an answer to a refresh always has one); ``interactive`` says
+    which kind of sign-in ``signInActivity`` shows. AADSTS65001
     without consent; everything of :func:`~entra_sandbox.entra.policy.check_sign_in`.
     """
     user, store = sign_in.user, call.store
@@ -132,6 +141,7 @@ def user_answer(
         roles=consents.application_roles(store, user.id, resource),
         capabilities=capabilities(call),
     )
+    _note(store, user, interactive=interactive)
     answer = _bearer(token, tokens.USER_SECONDS)
     answer["scope"] = " ".join(_words(wanted, names))
     if keep or wanted.offline:
@@ -148,6 +158,19 @@ def user_answer(
     if call.get("client_info") == "1":
         answer["client_info"] = tokens.client_info(user)
     return answer
+
+
+def _note(store: Store, user: User, *, interactive: bool) -> None:
+    """Leave the trace that Microsoft Graph shows as ``signInActivity``."""
+    at = datetime.fromtimestamp(store.now(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    kinds = ("lastSignIn" if interactive else "lastNonInteractiveSignIn", "lastSuccessfulSignIn")
+    request = str(uuid.uuid4())
+    new = {f"{kind}{part}": value for kind in kinds for part, value in (("DateTime", at), ("RequestId", request))}
+    with store.transaction():
+        row = store.row("user", user.id, user.tenant.id)
+        if row is not None:
+            known = row.doc.get("signInActivity") or dict.fromkeys(_ACTIVITY)
+            store.put("user", {**row.doc, "signInActivity": {**known, **new}}, row.tenant)
 
 
 def _consented(

@@ -18,7 +18,7 @@ from entra_sandbox.graph import errors
 from entra_sandbox.graph.call import Call
 from entra_sandbox.graph.roles import GLOBAL_ADMINISTRATOR, role_id
 
-__all__ = ["Operation", "authorize", "holds_role", "may", "operations", "owns", "require_owner"]
+__all__ = ["Operation", "authorize", "has_premium", "holds_role", "may", "operations", "owns", "require_owner"]
 
 Sets = tuple[frozenset[str], ...]
 
@@ -75,8 +75,8 @@ def authorize(call: Call, operation: Operation) -> None:
     refused = errors.scopes_missing() if operation.conditional_access else errors.denied()
     if not call.sets and not _partly(call, operation):
         raise refused
-    if operation.conditional_access:
-        _check_licence(call)
+    if operation.conditional_access and not has_premium(call):
+        raise errors.not_licensed()
     reads = operation.name.startswith("GET ")
     owned = bool(call.sets) and all(any(name.endswith(".OwnedBy") for name in one) for one in call.sets)
     call.must_own = owned and not reads
@@ -100,14 +100,14 @@ def _partly(call: Call, operation: Operation) -> bool:
     )
 
 
-def _check_licence(call: Call) -> None:
-    """Conditional access needs Entra ID P1."""
+def has_premium(call: Call) -> bool:
+    """Whether the tenant has Entra ID P1 or P2, which conditional access and the sign-ins of people need."""
     for row in call.store.rows("subscribedSku", call.tenant):
         doc = row.doc
         plans = {plan["servicePlanName"] for plan in doc.get("servicePlans", [])}
         if doc.get("capabilityStatus") == "Enabled" and plans & {"AAD_PREMIUM", "AAD_PREMIUM_P2"}:
-            return
-    raise errors.not_licensed()
+            return True
+    return False
 
 
 def may(call: Call, name: str) -> bool:

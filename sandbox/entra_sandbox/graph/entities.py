@@ -33,6 +33,8 @@ def routes(resource: Resource) -> Iterator[Route]:
 def list_(call: Call, resource: Resource) -> Answer:
     """One page of the collection."""
     query = Query.of(call, resource.entity, page=resource.page, page_max=resource.page_max, advanced=resource.advanced)
+    selected = {name.split("/")[0] for name in call.options.select}
+    query.size = min([query.size, *(most for name, most in resource.costly.items() if name in selected)])
     rows = query.rows(call, resource.entity)
     shown = [objects.show(call, resource, row.doc) for row in rows]
     links.expand(call, resource, shown, [row.doc for row in rows])

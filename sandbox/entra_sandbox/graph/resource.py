@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from entra_sandbox.graph.call import Answer, Call
@@ -62,6 +62,7 @@ class Resource:
     select          what an answer shows without ``$select``; empty for all
     required        in a create; ``read_only`` never set; ``create_only`` not changed later; ``defaults`` when left out
     page, page_max  ``$top`` when absent and at most; page 0: everything in one answer
+    costly          properties that make pages smaller when they are selected: name -> most in a page
     advanced        queries follow the directory's rules (ConsistencyLevel)
     soft_delete     goes to the bin (a function of the document, or always)
     rows            ``$expand`` of what is kept as objects of their own: name, kind, property that holds this one's id
@@ -81,6 +82,7 @@ class Resource:
     defaults: Callable[[], Document] | None = None
     page: int = 100
     page_max: int = 999
+    costly: Mapping[str, int] = field(default_factory=dict)
     advanced: bool = True
     soft_delete: bool | Callable[[Document], bool] = False
     upsert: str = ""

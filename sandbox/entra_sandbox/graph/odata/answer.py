@@ -21,7 +21,9 @@ class Shape:
         self._empty: list[tuple[str, Any]] = []
         for name in names:
             kind = described.properties[name]
-            if kind.collection:
+            if name in _LEFT_OUT:
+                self._empty.append((name, _ABSENT))
+            elif kind.collection:
                 self._empty.append((name, []))
             elif kind.nullable:
                 self._empty.append((name, None))
@@ -41,6 +43,8 @@ class Shape:
 
 
 _ABSENT: Any = object()
+# Not null but not there for who has none: learn.microsoft.com/graph/api/resources/signinactivity
+_LEFT_OUT = frozenset({"signInActivity"})
 
 
 @lru_cache(maxsize=512)

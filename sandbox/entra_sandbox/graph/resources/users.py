@@ -69,7 +69,9 @@ def delete(call: Call, doc: Document) -> None:
 
 
 def present(call: Call, doc: Document) -> Document:
-    """``User.ReadBasic.All`` shows the basic profile alone."""
+    """``User.ReadBasic.All`` shows the basic profile alone; sign-ins take a permission of their own."""
+    if "signInActivity" in {name.split("/")[0] for name in call.options.select}:
+        _check_audit(call)
     if call.sets and all(one == {"User.ReadBasic.All"} for one in call.sets) and doc["id"] != call.caller.object_id:
         return {name: value for name, value in doc.items() if name in BASIC}
     return doc
@@ -82,6 +84,17 @@ def _check_values(doc: Document) -> None:
             raise errors.invalid_value(name, "User")
     if len(doc.get("businessPhones") or []) > 1:
         raise errors.invalid_value("businessPhones", "User")
+
+
+def _check_audit(call: Call) -> None:
+    """learn.microsoft.com/graph/api/resources/user: signInActivity takes ``AuditLog.Read.All`` and Entra ID P1."""
+    if "AuditLog.Read.All" not in call.caller.granted:
+        code = "Authentication_MSGraphPermissionMissing"
+        message = "Calling principal does not have required MSGraph permissions AuditLog.Read.All"
+        raise errors.GraphFault(403, code, message)
+    if not access.has_premium(call):
+        code = "Authentication_RequestFromNonPremiumTenantOrB2CTenant"
+        raise errors.GraphFault(403, code, "Neither tenant is B2C or tenant doesn't have premium license")
 
 
 def _check_names(call: Call, doc: Document, own_id: str | None) -> None:
@@ -154,6 +167,7 @@ USERS = Resource(
     path="users",
     entity="user",
     keys=("id", "userPrincipalName"),
+    costly={"signInActivity": 120},
     select=(
         "businessPhones",
         "displayName",
