@@ -68,6 +68,10 @@ class Screen:
 
     def progress(self, news: Progress) -> None:
         """One line a section; a spinner while something takes its time."""
+        if news.state == "waiting":
+            if self._spinner is not None:
+                self._spinner.update(f"{news.number}  {news.title}: {news.done}")
+            return
         if self._spinner is not None:
             self._spinner.stop()
             self._spinner = None

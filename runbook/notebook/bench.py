@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from runbook import sections
 from runbook.errors import HandOver, Parked, RunbookError
@@ -14,6 +15,7 @@ from runbook.widgets.hand_over import HandOverCard
 
 if TYPE_CHECKING:
     from runbook.catalog.scopes import Scopes
+    from runbook.clients.settle import Progress
     from runbook.clients.target import Target
     from runbook.notebook.inputs import Inputs
     from runbook.parameters import Parameters
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from runbook.tenant.changes import Change
     from runbook.widgets.panel import Panel
 
+WATCHED = 1.0  # seconds from which a wait is shown
 PROOF = "verify_actions"
 """The section that changes nothing and still has to be carried out: it tries what the others prepared."""
 
@@ -38,6 +41,9 @@ class Workbench:
         self._own_record = False
         self._observed: Any = None  # the tenant's permissions, read once: each click plans against them anew
         self._states: dict[str, tuple[str, str]] = {}
+        self.watcher: Callable[[str, Context], None] = self._show_wait
+        """Who shows what is waited for, told in words about once a second."""
+        self._wait_id = ""
 
     def close(self) -> None:
         """Close clients, and the target with them."""
@@ -92,6 +98,7 @@ class Workbench:
         self._own_record = True
         person = self._to_the_person if self.inputs.attended and not play else None
         with open_context(self.params, self._journal, person) as ctx:
+            self._watch(ctx)
             return run_section(ctx, section, apply=True)
 
     def finish(self, section: Section, result: SectionResult | None, error: RunbookError | None) -> None:
@@ -186,7 +193,24 @@ class Workbench:
             journal = Journal.open(self.inputs.record) if self.inputs.record else None
             person = self._to_the_person if self.inputs.attended else None
             self._looking = self._stack.enter_context(open_context(self.params, journal, person))
+            self._watch(self._looking)
         return self._looking
+
+    def _watch(self, ctx: Context) -> None:
+        def tell(news: Progress) -> None:
+            if news.waited >= WATCHED or ctx.facts.get("tried"):
+                limit = f" of {news.deadline:.0f}" if news.deadline else ""
+                seen = f"seen {news.seen} of {news.wanted}, {news.waited:.0f}{limit} s"
+                self.watcher(f"waiting until {news.awaited}: {seen}", ctx)
+
+        ctx.graph.progress = tell
+
+    def _show_wait(self, text: str, _ctx: Context) -> None:
+        """One line in the cell that runs; each line takes the place of the one before, so that the last one stays."""
+        from runbook.widgets.message import Message
+
+        begun, self._wait_id = bool(self._wait_id), self._wait_id or uuid4().hex
+        Message("Waited", "none", text).display(self._wait_id, again=begun, wait=text)
 
     def _new_record(self, section: Section, besides: Mapping[str, Any]) -> Journal:
         from runbook.records.journal import Journal

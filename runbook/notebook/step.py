@@ -18,12 +18,13 @@ from runbook.notebook.stopped import SectionFailed, SectionParked
 from runbook.notebook.subject import Guided, Subject, read_order
 from runbook.operations import order as orders
 from runbook.widgets import message, states
+from runbook.widgets.matrix import ActionMatrix
 from runbook.widgets.panel import Area, Panel
 from runbook.widgets.plan_table import PlanTable, counts
 
 if TYPE_CHECKING:
     from runbook.notebook.bench import Workbench
-    from runbook.tenant.base import SectionResult
+    from runbook.tenant.base import Context, SectionResult
     from runbook.tenant.changes import Change
     from runbook.widgets.apply_button import ApplyButton, Offer
     from runbook.widgets.watch import Watch
@@ -242,11 +243,20 @@ class Step:
         if section is None:
             return
         self._result = self._error = None
+        if self._attended:
+            self._bench.watcher = self._waits
         try:
             self._result = self._bench.run(section, self._subject.opening(), apply=apply, play=play)
             self._error = self._result.error
         except RunbookError as error:
             self._error = error
+
+    def _waits(self, text: str, ctx: Context) -> None:
+        """While a button is at work: what is waited for beside it, and the matrix as far as it is filled."""
+        if self._buttons is not None:
+            self._buttons.say(text)
+        if tried := ctx.facts.get("tried"):
+            self._show("evidence", ActionMatrix(tried))
 
     def _finish(self) -> None:
         if self._subject.section is not None:

@@ -10,7 +10,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
@@ -33,8 +33,12 @@ class Execution:
     died: bool = False
 
 
-def execute(source: Path, output: Path, parameters: Mapping[str, Any]) -> Execution:
+def execute(
+    source: Path, output: Path, parameters: Mapping[str, Any], waits: Callable[[str], None] = lambda _text: None
+) -> Execution:
     """Execute ``source`` with ``parameters`` and write it whole to ``output`` at each step.
+
+    ``waits`` is told in words what the notebook waits for.
 
     Raises ``OSError`` when ``output`` cannot be written; a failing cell or a dying kernel is returned, not raised.
     """
@@ -51,6 +55,7 @@ def execute(source: Path, output: Path, parameters: Mapping[str, Any]) -> Execut
             engine_name=ENGINE,
             progress_bar=False,
             start_timeout=START_TIMEOUT,
+            waits=waits,
         )
     except PapermillExecutionError as error:
         return Execution(False, error.ename, error.evalue)
@@ -162,7 +167,14 @@ def _engine() -> Any:
             return "auto" if zmq.has("curve") else "disabled"
 
     class Client(PapermillNotebookClient):  # type: ignore[misc]
-        """Begins no further cell once the run is to end."""
+        """Begins no further cell once the run is to end, and passes on what a cell waits for."""
+
+        waits: Callable[[str], None]
+
+        def process_message(self, msg: Any, *arguments: Any) -> Any:
+            if wait := msg.get("content", {}).get("metadata", {}).get("runbook", {}).get("wait"):
+                self.waits(wait)
+            return super().process_message(msg, *arguments)
 
         def papermill_execute_cells(self) -> None:
             with STOP.over(self.km.provisioner.pid):
@@ -183,6 +195,7 @@ def _engine() -> Any:
                 startup_timeout=options.get("start_timeout", START_TIMEOUT),
                 timeout=None,
             )
+            client.waits = options["waits"]
             return client.execute(env={**child_environment(os.environ), **SAFE_PATH})
 
     return Engine

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,7 +50,7 @@ class PlanReport:
 
 @dataclass(frozen=True)
 class Progress:
-    """News of a run: ``state`` is ``planning``, ``started``, ``stopping`` or ``finished``; the last has the counts."""
+    """News of a run: ``state`` is ``planning``, ``started``, ``waiting`` (``done``: for what), ``stopping``, ``finished``."""
 
     state: str
     number: int = 0
@@ -184,7 +185,7 @@ def _sections(journal: Journal, chosen: list[Section], tell: Callable[[Progress]
         tell(Progress("started", each.NUMBER, each.NAME, each.TITLE))
         begun = time.monotonic()
         source = notebook(each.NAME)
-        execution = execute(source, journal.folder / source.name, choice)
+        execution = execute(source, journal.folder / source.name, choice, partial(_waits, tell, each))
         finish(journal.folder / source.name)
         finished = _finished(journal, each, execution)
         tell(_news(each, finished, time.monotonic() - begun))
@@ -193,6 +194,10 @@ def _sections(journal: Journal, chosen: list[Section], tell: Callable[[Progress]
         if finished["verdict"] != "passed":
             break
     return finished
+
+
+def _waits(tell: Callable[[Progress], None], each: Section, text: str) -> None:
+    tell(Progress("waiting", each.NUMBER, each.NAME, each.TITLE, done=text))
 
 
 def _finished(journal: Journal, each: Section, execution: Execution) -> dict[str, Any]:

@@ -8,6 +8,7 @@ not tried is neither a pass nor a failure. Direct and StackOne's road both prove
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from runbook import catalog
 from runbook.clients.answers import Facts, explain
+from runbook.clients.settle import Progress
 from runbook.errors import Parked, SignInError
 from runbook.proof import refresh
 from runbook.proof.probing import DirectRoad, Outcome, Road, RoadName, StackOneRoad, not_tried, prove, refused
@@ -101,7 +103,13 @@ def verify(ctx: Context) -> Evidence:
         pool = stack.enter_context(ThreadPoolExecutor(WORKERS, "probe"))
         # Leaving early (an interrupt, a defect) must not wait for probes that have not begun; those under way clean up.
         stack.callback(pool.shutdown, cancel_futures=True)
-        actions = list(pool.map(lambda slug: _action(ctx, slug, shop, roads, state, wanted), ctx.params.actions))
+        actions = ctx.facts["tried"] = list[dict[str, Any]]()
+        begun = time.monotonic()
+        for action in pool.map(lambda slug: _action(ctx, slug, shop, roads, state, wanted), ctx.params.actions):
+            actions.append(action)
+            if ctx.graph.progress is not None:
+                count, seconds = len(ctx.params.actions), time.monotonic() - begun
+                ctx.graph.progress(Progress("every action is tried", len(actions), count, seconds, 0))
     return _evidence(actions, table(state, wanted, roads.tokens), shop, roads, _refresh(roads, actions))
 
 

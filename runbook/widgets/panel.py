@@ -32,12 +32,16 @@ class Panel(ABC):
         """The complete HTML with its style sheet."""
         return markup.page(self.fragment())
 
-    def display(self, display_id: str | None = None, *, again: bool = False) -> None:
-        """Show it in the running cell, or ``again`` wherever ``display_id`` was shown before."""
+    def display(self, display_id: str | None = None, *, again: bool = False, wait: str = "") -> None:
+        """Show it in the running cell, or ``again`` wherever ``display_id`` was shown before.
+
+        ``wait``: what is waited for meanwhile, for the one who executes the notebook.
+        """
         from IPython.display import display
 
         bundle = self._repr_mimebundle_()
-        display(bundle, raw=True, display_id=display_id, update=again)  # type: ignore[no-untyped-call]
+        marks = {"runbook": {"wait": wait}} if wait else {}
+        display(bundle, raw=True, display_id=display_id, update=again, metadata=marks)  # type: ignore[no-untyped-call]
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:  # noqa: ARG002
         return {"text/plain": self.text(), "text/html": self.html()}

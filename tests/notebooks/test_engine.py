@@ -85,3 +85,18 @@ def test_a_large_output_is_cut(tmp_path: Path) -> None:
     source = written(tmp_path, "1", "print('x' * 5_000_000)")
     assert execute(source, tmp_path / "out.ipynb", {}).ok
     assert (tmp_path / "out.ipynb").stat().st_size < 250_000
+
+
+def test_what_a_cell_waits_for_is_told_and_only_its_last_state_stays(tmp_path: Path) -> None:
+    source = written(
+        tmp_path,
+        "x = 1",
+        "from runbook.widgets.message import Message\n"
+        "for seen in range(3):\n"
+        "    Message('Waited', 'none', f'seen {seen}').display('one', again=seen > 0, wait=f'waiting, seen {seen}')",
+    )
+    told: list[str] = []
+    assert execute(source, tmp_path / "out.ipynb", {}, told.append).ok
+    assert told == ["waiting, seen 0", "waiting, seen 1", "waiting, seen 2"]
+    (shown,) = nbformat.read(tmp_path / "out.ipynb", 4).cells[-1].outputs
+    assert shown.data["text/plain"] == "Waited: seen 2"
