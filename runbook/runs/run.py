@@ -50,7 +50,7 @@ class PlanReport:
 
 @dataclass(frozen=True)
 class Progress:
-    """News of a run: ``state`` is ``planning``, ``started``, ``waiting`` (``done``: for what), ``stopping``, ``finished``."""
+    """News of a run: ``state`` is ``planning``, ``started``, ``waiting`` (for ``done``), ``stopping``, ``finished``."""
 
     state: str
     number: int = 0
