@@ -197,7 +197,11 @@ class Workbench:
         return self._looking
 
     def _watch(self, ctx: Context) -> None:
+        others = ctx.graph.progress
+
         def tell(news: Progress) -> None:
+            if others is not None:
+                others(news)
             if news.waited >= WATCHED or ctx.facts.get("tried"):
                 limit = f" of {news.deadline:.0f}" if news.deadline else ""
                 seen = f"seen {news.seen} of {news.wanted}, {news.waited:.0f}{limit} s"
