@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from runbook.runs.run import PlanReport, Progress, RunOutcome
 
 _FILE_WIDTH = 160
+_REASONS = 5
 
 
 class Screen:
@@ -112,6 +113,7 @@ class Screen:
         actions = summary["actions"]
         if actions:
             self.say(words.proven(actions))
+            self._reasons(actions)
         application = summary["application"]
         if application:
             self.say(f"Application (client) id: {application['app_id']}")
@@ -120,6 +122,20 @@ class Screen:
         self.say(", ".join(words.plural(http[name], noun) for name, noun in nouns.items()))
         for write in summary["writes_without_outcome"]:
             self.say(f"Outcome not known: {write['method']} {write['path']} (section {write['section']})", "yellow")
+
+    def _reasons(self, actions: Sequence[Mapping[str, Any]]) -> None:
+        """Why roads of actions failed: each reason once, with those that it holds for."""
+        reasons: dict[tuple[str, str, str], list[str]] = {}
+        for action in actions:
+            for road, why in action["explanations"].items():
+                reasons.setdefault((why["cause"], why["who"], why["remedy"]), []).append(f"{action['name']} ({road})")
+        for (cause, who, remedy), names in list(reasons.items())[:_REASONS]:
+            self.say(f"\n{', '.join(names)}", "bold")
+            self.say(f"  {cause}\n  Who can mend it: {who}\n  Next: {remedy}")
+        if len(reasons) > _REASONS:
+            self.say(f"\n{words.plural(len(reasons) - _REASONS, 'more reason')} in the report")
+        if reasons:
+            self.say()
 
     def _hand_over(self, item: Mapping[str, Any]) -> None:
         self.say()

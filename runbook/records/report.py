@@ -153,7 +153,7 @@ def _action(row: Mapping[str, Any]) -> dict[str, Any]:
 def _reason(road: str, given: Any, probe: Mapping[str, Any]) -> dict[str, Any]:
     """An explanation (:mod:`runbook.clients.answers`, or a text) with the request that showed it."""
     explanation = given if isinstance(given, Mapping) else {"cause": given}
-    facts = {key: value for key, value in explanation.items() if key not in ("cause", "who", "remedy")}
+    facts = {key: value for key, value in explanation.items() if key not in ("cause", "who", "remedy", "answer")}
     return {"road": _ROAD_TITLES.get(road, road), **explanation, "facts": facts, "probe": probe}
 
 

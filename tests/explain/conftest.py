@@ -18,6 +18,8 @@ from runbook.parameters import parse
 from runbook.sections import NAMES, section
 from runbook.tenant.base import Context, open_context, run_section
 
+XDG = ("XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME")
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -56,7 +58,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     home = tmp_path_factory.mktemp("home")
     state = home / "sandbox.db"
     with pytest.MonkeyPatch.context() as patch, running(state) as ready:
-        for name in ("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"):
+        for name in ("HOME", *XDG):
             patch.setenv(name, str(home))
         file = home / "ready.json"
         file.write_text(json.dumps(ready))

@@ -11,16 +11,16 @@ from typing import Any
 import pytest
 from entra_sandbox.server import running
 
-from runbook.clients.answers import explain
+from runbook.clients.answers import explain, table
 from runbook.secrets import Secret
 from runbook.sections import section
 from runbook.tenant.base import run_section
 from runbook.tenant.credentials import require_current, secret_name, value
 from runbook.tenant.registration import require_application
 from runbook.widgets import message
-from tests.conftest import Runner
+from tests.conftest import Runner, runner
 
-from .conftest import Stage
+from .conftest import XDG, Stage
 from .provoke import as_administrator, failing
 
 SECRET_ID = "c7a1d2e3-0000-4f00-8000-5d6e7f8a9b0c"
@@ -94,3 +94,27 @@ def test_the_action_whose_road_is_closed_says_why_and_what_to_do(stage: Stage) -
     said = " ".join(result.evidence.notes)
     assert "does not let people sign in with a code (AADSTS53003)" in said
     assert "exclude this application from the policy" in said
+
+
+def test_the_terminal_ends_with_why_an_action_failed_and_who_can_mend_it(stage: Stage, tmp_path: Path) -> None:
+    home = stage.state.parent
+    command = runner(home, tmp_path)
+    choice = (
+        "--actions",
+        "List Users,Update User,Update Group",
+        "--permission-types",
+        "application",
+        "--set",
+        "secret_store=file",
+    )
+    refusal = {"kind": "answer", "status": 403, "code": "Authorization_RequestDenied", "message": "Insufficient."}
+    with stage.ill({**refusal, "match": {"service": "graph", "method": "GET", "path": "/v1.0/users"}}):
+        done = command("verify", "--sandbox", str(home / "ready.json"), *choice, **dict.fromkeys(XDG, str(home)))
+    assert done.returncode == 1, done.stderr
+    row = next(row for row in table().rows if row.name == "beyond_permission")
+    assert "List Users (application)" in done.stdout
+    assert f"Who can mend it: {table().people[row.who]}" in done.stdout
+    assert f"Next: {row.remedy}" in done.stdout
+    (summary,) = tmp_path.glob("records/*/summary.json")
+    action = json.loads(summary.read_text())["actions"][0]
+    assert action["explanations"]["application"]["answer"] == "beyond_permission"
