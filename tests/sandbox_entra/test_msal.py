@@ -18,6 +18,7 @@ from entra_sandbox.browser import Screen
 from entra_sandbox.entra import tokens
 
 from tests.sandbox_entra.conftest import CALLBACK, App, Person, Token, World, values
+from tests.sandbox_entra.test_pages import link, trouble
 
 SCOPE = "https://graph.microsoft.com/.default"
 
@@ -287,6 +288,24 @@ def test_device_code(world: World, plain: Person) -> None:
     assert isinstance(end, Screen)
     assert end.headings == ["You have signed in to Tool"]
     assert claims_of(world, client.acquire_token_by_device_flow(flow))["upn"] == plain.login
+
+
+def test_a_policy_against_the_device_code_flow_blocks_it_alone(world: World) -> None:
+    """learn.microsoft.com/entra/identity/conditional-access/policy-block-authentication-flows"""
+    app, person = world.app(isFallbackPublicClient=True), world.user()
+    world.consent(app, "User.Read", "openid", "profile", "offline_access")
+    conditions = {
+        "users": {"includeUsers": [person.id]},
+        "applications": {"includeApplications": ["All"]},
+        "authenticationFlows": {"transferMethods": "deviceCodeFlow"},
+    }
+    policy = {"id": str(uuid.uuid4()), "state": "enabled", "conditions": conditions}
+    grant = {"operator": "OR", "builtInControls": ["block"]}
+    world.store.put("conditionalAccessPolicy", {**policy, "grantControls": grant}, world.tenant)
+    flow = public(world, app).initiate_device_flow(["User.Read"])
+    screen = person.page(flow["verification_uri"])
+    assert trouble(person.send(screen, screen.forms[0], {"otc": flow["user_code"]})) == 53003
+    assert "code" in values(person.open(link(world, app)))
 
 
 def test_device_code_by_a_confidential_client(world: World, app: App, plain: Person) -> None:

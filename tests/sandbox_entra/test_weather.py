@@ -68,6 +68,39 @@ def test_a_write_is_lost_before_or_after_it_took_effect_at_graph(
     assert len(world.store.find("application", displayName=name)) == made
 
 
+@pytest.mark.parametrize("kind", ["cut", "reset", "unavailable", "truncate"])
+def test_what_was_done_at_the_token_endpoint_and_at_stackone_stays_done(
+    play: Play, http: httpx.Client, world: World, kind: str
+) -> None:
+    app = world.app(isFallbackPublicClient=True)
+    key = Path(world.ready["stackone_api_key_file"]).read_text(encoding="utf-8").strip()
+    owner = {"origin_owner_id": f"lost by {kind}", "origin_owner_name": "x"}
+    device = {"client_id": app.id, "scope": "openid"}
+
+    def ask() -> list[int]:
+        answers = []
+        place = f"/{world.tenant}/oauth2/v2.0/devicecode"
+        for path, more in ((place, {"data": device}), ("/connect_sessions", {"json": owner, "auth": (key, "")})):
+            try:
+                answers.append(http.post(path, **more).status_code)  # type: ignore[arg-type]
+            except httpx.TransportError:
+                answers.append(0)
+        return answers
+
+    def kept() -> list[int]:
+        codes = [row for row in world.store.rows("entra.deviceCode") if row.doc["client"] == app.id]
+        sessions = [row for row in world.store.rows("stackone.session") if f"lost by {kind}" in row.text]
+        return [len(codes), len(sessions)]
+
+    play({"kind": kind, **({} if kind == "truncate" else {"when": "after"})})
+    assert ask() == ([503, 503] if kind == "unavailable" else [0, 0])
+    assert kept() == [1, 1]
+    if kind != "truncate":
+        play({"kind": kind, "when": "before"})
+        assert ask() == ([503, 503] if kind == "unavailable" else [0, 0])
+        assert kept() == [1, 1]
+
+
 @pytest.mark.parametrize("kind", ["cut", "reset", "truncate"])
 def test_the_token_endpoint_and_stackone_lose_their_connections_too(
     play: Play, token: Token, graph: httpx.Client, app: App, kind: str
