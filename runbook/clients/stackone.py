@@ -102,47 +102,6 @@ class StackOneClient:
         """One linked account."""
         return _object(self._send("GET", f"/accounts/{quote(account_id, safe='')}"), "GET /accounts/{id}")
 
-    def find_account(self, account_id: str) -> JSON | None:
-        """One linked account, or ``None`` when StackOne says 404."""
-        try:
-            return self.account(account_id)
-        except StackOneError as error:
-            if error.status == 404:
-                return None
-            raise
-
-    def account_meta(self, account_id: str) -> JSON:
-        """What the connector can do for one account (``GET /accounts/{id}/meta``)."""
-        path = f"/accounts/{quote(account_id, safe='')}/meta"
-        return _object(self._send("GET", path), "GET /accounts/{id}/meta")
-
-    def update_account(self, account_id: str, changes: Mapping[str, Any]) -> JSON:
-        """Change an account's label, owner or metadata (``PATCH``)."""
-        path = f"/accounts/{quote(account_id, safe='')}"
-        return _object(self._send("PATCH", path, json=dict(changes)), "PATCH /accounts/{id}")
-
-    def delete_account(self, account_id: str) -> bool:
-        """Remove a linked account; ``False`` when it was not there any more."""
-        try:
-            self._send("DELETE", f"/accounts/{quote(account_id, safe='')}")
-        except StackOneError as error:
-            if error.status == 404:
-                return False
-            raise
-        return True
-
-    def actions_meta(self, *, connector: str | None = None, account_id: str | None = None) -> Iterator[JSON]:
-        """The actions that StackOne offers (``GET /actions``), following its ``next`` cursor."""
-        cursor: str | None = None
-        while True:
-            params = _strings({"filter[connectors]": connector, "filter[account_ids]": account_id, "next": cursor})
-            body = self._send("GET", "/actions", params=params).body
-            yield from _items(body, "GET /actions")
-            following = body.get("next") if isinstance(body, dict) else None
-            if not following or following == cursor:
-                return
-            cursor = str(following)
-
     def call_action(
         self,
         action_id: str,

@@ -62,15 +62,6 @@ def seal(folder: str | os.PathLike[str], key: Secret | None = None) -> Path:
     return root / verify.MANIFEST
 
 
-def new_key() -> Secret:
-    """A new Ed25519 private key (PEM, PKCS #8, not encrypted: it belongs in a secret store)."""
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-
-    pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    return Secret(pem.decode())
-
-
 def public_key(key: Secret) -> str:
     """The public half of a signing key (PEM): what an auditor is given."""
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat

@@ -73,17 +73,6 @@ def test_a_plain_list_of_accounts_is_understood(service: Service, stackone: Stac
     assert (asked["provider"], asked["origin_owner_id"], asked["status"]) == ("microsoftentraid", "me", "active")
 
 
-def test_actions_follow_the_cursor_to_its_end(service: Service, stackone: StackOneClient) -> None:
-    service.on(
-        "GET",
-        "/actions",
-        Reply(200, {"data": [{"id": "a"}], "next": "cursor-1"}),
-        Reply(200, {"data": [{"id": "b"}], "next": None}),
-    )
-    assert [action["id"] for action in stackone.actions_meta(connector="microsoftentraid")] == ["a", "b"]
-    assert service.asked[1].query["next"] == "cursor-1"
-
-
 def test_a_connect_session_sends_what_is_given_and_nothing_else(service: Service, stackone: StackOneClient) -> None:
     service.on("POST", "/connect_sessions", Reply(201, {"id": "1", "token": "t", "auth_link_url": "https://x"}))
     made = stackone.connect_session(
@@ -149,13 +138,6 @@ def test_the_error_of_the_service_behind_is_named(service: Service, stackone: St
     service.on("GET", "/accounts/1", Reply(400, body))
     with pytest.raises(StackOneError, match="behind it answered 403"):
         stackone.account("1")
-
-
-def test_an_account_that_is_gone_is_none_and_deleting_it_no_error(service: Service, stackone: StackOneClient) -> None:
-    service.on("GET", "/accounts/1", Reply(404, {"statusCode": 404, "message": "x"}))
-    service.on("DELETE", "/accounts/1", Reply(404, {"statusCode": 404, "message": "x"}))
-    assert stackone.find_account("1") is None
-    assert stackone.delete_account("1") is False
 
 
 def test_an_answer_that_is_no_list_is_an_error(service: Service, stackone: StackOneClient) -> None:

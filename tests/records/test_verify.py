@@ -15,6 +15,7 @@ from runbook.errors import RecordError, SecretStoreError
 from runbook.records import manifest, report, verify
 from runbook.records.journal import Journal, canonical, event_hash
 from runbook.secrets import Secret
+from tests.signing import new_key
 
 from .conftest import notebook_text, publish, rewrite
 
@@ -24,7 +25,7 @@ NOTEBOOK = "02_register_application.ipynb"
 
 @pytest.fixture(scope="module")
 def key() -> Secret:
-    return manifest.new_key()
+    return new_key()
 
 
 @pytest.fixture
@@ -203,7 +204,7 @@ def test_a_summary_of_another_run_is_found(record: Path) -> None:
 
 
 def test_a_signature_by_another_key_is_found(make_record: MakeRecord, key: Secret) -> None:
-    assert "signed by another key" in problems(make_record(key), manifest.public_key(manifest.new_key()))
+    assert "signed by another key" in problems(make_record(key), manifest.public_key(new_key()))
 
 
 def test_everything_rewritten_and_signed_anew_is_found_by_the_key(make_record: MakeRecord, key: Secret) -> None:
@@ -211,7 +212,7 @@ def test_everything_rewritten_and_signed_anew_is_found_by_the_key(make_record: M
     _rechain(record / "journal.jsonl", lambda event: event.update(status=200) if event.get("status") == 201 else None)
     (record / "report.html").unlink()
     (record / "manifest.json").unlink()
-    publish(record, manifest.new_key())
+    publish(record, new_key())
     assert verify.verify(record).ok
     assert "signed by another key" in problems(record, manifest.public_key(key))
 

@@ -19,6 +19,7 @@ from runbook.cli.app import app
 from runbook.records import manifest, verify
 from runbook.secrets.stores import open_store
 from tests.safety.moments import served
+from tests.signing import new_key
 
 REFERENCE = "file:records/signing-key"
 NOTEBOOK = "02_register_application.ipynb"
@@ -50,7 +51,7 @@ def signed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Signed]:
         for name in [name for name in os.environ if name.startswith(("XDG_", "RUNBOOK_"))]:
             patch.delenv(name)
         patch.setenv("HOME", str(home))
-        key = manifest.new_key()
+        key = new_key()
         assert open_store("file").put("records/signing-key", key) == REFERENCE
         (folder / "signer.pem").write_text(manifest.public_key(key))
         done = carry_out(folder, ready, home, "--sections", "1..2", "--set", f"signing_key_ref={REFERENCE}")
@@ -131,7 +132,7 @@ def never_ended(record: Path) -> None:
 def sealed_anew(record: Path) -> None:
     """Somebody changes an output and signs with a key of their own."""
     changed_output(record)
-    manifest.seal(record, manifest.new_key())
+    manifest.seal(record, new_key())
 
 
 def sealed_anew_without_signature(record: Path) -> None:

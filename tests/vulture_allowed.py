@@ -1,0 +1,56 @@
+"""Reviewed: what vulture takes for unused, and what uses it. A line goes when the name goes."""
+
+# pydantic: configuration of models and their validators, called by name
+_.model_config
+_._is_a_pattern
+_._says_something_known
+_._names_known_words
+_._is_sound
+_._is_a_base
+_._is_complete
+# hooks of libraries: httpx, httpcore, html.parser, http.server, logging, ipywidgets, IPython, papermill, traitlets
+_.auth_flow
+_._network_backend
+_.handle_starttag
+_.do_GET
+_.do_POST
+_.log_message
+_.msg
+_.exclude
+_.include
+_.disabled
+_.tooltip
+_._ipython_display_
+_._render_traceback_
+_.listdir
+_.pretty_path
+_.kernel_spec
+_._encrypted_where_possible
+_.execute_managed_notebook
+# typer: commands by their decorator, options by their signature
+_._verify
+_._lab
+_._records_verify
+_._records_report
+_.__signature__
+_.__annotations__
+# module attributes fetched when they are used (PEP 562)
+__getattr__
+__dir__
+# named in data: a kind of secret store (secrets/kinds.py), a parameter read from a record, options of a query,
+# circumstances of an answer (clients/answers.json)
+_.of_user
+_.signing_key_ref
+_.orderby
+_.expand
+_.secret_looks_like_id
+_.account_active
+_.consent_redirected
+_.in_token
+_.clock_skewed
+# facts of the catalogue that its tests hold against Microsoft's own pages
+_.setup_use
+_.not_relied_on
+_.default_top
+_.success
+_.docs_page
