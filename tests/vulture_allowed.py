@@ -54,3 +54,5 @@ _.not_relied_on
 _.default_top
 _.success
 _.docs_page
+# a wait as whoever watches it is told
+_.awaited
