@@ -38,7 +38,7 @@ class Found(_Row):
 
 
 class Made(_Row):
-    """A disposable object: how to make it, make its owner ours, remove it, and purge it from the deleted items."""
+    """A disposable object: how to make it, make its owner ours, remove it, and purge it from ``bin``."""
 
     path: str
     body: dict[str, Any]
@@ -46,6 +46,7 @@ class Made(_Row):
     needs: dict[str, str] = Field(default_factory=dict)
     owned: str = ""
     purge: str = ""
+    bin: str = ""
 
 
 class AlsoProves(_Row):

@@ -9,7 +9,7 @@ import base64
 import secrets
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from runbook.clients.http import Answer
 from runbook.clients.odata import literal
 from runbook.errors import RunbookError, TransportError
 from runbook.proof.recipes import fill, need, recipes
+from runbook.proof.sweep import Mark, left_behind
 
 if TYPE_CHECKING:
     from runbook.tenant.base import Context
@@ -78,14 +79,16 @@ def patiently(ctx: Context, send: Callable[[], Answer], method: str, path: str, 
 class Workshop:
     """Finds and makes what probes need; may be used from several threads.
 
-    ``mark`` is in the name of everything that is made; ``litter`` names what could not be removed.
+    ``mark`` is in the name of everything that is made; ``litter`` names what could not be removed,
+    ``swept`` what earlier proofs had left.
     """
 
     def __init__(self, ctx: Context, always: Mapping[str, Any], *, owner: str = "") -> None:
         self.ctx = ctx
-        self.mark = secrets.token_hex(4)
+        self.mark = Mark.now(str(always["application"]["appId"]))
         self.litter: list[str] = []
-        self._always = {**always, "mark": self.mark, "graph": f"{ctx.target.endpoints.graph}/v1.0"}
+        self.swept: list[str] = []
+        self._always = {**always, "mark": self.mark.text, "graph": f"{ctx.target.endpoints.graph}/v1.0"}
         self._owner = owner
         self._found: dict[str, dict[str, Any] | None] = {}
         self._finding = threading.Lock()
@@ -104,6 +107,13 @@ class Workshop:
             for thing in reversed(made):
                 self._remove(thing)
 
+    def sweep(self, slugs: Iterable[str]) -> None:
+        """Remove what earlier proofs of these actions left. Raises :class:`TransportError` when it cannot be listed."""
+        for kind, item, in_bin in left_behind(self.ctx.graph, self.mark, slugs):
+            thing = Thing(kind, {"it": item}, gone=in_bin)
+            self.swept.append(f"{kind.replace('_', ' ')} {self._label(thing.values)}")
+            self._remove(thing)
+
     def _values(self, needs: Mapping[str, str], made: list[Thing], *, owned: bool) -> Values:
         values = self.fresh_values()
         for name, text in needs.items():
@@ -119,12 +129,12 @@ class Workshop:
         unique = secrets.token_hex(4)
         return {
             **self._always,
-            "name": f"runbook probe {self.mark} {unique}",
-            "nick": f"runbook-probe-{self.mark}-{unique}",
+            "name": f"runbook probe {self.mark.text} {unique}",
+            "nick": f"runbook-probe-{self.mark.text}-{unique}",
             "guid": str(uuid.uuid4()),
             "password": secrets.token_urlsafe(18) + "aA1!",
             "key": base64.b64encode(secrets.token_bytes(32)).decode(),
-            "domain-name": f"runbook-probe-{self.mark}-{unique}.example.org",
+            "domain-name": f"runbook-probe-{self.mark.text}-{unique}.example.org",
         }
 
     def find(self, kind: str) -> dict[str, Any] | None:

@@ -98,6 +98,8 @@ def verify(ctx: Context) -> Evidence:
     wanted = state.wanted(ctx)
     always = {"application": found, "principal": principal, "graph_principal": {"id": state.resource_id}}
     shop = Workshop(ctx, always, owner=principal["id"])
+    if ctx.applying and ctx.allow_writes:
+        shop.sweep(ctx.params.actions)
     with ExitStack() as stack:
         roads = _open_roads(ctx, stack, found, state)
         pool = stack.enter_context(ThreadPoolExecutor(WORKERS, "probe"))
@@ -321,7 +323,9 @@ def _evidence(
         if next_step
     ]
     notes += [f"Left behind, please remove: {item}" for item in shop.litter]
-    facts = {"permissions": permissions, "actions": actions, "litter": shop.litter, "probe_mark": shop.mark}
+    if shop.swept:
+        notes.append(f"Removed what an earlier proof had left: {', '.join(shop.swept)}")
+    facts = {"permissions": permissions, "actions": actions, "litter": shop.litter, "probe_mark": shop.mark.text}
     rows = list(_rows(actions))
     if refreshed:
         facts["account"] = refreshed
