@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from runbook.clients.batch import BatchAnswer
     from runbook.clients.graph import GraphClient
 
-__all__ = ["Mark", "left_behind"]
-
 _OLD = 60
 """Minutes after which nothing of another machine's proof is still in use."""
 

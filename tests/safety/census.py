@@ -116,7 +116,8 @@ def others(store: Store, params: Parameters) -> dict[tuple[str, str], str]:
     found = {}
     for kind, id, deleted, doc in _rows(store):
         if id not in own and ("." not in kind or kind in ("stackone.profile", "stackone.account")):
-            text = json.dumps([deleted, doc], sort_keys=True)
+            # That somebody signed in is the sandbox's to note, on a person.
+            text = json.dumps([deleted, doc | {"signInActivity": None}], sort_keys=True)
             found[kind, id] = f"{doc.get('displayName')} {hashlib.sha256(text.encode()).hexdigest()[:12]}"
     return found
 
@@ -160,13 +161,20 @@ def _intents(events: list[Event], *, done: bool) -> Iterator[str]:
         if event["event"] != "http.intent":
             continue
         outcome = outcomes.get(event["seq"], {})
-        status = int(outcome.get("status") or 0)
         # An announced write may be sent more than once: each of its attempts may have made one.
         attempts = 1 if done else 1 + int(outcome.get("retries") or 0)
-        for prefix, table in (("", _CREATES), ("no ", _REMOVES)):
-            for kind, method, path in table:
-                if method != event["method"] or not path.fullmatch(event["path"].partition("?")[0]):
-                    continue
+        known = [int(part.get("status") or 0) for part in outcome.get("parts") or ()]
+        for number, part in enumerate(event.get("parts") or (event,)):
+            status = known[number] if number < len(known) else int(outcome.get("status") or 0)
+            for kind in _kinds(part, status, done=done):
+                yield from [kind] * attempts
+
+
+def _kinds(call: Mapping[str, Any], status: int, *, done: bool) -> Iterator[str]:
+    path = "/v1.0/" + call["path"].partition("?")[0].removeprefix("/v1.0").lstrip("/")
+    for prefix, table in (("", _CREATES), ("no ", _REMOVES)):
+        for kind, method, pattern in table:
+            if method == call["method"] and pattern.fullmatch(path):
                 created = status == 201 if kind == "application" else 200 <= status < 300
                 if created or not done:
-                    yield from [prefix + kind] * attempts
+                    yield prefix + kind

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,13 +23,16 @@ __all__ = ["Outcome", "play"]
 
 DEADLINE = 120.0
 """Seconds for a run in weather: twice the longest that one step of a rehearsal may wait."""
-_WHOSE: Mapping[str, tuple[str, ...]] = {
-    "register_application": ("application", "service principal"),
-    "client_secret": ("secret",),
-    "connector_profile": ("profile",),
-    "link_account": ("account",),
+_KINDS = {
+    "application": "application",
+    "service principal": "service principal",
+    "delegated grant": "grant",
+    "app role assignment": "assignment",
+    "client secret": "secret",
+    "connector profile": "profile",
+    "linked account": "account",
 }
-"""The sections whose objects are counted one by one."""
+"""The kinds of the summary and of the books."""
 
 
 @dataclass
@@ -95,19 +98,17 @@ def _as_the_books(ended: Ended, books: Books) -> Iterator[str]:
         return
     yield from honesty.judged(ended.record)
     yield from contradictions(read(ended.record), made)
-    sections = {section["name"]: section for section in ended.summary["sections"]}
-    for name, kinds in _WHOSE.items():
-        net = sections[name]["created"] - sections[name]["deleted"]
-        there = sum(made[kind] for kind in kinds)
-        if net != there:
-            yield f"the summary says {net} made by {name}, the books have {there}"
+    said: Counter[str] = Counter()
+    for section in ended.summary["sections"]:
+        for did, sign in (("created", 1), ("deleted", -1)):
+            for what, count in section["done"].get(did, {}).items():
+                if what in _KINDS:
+                    said[_KINDS[what]] += sign * count
+    for kind in COUNTED:
+        if said[kind] != made[kind]:
+            yield f"the summary says {said[kind]} of {kind}, the books have {made[kind]}"
     if made["secret"] and ended.summary["secret"].get("key_id") not in {one["keyId"] for one in books.secrets}:
         yield f"the summary's secret is {ended.summary['secret']}, the books have {made['secret']}"
-    granted = made["grant"] + made["assignment"]
-    if granted and not sections["api_permissions"]["created"]:
-        yield f"the summary says that nothing was granted, the books have {granted}"
-    if granted and not any(row["granted"] for rows in ended.summary["permissions"].values() for row in rows):
-        yield "the summary shows no granted permission, the books do"
 
 
 def _healed(stand: Stand, values: dict[str, Any], params: Parameters) -> Iterator[str]:
