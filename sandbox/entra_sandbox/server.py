@@ -18,6 +18,7 @@ import ssl
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -187,6 +188,14 @@ class Sandbox:
                 carrying.cancel()
                 await asyncio.wait([carrying])
 
+    def say_what_was_missing(self) -> None:
+        """Name what was asked of Microsoft Graph and is not emulated, most asked first."""
+        missing: Counter[str] = self.services.extras["missing"]
+        if missing:
+            self.say("Asked for and not emulated (answered with 501):")
+        for what, times in missing.most_common():
+            self.say(f"  {what}  {times} time{'s' if times > 1 else ''}")
+
     def close(self) -> None:
         """Close the state file and give it back."""
         self._stack.close()
@@ -270,4 +279,5 @@ def serve(sandbox: Sandbox, *, leased: bool = False) -> None:
         asyncio.run(main())
     finally:
         folder.file("ready.json").unlink(missing_ok=True)
+        sandbox.say_what_was_missing()
         sandbox.close()

@@ -236,3 +236,16 @@ def test_the_process_leaves_nothing_behind(history: dict[str, Any]) -> None:
         with socket.socket() as probe:
             assert probe.connect_ex(("127.0.0.1", port)) != 0
     assert history["state"].exists()
+
+
+def test_what_was_asked_for_and_is_not_emulated_is_named_at_the_end(tmp_path: Path) -> None:
+    with served(tmp_path / "state.sqlite3") as (ready, process):
+        headers = {"authorization": f"Bearer {token(ready).json()['access_token']}"}
+        with httpx.Client(base_url=ready["graph"], verify=tls(ready), trust_env=False, headers=headers) as http:
+            person = http.get("/v1.0/users?$top=1").json()["value"][0]["id"]
+            asked = [f"/v1.0/users/{person}/messages", "/v1.0/me/../drives", f"/v1.0/users/{person}/messages"]
+            assert [http.get(path).status_code for path in asked] == [501, 501, 501]
+        _, err = end(process, signal.SIGTERM)
+    assert "GET /users/{}/messages  2 times" in err
+    assert "GET /drives  1 time" in err
+    assert person not in err.partition("Asked for and not emulated")[2]

@@ -44,4 +44,5 @@ def routes(services: Services) -> list[BaseRoute]:
             raise TokenRefused(str(error)) from None
 
     app = create_app(services.store, Settings(verify), lambda: services.extras.get("faults"))
+    services.extras["missing"] = app.graph.missing
     return [_Versions(app)]

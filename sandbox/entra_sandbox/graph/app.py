@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import uuid
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -83,6 +84,7 @@ class Graph:
         self.store = store
         self.settings = settings
         self.router = Router(RESOURCES)
+        self.missing: Counter[str] = Counter()
 
     def answer(
         self, request: RequestInfo, base: str, request_id: str, delays: Mapping[str, float] | None = None
@@ -111,6 +113,8 @@ class Graph:
     def _failed(self, request: RequestInfo, request_id: str, client_id: str, error: Exception) -> Answer:
         if isinstance(error, GraphFault):
             fault = error
+            if fault.code == errors.NOT_EMULATED:
+                self.missing[f"{request.method} {fault.target}"] += 1
         else:
             log.error("%s %s failed", request.method, request.path, exc_info=error)
             fault = GraphFault(500, "Service_InternalServerError", "Encountered an internal server error.")

@@ -12,6 +12,8 @@ from typing import Any
 
 __all__ = ["GraphFault"]
 
+NOT_EMULATED = "Sandbox_NotEmulated"
+
 Detail = Mapping[str, str]
 
 
@@ -72,6 +74,12 @@ def unsupported_query(message: str) -> GraphFault:
 def unknown_segment(segment: str) -> GraphFault:
     """400 for an address that leads nowhere."""
     return bad_gateway_request(f"Resource not found for the segment '{segment}'.")
+
+
+def not_emulated(address: str) -> GraphFault:
+    """501, the sandbox's own: what Microsoft documents and the sandbox lacks is no mistake of the caller's."""
+    message = f"Microsoft Graph v1.0 has '{address}', and this sandbox does not emulate it."
+    return GraphFault(501, NOT_EMULATED, message, target=address)
 
 
 def method_not_allowed() -> GraphFault:

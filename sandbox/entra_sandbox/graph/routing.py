@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
 from urllib.parse import unquote
 
 from entra_sandbox.graph import entities, errors, links, schema
@@ -22,6 +25,7 @@ _ALIASES = {"myorganization"}
 
 @dataclass
 class _Node:
+    path: str = ""
     children: dict[str, _Node] = field(default_factory=dict)
     routes: dict[str, tuple[Resource, Route, Operation | None]] = field(default_factory=dict)
 
@@ -52,6 +56,7 @@ class Router:
                 if route.access is not None and name not in known:
                     raise ValueError(f"no permissions for {name}")
                 self._add(path, resource, route, None if route.access is None else known[name])
+        self._documented = _documented()
 
     def names(self) -> Iterator[str]:
         """Every operation as ``METHOD /path/{}`` in lower case, for documentation and tests."""
@@ -71,10 +76,15 @@ class Router:
             segments.pop(0)
         for index, raw in enumerate(segments):
             name, key = _split(unquote(raw))
+            lacking = self._documented.get(node.path, ())
             if match := _CAST.match(name):
+                if match.group(1).lower() in lacking:
+                    raise errors.not_emulated(f"{node.path}/{match.group(1)}")
                 cast = _type(match.group(1), name)
                 continue
             child = node.children.get(name.lower())
+            if child is None and name.lower() in lacking:
+                raise errors.not_emulated(f"{node.path}/{name}")
             if child is None and "{}" in node.children:
                 keys.append(Key(name if key is None else f"{name}({key.value})"))
                 node = node.children["{}"]
@@ -114,10 +124,18 @@ class Router:
     def _add(self, path: str, resource: Resource, route: Route, operation: Operation | None) -> None:
         node = self._root
         for segment in path.strip("/").split("/"):
-            node = node.children.setdefault(segment.lower(), _Node())
+            node = node.children.setdefault(segment.lower(), _Node(f"{node.path}/{segment.lower()}"))
         if route.method in node.routes:
             raise ValueError(f"{route.method} {path} is declared twice")
         node.routes[route.method] = (resource, route, operation)
+
+
+@cache
+def _documented() -> Mapping[str, frozenset[str]]:
+    """Segments of Microsoft Graph v1.0 that lead to nothing here, in lower case, by the address before them."""
+    text = files("entra_sandbox.graph").joinpath("documented.json").read_text(encoding="utf-8")
+    named: dict[str, list[str]] = json.loads(text)
+    return {f"/{path}".rstrip("/"): frozenset(name.lower() for name in names) for path, names in named.items()}
 
 
 def _routes(resource: Resource) -> Iterator[Route]:
