@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import ipywidgets
 
 from runbook import catalog
 from runbook.catalog.request import shape_words
@@ -14,9 +16,6 @@ from runbook.operations.order import Order
 from runbook.widgets import markup
 from runbook.widgets.panel import Live, Panel
 from runbook.widgets.table import Table
-
-if TYPE_CHECKING:
-    import ipywidgets
 
 _CALLERS = {
     "application": "the connector application, with exactly its permissions",
@@ -130,8 +129,6 @@ class ActionForm(Live):
         return self._box
 
     def _make(self) -> None:
-        import ipywidgets
-
         wide = ipywidgets.Layout(width="min(560px, 100%)")
         style = {"description_width": "170px"}
         names = tuple(action.name for action in catalog.actions())
@@ -178,8 +175,6 @@ class ActionForm(Live):
         self._say()
 
     def _add(self, part: str, name: str, value: str, placeholder: str = "", tip: str = "") -> None:
-        import ipywidgets
-
         field = ipywidgets.Text(
             value=str(value),
             placeholder=placeholder,
@@ -207,14 +202,10 @@ class ActionForm(Live):
 
     @staticmethod
     def _title(text: str) -> ipywidgets.HTML:
-        import ipywidgets
-
         return ipywidgets.HTML(f'<div class="rb"><h3>{markup.escape(text)}</h3></div>')
 
     def _more_fields(self) -> ipywidgets.Dropdown:
         """Properties of the body's schema that have no field yet; choosing one gives it a field."""
-        import ipywidgets
-
         rest = [name for name in self._properties() if ("body", name) not in self._fields]
         more = ipywidgets.Dropdown(
             options=[("…", ""), *((name, name) for name in rest)],

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import ipywidgets
 
 from runbook import catalog
 from runbook.catalog.guide import SEPARATORS
@@ -13,9 +15,6 @@ from runbook.widgets.panel import Live, Panel
 from runbook.widgets.picture import pictures
 from runbook.widgets.scopes_panel import ScopesPanel
 from runbook.widgets.table import Table
-
-if TYPE_CHECKING:
-    import ipywidgets
 
 EFFECTS = ("read", "write", "delete")
 
@@ -66,8 +65,6 @@ class Picker(Live):
         return self._box
 
     def _built(self) -> ipywidgets.HBox:
-        import ipywidgets
-
         from runbook.widgets.picker_rows import PickerRows
 
         self._rows = PickerRows(self.choice.slugs, self._ticked)
@@ -97,8 +94,6 @@ class Picker(Live):
         return self._assembled()
 
     def _assembled(self) -> ipywidgets.HBox:
-        import ipywidgets
-
         wrap = ipywidgets.Layout(flex_flow="row wrap", align_items="center")
         find = ipywidgets.HBox([self._search, *self._effects.values()], layout=wrap)
         presets = ipywidgets.HBox([self._preset(*item) for item in self._presets()], layout=wrap)
@@ -123,8 +118,6 @@ class Picker(Live):
         return [*named, ("Select all", "All actions.", every, True), ("Select none", "No action.", every, False)]
 
     def _preset(self, title: str, about: str, slugs: list[str], chosen: bool) -> ipywidgets.Button:
-        import ipywidgets
-
         button = ipywidgets.Button(description=title, tooltip=about, layout=ipywidgets.Layout(width="auto"))
 
         def press(_button: Any) -> None:
@@ -136,8 +129,6 @@ class Picker(Live):
         return button
 
     def _toggle(self, label: str) -> ipywidgets.Checkbox:
-        import ipywidgets
-
         box = ipywidgets.Checkbox(
             True, description=f"{label} actions", indent=False, layout=ipywidgets.Layout(width="auto")
         )
@@ -146,8 +137,6 @@ class Picker(Live):
         return box
 
     def _type(self, kind: catalog.PermissionType) -> ipywidgets.Checkbox:
-        import ipywidgets
-
         box = ipywidgets.Checkbox(
             kind in self.choice.types,
             description=kind.capitalize(),

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import ipywidgets
+from ipywidgets.widgets.widget_bool import CheckboxStyle
 
 from runbook import catalog
 from runbook.catalog.model import RESOURCES, Action
 from runbook.widgets import markup
-
-if TYPE_CHECKING:
-    import ipywidgets
 
 
 class PickerRows:
     """All actions by resource. ``changed(slugs, chosen)`` is called once for every click, also on a whole group."""
 
     def __init__(self, chosen: Iterable[str], changed: Callable[[list[str], bool], None]) -> None:
-        import ipywidgets
-        from ipywidgets.widgets.widget_bool import CheckboxStyle
-
         self._changed = changed
         self._quiet = False
         self._boxes: dict[str, ipywidgets.Checkbox] = {}
@@ -63,8 +60,6 @@ class PickerRows:
         self._tell(named, chosen)
 
     def _head(self, resource: str, members: list[Action]) -> ipywidgets.HBox:
-        import ipywidgets
-
         slugs = [action.slug for action in members]
         words = ipywidgets.HTML(layout=ipywidgets.Layout(width="330px"))
         buttons = []
@@ -79,8 +74,6 @@ class PickerRows:
         return head
 
     def _row(self, action: Action, chosen: bool) -> ipywidgets.HBox:
-        import ipywidgets
-
         box = ipywidgets.Checkbox(chosen, description=action.name, indent=False, style=self._style, layout=self._tick)
         box.observe(lambda change: self._tell([action.slug], bool(change["new"])), names="value")
         cost = ipywidgets.HTML(f'<div class="rb">{_cost(action)}</div>', layout=self._cost)
@@ -103,8 +96,6 @@ class PickerRows:
 
 
 def _headings() -> ipywidgets.HBox:
-    import ipywidgets
-
     width = ipywidgets.Layout(width="330px", flex="0 0 auto")
     wide = ipywidgets.Layout(flex="1 1 auto")
     names = ipywidgets.HTML('<div class="rb soft">Action</div>', layout=width)
