@@ -9,20 +9,27 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from runbook import sections
+from runbook.catalog import scopes
+from runbook.catalog.scopes import Scopes
 from runbook.errors import HandOver, Parked, RunbookError
+from runbook.notebook.inputs import Inputs
+from runbook.records.journal import Journal, NullJournal
+from runbook.runs.run import conclude, new_run_id, opening
 from runbook.runs.sources import notebook_name
+from runbook.tenant import whereabouts
+from runbook.tenant.base import Context, HandsOver, Section, SectionResult, attended, open_context, run_section
+from runbook.tenant.changes import Change, plan_hash
+from runbook.widgets.guide_list import Chapter, GuideList
 from runbook.widgets.hand_over import HandOverCard
+from runbook.widgets.header import Header, Place, Step
+from runbook.widgets.message import Message
+from runbook.widgets.panel import Panel
+from runbook.widgets.plan_table import counts
 
 if TYPE_CHECKING:
-    from runbook.catalog.scopes import Scopes
     from runbook.clients.settle import Progress
     from runbook.clients.target import Target
-    from runbook.notebook.inputs import Inputs
     from runbook.parameters import Parameters
-    from runbook.records.journal import Journal, NullJournal
-    from runbook.tenant.base import Context, HandsOver, Section, SectionResult
-    from runbook.tenant.changes import Change
-    from runbook.widgets.panel import Panel
 
 WATCHED = 1.0  # seconds from which a wait is shown
 PROOF = "verify_actions"
@@ -58,8 +65,6 @@ class Workbench:
     @property
     def scopes(self) -> Scopes:
         """The permissions of the choice."""
-        from runbook.catalog import scopes
-
         return scopes.compute(self.params.actions, self.params.permission_types, self.params.permission_source)
 
     def choose(self, params: Parameters) -> None:
@@ -90,8 +95,6 @@ class Workbench:
         ``besides``: what the record says more at its beginning. ``play``: let the rehearsal's attendant act for the
         person of a hand-over.
         """
-        from runbook.tenant.base import open_context, run_section
-
         if not apply or self.inputs.record is not None:
             return run_section(self._look(), section, apply=apply, shown=not self.inputs.attended)
         self._journal = self._new_record(section, besides)
@@ -103,9 +106,6 @@ class Workbench:
 
     def finish(self, section: Section, result: SectionResult | None, error: RunbookError | None) -> None:
         """Close the record of this notebook, if it keeps one of its own; say in a run's record why nothing was run."""
-        from runbook.records.journal import Journal
-        from runbook.runs.run import conclude
-
         if self._own_record and self._journal is not None and result is not None:
             conclude(self._journal, {"verdict": result.verdict})
             self._own_record = False
@@ -138,9 +138,6 @@ class Workbench:
 
         ``number``: the step of the guide, 0 on its front page, None for an operation beside it.
         """
-        from runbook.tenant import whereabouts
-        from runbook.widgets.header import Header, Place, Step
-
         ctx = self._look()
         if number == 0 or (number and self.inputs.attended):
             self._ask_states()
@@ -158,8 +155,6 @@ class Workbench:
 
     def guide(self) -> Panel:
         """The eight steps with their state and notebook."""
-        from runbook.widgets.guide_list import Chapter, GuideList
-
         self._ask_states()
         return GuideList(
             [
@@ -186,9 +181,6 @@ class Workbench:
 
     def _look(self) -> Context:
         """The tenant, opened once; in a run its reads are in the run's journal."""
-        from runbook.records.journal import Journal
-        from runbook.tenant.base import open_context
-
         if self._looking is None:
             journal = Journal.open(self.inputs.record) if self.inputs.record else None
             person = self._to_the_person if self.inputs.attended else None
@@ -211,24 +203,16 @@ class Workbench:
 
     def _show_wait(self, text: str, _ctx: Context) -> None:
         """One line in the cell that runs; each line takes the place of the one before, so that the last one stays."""
-        from runbook.widgets.message import Message
-
         begun, self._wait_id = bool(self._wait_id), self._wait_id or uuid4().hex
         Message("Waited", "none", text).display(self._wait_id, again=begun, wait=text)
 
     def _new_record(self, section: Section, besides: Mapping[str, Any]) -> Journal:
-        from runbook.records.journal import Journal
-        from runbook.runs.run import new_run_id, opening
-        from runbook.tenant.changes import plan_hash
-
         hashed = plan_hash({section.NAME: self.plan(section)})
         begun = {**opening(self._look(), [section] if section.NUMBER else [], hashed), **besides}
         return Journal.create(self.inputs.home / self.params.records, new_run_id(), **begun)
 
     def _to_the_person(self, target: Target, journal: Journal | NullJournal) -> HandsOver:
         """Where a person is there, the person acts; only a sign-in by code is played in a rehearsal."""
-        from runbook.tenant.base import attended
-
         otherwise = attended(target, journal)
 
         def hand_over(item: HandOver) -> None:
@@ -267,8 +251,6 @@ class Workbench:
 
 
 def _state_of(section: Section, changes: Sequence[Change]) -> tuple[str, str]:
-    from runbook.widgets.plan_table import counts
-
     pending = [change for change in changes if change.kind != "same"]
     if section.NAME == PROOF:
         return "open", "proofs are made anew each time"

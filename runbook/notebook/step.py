@@ -8,26 +8,24 @@ plan is applied at once if the parameters allow it, and a step that fails or par
 from __future__ import annotations
 
 from collections.abc import MutableMapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from runbook.errors import HandOver, Parked, RunbookError
 from runbook.notebook import inputs
-from runbook.notebook.bench import PROOF
+from runbook.notebook.bench import PROOF, Workbench
 from runbook.notebook.opening import begin
 from runbook.notebook.stopped import SectionFailed, SectionParked
 from runbook.notebook.subject import Guided, Subject, read_order
 from runbook.operations import order as orders
+from runbook.tenant.base import Context, SectionResult
+from runbook.tenant.changes import Change
 from runbook.widgets import message, states
+from runbook.widgets.apply_button import ApplyButton, Offer
+from runbook.widgets.hand_over import HandOverCard
 from runbook.widgets.matrix import ActionMatrix
 from runbook.widgets.panel import Area, Panel
 from runbook.widgets.plan_table import PlanTable, counts
-
-if TYPE_CHECKING:
-    from runbook.notebook.bench import Workbench
-    from runbook.tenant.base import Context, SectionResult
-    from runbook.tenant.changes import Change
-    from runbook.widgets.apply_button import ApplyButton, Offer
-    from runbook.widgets.watch import Watch
+from runbook.widgets.watch import Watch
 
 
 def open(name: str, namespace: MutableMapping[str, Any]) -> Step:
@@ -129,8 +127,6 @@ class Step:
             self._buttons.say(self._subject.hint)
 
     def _shown_plan(self) -> Panel:
-        from runbook.widgets.hand_over import HandOverCard
-
         section = self._subject.section
         if self._error is not None:
             return states.not_reached("Plan")
@@ -147,8 +143,6 @@ class Step:
         return shown
 
     def _by_hand(self) -> Panel:
-        from runbook.widgets.apply_button import ApplyButton
-
         hint = self._subject.hint
         if not hint:
             pending = [change for change in self._changes if change.kind != "same"]
@@ -162,8 +156,6 @@ class Step:
 
     def _offers(self) -> list[Offer]:
         """What can be done now: plan, apply; or, where a person must act elsewhere, say so or have it played."""
-        from runbook.widgets.apply_button import Offer
-
         asked = self._asked
         if asked is None:
             proven = self._result is not None and self._result.verdict == "passed" and not self._subject.by_hand
@@ -207,7 +199,6 @@ class Step:
 
     def _notice(self) -> None:
         """Go on by itself once the tenant or StackOne shows that the person has acted."""
-        from runbook.widgets.watch import Watch
 
         def seen() -> list[tuple[str, str]]:
             section = self._subject.section

@@ -7,14 +7,13 @@ when the person asks, and each sending needs a plan of its own. ``looks``: there
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from runbook import sections, words
 from runbook.errors import InputError
 from runbook.notebook.bench import PROOF
 from runbook.operations import order as orders
 from runbook.operations.run_action import RunAction
-from runbook.runs.sources import notebook_name
 from runbook.widgets import message
 from runbook.widgets.panel import Panel, Several
 from runbook.widgets.plan_table import PlanTable
@@ -26,61 +25,54 @@ if TYPE_CHECKING:
     from runbook.tenant.changes import Change
 
 
-class Subject(Protocol):
-    """What :class:`runbook.notebook.step.Step` needs to know. ``section`` is None while nothing is chosen."""
+class Subject:
+    """What :class:`runbook.notebook.step.Step` needs to know.
 
-    number: int | None
-    notebook: str
-    label: str
-    hint: str
-    by_hand: bool
-    looks: bool
+    ``section`` is None while nothing is chosen. ``about``: title, what the step does, and where one would click for it
+    in the portal. ``reads``: it changes nothing, so it is carried out without leave to apply.
+    """
 
-    @property
-    def section(self) -> Section | None: ...
-    @property
-    def about(self) -> tuple[str, str, str]:
-        """Title, what the step does, and where one would click for the same in the portal."""
-        ...
+    number: int | None = None
+    notebook = hint = ""
+    label = "Apply"
+    by_hand = looks = reads = False
+    section: Section | None = None
+    about: tuple[str, str, str]
 
-    @property
-    def reads(self) -> bool:
-        """Whether it changes nothing, so that it is carried out without leave to apply."""
-        ...
+    def choose(self, bench: Workbench, changed: Callable[[], None]) -> Panel:
+        """Let a person choose, and tell of each change; where nobody is there, show what is chosen."""
+        raise NotImplementedError
 
-    def choose(self, bench: Workbench, changed: Callable[[], None]) -> Panel: ...
     def unplanned(self) -> Panel:
         """What stands in place of the plan before there is one."""
-        ...
+        raise NotImplementedError
 
-    def planned(self, bench: Workbench, changes: Sequence[Change]) -> Panel: ...
-    def result(self) -> Panel: ...
-    def done(self, result: SectionResult) -> str: ...
+    def planned(self, bench: Workbench, changes: Sequence[Change]) -> Panel:
+        """The plan."""
+        raise NotImplementedError
+
+    def result(self) -> Panel:
+        """What was answered."""
+        return message.Message("No answer", "none", "nothing was sent, or nothing came back.")
+
+    def done(self, result: SectionResult) -> str:
+        """What was done, in words."""
+        return f"{words.done(vars(result))}."
+
     def opening(self) -> dict[str, Any]:
         """What the record of this notebook says besides at its beginning."""
-        ...
+        return {}
 
 
-class Guided:
+class Guided(Subject):
     """A section of the guide."""
 
-    by_hand = reads = False
-
     def __init__(self, name: str) -> None:
-        self._section, self._undecided = sections.section(name), False
-        self.number: int | None = self._section.NUMBER
-        self.notebook = notebook_name(name)
-        self.looks = self.number == 1
-        self.label = "Prove" if name == PROOF else "Apply"
-        self.hint = "each action is tried now, writes on disposable objects" if name == PROOF else ""
-
-    @property
-    def section(self) -> Section | None:
-        return None if self._undecided else self._section
-
-    @property
-    def about(self) -> tuple[str, str, str]:
-        return self._section.TITLE, self._section.SUMMARY, self._section.PORTAL
+        section = self._section = self.section = sections.section(name)
+        self.number, self.about = section.NUMBER, (section.TITLE, section.SUMMARY, section.PORTAL)
+        self.looks = section.NUMBER == 1
+        if name == PROOF:
+            self.label, self.hint = "Prove", "each action is tried now, writes on disposable objects"
 
     def choose(self, bench: Workbench, changed: Callable[[], None]) -> Panel:
         """The action picker; the choice goes into the parameters file and into the plan below it."""
@@ -91,10 +83,10 @@ class Guided:
         choice = Choice(given.params, given.file, chosen=given.chosen or not given.attended)
         if not given.attended:
             return PickedTable(choice)
-        self._undecided = not given.chosen
+        self.section = self._section if given.chosen else None
 
         def follow() -> None:
-            self._undecided = not choice.complete
+            self.section = self._section if choice.complete else None
             if choice.complete:
                 bench.choose(choice.parameters())
             changed()
@@ -116,21 +108,11 @@ class Guided:
 
         return Several([Consent(bench.scopes), PlanTable(changes)])
 
-    def result(self) -> Panel:
-        return message.Message("No answer", "none", "this step asks nothing of its own.")
 
-    def done(self, result: SectionResult) -> str:
-        return f"{words.done(vars(result))}."
-
-    def opening(self) -> dict[str, Any]:
-        return {}
-
-
-class Ordered:
+class Ordered(Subject):
     """One action, as the form or the parameters order it."""
 
-    number: int | None = None
-    notebook, label, by_hand, looks = "operations/run_action.ipynb", "Send", True, False
+    notebook, label, by_hand = "operations/run_action.ipynb", "Send", True
     hint = "plan it first; nothing is sent before you press Send."
 
     def __init__(self, order: Order | None) -> None:
@@ -138,20 +120,10 @@ class Ordered:
 
     def _take(self, order: Order | InputError | None) -> None:
         self._order = order if isinstance(order, orders.Order) else None
-        self._operation = RunAction(self._order) if self._order else None
-
-    @property
-    def section(self) -> RunAction | None:
-        return self._operation
-
-    @property
-    def about(self) -> tuple[str, str, str]:
+        self.section = self._operation = RunAction(self._order) if self._order else None
+        self.reads = self._operation is not None and self._operation.reads
         title = self._order.action.name if self._order else "Run an action"
-        return title, "One action of the catalogue, planned, sent once, and read back.", RunAction.PORTAL
-
-    @property
-    def reads(self) -> bool:
-        return self._operation is not None and self._operation.reads
+        self.about = title, "One action of the catalogue, planned, sent once, and read back.", RunAction.PORTAL
 
     def choose(self, bench: Workbench, changed: Callable[[], None]) -> Panel:
         """The form, or the order as a table where nobody is there."""
@@ -187,13 +159,13 @@ class Ordered:
         from runbook.widgets.answer_table import AnswerTable
 
         if self._order is None or self._operation is None or self._operation.answer is None:
-            return message.Message("No answer", "none", "nothing was sent, or nothing came back.")
+            return super().result()
         answer = self._operation.answer
         return AnswerTable(answer.rows, is_list=self._order.action.is_list, more=answer.more)
 
     def done(self, result: SectionResult) -> str:
         assert self._operation is not None
-        return self._operation.outcome if result.verdict == "passed" else f"{words.done(vars(result))}."
+        return self._operation.outcome if result.verdict == "passed" else super().done(result)
 
     def opening(self) -> dict[str, Any]:
         from runbook.runs.provenance import notebook_origin

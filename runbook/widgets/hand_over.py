@@ -1,4 +1,4 @@
-"""The hand-over card: what a person has to do elsewhere, field by field, with a link and a QR code."""
+"""What a person takes elsewhere: the hand-over card with its link and QR code, and a value to copy."""
 
 from __future__ import annotations
 
@@ -67,3 +67,23 @@ class HandOverCard(Panel):
         if not self._shown or not for_phone or not self._hand_over.url.startswith(("https://", "http://")):
             return ""
         return markup.fold("QR code of the link", qr_code(self._hand_over.url))
+
+
+class KeyValue(Panel):
+    """The one value that somebody takes away from a step, in large letters and with a copy button; it is not secret."""
+
+    def __init__(self, name: str, value: str) -> None:
+        self._name, self._value = name, value
+
+    def table(self) -> Table:
+        return Table(("What", "Value"), ((self._name, self._value),))
+
+    def text(self) -> str:
+        return f"{self._name}: {self._value}"
+
+    def fragment(self) -> str:
+        copied = markup.copy_button(self._value, self._name)
+        return (
+            f'<div class="card"><div class="soft">{markup.escape(self._name)}</div>'
+            f'<span class="large">{markup.escape(self._value)}</span> {copied}</div>'
+        )

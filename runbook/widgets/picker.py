@@ -79,15 +79,15 @@ class Picker(Live):
         self._separator = ipywidgets.ToggleButtons(
             options=list(SEPARATORS), value="space", description="Separator", style={"button_width": "78px"}
         )
-        self._effects = {name: self._toggle(name.capitalize()) for name in EFFECTS}
-        self._types = {kind: self._type(kind) for kind in TYPES}
+        self._effects = {name: self._tick(f"{name.capitalize()} actions", True, self._filter) for name in EFFECTS}
+        self._types = {kind: self._tick(kind.capitalize(), kind in self.choice.types, self._changed) for kind in TYPES}
         self._source = ipywidgets.Dropdown(
             options=[("as the guide asks", "guide"), ("least that works", "least")],
             value=self.choice.source,
             description="Permissions",
             layout=ipywidgets.Layout(width="260px"),
         )
-        self._search.observe(self._filter, names="value")
+        self._search.observe(lambda _change: self._filter(), names="value")
         self._separator.observe(lambda _change: self._refresh(), names="value")
         self._source.observe(lambda _change: self._changed(), names="value")
         self._refresh()
@@ -128,26 +128,14 @@ class Picker(Live):
         button.on_click(press)
         return button
 
-    def _toggle(self, label: str) -> ipywidgets.Checkbox:
-        box = ipywidgets.Checkbox(
-            True, description=f"{label} actions", indent=False, layout=ipywidgets.Layout(width="auto")
-        )
+    @staticmethod
+    def _tick(label: str, on: bool, changed: Callable[[], None]) -> ipywidgets.Checkbox:
+        box = ipywidgets.Checkbox(on, description=label, indent=False, layout=ipywidgets.Layout(width="auto"))
         box.add_class("rb-tick")
-        box.observe(self._filter, names="value")
+        box.observe(lambda _change: changed(), names="value")
         return box
 
-    def _type(self, kind: catalog.PermissionType) -> ipywidgets.Checkbox:
-        box = ipywidgets.Checkbox(
-            kind in self.choice.types,
-            description=kind.capitalize(),
-            indent=False,
-            layout=ipywidgets.Layout(width="auto"),
-        )
-        box.add_class("rb-tick")
-        box.observe(lambda _change: self._changed(), names="value")
-        return box
-
-    def _filter(self, _change: Any) -> None:
+    def _filter(self) -> None:
         effects = {name for name, box in self._effects.items() if box.value}
         found = catalog.select(search=self._search.value)
         self._rows.show(action.slug for action in found if action.effect in effects)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from runbook import words
+from runbook import catalog, words
 from runbook.errors import Parked, RunbookError
 from runbook.widgets import message
+from runbook.widgets.evidence import EvidenceTable
+from runbook.widgets.hand_over import HandOverCard, KeyValue
+from runbook.widgets.matrix import ActionMatrix, PermissionMatrix
 from runbook.widgets.message import Message
 from runbook.widgets.panel import Panel, Several
+from runbook.widgets.secret_ages import SecretAges
 
 if TYPE_CHECKING:
     from runbook.catalog.scopes import Scopes
@@ -49,10 +54,6 @@ def evidence(
     result: SectionResult | None, error: RunbookError | None, scopes: Scopes, record: Path | None, *, attended: bool
 ) -> Panel:
     """What was read back, and where the ``record`` of it lies; or why there is nothing yet."""
-    from runbook.widgets.evidence import EvidenceTable
-    from runbook.widgets.hand_over import HandOverCard
-    from runbook.widgets.section_facts import panels
-
     if result is not None and result.hand_over is not None:
         return HandOverCard(result.hand_over, attended=attended)
     if error is not None and not isinstance(error, Parked):
@@ -60,7 +61,7 @@ def evidence(
     if result is None or result.evidence is None:
         waiting = "press the button above; what is read back appears here." if attended else "nothing was applied."
         return Message("Nothing yet", "none", waiting)
-    shown = [*panels(result.section, result.facts, scopes), EvidenceTable(result.evidence.rows, result.evidence.notes)]
+    shown = [*_panels(result.section, result.facts, scopes), EvidenceTable(result.evidence.rows, result.evidence.notes)]
     if record is not None:
         how = f"read {record / 'report.html'}; check it, here or elsewhere, with: runbook records verify {record}"
         shown.append(Message("Record", "none", str(record), {"How to verify": how}))
@@ -90,3 +91,30 @@ def verdict(title: str, result: SectionResult | None, error: RunbookError | None
     if result.verdict == "failed":
         return message.verdict("failed", f"{title}: what was read back is not what was wanted.", result.next_step)
     return message.verdict("passed", f"{title}: {said}", result.next_step or following)
+
+
+def _panels(section: str, facts: Mapping[str, Any], scopes: Scopes) -> list[Panel]:
+    """What the facts of ``section`` look like: the client id, the ages of secrets, permissions, the matrix of actions.
+
+    ``scopes`` says why a permission is wanted.
+    """
+    shown: list[Panel] = []
+    if section == "register_application" and facts.get("application"):
+        shown.append(KeyValue("Application (client) id", str(facts["application"]["app_id"])))
+    if section == "client_secret" and facts.get("secrets"):
+        shown.append(SecretAges(facts["secrets"]))
+    if section == "verify_actions" and facts.get("actions"):
+        shown.append(ActionMatrix(facts["actions"]))
+    if section in ("api_permissions", "verify_actions") and facts.get("permissions"):
+        shown.append(PermissionMatrix(facts["permissions"], _reasons(scopes)))
+    return shown
+
+
+def _reasons(scopes: Scopes) -> dict[str, dict[str, str]]:
+    """By type and permission, the actions that need it."""
+    base = dict.fromkeys(scopes.base, "sign-in")
+    return {
+        kind: (base if kind == "delegated" else {})
+        | {name: ", ".join(catalog.action(slug).name for slug in slugs) for name, slugs in scopes.of(kind).why.items()}
+        for kind in scopes.types
+    }

@@ -15,9 +15,8 @@ from runbook.widgets.choice import Choice
 from runbook.widgets.consent import Consent
 from runbook.widgets.evidence import EvidenceTable
 from runbook.widgets.guide_list import Chapter, GuideList
-from runbook.widgets.hand_over import HandOverCard, qr_code
+from runbook.widgets.hand_over import HandOverCard, KeyValue, qr_code
 from runbook.widgets.header import Header, Place, Step
-from runbook.widgets.key_value import KeyValue
 from runbook.widgets.matrix import ActionMatrix, PermissionMatrix
 from runbook.widgets.panel import Panel
 from runbook.widgets.picker import PickedTable
