@@ -6,13 +6,13 @@ Every path is relative to ``/v1.0``. Bodies and answers are plain dicts as Graph
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, Unpack
 
 from runbook.clients import batch, odata, retry, settle
 from runbook.clients.answers import told
 from runbook.clients.auth import Bearer, TokenSource
-from runbook.clients.batch import BatchAnswer, BatchRequest
+from runbook.clients.batch import BatchRequest
 from runbook.clients.calls import CallLog, shown_path
 from runbook.clients.http import Answer, Effect, Session
 from runbook.clients.odata import Options
@@ -105,15 +105,6 @@ class GraphClient:
             raise TransportError(f"GET {shown_path(path)} answered something that is not a collection.")
         return Page(tuple(items), body.get("@odata.count"), body.get("@odata.nextLink"))
 
-    def count(self, path: str, *, filter: str = "", search: str = "") -> int:
-        """How many there are (``/$count``)."""
-        params = {name: value for name, value in (("$filter", filter), ("$search", search)) if value}
-        answer = self._send("GET", f"{path}/$count", params=params, headers={**odata.EVENTUAL, "Accept": "text/plain"})
-        try:
-            return int(answer.text.strip().lstrip("\ufeff"))
-        except ValueError:
-            raise TransportError(f"GET {shown_path(path)}/$count answered something that is not a number.") from None
-
     def post(
         self, path: str, body: JSON | None = None, *, effect: Effect = "write", fresh: bool = False, note: Note = None
     ) -> JSON | None:
@@ -132,10 +123,6 @@ class GraphClient:
     def patch(self, path: str, body: JSON) -> JSON | None:
         """Update the given properties, once."""
         return self._write("PATCH", path, body)
-
-    def put(self, path: str, body: JSON) -> JSON | None:
-        """Replace, once."""
-        return self._write("PUT", path, body)
 
     def delete(self, path: str, *, missing_ok: bool = True) -> bool:
         """Delete, once; ``False`` when it was not there any more (an error unless ``missing_ok``)."""
@@ -231,8 +218,8 @@ class GraphClient:
             insist=True,
         )
 
-    def batch(self, requests: Iterable[BatchRequest]) -> dict[str, BatchAnswer]:
-        """Many requests in few (:func:`runbook.clients.batch.run`); answers by id, errors of parts included."""
+    def batch(self, requests: Iterable[BatchRequest]) -> Sequence[Answer]:
+        """Many requests in few (:func:`runbook.clients.batch.run`); answers in order, errors of parts included."""
         return batch.run(
             requests,
             lambda body, effect, note, outcome: self._send(

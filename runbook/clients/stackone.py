@@ -55,10 +55,9 @@ class StackOneClient:
         """Close the connections."""
         self.session.close()
 
-    def auth_configs(self, *, connector_key: str | None = None, enabled: bool | None = None) -> Iterator[JSON]:
+    def auth_configs(self, *, connector_key: str | None = None) -> Iterator[JSON]:
         """The project's connector profiles (``GET /auth_configs``), page by page."""
-        params = {"connector_key": connector_key, "enabled": None if enabled is None else str(enabled).lower()}
-        return self._numbered_pages("/auth_configs", params)
+        return self._numbered_pages("/auth_configs", {"connector_key": connector_key})
 
     def connect_session(
         self,
@@ -69,13 +68,10 @@ class StackOneClient:
         connector_profile_id: str | None = None,
         account_id: str | None = None,
         username: str | None = None,
-        label: str | None = None,
-        expires_in: int = 1800,
-        type: str = "PRODUCTION",
     ) -> JSON:
         """A session in which a person links an account (``POST /connect_sessions``); ``auth_link_url`` is their link.
 
-        ``expires_in`` is in seconds. The same owner id, owner name and provider opens the existing account again.
+        It is open for half an hour. The same owner id, owner name and provider opens the existing account again.
         The answer's ``token`` opens the session too: do not show or keep it.
         """
         body = {
@@ -85,17 +81,14 @@ class StackOneClient:
             "provider": provider,
             "connector_profile_id": connector_profile_id,
             "account_id": account_id,
-            "label": label,
-            "expires_in": expires_in,
-            "type": type,
+            "expires_in": 1800,
+            "type": "PRODUCTION",
         }
         return _object(self._send("POST", "/connect_sessions", json=_present(body)), "POST /connect_sessions")
 
-    def accounts(
-        self, *, provider: str | None = None, owner_id: str | None = None, status: str | None = None
-    ) -> Iterator[JSON]:
+    def accounts(self, *, provider: str | None = None, owner_id: str | None = None) -> Iterator[JSON]:
         """Linked accounts (``GET /accounts``); a plain list and an object with ``data`` are both understood."""
-        params = {"provider": provider, "origin_owner_id": owner_id, "status": status}
+        params = {"provider": provider, "origin_owner_id": owner_id}
         return self._numbered_pages("/accounts", params)
 
     def account(self, account_id: str) -> JSON:
@@ -142,20 +135,10 @@ class StackOneClient:
                 return
             number += 1
 
-    def _send(
-        self,
-        method: str,
-        path: str,
-        *,
-        params: Mapping[str, str] | None = None,
-        json: Any = None,
-        headers: Mapping[str, str] | None = None,
-        effect: Effect | None = None,
-        note: Mapping[str, Any] | None = None,
-    ) -> Answer:
+    def _send(self, method: str, path: str, **options: Any) -> Answer:
         if not self._has_key:
             raise InputError(Problem("stackone_api_key_ref", "is needed here: it names the StackOne API key."))
-        answer = self.session.request(method, path, params=params, json=json, headers=headers, effect=effect, note=note)
+        answer = self.session.request(method, path, **options)
         if not answer.ok:
             error = _error(answer, method, path)
             error.ticket = answer.ticket

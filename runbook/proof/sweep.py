@@ -23,8 +23,8 @@ from runbook.clients.odata import literal
 from runbook.proof.recipes import need, recipes
 
 if TYPE_CHECKING:
-    from runbook.clients.batch import BatchAnswer
     from runbook.clients.graph import GraphClient
+    from runbook.clients.http import Answer
 
 _OLD = 60
 """Minutes after which nothing of another machine's proof is still in use."""
@@ -59,22 +59,21 @@ def left_behind(graph: GraphClient, mark: Mark, slugs: Iterable[str]) -> Iterato
     One request. What may not be listed with this sign-in could not have been made with it either. Raises
     :class:`TransportError`.
     """
-    asked = []
+    asked: list[tuple[str, bool, str]] = []
     for kind in sorted(_kinds(slugs)):
         made = recipes().made[kind]
         if not any(source == "made" for source, _ in map(need, made.needs.values())):
-            asked.append(BatchRequest(kind, "GET", _listed(made.path, f"runbook probe {mark.of}-")))
+            asked.append((kind, False, _listed(made.path, f"runbook probe {mark.of}-")))
         if made.bin:
-            asked.append(BatchRequest(f"{kind}/bin", "GET", made.bin))
-    answers = graph.batch(asked) if asked else {}
-    for id, answer in answers.items():
-        kind, _, in_bin = id.partition("/")
+            asked.append((kind, True, made.bin))
+    answers = graph.batch(BatchRequest("GET", path) for _kind, _bin, path in asked) if asked else []
+    for (kind, in_bin, _path), answer in zip(asked, answers, strict=True):
         for item in _items(answer):
             if mark.may_remove(str(item.get("displayName") or item["id"])):
-                yield kind, item, bool(in_bin)
+                yield kind, item, in_bin
 
 
-def _items(answer: BatchAnswer) -> list[dict[str, Any]]:
+def _items(answer: Answer) -> list[dict[str, Any]]:
     return list(answer.body.get("value") or ()) if answer.ok and isinstance(answer.body, dict) else []
 
 

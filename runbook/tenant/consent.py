@@ -95,15 +95,15 @@ def _assign_roles(ctx: Context, state: Permissions, names: frozenset[str]) -> No
 
 def _left_open(ctx: Context, path: str, bodies: Mapping[str, Any]) -> list[str]:
     """Send them together; the names of those that were not answered with success. Raises what does not pass."""
-    parts = [BatchRequest(name, "POST", path, body, note=_granted(name)) for name, body in bodies.items()]
+    parts = [BatchRequest("POST", path, body, _granted(name)) for name, body in bodies.items()]
     try:
-        answers = ctx.graph.batch(parts) if parts else {}
+        answers = ctx.graph.batch(parts) if parts else []
     except (GraphError, TransportError) as error:
         if not passes(error):
             raise
         return list(bodies)
     left = []
-    for name, answer in answers.items():
+    for name, answer in zip(bodies, answers, strict=True):
         if not answer.ok:
             refused = graph_error(answer.status, answer.body, "POST", path, answer.headers)
             if not passes(refused):

@@ -101,10 +101,9 @@ class Snapshot:
             return {path: error}
 
     def _together(self, paths: list[str]) -> Answers:
-        answers = self._graph.batch(BatchRequest(str(number), "GET", path) for number, path in enumerate(paths))
+        answers = self._graph.batch(BatchRequest("GET", path) for path in paths)
         found: Answers = {}
-        for number, path in enumerate(paths):
-            answer = answers[str(number)]
+        for path, answer in zip(paths, answers, strict=True):
             refused = graph_error(answer.status, answer.body, "GET", path, answer.headers)
             found[path] = answer.body if answer.ok and isinstance(answer.body, dict) else refused
         return found

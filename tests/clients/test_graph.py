@@ -142,12 +142,6 @@ def test_values_in_filters_and_keys_are_escaped() -> None:
     assert key("uniqueName", "a/b's") == "(uniqueName='a%2Fb%27%27s')"
 
 
-def test_count_asks_with_the_consistency_level(service: Service, graph: GraphClient) -> None:
-    service.on("GET", "/v1.0/users/$count", Reply(200, b"\xef\xbb\xbf312", {"content-type": "text/plain"}))
-    assert graph.count("/users") == 312
-    assert service.asked[0].headers["consistencylevel"] == "eventual"
-
-
 def test_graphs_error_becomes_ours_with_code_request_id_and_next_step(service: Service, graph: GraphClient) -> None:
     refusal = body_of_error("Authorization_RequestDenied", "Insufficient privileges to complete the operation.")
     service.on("POST", "/v1.0/users", Reply(403, refusal, {"request-id": "r-header"}))

@@ -90,7 +90,6 @@ def new_secret(graph: GraphClient, application: dict[str, Any]) -> Secret:
 
 def test_the_administrator_signs_in_and_lists_every_user(graph: GraphClient) -> None:
     users = list(graph.list("/users", select=("id",), top=50))
-    assert len(users) == graph.count("/users")
     assert len({user["id"] for user in users}) == len(users) > 100
 
 
@@ -102,9 +101,8 @@ def test_an_advanced_filter_works_without_further_ado(graph: GraphClient) -> Non
 
 def test_a_batch_of_reads_equals_the_single_reads(graph: GraphClient) -> None:
     ids = [user["id"] for user in graph.page("/users", select=("id",), top=30).items]
-    answers = graph.batch(BatchRequest(number, "GET", f"/users/{number}?$select=id,displayName") for number in ids)
-    assert len(answers) == len(ids)
-    assert all(answers[number].body["id"] == number for number in ids)
+    answers = graph.batch(BatchRequest("GET", f"/users/{number}?$select=id,displayName") for number in ids)
+    assert [answer.body["id"] for answer in answers] == ids
 
 
 def test_an_unknown_object_is_a_graph_error_with_request_id(graph: GraphClient) -> None:
