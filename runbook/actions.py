@@ -1,4 +1,4 @@
-"""Every one of the 67 actions as one typed call: ``call(graph, "list_users", query={"$top": 5}).frame()``.
+"""Every action of the guide as one typed call: ``call(graph, "list_users", query={"$top": 5}).frame()``.
 
 A call is held against the catalogue before anything is sent: the action's name, its path parameters and their shape,
 the query options that Microsoft documents for it, and its body. Lists are pages that are fetched as they are read.

@@ -101,7 +101,7 @@ def _actions(value: object) -> object:
     if wrong:
         raise _refuse(" ".join(wrong))
     if not slugs:
-        raise _refuse("is empty: choose at least one action (`runbook actions` lists all 67).")
+        raise _refuse("is empty: choose at least one action (`runbook actions` lists them).")
     return tuple(action.slug for action in catalog.actions() if action.slug in slugs)
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from runbook.sections import NAMES
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -28,6 +32,15 @@ class Copy:
         text = (self.root / name).read_text(encoding="utf-8")
         assert text.count(old) == 1
         self.write(name, text.replace(old, new))
+
+    def add(self, name: str, of: str, row: dict[str, Any]) -> None:
+        """A row to a data file that has its rows in a list, or in a mapping by ``slug``."""
+        document = json.loads((self.root / name).read_text(encoding="utf-8"))
+        if isinstance(document[of], list):
+            document[of] = sorted([*document[of], row], key=lambda each: each["name"])
+        else:
+            document[of][row["slug"]] = {key: value for key, value in row.items() if key != "slug"}
+        self.write(name, json.dumps(document))
 
     def tries(self, code: str) -> str:
         paths = os.pathsep.join((str(self.root), str(self.root / "sandbox")))
@@ -95,3 +108,110 @@ def test_a_secret_store_is_one_module_and_one_row(copy: Copy) -> None:
     row = '    Kind("shelf", "shelf:Shelf", place="[a-z]+", shown="<name>"),\n'
     copy.replace("runbook/secrets/kinds.py", "KINDS = (\n", "KINDS = (\n" + row)
     assert "shelf:<name>" in copy.tries(USES_SHELF)
+
+
+SLUG = "list_subscribed_skus"
+SETS = [["LicenseAssignment.Read.All"], ["Organization.Read.All"], ["Directory.Read.All"]]
+ROW: dict[str, Any] = {
+    **{"slug": SLUG, "name": "List Subscribed SKUs", "stackone_id": f"microsoftentraid_{SLUG}"},
+    **{"resource": "Organization", "summary": "Lists the subscriptions of the tenant.", "effect": "read"},
+    **{"method": "GET", "path": "/subscribedSkus", "query": ["$select"], "success": [200], "guide_scopes": None},
+    "paging": {"next_link": False, "default_top": None, "max_top": None},
+    **{kind: {"least": SETS[0], "alternatives": SETS} for kind in ("delegated", "application")},
+    "docs_page": "https://learn.microsoft.com/graph/api/subscribedsku-list?view=graph-rest-1.0",
+}
+FACT = {
+    **{"slug": SLUG, "name": ROW["name"], "method": "GET", "path": "/subscribedSkus", "query": "$select"},
+    **{kind: " | ".join(names[0] for names in SETS) for kind in ("delegated", "application")},
+    "who": "members",
+}
+
+USES_ACTION = f'''
+from pathlib import Path
+
+from entra_sandbox import facts
+from entra_sandbox.server import running
+from entra_sandbox.stackone.actions import id_of
+
+from runbook import catalog, parameters
+from runbook.actions import call
+from runbook.proof.recipes import recipes
+from runbook.sections import NAMES, section
+from runbook.sections.verify_actions import ROADS
+from runbook.tenant.base import open_context, run_section
+
+new = catalog.action("List Subscribed SKUs")
+assert id_of(facts.actions()["{SLUG}"]) == new.stackone_id
+assert facts.actions().keys() == {{action.slug for action in catalog.actions()}} == recipes().probes.keys()
+assert new.slug in catalog.presets()["everything"].actions
+assert catalog.compute(["{SLUG}"], ("application",)).application.names == ("LicenseAssignment.Read.All",)
+with running(Path("state.db")) as ready:
+    Path("ready.json").write_text(__import__("json").dumps(ready))
+    choice = parameters.parse({{"sandbox_file": "ready.json", "secret_store": "file", "actions": ["{SLUG}"]}})
+    with open_context(choice) as ctx:
+        results = [run_section(ctx, section(name), apply=True) for name in NAMES]
+        assert len(call(ctx.graph, "{SLUG}").frame())
+(action,) = results[-1].facts["actions"]
+print([result.verdict for result in results], {{road: action[road]["used"] for road in ROADS}})
+'''
+
+
+def test_a_further_action_is_three_rows_of_data_and_is_proven_on_every_road(copy: Copy) -> None:
+    copy.add("runbook/catalog/actions.json", "actions", ROW)
+    copy.add("sandbox/entra_sandbox/facts/actions.json", "actions", FACT)
+    copy.add("runbook/proof/probes.json", "probes", {"slug": SLUG})
+    said = copy.tries(USES_ACTION)
+    assert said.count("passed") == len(NAMES)
+    assert "{'delegated': True, 'application': True, 'stackone': True}" in said
+
+
+WORTH = '''"""Section 9."""
+
+from collections.abc import Sequence
+
+from runbook.tenant.changes import Change, Evidence
+from runbook.tenant.base import Context
+
+NAME = "hand_in"
+NUMBER = 9
+TITLE = "Hand it in"
+SUMMARY = "Says that it is over."
+PORTAL = "There is no such page."
+
+
+def read(ctx: Context) -> None:
+    return None
+
+
+def plan(ctx: Context, observed: None) -> list[Change]:
+    return []
+
+
+def apply(ctx: Context, changes: Sequence[Change]) -> None:
+    """Nothing to do."""
+
+
+def verify(ctx: Context) -> Evidence:
+    return Evidence(True)
+'''
+
+
+def test_a_further_section_is_one_module_one_notebook_and_one_name(copy: Copy) -> None:
+    copy.write("runbook/sections/hand_in.py", WORTH)
+    copy.replace("runbook/sections/__init__.py", '    "verify_actions",\n', '    "verify_actions",\n    "hand_in",\n')
+    book = (copy.root / "notebooks" / "08_verify_actions.ipynb").read_text(encoding="utf-8")
+    copy.write("notebooks/09_hand_in.ipynb", book.replace("verify_actions", "hand_in"))
+    code = """
+from pathlib import Path
+from runbook import parameters
+from runbook.cli.options import ALL_SECTIONS
+from runbook.runs.run import plan
+from runbook.runs.sources import notebook
+from runbook.sections import section
+from runbook.tenant.base import open_context, run_section
+choice = parameters.parse({"secret_store": "file"})
+with open_context(choice) as ctx:
+    result = run_section(ctx, section("hand_in"), apply=True)
+print(ALL_SECTIONS, result.verdict, notebook("hand_in").name, plan(choice).titles["hand_in"])
+"""
+    assert copy.tries(code) == "1..9 passed 09_hand_in.ipynb Hand it in\n"

@@ -1,4 +1,4 @@
-"""The 67 actions of the guide, the permissions that they take, and the smallest set for a choice of them."""
+"""The actions of the guide, the permissions that they take, and the smallest set for a choice of them."""
 
 from runbook.catalog.guide import select
 from runbook.catalog.loader import actions, base_permissions, default_actions, permissions, power_words, presets

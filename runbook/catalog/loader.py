@@ -54,7 +54,7 @@ def power_words() -> Mapping[int, str]:
 
 @cache
 def actions() -> tuple[Action, ...]:
-    """The 67 actions, sorted by name."""
+    """All actions, sorted by name."""
     return parse_actions(read("actions.json")["actions"], permissions())
 
 

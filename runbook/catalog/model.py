@@ -140,7 +140,7 @@ class Licence:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One of the 67 operations of the guide and the Microsoft Graph v1.0 request behind it.
+    """One of the operations of the guide and the Microsoft Graph v1.0 request behind it.
 
     ``guide_scopes`` is ``None`` where the guide's own list is not known. ``by_target`` holds what is needed besides
     for a kind of member or a property: target -> permission type -> permission set.

@@ -110,7 +110,7 @@ def need(text: str) -> Need:
 
 @functools.cache
 def recipes() -> Recipes:
-    """The recipes of all 67 actions."""
+    """The recipes of all actions."""
     text = resources.files(__package__).joinpath("probes.json").read_text(encoding="utf-8")
     return Recipes.model_validate(json.loads(text))
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from runbook.tenant.changes import Change
 
 PARAMETERS = "parameters.yaml"
+_ALL = (1, len(NAMES))
 EXIT_CODES: Mapping[str, int] = {"passed": 0, "failed": 1, "incomplete": 1, "parked": 3}
 
 
@@ -79,7 +80,7 @@ def new_run_id() -> str:
     return f"{now:%Y%m%dT%H%M%S}{now.microsecond // 1000:03d}Z-{secrets.token_hex(3)}"
 
 
-def plan(params: Parameters, sections: tuple[int, int] = (1, 8)) -> PlanReport:
+def plan(params: Parameters, sections: tuple[int, int] = _ALL) -> PlanReport:
     """Read the tenant and say what a run would change; writes nothing.
 
     Raises :class:`RunbookError` when the tenant cannot be read.
@@ -92,7 +93,7 @@ def plan(params: Parameters, sections: tuple[int, int] = (1, 8)) -> PlanReport:
 
 def run(
     params: Parameters,
-    sections: tuple[int, int] = (1, 8),
+    sections: tuple[int, int] = _ALL,
     records: Path = Path("records"),
     progress: Callable[[Progress], None] | None = None,
 ) -> RunOutcome:

@@ -1,4 +1,4 @@
-"""The action picker: 67 actions on the left, what they cost on the right, live."""
+"""The action picker: all actions on the left, what they cost on the right, live."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import nbformat
 from playwright.sync_api import expect
 
+from runbook import catalog
 from runbook.parameters import load
 from tests.browser.conftest import Lab, Notebook
 
@@ -26,7 +27,7 @@ def test_three_clicked_actions_are_the_choice_the_scopes_and_the_plan(lab: Lab, 
     expect(plan).to_contain_text("Nothing chosen")
     for name in THREE:
         book.page.get_by_label(name).check()
-    expect(picker).to_contain_text("3 of 67 actions")
+    expect(picker).to_contain_text(f"3 of {len(catalog.actions())} actions")
     expect(picker).to_contain_text("Delegated permissions: 2")
     expect(picker).to_contain_text("Application permissions: 2")
     expect(plan).to_contain_text("Group.ReadWrite.All (application)")
@@ -116,7 +117,7 @@ def test_a_notebook_that_is_opened_without_its_kernel_shows_what_the_widgets_sai
     for name in ("List Users", "Assign App Role To User"):
         book.page.get_by_label(name).check()
     choice = book.output("step.choose()")
-    twin = choice.get_by_text("2 of 67 actions chosen")
+    twin = choice.get_by_text(f"2 of {len(catalog.actions())} actions chosen")
     expect(twin).to_be_attached()
     expect(twin).to_be_hidden()
     expect(choice.locator("svg[role=img]").first).to_be_visible()
@@ -128,7 +129,7 @@ def test_a_notebook_that_is_opened_without_its_kernel_shows_what_the_widgets_sai
 
     kept = opened("kept.ipynb")
     choice = kept.output("step.choose()")
-    expect(choice.get_by_text("2 of 67 actions chosen")).to_be_visible()
+    expect(choice.get_by_text(f"2 of {len(catalog.actions())} actions chosen")).to_be_visible()
     expect(choice).to_contain_text("can grant itself any application permission")
     expect(kept.page.get_by_text("Error displaying widget")).to_have_count(0)
     expect(kept.page.get_by_text("Loading widget")).to_have_count(0)
