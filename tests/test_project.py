@@ -50,6 +50,18 @@ def test_every_room_has_its_place_and_every_arrow_goes_down(house: Package) -> N
     assert not house.against(ROOMS)
 
 
+def test_the_architecture_page_lists_the_rooms_in_their_order() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    assert tuple(re.findall(r"^\d+\. `(\w+)`: .", page, re.MULTILINE)) == ROOMS
+
+
+def test_every_file_that_the_page_on_changes_names_is_there() -> None:
+    page = (ROOT / "docs" / "how-to-change.md").read_text(encoding="utf-8")
+    named = re.findall(r"`((?:runbook|sandbox|tests)/[\w/.]*)`", page)
+    assert len(named) > 10
+    assert not [name for name in named if not (ROOT / name).exists()]
+
+
 def test_no_files_of_the_house_go_round_in_a_circle(house: Package) -> None:
     assert not house.circle()
 
