@@ -190,7 +190,7 @@ class GraphClient:
             try:
                 self._write("DELETE" if body is None else "POST", path, body)
             except (GraphError, TransportError) as error:
-                if isinstance(error, GraphError) and (error.status == 404 or error.code in _ABSENT):
+                if isinstance(error, GraphError) and (error.status == 404 or error.message.startswith(_NO_SUCH_KEY)):
                     return (doubt,)
                 doubt = doubt or retry.maybe_applied(error)
                 raise
@@ -293,8 +293,8 @@ def _object(answer: Answer, method: str, path: str) -> JSON:
     return answer.body
 
 
-# What removePassword says of a key that is not there (400), and what a service says that deletes lazily.
-_ABSENT = frozenset({"ResourceNotFound", "Directory_ObjectNotFound"})
+# What removePassword says (400) of a key that is not there.
+_NO_SUCH_KEY = "No password credential found"
 
 
 def _not_applied(error: RunbookError) -> bool:
