@@ -8,11 +8,11 @@ the choice, so a permission that no chosen action needs any more is taken away, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from runbook import catalog
-from runbook.errors import GraphError, NotSettled, Parked, RunbookError, SignInError
+from runbook.errors import GraphError, NotSettled, Parked, PlanRefused, RunbookError, SignInError
 from runbook.tenant.changes import Change, Evidence, row
 from runbook.tenant.consent import by_api, by_link, consent_hand_over
 from runbook.tenant.credentials import current
@@ -49,7 +49,30 @@ def plan(ctx: Context, observed: Permissions) -> list[Change]:
         changes.append(Change(f"permission {identifier}", "requested", "absent", "removed", note))
     for kind in TYPES:
         changes += [_missing(slug, names, kind) for slug, names in wanted[kind].missing.items()]
+    changes += [Change("limit of Entra ID", over, "kept", "unknown") for over in _over_limits(observed, wanted)]
     return changes
+
+
+def _over_limits(observed: Permissions, wanted: Mapping[PermissionType, Wanted]) -> list[str]:
+    """What Entra ID would refuse by its documented limits, in words; learn.microsoft.com/entra/identity-platform/
+    supported-accounts-validation and graph/api/resources/oauth2permissiongrant."""
+    others = _of_other_apis(observed.application)
+    permissions = sum(len(entry.get("resourceAccess") or ()) for entry in others)
+    figures = (
+        ("permissions of one application", permissions + sum(len(wanted[kind].why) for kind in TYPES), 400),
+        (
+            "APIs of which an application requests permissions",
+            len(others) + any(wanted[kind].why for kind in TYPES),
+            50,
+        ),
+        ("characters of the delegated permissions in one grant", len(" ".join(wanted["delegated"].why)), 3850),
+    )
+    return [f"{number} {what}, at most {most} are accepted" for what, number, most in figures if number > most]
+
+
+def _of_other_apis(found: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    entries = (found or {}).get("requiredResourceAccess") or ()
+    return [entry for entry in entries if str(entry.get("resourceAppId")).lower() != GRAPH_APP_ID]
 
 
 def _of_type(observed: Permissions, wanted: Wanted, kind: PermissionType) -> list[Change]:
@@ -108,6 +131,11 @@ def apply(ctx: Context, _changes: Sequence[Change]) -> None:
     require_principal(ctx, require_application(ctx)["appId"])
     state = Permissions.read(ctx)
     wanted = state.wanted(ctx)
+    if over := _over_limits(state, wanted):
+        raise PlanRefused(
+            f"Entra ID would refuse the permissions: {'; '.join(over)}.",
+            next_step="choose fewer actions or permission_source least, or remove what is no longer needed.",
+        )
     _request(ctx, state, wanted)
     if ctx.params.consent == "api":
         try:
@@ -129,9 +157,7 @@ def _request(ctx: Context, state: Permissions, wanted: dict[PermissionType, Want
     access = [
         {"id": state.ids[kind][name], "type": GRAPH_TYPE[kind]} for kind in TYPES for name in sorted(wanted[kind].why)
     ]
-    entries: list[dict[str, Any]] = [
-        entry for entry in found.get("requiredResourceAccess") or () if entry.get("resourceAppId") != GRAPH_APP_ID
-    ]
+    entries = _of_other_apis(found)
     if access:
         entries.append({"resourceAppId": GRAPH_APP_ID, "resourceAccess": access})
     note = {"requested": {kind: sorted(wanted[kind].why) for kind in TYPES}}

@@ -49,6 +49,8 @@ PORTAL = "Entra admin center › App registrations › your application › Cert
 
 # Right after it was made, a secret is refused for some seconds (learn.microsoft.com gives no figure; 4 to 20 are seen).
 YOUNG = timedelta(minutes=2)
+# What Entra ID says of a secret, or of an application, that it does not know (yet).
+_UNKNOWN_YET = frozenset({"AADSTS7000215", "AADSTS700016"})
 _ATTEMPTS = 3
 
 
@@ -68,7 +70,7 @@ def read(ctx: Context) -> Observed:
     found = application(ctx)
     policy = read_policy(ctx, found)
     if found is None:
-        return Observed(policy=policy)
+        return Observed(policy=policy, now=ctx.graph.session.now())
     good, refused = current(ctx, found), None
     if good is not None:
         try:
@@ -76,7 +78,9 @@ def read(ctx: Context) -> Observed:
         except SignInError as error:
             good, refused = None, error
     known = marks(found, "profile-key")
-    return Observed(of_application(ctx, found), good, refused, known[0] if known else "", policy)
+    return Observed(
+        of_application(ctx, found), good, refused, known[0] if known else "", policy, ctx.graph.session.now()
+    )
 
 
 def _prove(ctx: Context, found: dict[str, Any], credential: Credential) -> TokenResult:
@@ -85,7 +89,7 @@ def _prove(ctx: Context, found: dict[str, Any], credential: Credential) -> Token
     return ctx.graph.until(
         lambda: token(ctx, found, credential),
         "Entra ID accepts the new client secret",
-        passing=lambda error: young and retry.transient(error) is not None,
+        passing=lambda error: young and (retry.transient(error) is not None or error.code in _UNKNOWN_YET),
     )
 
 
@@ -106,7 +110,10 @@ def _main(ctx: Context, observed: Observed) -> Change:
     if good is not None and good.days_left(observed.now) >= min(margin, days - 1):
         now = f"key {good.key_id}, {good.days_left(observed.now)} days left, proven"
         return Change(label, now, wanted, "same")
-    _refuse_if_forbidden(observed.policy)
+    if observed.policy.forbidden:
+        note = f"an app management policy ({observed.policy.name or 'without a name'}) forbids client secrets"
+        now = "absent" if good is None else f"{good.days_left(observed.now)} days left"
+        return Change(label, now, wanted, "unknown", note, {"forbidden": observed.policy.name})
     if good is not None:
         now, note = (
             f"{good.days_left(observed.now)} days left",
@@ -127,6 +134,8 @@ def _main(ctx: Context, observed: Observed) -> Change:
         now, note = "absent", ""
     if days < ctx.params.secret_lifetime_days:
         note = f"{note}; the tenant's policy allows {days} days at most".removeprefix("; ")
+    if observed.policy.perhaps:
+        note = f"{note}; a policy forbids it to all but exempt callers, which shows when it is tried".removeprefix("; ")
     if not observed.policy.known:
         note = f"{note}; the tenant's policy on secrets may not be read with this sign-in".removeprefix("; ")
     return Change(label, now, wanted, "added", note, {"days": days})
@@ -152,14 +161,13 @@ def _lifetime(ctx: Context, policy: SecretPolicy) -> int:
     return ctx.params.secret_lifetime_days if limit is None else max(1, min(ctx.params.secret_lifetime_days, limit))
 
 
-def _refuse_if_forbidden(policy: SecretPolicy) -> None:
-    if policy.forbidden:
-        raise PlanRefused(
-            "This tenant's app management policy forbids client secrets.",
-            meaning="Entra ID would refuse to add one (CredentialTypeNotAllowedAsPerAppPolicy).",
-            next_step="ask an administrator to exempt this application in the app management policy; StackOne's "
-            "connector profile takes a client secret only, so a certificate does not help here.",
-        )
+def _forbidden(name: str) -> PlanRefused:
+    return PlanRefused(
+        f"The app management policy {name!r} forbids client secrets.",
+        meaning="Entra ID would refuse to add one (CredentialTypeNotAllowedAsPerAppPolicy).",
+        next_step="ask an administrator to exempt this application (by an app management policy of its own) or this "
+        "sign-in; StackOne's connector profile takes a client secret only, so a certificate does not help here.",
+    )
 
 
 def _other(secret: Credential, observed: Observed) -> Change:
@@ -187,6 +195,8 @@ def apply(ctx: Context, changes: Sequence[Change]) -> None:
         if "remove" in change.data:
             _remove(ctx, found, str(change.data["remove"]))
     for change in changes:
+        if "forbidden" in change.data:
+            raise _forbidden(str(change.data["forbidden"]))
         if "elsewhere" in change.data:
             raise _kept_elsewhere("There is a client secret of ours whose value is not kept here.")
         if "days" in change.data:
@@ -195,7 +205,8 @@ def apply(ctx: Context, changes: Sequence[Change]) -> None:
 
 def _add(ctx: Context, found: dict[str, Any], days: int) -> None:
     # No two runs choose the same end, so that the note of one is never taken for a secret of another.
-    ends = datetime.now(UTC).replace(microsecond=0) + timedelta(days=days, seconds=-secrets.randbelow(3600))
+    # By the service's clock, as it is compared there with what a policy allows.
+    ends = ctx.graph.session.now().replace(microsecond=0) + timedelta(days=days, seconds=-secrets.randbelow(3600))
     note_adding(ctx, found["appId"], f"{ends:%Y-%m-%dT%H:%M:%SZ}")
     before = {item["keyId"] for item in found.get("passwordCredentials") or ()}
     made = _made(ctx, found, f"{ends:%Y-%m-%dT%H:%M:%SZ}", before)
@@ -271,7 +282,7 @@ def verify(ctx: Context) -> Evidence:
     found = require_application(ctx)
     credential = require_current(ctx, found)
     _prove(ctx, found, credential)
-    proven_at = datetime.now(UTC)
+    proven_at = ctx.graph.session.now()
     ends = f"{credential.ends:%Y-%m-%dT%H:%M:%SZ}" if credential.ends else ""
     source = "GET " + application_path(ctx)
     rows = [

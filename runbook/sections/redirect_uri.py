@@ -89,6 +89,8 @@ def plan(ctx: Context, observed: Observed) -> list[Change]:
             )
         else:
             changes.append(Change(f"redirect URI {uri}", "registered", "registered", "same", "not ours, stays"))
+    if (number := sum(change.kind != "removed" for change in changes)) > MAX_URIS:
+        changes.append(Change("limit of Entra ID", f"{number} redirect URIs", f"at most {MAX_URIS}", "unknown"))
     return changes
 
 

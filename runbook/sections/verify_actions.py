@@ -13,7 +13,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from runbook import catalog
@@ -112,14 +111,14 @@ def verify(ctx: Context) -> Evidence:
             if ctx.graph.progress is not None:
                 count, seconds = len(ctx.params.actions), time.monotonic() - begun
                 ctx.graph.progress(Progress("every action is tried", len(actions), count, seconds, 0))
-    return _evidence(actions, table(state, wanted, roads.tokens), shop, roads, _refresh(roads, actions))
+    return _evidence(actions, table(state, wanted, roads.tokens), shop, roads, _refresh(ctx, roads, actions))
 
 
-def _refresh(roads: Roads, actions: list[dict[str, Any]]) -> dict[str, Any]:
+def _refresh(ctx: Context, roads: Roads, actions: list[dict[str, Any]]) -> dict[str, Any]:
     if roads.account is None:
         return {}
     works = any(isinstance(action["stackone"], dict) and action["stackone"]["used"] is True for action in actions)
-    return refresh.proof(roads.account, works=works, now=datetime.now(UTC))
+    return refresh.proof(roads.account, works=works, now=ctx.stackone.session.now())
 
 
 def _open_roads(ctx: Context, stack: ExitStack, found: Mapping[str, Any], state: Permissions) -> Roads:

@@ -14,12 +14,14 @@ import functools
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from runbook.clients import settle
+from runbook.clients.answers import Facts
 from runbook.errors import HandOver, Parked, RunbookError
 from runbook.records.done import Done
-from runbook.tenant.changes import Change, Evidence, pending
+from runbook.tenant.changes import Change, Evidence, pending, row
 from runbook.tenant.known import Known
 from runbook.tenant.snapshot import Snapshot
 from runbook.tenant.turn import turn
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
     from runbook.parameters import Parameters
     from runbook.records.journal import Journal, NullJournal
     from runbook.secrets.stores import SecretStore
+
+_TELL_EVERY = 2.0  # seconds
 
 HandsOver = Callable[[HandOver], None]
 Verdict = Literal["passed", "failed", "parked", "planned"]
@@ -132,7 +136,7 @@ def run_section(ctx: Context, section: Section, *, apply: bool, shown: bool = Fa
     failure: BaseException | None = None
     begun = time.monotonic()
     try:
-        with _turn(ctx) if apply else nullcontext():
+        with _turn(ctx) if apply else nullcontext(), _told(ctx):
             if not shown or time.monotonic() - begun > 1:  # another run was at work meanwhile
                 ctx.snapshot.forget()
             changes = section.plan(ctx, section.read(ctx))
@@ -141,6 +145,7 @@ def run_section(ctx: Context, section: Section, *, apply: bool, shown: bool = Fa
                 section.apply(ctx, changes)
             if apply or not pending(changes):
                 evidence = section.verify(ctx)
+                _note_clocks(ctx, evidence)
                 ctx.facts.update(evidence.facts)
                 ctx.journal.event("section.evidence", section=section.NAME, rows=evidence.rows, notes=evidence.notes)
     except RunbookError as error:
@@ -152,6 +157,38 @@ def run_section(ctx: Context, section: Section, *, apply: bool, shown: bool = Fa
     result = _result(ctx, section, changes, evidence, failure)
     _finish(ctx, result)
     return result
+
+
+def _note_clocks(ctx: Context, evidence: Evidence) -> None:
+    """How far the services' clocks are from this machine's; explained where it is more than Entra ID tolerates."""
+    sessions = (ctx.graph.session, ctx.stackone.session)
+    offsets = {each.service: round(each.clock_offset) for each in sessions if each.clock_offset is not None}
+    evidence.facts["clock_offsets"] = offsets
+    for service, seconds in offsets.items():
+        if Facts(clock_offset_seconds=seconds).clock_skewed:
+            said = f"The clock of {service} is {seconds:+d} s from this machine's, and Entra ID tolerates five minutes."
+            evidence.notes.append(f"{said} Set this machine's clock (switch time synchronisation on).")
+            evidence.rows.append(row(f"clock of {service}", f"{seconds:+d} s", "Date of its answers"))
+
+
+@contextmanager
+def _told(ctx: Context) -> Iterator[None]:
+    """Waits of more than a second are in the journal too, so that another process can show them."""
+    before, last = ctx.graph.progress, -_TELL_EVERY
+
+    def tell(progress: settle.Progress) -> None:
+        nonlocal last
+        if before is not None:
+            before(progress)
+        if progress.waited >= 1 and time.monotonic() - last >= _TELL_EVERY:
+            last = time.monotonic()
+            ctx.journal.event("waiting", **asdict(progress))
+
+    ctx.graph.progress = tell
+    try:
+        yield
+    finally:
+        ctx.graph.progress = before
 
 
 def _turn(ctx: Context) -> AbstractContextManager[None]:

@@ -22,7 +22,6 @@ from runbook.tenant.waiting import until
 if TYPE_CHECKING:
     from runbook.tenant.base import Context
 
-MAX_SCOPE = 3850
 _WHO = "A Privileged Role Administrator or Global Administrator"
 
 
@@ -45,13 +44,7 @@ def _grant_scopes(ctx: Context, state: Permissions, names: frozenset[str]) -> No
     """One tenant-wide grant per client and resource: made once, then its whole scope is replaced."""
     if state.granted["delegated"] == names:
         return
-    scope = " ".join(sorted(names))
-    if len(scope) > MAX_SCOPE:
-        raise RunbookError(
-            f"The delegated permissions take {len(scope)} characters; one grant holds {MAX_SCOPE}.",
-            next_step="choose fewer actions, or permission_source least.",
-        )
-    grant, note = state.grant, {"granted": {"delegated": sorted(names)}}
+    scope, grant, note = " ".join(sorted(names)), state.grant, {"granted": {"delegated": sorted(names)}}
     if not names:
         if grant is not None:
             ctx.graph.remove(f"/oauth2PermissionGrants/{grant['id']}")

@@ -110,7 +110,7 @@ def _kept(ctx: Context, name: str) -> str:
 
 def current(ctx: Context, found: Mapping[str, Any]) -> Credential | None:
     """The newest of ours that has not ended and whose value is kept here; not yet proven to work."""
-    now = datetime.now(UTC)
+    now = ctx.graph.session.now()
     usable = [item for item in of_application(ctx, found) if item.ours and item.ref and not item.expired(now)]
     return usable[0] if usable else None
 

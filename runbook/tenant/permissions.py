@@ -139,10 +139,10 @@ def _requested(
     entries = [
         access
         for resource in (found or {}).get("requiredResourceAccess") or ()
-        if resource.get("resourceAppId") == GRAPH_APP_ID
+        if str(resource.get("resourceAppId")).lower() == GRAPH_APP_ID
         for access in resource.get("resourceAccess") or ()
     ]
-    asked = {(entry.get("type"), entry["id"]) for entry in entries}
+    asked = {(entry.get("type"), str(entry["id"]).lower()) for entry in entries}
     requested = {
         kind: frozenset(name for name, identifier in ids[kind].items() if (GRAPH_TYPE[kind], identifier) in asked)
         for kind in TYPES

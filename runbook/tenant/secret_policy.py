@@ -17,6 +17,7 @@ from runbook.tenant.credentials import when
 if TYPE_CHECKING:
     from runbook.tenant.base import Context
 
+_DEFAULT = "/policies/defaultAppManagementPolicy"
 _DURATION = re.compile(
     r"P(?:(?P<years>\d+)Y)?(?:(?P<months>\d+)M)?(?:(?P<weeks>\d+)W)?(?:(?P<days>\d+)D)?"
     r"(?:T(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+)(?:\.\d+)?S)?)?"
@@ -25,11 +26,16 @@ _DURATION = re.compile(
 
 @dataclass(frozen=True)
 class SecretPolicy:
-    """``max_days`` is None without a limit; ``known`` is False when the policy may not be read."""
+    """``max_days`` is None without a limit; ``known`` is False when the policy may not be read.
+
+    ``perhaps``: forbidden to all but callers that the policy exempts. ``name``: of the policy.
+    """
 
     known: bool = True
     forbidden: bool = False
+    perhaps: bool = False
     max_days: int | None = None
+    name: str = ""
 
 
 def days(duration: str) -> int | None:
@@ -43,21 +49,28 @@ def days(duration: str) -> int | None:
 
 
 def read_policy(ctx: Context, found: Mapping[str, Any] | None) -> SecretPolicy:
-    """The tenant's default policy as it applies to our application (or to one made now)."""
+    """What binds our application (or one made now): a policy of its own, else the tenant's default policy."""
     try:
-        policy = ctx.graph.find("/policies/defaultAppManagementPolicy")
+        own = ctx.snapshot.items(f"/applications/{found['id']}/appManagementPolicies", _DEFAULT) if found else []
+        policy = own[0] if own else ctx.snapshot.find(_DEFAULT)
     except GraphError as error:
         if error.status == 403:
             return SecretPolicy(known=False)
         raise
     if not policy or not policy.get("isEnabled"):
         return SecretPolicy()
-    rules = list(_in_force((policy.get("applicationRestrictions") or {}).get("passwordCredentials") or (), found))
+    restrictions = policy.get("restrictions" if own else "applicationRestrictions") or {}
+    rules = list(_in_force(restrictions.get("passwordCredentials") or (), found))
     limits = [days(str(r.get("maxLifetime") or "")) for r in rules if r.get("restrictionType") == "passwordLifetime"]
     known = [limit for limit in limits if limit is not None]
+    forbidding = [rule for rule in rules if rule.get("restrictionType") == "passwordAddition"]
+    # Which callers are exempt depends on attributes that few sign-ins may read: that shows when it is tried.
+    strict = [rule for rule in forbidding if not (rule.get("excludeActors") or {}).get("customSecurityAttributes")]
     return SecretPolicy(
-        forbidden=any(rule.get("restrictionType") == "passwordAddition" for rule in rules) or 0 in known,
+        forbidden=bool(strict) or 0 in known,
+        perhaps=bool(forbidding) and not strict,
         max_days=min(known) if known else None,
+        name=str(policy.get("displayName") or ""),
     )
 
 

@@ -73,12 +73,53 @@ def test_an_action_that_this_cloud_cannot_permit_is_named_before_anything_is_don
 
 def test_a_policy_that_forbids_secrets_refuses_the_plan_in_words(ill: Callable[..., Any]) -> None:
     with ill({"kind": "secret_policy", "forbid": True}) as own:
-        with pytest.raises(PlanRefused, match="app management policy forbids client secrets") as refused:
-            own.plan("client_secret")
-        assert "exempt this application" in refused.value.next_step
+        planned = own.plan()
+        assert {"register_application", "redirect_uri", "api_permissions", "connector_profile"} <= planned.keys()
+        (change,) = planned["client_secret"]
+        assert change.kind == "unknown"
+        assert "forbids client secrets" in change.note
         result = own.run(*NAMES[:5])["client_secret"]
         assert result.verdict == "failed"
+        assert isinstance(result.error, PlanRefused)
+        assert "exempt this application" in result.error.next_step
         assert "client_secret" not in own.writes()
+
+
+FORBIDDING = {"kind": "app_management", "forbid": ["passwordAddition"]}
+
+
+def test_a_policy_of_the_applications_own_takes_the_place_of_the_tenants(ill: Callable[..., Any]) -> None:
+    own_policy = {"kind": "app_management", "max_days": {"passwordLifetime": 30}, "applications": ["StackOne*"]}
+    with ill(FORBIDDING, own_policy) as own:
+        results = own.run(*NAMES[:5])
+        assert results["client_secret"].verdict == "passed", results["client_secret"].error
+        assert results["client_secret"].facts["secrets"][0]["days_left"] in (29, 30)
+
+
+def test_a_caller_who_may_be_exempt_from_a_policy_is_not_refused_by_the_plan(ill: Callable[..., Any]) -> None:
+    with ill({**FORBIDDING, "exempt": ["kofi.mensah@contoso.com"]}) as own:
+        (change,) = own.plan("client_secret")["client_secret"]
+        assert change.kind == "added"
+        assert "exempt callers" in change.note
+        result = own.run(*NAMES[:5])["client_secret"]
+        assert result.verdict == "failed"
+        assert "policy" in f"{result.error}"
+
+
+def test_a_policy_for_newer_applications_leaves_older_ones_alone(ill: Callable[..., Any]) -> None:
+    with ill({**FORBIDDING, "created_after": "2099-01-01T00:00:00Z"}) as own:
+        assert own.run(*NAMES[:5])["client_secret"].verdict == "passed"
+
+
+@pytest.mark.parametrize("seconds", [-180, -1, 400])
+def test_the_end_of_a_secret_is_made_by_the_services_clock(ill: Callable[..., Any], seconds: int) -> None:
+    limit = {"kind": "secret_policy", "max_days": 180}
+    late = {"kind": "secret_delay", "seconds": [0.5, 1]}
+    with ill(limit, late, {"kind": "clock_skew", "seconds": seconds}) as own:
+        result = own.run(*NAMES[:5])["client_secret"]
+        assert result.verdict == "passed", result.error
+        assert result.facts["clock_offsets"]["graph"] in range(seconds - 2, seconds + 3)
+        assert any("clock" in note for note in result.evidence.notes) == (abs(seconds) > 300)
 
 
 def test_a_policy_that_limits_the_life_of_secrets_shortens_the_plan_and_the_secret(ill: Callable[..., Any]) -> None:
