@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass
 from importlib import resources
 from string import Formatter
 from typing import Any, Literal, TypeVar
@@ -25,105 +25,47 @@ FRESH_SECONDS = 120
 """Younger things may be unknown to some replicas; nothing is documented, reports go up to minutes."""
 SKEW_SECONDS = 300
 """The tolerance of token validation (learn.microsoft.com, access tokens)."""
+CIRCUMSTANCES = frozenset(
+    {"broken", "whose", "secret_looks_like_id", "age_seconds", "clock_offset_seconds", "account_active"}
+    | {"consent_redirected", "misplaced_ids", "permission_type", "permissions", "requested", "granted", "in_token"}
+)
+"""What may be known besides the answer; what is missing (or None) is not known.
 
+``broken``: how the connection failed where no answer came; ``whose`` sign-in it was (``administrator``, ``person``,
+``connector``, ``linked``); ``secret_looks_like_id``; ``age_seconds`` of the youngest thing that the request relies on;
+``clock_offset_seconds`` of the service's clock from this machine's; ``account_active``; ``consent_redirected``: the
+consent page reported success; ``misplaced_ids``: requested under the wrong type. Of a cell of the matrix:
+``permission_type``, ``permissions``, ``requested``, ``granted``, ``in_token``.
+"""
+_ANSWER = ("service", "method", "status", "code", "message", "path", "request_id", "retry_after")
+_DERIVED = ("fresh", "clock_skewed", "misplaced")
+_WORDS = ("age", "clock_offset", "code", "retry_after", "permission_type", "permissions", "misplaced_ids")
 _GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 _QUOTED = re.compile(r"AADSTS\d{4,8}|\b[A-Z][A-Za-z]+_[A-Z][A-Za-z]+\b")
 
 E = TypeVar("E", bound=RunbookError)
+Known = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """What is wrong, who can mend it, how, and what of this run shows it. ``name`` is the row's, empty if none fits."""
+    """What is wrong, who can mend it, how, and what of this run shows it. ``answer`` is the row, empty if none fits."""
 
     cause: str
     who: str
     remedy: str
-    code: str = ""
-    evidence: Mapping[str, str] = field(default_factory=dict)
-    name: str = ""
-
-    def as_dict(self) -> dict[str, Any]:
-        """For ``summary.json`` and the report."""
-        said = {"cause": self.cause, "who": self.who, "remedy": self.remedy, "code": self.code, "answer": self.name}
-        return {**said, "evidence": dict(self.evidence)}
+    code: str
+    evidence: dict[str, str]
+    answer: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Facts:
-    """What is known about a failure; None (or empty) is: not known.
+class Strict(BaseModel):
+    """Data of a table: nothing that it does not name, and nothing changes."""
 
-    Of the answer: ``service`` (``entra``, ``graph``, ``stackone``), ``method``, ``status``, ``code``, ``message``,
-    ``path``, ``request_id``, ``retry_after`` (s), ``broken``: how the connection failed where no answer came.
-    Of the circumstances: ``whose`` sign-in it was (``administrator``, ``person``, ``connector``, ``linked``),
-    ``secret_looks_like_id``, ``age_seconds`` of the youngest thing that the request relies on, ``clock_offset_seconds``
-    of the service's clock from this machine's, ``account_active``, ``consent_redirected`` (the consent page reported
-    success), ``misplaced_ids`` (ids requested under the wrong type). Of a cell of the matrix: ``permission_type``,
-    ``permissions``, ``requested``, ``granted``, ``in_token``.
-    """
-
-    service: str = ""
-    method: str = ""
-    status: int | None = None
-    code: str = ""
-    message: str = ""
-    path: str = ""
-    request_id: str = ""
-    retry_after: float | None = None
-    broken: str = ""
-    whose: str = ""
-    secret_looks_like_id: bool | None = None
-    age_seconds: float | None = None
-    clock_offset_seconds: float | None = None
-    account_active: bool | None = None
-    consent_redirected: bool | None = None
-    misplaced_ids: tuple[str, ...] = ()
-    permission_type: str = ""
-    permissions: tuple[str, ...] = ()
-    requested: bool | None = None
-    granted: bool | None = None
-    in_token: bool | None = None
-
-    @property
-    def fresh(self) -> bool:
-        return self.age_seconds is not None and self.age_seconds < FRESH_SECONDS
-
-    @property
-    def clock_skewed(self) -> bool:
-        return self.clock_offset_seconds is not None and abs(self.clock_offset_seconds) > SKEW_SECONDS
-
-    @property
-    def misplaced(self) -> bool:
-        return bool(self.misplaced_ids)
-
-    @property
-    def codes(self) -> frozenset[str]:
-        """The answer's code, and codes quoted in its message: StackOne nests the errors of Entra ID and Graph."""
-        return frozenset({self.code, *_QUOTED.findall(self.message)} - {""})
-
-    def words(self) -> dict[str, str]:
-        """What a text of the table may name in braces."""
-        return {
-            "age": _seconds(self.age_seconds),
-            "clock_offset": _seconds(self.clock_offset_seconds and abs(self.clock_offset_seconds)),
-            "code": self.code or "no code",
-            "retry_after": _seconds(self.retry_after),
-            "permission_type": self.permission_type or "delegated or application",
-            "permissions": " and ".join(self.permissions) or "of this action",
-            "misplaced_ids": ", ".join(self.misplaced_ids),
-        }
-
-
-_DERIVED = ("fresh", "clock_skewed", "misplaced")
-_FACT_NAMES = frozenset({*(each.name for each in fields(Facts)), *_DERIVED})
-_ANSWER_NAMES = ("status", "code", "request_id", "path")
-
-
-class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class When(_Strict):
+class When(Strict):
     """What must hold: any of ``service``, ``status`` and ``code``; regular expressions for the rest; all ``facts``."""
 
     service: tuple[Literal["entra", "graph", "stackone"], ...] = ()
@@ -145,26 +87,27 @@ class When(_Strict):
 
     @model_validator(mode="after")
     def _says_something_known(self) -> When:
-        if unknown := self.facts.keys() - _FACT_NAMES:
+        if unknown := self.facts.keys() - {*CIRCUMSTANCES, *_ANSWER, *_DERIVED}:
             raise ValueError(f"no facts of this name: {', '.join(sorted(unknown))}")
         if not self.model_fields_set:
             raise ValueError("a row must name what it is about")
         return self
 
-    def fits(self, facts: Facts) -> bool:
-        """Whether the facts are of this kind."""
+    def fits(self, known: Known) -> bool:
+        """Whether what is known is of this kind."""
         return (
-            (not self.service or facts.service in self.service)
-            and (not self.status or facts.status in self.status)
-            and (not self.code or bool(facts.codes & set(self.code)))
-            and (not self.method or re.fullmatch(self.method, facts.method) is not None)
-            and re.search(self.message, facts.message) is not None
-            and re.search(self.path, facts.path.partition("?")[0]) is not None
-            and all(getattr(facts, name) == value for name, value in self.facts.items())
+            (not self.service or known["service"] in self.service)
+            and (not self.status or known["status"] in self.status)
+            # StackOne quotes the codes of Entra ID and Graph in its message.
+            and (not self.code or not {known["code"], *_QUOTED.findall(known["message"])}.isdisjoint(self.code))
+            and (not self.method or re.fullmatch(self.method, known["method"]) is not None)
+            and re.search(self.message, known["message"]) is not None
+            and re.search(self.path, known["path"].partition("?")[0]) is not None
+            and all(known.get(name) == value for name, value in self.facts.items())
         )
 
 
-class Row(_Strict):
+class Row(Strict):
     """One known answer. ``then`` says how to go on after one that passes by itself; None: it stays.
 
     ``repeat``: a write was not applied; ``read-first``: it may have been; ``exists``: it is there already.
@@ -182,12 +125,12 @@ class Row(_Strict):
     @classmethod
     def _names_known_words(cls, value: str) -> str:
         named = {name for _text, name, _spec, _conversion in Formatter().parse(value) if name}
-        if unknown := named - Facts().words().keys():
+        if unknown := named - {*_WORDS}:
             raise ValueError(f"no words of this name: {', '.join(sorted(unknown))}")
         return value
 
 
-class Table(_Strict):
+class Table(Strict):
     """``answers.json``."""
 
     about: str
@@ -198,9 +141,8 @@ class Table(_Strict):
     def _is_sound(self) -> Table:
         if unknown := {row.who for row in self.rows} - self.people.keys():
             raise ValueError(f"nobody of this name among the people: {', '.join(sorted(unknown))}")
-        names = [row.name for row in self.rows]
-        if twice := {name for name in names if names.count(name) > 1}:
-            raise ValueError(f"more than one row is named {', '.join(sorted(twice))}")
+        if len({row.name for row in self.rows}) < len(self.rows):
+            raise ValueError("two rows have the same name")
         return self
 
 
@@ -210,34 +152,35 @@ def table() -> Table:
     return Table.model_validate_json(resources.files(__package__).joinpath("answers.json").read_bytes())
 
 
-def look_up(failure: BaseException | Facts, **circumstances: Any) -> Row | None:
+def look_up(failure: BaseException | None, **circumstances: Any) -> Row | None:
     """The first row that fits, or None. Raises ``TypeError`` for a circumstance of an unknown name."""
-    facts = _facts(failure, circumstances)
-    return next((row for row in table().rows if row.when.fits(facts)), None)
+    known = _known(failure, circumstances)
+    return next((row for row in table().rows if row.when.fits(known)), None)
 
 
-def explain(failure: BaseException | Facts, **circumstances: Any) -> Explanation:
+def explain(failure: BaseException | None, **circumstances: Any) -> Explanation:
     """The cause of ``failure``, who can mend it and how.
 
-    ``circumstances`` are more facts, as in :class:`Facts`; an error keeps those of the place where it came up. Always
+    ``circumstances`` are those of :data:`CIRCUMSTANCES`; an error keeps those of the place where it came up. Always
     answers: without a row an error of our own explains itself, and anything else says that nothing is known.
     """
-    facts, row = _facts(failure, circumstances), look_up(failure, **circumstances)
+    known, row = _known(failure, circumstances), look_up(failure, **circumstances)
+    used = ("status", "code", "request_id", "path", *(row.when.facts if row else ()))
+    evidence = {name: _shown(known[name]) for name in used if known[name] not in (None, "")}
     if row is not None:
-        words, shown = facts.words(), _evidence(facts, row.when.facts)
-        cause, remedy = row.cause.format_map(words), row.remedy.format_map(words)
-        return Explanation(cause, table().people[row.who], remedy, facts.code, shown, row.name)
+        cause, remedy = (text.format_map(_words(known)) for text in (row.cause, row.remedy))
+        return Explanation(cause, table().people[row.who], remedy, known["code"], evidence, row.name)
     own = failure if isinstance(failure, RunbookError) else RunbookError(str(failure) or type(failure).__name__)
     remedy = own.next_step or "look at the last call in the record; if nothing there explains it, report it with that."
     who = own.who or table().people["runner"]
-    return Explanation(own.meaning or own.what, who, remedy[:1].upper() + remedy[1:], facts.code, _evidence(facts, {}))
+    return Explanation(own.meaning or own.what, who, remedy[:1].upper() + remedy[1:], known["code"], evidence)
 
 
 def told(error: E, **circumstances: Any) -> E:
     """``error``, saying what its row says; one that no row fits keeps its own words. It keeps the circumstances."""
     error.circumstances |= circumstances
-    if look_up(error) is not None:
-        found = explain(error)
+    found = explain(error)
+    if found.answer:
         error.meaning, error.who, error.next_step = found.cause, found.who, found.remedy
     return error
 
@@ -255,29 +198,37 @@ def aadsts_code(answer: Mapping[str, Any]) -> str | None:
     return f"AADSTS{codes[0]}" if isinstance(codes, list) and codes else None
 
 
-def _facts(failure: BaseException | Facts, circumstances: Mapping[str, Any]) -> Facts:
-    facts = failure if isinstance(failure, Facts) else Facts()
+def _known(failure: BaseException | None, circumstances: Known) -> dict[str, Any]:
+    """The answer, the circumstances of the error and those that are given, and what follows from them."""
+    known: dict[str, Any] = dict.fromkeys(_ANSWER, "") | {"status": None, "retry_after": None}
     if isinstance(failure, ServiceError):
-        facts = Facts(
-            service=failure.service,
-            method=failure.method,
-            status=failure.status,
-            message=failure.message,
-            path=failure.path,
-            retry_after=failure.retry_after,
-        )
+        known |= {name: getattr(failure, name) for name in _ANSWER}
     elif isinstance(failure, SignInError):
-        facts = Facts(service="entra", message=failure.what)
-    if isinstance(failure, ServiceError | SignInError):
-        facts = replace(facts, code=failure.code or "", request_id=failure.request_id or "")
-    kept = failure.circumstances if isinstance(failure, RunbookError) else {}
-    return replace(facts, **{**kept, **circumstances})
+        known |= {"service": "entra", "message": failure.what, "code": failure.code, "request_id": failure.request_id}
+    known |= {"code": known["code"] or ""}
+    known |= {**(failure.circumstances if isinstance(failure, RunbookError) else {}), **circumstances}
+    if unknown := known.keys() - {*CIRCUMSTANCES, *_ANSWER}:
+        raise TypeError(f"no circumstances of this name: {', '.join(sorted(unknown))}")
+    age, offset = known.get("age_seconds"), known.get("clock_offset_seconds")
+    return known | {
+        "fresh": age is not None and age < FRESH_SECONDS,
+        "clock_skewed": offset is not None and abs(offset) > SKEW_SECONDS,
+        "misplaced": bool(known.get("misplaced_ids")),
+    }
 
 
-def _evidence(facts: Facts, used: Mapping[str, Any]) -> dict[str, str]:
-    """What of this run shows it: the answer, and the facts that the row relied on."""
-    shown = {name: getattr(facts, name) for name in (*_ANSWER_NAMES, *used)}
-    return {name: _shown(value) for name, value in shown.items() if value not in (None, "")}
+def _words(known: Known) -> dict[str, str]:
+    """What a text of the table may name in braces: those of ``_WORDS``."""
+    offset = known.get("clock_offset_seconds")
+    return {
+        "age": _seconds(known.get("age_seconds")),
+        "clock_offset": _seconds(offset and abs(offset)),
+        "code": known["code"] or "no code",
+        "retry_after": _seconds(known["retry_after"]),
+        "permission_type": known.get("permission_type") or "delegated or application",
+        "permissions": " and ".join(known.get("permissions") or ()) or "of this action",
+        "misplaced_ids": ", ".join(known.get("misplaced_ids") or ()),
+    }
 
 
 def _shown(value: Any) -> str:

@@ -222,8 +222,8 @@ class Session:
 
     def _attempts(self, call: _Call) -> Answer:
         try:
-            for number, attempt in retry.attempts(self.pace, lambda error: self._again(error, call)):
-                call.attempt = number
+            for attempt in retry.attempts(self.pace, lambda error: self._again(error, call)):
+                call.attempt = attempt.num
                 with attempt:
                     answer = self._once(call)
                     statuses = retry.table().statuses

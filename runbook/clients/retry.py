@@ -16,22 +16,20 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from email.utils import parsedate_to_datetime
 from importlib import resources
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import stamina
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from runbook.clients.answers import Row, look_up
+from runbook.clients.answers import Row, Strict, look_up
 from runbook.errors import RunbookError, ServiceError, TransportError
 
 # stamina logs each retry; without a handler Python would print that to stderr in the middle of our own lines.
 logging.getLogger("stamina").addHandler(logging.NullHandler())
 
 
-class Pace(BaseModel):
+class Pace(Strict):
     """How fast to ask and how long to wait, in seconds; a rehearsal is brisk, a real tenant is not."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     interval: float = Field(gt=0)
     longest_interval: float = Field(gt=0)
@@ -45,10 +43,8 @@ class Pace(BaseModel):
     spaced: bool
 
 
-class Spacing(BaseModel):
+class Spacing(Strict):
     """Requests to paths that begin with ``path`` go out at least ``seconds`` apart."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     path: str
     seconds: float = Field(gt=0)
@@ -56,20 +52,16 @@ class Spacing(BaseModel):
     source: str
 
 
-class Statuses(BaseModel):
+class Statuses(Strict):
     """``busy``: ask again later; ``not_applied``: so even for a write; ``uncertain``: a write may have been applied."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     busy: frozenset[int]
     not_applied: frozenset[int]
     uncertain: frozenset[int]
 
 
-class Table(BaseModel):
+class Table(Strict):
     """``pace.json``, validated."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     about: str
     paces: dict[Literal["rehearsal", "real"], Pace]
@@ -112,48 +104,38 @@ def maybe_applied(error: RunbookError) -> bool:
 
 def clock_offset(headers: Mapping[str, str]) -> float | None:
     """Seconds that the service's clock (``Date`` of an answer, whole seconds) is ahead of this machine's."""
+    return _seconds_until(headers.get("date") or headers.get("Date") or "")
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds of a ``Retry-After`` header, given as a number or as an HTTP date (RFC 9110 section 10.2.3)."""
+    value = (headers.get("retry-after") or headers.get("Retry-After") or "").strip()
+    seconds = float(value) if re.fullmatch(r"[+-]?\d+(\.\d+)?", value) else _seconds_until(value)
+    return None if seconds is None else max(0.0, seconds)
+
+
+def _seconds_until(date: str) -> float | None:
+    """From now to an HTTP date; None if it is none."""
     try:
-        moment = parsedate_to_datetime(headers.get("date") or headers.get("Date") or "")
+        moment = parsedate_to_datetime(date)
     except ValueError:
         return None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)
     return (moment - datetime.datetime.now(datetime.UTC)).total_seconds()
 
 
-def retry_after(headers: Mapping[str, str], *, now: datetime.datetime | None = None) -> float | None:
-    """Seconds of a ``Retry-After`` header, given as a number or as an HTTP date (RFC 9110 section 10.2.3)."""
-    value = (headers.get("retry-after") or headers.get("Retry-After") or "").strip()
-    if not value:
-        return None
-    if re.fullmatch(r"[+-]?\d+(\.\d+)?", value):
-        return max(0.0, float(value))
-    try:
-        moment = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)
-    return max(0.0, (moment - (now or datetime.datetime.now(datetime.UTC))).total_seconds())
-
-
-class Attempt(NamedTuple):
-    """The number of the attempt, from 1, and the context in which to make it."""
-
-    number: int
-    context: stamina.Attempt
-
-
-def attempts(pace: Pace, again: Callable[[Exception], bool | float]) -> Iterator[Attempt]:
+def attempts(pace: Pace, again: Callable[[Exception], bool | float]) -> Iterator[stamina.Attempt]:
     """Make up to ``pace.attempts`` attempts, with exponential backoff and jitter between them.
 
     ``again`` is asked about each failure: ``False`` gives up, ``True`` waits by backoff, a number waits that long.
     """
-    context = stamina.retry_context(
-        on=again,
-        attempts=pace.attempts,
-        timeout=pace.deadline,
-        wait_initial=pace.first_wait,
-        wait_max=pace.longest_wait,
-        wait_jitter=pace.jitter,
+    return iter(
+        stamina.retry_context(
+            on=again,
+            attempts=pace.attempts,
+            timeout=pace.deadline,
+            wait_initial=pace.first_wait,
+            wait_max=pace.longest_wait,
+            wait_jitter=pace.jitter,
+        )
     )
-    for attempt in context:
-        yield Attempt(attempt.num, attempt)

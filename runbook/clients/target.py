@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic import field_validator
 
 from runbook import rehearsal
 from runbook.clients import ready_line
+from runbook.clients.answers import Strict
 from runbook.errors import HandOver, InputError, Problem
 from runbook.secrets import Secret
 
@@ -66,10 +67,8 @@ class Target:
     discovery: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
 
-class Cloud(BaseModel):
+class Cloud(Strict):
     """One of Microsoft's clouds."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     label: str
     authority: str
@@ -85,9 +84,7 @@ class Cloud(BaseModel):
         return value
 
 
-class _Clouds(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
+class _Clouds(Strict):
     about: str
     clouds: dict[str, Cloud]
     stackone: str

@@ -12,11 +12,11 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from runbook import catalog
-from runbook.clients.answers import Facts, explain
+from runbook.clients.answers import explain
 from runbook.clients.settle import Progress
 from runbook.errors import Parked, SignInError
 from runbook.proof import refresh
@@ -139,7 +139,7 @@ def _open_roads(ctx: Context, stack: ExitStack, found: Mapping[str, Any], state:
         roads.open["stackone"] = StackOneRoad(ctx, str(account["id"]))
         roads.account = account
     else:
-        known = explain(Facts(account_active=False))
+        known = explain(None, account_active=False)
         roads.closed["stackone"] = f"{known.cause} Who can mend it: {known.who}", known.remedy
         roads.absent = True
     return roads
@@ -168,7 +168,7 @@ def _open_direct(
         roads.absent = True
         return
     except SignInError as error:
-        if kind == "delegated" and explain(error).name in CODE_BLOCKED:
+        if kind == "delegated" and explain(error).answer in CODE_BLOCKED:
             roads.closed[kind] = f"this tenant does not let people sign in with a code ({error.code})", error.next_step
         else:
             roads.refused[kind] = error
@@ -281,7 +281,7 @@ def _explain(
             wrong = () if stages.get("granted") else tuple(i for i, name in misplaced.items() if name in needs[kind])
             about = {"permission_type": kind, "permissions": needs[kind], "misplaced_ids": wrong}
             found = explain(outcome.error, **about, **stages)
-            explained[name] = found.as_dict()
+            explained[name] = asdict(found)
     return explained
 
 

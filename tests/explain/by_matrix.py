@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
 from entra_sandbox.store import Store
 
-from runbook.clients.answers import Facts, explain
+from runbook.clients.answers import explain
 from runbook.errors import RunbookError
 from runbook.parameters import parse
 from runbook.sections import NAMES, section
@@ -155,4 +156,4 @@ def _account_inactive(stage: Stage) -> Cell:
         store.update("stackone.account", account["id"], {"status": "active"})
         store.close()
     assert result.evidence is not None
-    return {**explain(Facts(account_active=False)).as_dict(), "seen": " ".join(result.evidence.notes)}
+    return {**dataclasses.asdict(explain(None, account_active=False)), "seen": " ".join(result.evidence.notes)}

@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from runbook.clients import retry
-from runbook.clients.answers import Facts, Table, explain, look_up, looks_like_secret_id, table, told
+from runbook.clients.answers import Table, explain, look_up, looks_like_secret_id, table, told
 from runbook.clients.entra import sign_in_error
 from runbook.errors import GraphError, RunbookError, StackOneError, TransportError
 from runbook.secrets import Secret
@@ -87,7 +87,7 @@ def test_an_error_of_our_own_explains_itself() -> None:
 
 def test_a_defect_says_what_it_is_and_claims_no_cause() -> None:
     found = explain(ValueError("x"))
-    assert (found.name, found.cause) == ("", "x")
+    assert (found.answer, found.cause) == ("", "x")
     assert found.remedy
 
 
@@ -106,7 +106,7 @@ def test_a_secret_id_is_told_from_a_value() -> None:
 
 def test_a_fact_of_an_unknown_name_is_refused() -> None:
     with pytest.raises(TypeError):
-        explain(Facts(), mood="bad")
+        explain(None, mood="bad")
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,13 @@ def test_every_row_is_met_in_the_words_of_the_table(row: Row, stage: Stage) -> N
         found = explain(met)
         assert (met.meaning, met.who, met.next_step) == (found.cause, found.who, found.remedy)
         assert (retry.transient(met) is not None) == (row.then is not None)
-        said = {"answer": found.name, "cause": found.cause, "who": found.who, "remedy": found.remedy, "seen": str(met)}
+        said = {
+            "answer": found.answer,
+            "cause": found.cause,
+            "who": found.who,
+            "remedy": found.remedy,
+            "seen": str(met),
+        }
     else:
         said = dict(met)
     assert said["answer"] == row.name
