@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from runbook.clients import settle
-from runbook.clients.answers import Facts
+from runbook.clients.answers import SKEW_SECONDS
 from runbook.errors import HandOver, Parked, RunbookError
 from runbook.records.done import Done
 from runbook.tenant.changes import Change, Evidence, pending, row
@@ -165,7 +165,7 @@ def _note_clocks(ctx: Context, evidence: Evidence) -> None:
     offsets = {each.service: round(each.clock_offset) for each in sessions if each.clock_offset is not None}
     evidence.facts["clock_offsets"] = offsets
     for service, seconds in offsets.items():
-        if Facts(clock_offset_seconds=seconds).clock_skewed:
+        if abs(seconds) > SKEW_SECONDS:
             said = f"The clock of {service} is {seconds:+d} s from this machine's, and Entra ID tolerates five minutes."
             evidence.notes.append(f"{said} Set this machine's clock (switch time synchronisation on).")
             evidence.rows.append(row(f"clock of {service}", f"{seconds:+d} s", "Date of its answers"))
