@@ -178,6 +178,13 @@ class TestDirectoryRoles:
         reader = world.person(["Policy.Read.All"], ["Security Reader"])
         assert reader.get("/identity/conditionalAccess/policies").status_code == 200
 
+    def test_app_management_policies_are_for_readers_and_administrators(self, world: World) -> None:
+        """learn.microsoft.com/graph/api/tenantappmanagementpolicy-get: Global Reader is the least role."""
+        for roles, refused in (((), True), (("Application Developer",), True), (("Global Reader",), False)):
+            person = world.person(["Policy.Read.All"], roles)
+            assert denied(person.get("/policies/defaultAppManagementPolicy")) is refused
+            assert denied(person.get("/policies/appManagementPolicies")) is refused
+
     def test_plain_members_register_and_own_but_do_not_manage_others(
         self, world: World, application: dict[str, Any], name: str
     ) -> None:
