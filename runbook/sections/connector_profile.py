@@ -27,7 +27,7 @@ from runbook.tenant.registration import (
     require_application,
     with_mark,
 )
-from runbook.tenant.waiting import until
+from runbook.tenant.waiting import read_back, until
 
 if TYPE_CHECKING:
     from runbook.tenant.base import Context
@@ -230,9 +230,13 @@ def _hand_over(ctx: Context, form: Form, profile: Mapping[str, Any] | None) -> H
 
 
 def verify(ctx: Context) -> Evidence:
-    found = require_application(ctx)
-    credential = require_current(ctx, found)
-    form = _form(ctx, found, credential.key_id, credential.ref)
+    def confirmed() -> Form | None:
+        found = require_application(ctx)
+        credential = current(ctx, found)
+        form = credential and _form(ctx, found, credential.key_id, credential.ref)
+        return form if form and _first(found, CONFIRMED) == form.fingerprint() else None
+
+    form = read_back(ctx, confirmed, "the application carries the mark of what was handed over and confirmed")
     profile = until(ctx, lambda: find_profile(ctx), "StackOne lists the connector profile", sightings=1)
     compared = {
         "name": (profile.get("name"), form.name),
@@ -244,10 +248,9 @@ def verify(ctx: Context) -> Evidence:
         row(name, f"{there} ({'as wanted' if there == wanted else f'wanted {wanted}'})", "GET /auth_configs")
         for name, (there, wanted) in compared.items()
     ]
-    confirmed = _first(found, CONFIRMED) == form.fingerprint()
-    said = "as handed over and confirmed" if confirmed else "not confirmed"
-    rows.append(row("client id, secret, scopes, actions", said, "mark on GET " + application_path(ctx)))
-    ok = confirmed and all(there == wanted for there, wanted in compared.values())
+    mark = "mark on GET " + application_path(ctx)
+    rows.append(row("client id, secret, scopes, actions", "as handed over and confirmed", mark))
+    ok = all(there == wanted for there, wanted in compared.values())
     facts = {
         "connector_profile": {
             "id": profile["id"],

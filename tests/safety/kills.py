@@ -14,9 +14,9 @@ from runbook.parameters import parse
 from runbook.records.journal import read
 from runbook.secrets.stores import open_store
 from tests.safety import honesty
-from tests.safety.carried_out import Child, in_child
+from tests.safety.carried_out import Child, Ended, in_child
 from tests.safety.census import COUNTED, Books, contradictions, others, unconverged
-from tests.safety.stand import Stand
+from tests.safety.stand import Stand, Strike
 
 __all__ = ["Outcome", "calls", "play", "touched"]
 
@@ -28,6 +28,7 @@ class Outcome:
     number: int
     told: str = ""
     problems: list[str] = field(default_factory=list)
+    ended: Ended | None = None
 
     def verdicts(self) -> list[str]:
         return ["ended before" if self.told == "ended before" else "killed"]
@@ -44,13 +45,13 @@ def calls(stand: Stand, name: str) -> list[str]:
     return list(stand.gate.calls)
 
 
-def play(stand: Stand, number: int, name: str, **more: Any) -> Outcome:
-    """Run, kill at the call, look, run again, look."""
+def play(stand: Stand, number: int, name: str, strike: Strike | None = None, **more: Any) -> Outcome:
+    """Run, strike at the call (default: SIGKILL), look, run again, look."""
     outcome = Outcome(number)
     values, records = stand.values(f"{name}-{number}", **more), stand.folder / f"{name}-{number}"
     params = parse(values)
     foreign = others(stand.store, params)
-    _killed(stand, outcome, values, records)
+    _struck(stand, outcome, values, records, strike)
     made = Books.read(stand.store, params).count()
     if record := next(records.glob("*"), None):
         outcome.problems += honesty.judged(record)
@@ -63,12 +64,14 @@ def play(stand: Stand, number: int, name: str, **more: Any) -> Outcome:
     return outcome
 
 
-def _killed(stand: Stand, outcome: Outcome, values: dict[str, Any], records: Path) -> None:
-    stand.gate.arm(outcome.number // 2 + 1, "after" if outcome.number % 2 else "before")
+def _struck(
+    stand: Stand, outcome: Outcome, values: dict[str, Any], records: Path, strike: Strike | None = None
+) -> None:
+    stand.gate.arm(outcome.number // 2 + 1, "after" if outcome.number % 2 else "before", strike)
     child = Child(values, records)
     assert child.process.pid
     stand.gate.aim(child.process.pid)
-    ended = child.ended()
+    outcome.ended = ended = child.ended()
     if ended.error.startswith(("defect", "no end")):
         outcome.problems.append(ended.error)
     outcome.told = stand.gate.struck or "ended before"

@@ -165,12 +165,10 @@ def _next_link(draw: random.Random) -> tuple[Illness, str]:
 
 
 def _skew(draw: random.Random) -> tuple[Illness, str]:
-    service = draw.choice((None, "graph", "entra", "stackone"))
-    return {
-        "kind": "clock_skew",
-        "seconds": draw.choice((-400, -180, -30, -1, 1, 30, 180, 400)),
-        "service": service,
-    }, "clock"
+    # A clock that was ahead goes back when the weather passes; StackOne's own times would then lie in the future.
+    service, back = draw.choice(((None, True), ("graph", False), ("entra", False), ("stackone", True)))
+    seconds = draw.choice((1, 30, 180, 400)) * (-1 if back else draw.choice((-1, 1)))
+    return {"kind": "clock_skew", "seconds": seconds, "service": service}, "clock"
 
 
 def _challenge(draw: random.Random) -> tuple[Illness, str]:

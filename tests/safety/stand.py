@@ -10,7 +10,7 @@ import os
 import select
 import signal
 import ssl
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -27,10 +27,14 @@ ACTIONS = ("list_users", "create_group", "get_organization")
 _PATIENCE = 60
 
 
-class Gate:
-    """Stands around the sandbox's services, counts calls, and kills a process before or after a chosen one.
+Strike = Callable[[int], bool]
+"""What befalls the process of this id; whether it lives on, so that its call is answered."""
 
-    ``before``: the call reached the service and was not carried out. ``after``: it was, and the answer was never sent.
+
+class Gate:
+    """Stands around the sandbox's services, counts calls, and strikes a process before or after a chosen one.
+
+    ``before``: the call has reached the service and is not carried out yet. ``after``: it is, and not answered yet.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -38,16 +42,19 @@ class Gate:
         self._place: Literal["before", "after"] = "before"
         self._number = 0
         self._victim = 0
+        self._dead = False
+        self._strike: Strike = killed
         self.calls: list[str] = []
         self.struck = ""
 
-    def arm(self, number: int, place: Literal["before", "after"]) -> None:
-        """Strike at call ``number``, from 1, counted from now; 0 only counts."""
-        self.calls, self.struck = [], ""
+    def arm(self, number: int, place: Literal["before", "after"], strike: Strike | None = None) -> None:
+        """Strike (default: SIGKILL) at call ``number``, from 1, counted from now; 0 only counts."""
+        self._strike = strike or killed
+        self.calls, self.struck, self._dead = [], "", False
         self._number, self._place, self._victim = number, place, 0
 
     def aim(self, pid: int) -> None:
-        """Whom to kill."""
+        """Whom to strike."""
         self._victim = pid
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -56,24 +63,29 @@ class Gate:
             return
         call = f"{scope['method']} {scope['path']}"
         self.calls.append(call)
-        if self.struck:
-            return  # whoever asked is dead
+        if self._dead:
+            return  # whoever asked is
         if len(self.calls) != self._number:
             await self._app(scope, receive, send)
             return
         self.struck = f"{self._place} call {self._number}, {call}"
+        answer: list[Message] = []
+
+        async def keep(message: Message) -> None:
+            answer.append(message)
+
         if self._place == "after":
-            await self._app(scope, receive, _nowhere)
+            await self._app(scope, receive, keep)
         while not self._victim:
             await asyncio.sleep(0.001)
-        await asyncio.to_thread(_end, self._victim)
+        self._dead = not await asyncio.to_thread(self._strike, self._victim)
+        if not self._dead and self._place == "before":
+            await self._app(scope, receive, keep)
+        for message in [] if self._dead else answer:
+            await send(message)
 
 
-async def _nowhere(_message: Message) -> None:
-    """Takes an answer that nobody will see."""
-
-
-def _end(pid: int) -> None:
+def killed(pid: int) -> bool:
     """Kill the process and wait until it has ended."""
     with contextlib.suppress(ProcessLookupError):
         handle = os.pidfd_open(pid)
@@ -82,6 +94,7 @@ def _end(pid: int) -> None:
             select.select([handle], [], [], _PATIENCE)
         finally:
             os.close(handle)
+    return False
 
 
 @dataclass(frozen=True)
