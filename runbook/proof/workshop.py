@@ -223,7 +223,9 @@ class Workshop:
             found = list(self.ctx.graph.list(spec.path, filter=condition))
         for item in found:
             self.note(kind, item, values, made)
-        if not found:
+        if found:
+            self.ctx.graph.session.settled(error.ticket, applied=True, created=True)
+        else:
             self.litter.append(f"{kind.replace('_', ' ')} {values['name']}: it may have been made, the answer was lost")
 
     @staticmethod

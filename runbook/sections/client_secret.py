@@ -246,7 +246,7 @@ def _made(ctx: Context, found: dict[str, Any], ends: str, before: set[str]) -> d
         except RunbookError as error:
             if not retry.maybe_applied(error):
                 raise
-            _remove_lost(ctx, before)
+            _remove_lost(ctx, before, error)
             if attempt == _ATTEMPTS:
                 raise
             continue
@@ -258,12 +258,14 @@ def _made(ctx: Context, found: dict[str, Any], ends: str, before: set[str]) -> d
     )
 
 
-def _remove_lost(ctx: Context, before: set[str]) -> None:
-    """Remove the secret whose answer was lost: nobody knows its value."""
+def _remove_lost(ctx: Context, before: set[str], doubt: RunbookError) -> None:
+    """Remove the secret whose answer was lost in ``doubt``: nobody knows its value."""
+    ctx.snapshot.forget()
     found = require_application(ctx)
-    for item in of_application(ctx, found):
-        if item.lost and item.key_id not in before:
-            _remove(ctx, found, item.key_id)
+    lost = [item for item in of_application(ctx, found) if item.lost and item.key_id not in before]
+    ctx.graph.session.settled(doubt.ticket, applied=bool(lost), created=bool(lost))
+    for item in lost:
+        _remove(ctx, found, item.key_id)
 
 
 def _seen(ctx: Context, key_id: str) -> Credential | None:

@@ -37,7 +37,8 @@ def judged(record: Path) -> Iterator[str]:
         yield f"the check does not say that the run never ended: {checked.problems}"
     if any(word in problem for problem in checked.problems for word in ("changed", "follow", "added", "cut")):
         yield f"the check takes the kill for a tampering: {checked.problems}"
-    passed = {each["name"] for each in folded["sections"] if each["verdict"] == "passed"}
+    # A proof tries anew with other objects; it names what may have been made.
+    passed = {each["name"] for each in folded["sections"] if each["verdict"] == "passed"} - {"verify_actions"}
     if dangling := [write for write in folded["writes_without_outcome"] if write["section"] in passed]:
         yield f"a section passed with writes of unknown outcome: {dangling}"
     if not report.render(events):
