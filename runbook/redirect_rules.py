@@ -10,7 +10,7 @@ import re
 from ipaddress import AddressValueError, IPv6Address
 from urllib.parse import SplitResult, urlsplit
 
-MAX_LENGTH = 256
+_MAX_LENGTH = 256
 MAX_URIS = 256
 _REFUSED = "!$'(),;"
 _BLANK = re.compile(r"[\s\x00-\x1f\x7f\\]")
@@ -62,8 +62,8 @@ def _host(parts: SplitResult) -> list[str]:
 
 def _text(uri: str, parts: SplitResult) -> list[str]:
     problems = []
-    if len(uri) > MAX_LENGTH:
-        problems.append(f"has {len(uri)} characters; Entra ID accepts {MAX_LENGTH}.")
+    if len(uri) > _MAX_LENGTH:
+        problems.append(f"has {len(uri)} characters; Entra ID accepts {_MAX_LENGTH}.")
     if "#" in uri:
         problems.append("must not hold a fragment (#).")
     if "*" in parts.path + parts.query:

@@ -14,7 +14,7 @@ Tone = Literal["good", "bad", "wait", "none"]
 
 SIGNS: Mapping[Kind, str] = {"added": "+", "changed": "~", "removed": "-", "same": "=", "unknown": "?"}
 VERDICTS = ("passed", "failed", "parked", "planned", "incomplete", "not tried")
-STYLES: Mapping[Tone, str] = {"good": "green", "bad": "red", "wait": "yellow", "none": ""}
+_STYLES: Mapping[Tone, str] = {"good": "green", "bad": "red", "wait": "yellow", "none": ""}
 _TONES: Mapping[str, Tone] = {
     # kinds of change
     **{"added": "good", "changed": "wait", "removed": "bad", "same": "none", "unknown": "wait"},
@@ -41,7 +41,7 @@ def tone(value: object) -> Tone:
 
 def style(value: object) -> str:
     """The style of a word in a terminal, as rich takes it."""
-    return STYLES[tone(value)]
+    return _STYLES[tone(value)]
 
 
 def signed(kind: Kind) -> str:
@@ -79,7 +79,7 @@ def proven(actions: Iterable[Mapping[str, Any]]) -> str:
     return f"{verdicts.count('passed')} of {plural(len(verdicts), 'action')} proven"
 
 
-class Column(NamedTuple):
+class _Column(NamedTuple):
     """A column of a plan: its title, the field of a change that it shows, and what an empty field reads as."""
 
     title: str
@@ -88,11 +88,11 @@ class Column(NamedTuple):
 
 
 PLAN = (
-    Column("What", "what"),
-    Column("Now", "now", "none"),
-    Column("Wanted", "wanted", "none"),
-    Column("Change", "kind"),
-    Column("Note", "note"),
+    _Column("What", "what"),
+    _Column("Now", "now", "none"),
+    _Column("Wanted", "wanted", "none"),
+    _Column("Change", "kind"),
+    _Column("Note", "note"),
 )
 
 

@@ -146,7 +146,7 @@ def difference(before: Scopes, after: Scopes) -> Difference:
     )
 
 
-def if_dropped(scopes: Scopes, slugs: Iterable[str]) -> Difference:
+def _if_dropped(scopes: Scopes, slugs: Iterable[str]) -> Difference:
     """What leaving these actions out would free, and add (smaller permissions may take a higher one's place)."""
     gone = {action.slug for action in names.resolve(slugs)}
     return difference(scopes, compute([s for s in scopes.actions if s not in gone], scopes.types, scopes.source))
@@ -158,7 +158,7 @@ def remedy(scopes: Scopes, permission: str) -> tuple[tuple[str, ...], Difference
         slug for cost in costs(scopes) if cost.permission == permission for slug in cost.forced_by or cost.used_by
     }
     ordered = tuple(slug for slug in scopes.actions if slug in causes)
-    return ordered, if_dropped(scopes, ordered)
+    return ordered, _if_dropped(scopes, ordered)
 
 
 def matrix(scopes: Scopes, kind: PermissionType) -> Matrix:

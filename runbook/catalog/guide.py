@@ -16,12 +16,12 @@ CONNECTOR_KEY = "microsoftentraid"
 CALLBACK_PATH = f"/connect/oauth2/{CONNECTOR_KEY}/callback"
 """Path of the redirect URI on StackOne's API host."""
 
-GUIDE_URL = f"https://docs.stackone.com/connectors/{CONNECTOR_KEY}/guides/connector-profile/oauth-2-0-common"
+_GUIDE_URL = f"https://docs.stackone.com/connectors/{CONNECTOR_KEY}/guides/connector-profile/oauth-2-0-common"
 """StackOne's page for the connector profile type "OAuth 2.0 (Common)"."""
 
-SELECTION_PARAMETER = "actions"
+_SELECTION_PARAMETER = "actions"
 LINK_CAVEAT = (
-    f"The choice travels in the query parameter “{SELECTION_PARAMETER}”, which is of the runbook's own choosing: "
+    f"The choice travels in the query parameter “{_SELECTION_PARAMETER}”, which is of the runbook's own choosing: "
     "how StackOne's page takes a choice is not publicly documented and was not checked against the live page. "
     "If the page opens without the choice, tick the actions there."
 )
@@ -34,10 +34,10 @@ def link(slugs: Iterable[str]) -> str:
     """The address of StackOne's guide for this choice; show :data:`LINK_CAVEAT` beside it. Raises InputError."""
     chosen = [action.slug for action in names.resolve(slugs)]
     if not chosen:
-        return GUIDE_URL
+        return _GUIDE_URL
     if len(chosen) == len(loader.actions()):
-        return f"{GUIDE_URL}?{urlencode({SELECTION_PARAMETER: 'all'})}"
-    return f"{GUIDE_URL}?{urlencode({SELECTION_PARAMETER: ','.join(chosen)}, safe=',')}"
+        return f"{_GUIDE_URL}?{urlencode({_SELECTION_PARAMETER: 'all'})}"
+    return f"{_GUIDE_URL}?{urlencode({_SELECTION_PARAMETER: ','.join(chosen)}, safe=',')}"
 
 
 def joined(permissions: Iterable[str], separator: Separator = "space") -> str:

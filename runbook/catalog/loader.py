@@ -29,7 +29,7 @@ from runbook.catalog.model import (
 )
 from runbook.errors import InputError, Problem
 
-DEFAULT_PRESET = "start"
+_DEFAULT_PRESET = "start"
 GRAPH_APP_ID = "00000003-0000-0000-c000-000000000000"
 """The appId of Microsoft Graph's service principal in every tenant."""
 
@@ -37,7 +37,7 @@ GRAPH_APP_ID = "00000003-0000-0000-c000-000000000000"
 @cache
 def permissions() -> Mapping[str, Permission]:
     """All permissions of the actions and of the set-up, by name, sorted by name."""
-    return MappingProxyType(parse_permissions(read("permissions.json")["permissions"]))
+    return MappingProxyType(_parse_permissions(read("permissions.json")["permissions"]))
 
 
 @cache
@@ -55,12 +55,12 @@ def power_words() -> Mapping[int, str]:
 @cache
 def actions() -> tuple[Action, ...]:
     """All actions, sorted by name."""
-    return parse_actions(read("actions.json")["actions"], permissions())
+    return _parse_actions(read("actions.json")["actions"], permissions())
 
 
 @cache
 def presets() -> Mapping[str, Preset]:
-    """The ready-made choices, by key; :data:`DEFAULT_PRESET` is the one that is taken when nothing is chosen."""
+    """The ready-made choices, by key; :data:`_DEFAULT_PRESET` is the one that is taken when nothing is chosen."""
     found = {}
     for key, row in read("presets.json")["presets"].items():
         chosen = tuple(row["actions"]) if "actions" in row else _by_effect(row["effects"])
@@ -73,7 +73,7 @@ def presets() -> Mapping[str, Preset]:
 
 def default_actions() -> tuple[str, ...]:
     """Slugs of the small read-only choice that ``runbook run`` takes when nothing is chosen."""
-    return presets()[DEFAULT_PRESET].actions
+    return presets()[_DEFAULT_PRESET].actions
 
 
 def _by_effect(effects: Sequence[str]) -> tuple[str, ...]:
@@ -86,7 +86,7 @@ def microsoft_marks() -> Mapping[str, Mapping[str, Sequence[str]]]:
     return marks
 
 
-def parse_permissions(rows: Sequence[Mapping[str, Any]]) -> dict[str, Permission]:
+def _parse_permissions(rows: Sequence[Mapping[str, Any]]) -> dict[str, Permission]:
     """Rows of ``permissions.json`` -> permissions by name. Raises InputError with every mistake."""
     problems: list[Problem] = []
     found: dict[str, Permission] = {}
@@ -107,7 +107,7 @@ def parse_permissions(rows: Sequence[Mapping[str, Any]]) -> dict[str, Permission
     return found
 
 
-def parse_actions(rows: Sequence[Mapping[str, Any]], known: Mapping[str, Permission]) -> tuple[Action, ...]:
+def _parse_actions(rows: Sequence[Mapping[str, Any]], known: Mapping[str, Permission]) -> tuple[Action, ...]:
     """Rows of ``actions.json`` -> actions sorted by name. Raises InputError with every mistake."""
     problems: list[Problem] = []
     found: dict[str, Action] = {}

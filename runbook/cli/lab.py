@@ -16,7 +16,7 @@ from runbook.runs.environment import SAFE_PATH
 
 FOLDER = Path("runbook-notebooks")
 # JupyterLab asks the internet for news unless told otherwise.
-SETTINGS = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
+_SETTINGS = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
 
 
 def lab(folder: Path = FOLDER, options: Sequence[str] = ()) -> int:
@@ -25,7 +25,7 @@ def lab(folder: Path = FOLDER, options: Sequence[str] = ()) -> int:
     Notebooks that are there already are kept as they are: they may have been edited. What else lies in ``folder`` or
     in the folder one stands in is no configuration of JupyterLab.
     """
-    copied = copy_notebooks(folder)
+    copied = _copy_notebooks(folder)
     print(f"{folder}: {copied} notebooks copied" if copied else f"{folder}: your notebooks are kept", file=sys.stderr)
     command = [sys.executable, "-P", "-m", "jupyterlab", f"--ServerApp.root_dir={folder.resolve()}"]
     command += ["--LabApp.default_url=/lab/tree/00_start.ipynb", f"--ContentsManager.pre_save_hook={__name__}.plain"]
@@ -48,7 +48,7 @@ def plain(model: dict[str, Any], **_: object) -> None:
             cell["outputs"] = [o for o, mark in zip(cell["outputs"], marks, strict=True) if not mark.get("live")]
 
 
-def copy_notebooks(folder: Path) -> int:
+def _copy_notebooks(folder: Path) -> int:
     """Copy the notebooks that are not in ``folder`` yet; returns how many."""
     from runbook.runs.sources import folder as sources
 
@@ -81,6 +81,6 @@ def _environment(home: Path) -> dict[str, str]:
 
     configuration = home / "config" / "labconfig"
     configuration.mkdir(parents=True, exist_ok=True)
-    whole.write(configuration / "default_setting_overrides.json", json.dumps(SETTINGS, indent=2) + "\n")
+    whole.write(configuration / "default_setting_overrides.json", json.dumps(_SETTINGS, indent=2) + "\n")
     path = os.pathsep.join(filter(None, [str(configuration.parent), os.environ.get("JUPYTER_CONFIG_PATH", "")]))
     return {**os.environ, "JUPYTER_CONFIG_PATH": path}

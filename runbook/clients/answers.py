@@ -21,11 +21,11 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from runbook.errors import RunbookError, ServiceError, SignInError
 from runbook.secrets import Secret
 
-FRESH_SECONDS = 120
+_FRESH_SECONDS = 120
 """Younger things may be unknown to some replicas; nothing is documented, reports go up to minutes."""
 SKEW_SECONDS = 300
 """The tolerance of token validation (learn.microsoft.com, access tokens)."""
-CIRCUMSTANCES = frozenset(
+_CIRCUMSTANCES = frozenset(
     {"broken", "whose", "secret_looks_like_id", "age_seconds", "clock_offset_seconds", "account_active"}
     | {"consent_redirected", "misplaced_ids", "permission_type", "permissions", "requested", "granted", "in_token"}
 )
@@ -87,7 +87,7 @@ class When(Strict):
 
     @model_validator(mode="after")
     def _says_something_known(self) -> When:
-        if unknown := self.facts.keys() - {*CIRCUMSTANCES, *_ANSWER, *_DERIVED}:
+        if unknown := self.facts.keys() - {*_CIRCUMSTANCES, *_ANSWER, *_DERIVED}:
             raise ValueError(f"no facts of this name: {', '.join(sorted(unknown))}")
         if not self.model_fields_set:
             raise ValueError("a row must name what it is about")
@@ -161,7 +161,7 @@ def look_up(failure: BaseException | None, **circumstances: Any) -> Row | None:
 def explain(failure: BaseException | None, **circumstances: Any) -> Explanation:
     """The cause of ``failure``, who can mend it and how.
 
-    ``circumstances`` are those of :data:`CIRCUMSTANCES`; an error keeps those of the place where it came up. Always
+    ``circumstances`` are those of :data:`_CIRCUMSTANCES`; an error keeps those of the place where it came up. Always
     answers: without a row an error of our own explains itself, and anything else says that nothing is known.
     """
     known, row = _known(failure, circumstances), look_up(failure, **circumstances)
@@ -207,11 +207,11 @@ def _known(failure: BaseException | None, circumstances: Known) -> dict[str, Any
         known |= {"service": "entra", "message": failure.what, "code": failure.code, "request_id": failure.request_id}
     known |= {"code": known["code"] or ""}
     known |= {**(failure.circumstances if isinstance(failure, RunbookError) else {}), **circumstances}
-    if unknown := known.keys() - {*CIRCUMSTANCES, *_ANSWER}:
+    if unknown := known.keys() - {*_CIRCUMSTANCES, *_ANSWER}:
         raise TypeError(f"no circumstances of this name: {', '.join(sorted(unknown))}")
     age, offset = known.get("age_seconds"), known.get("clock_offset_seconds")
     return known | {
-        "fresh": age is not None and age < FRESH_SECONDS,
+        "fresh": age is not None and age < _FRESH_SECONDS,
         "clock_skewed": offset is not None and abs(offset) > SKEW_SECONDS,
         "misplaced": bool(known.get("misplaced_ids")),
     }

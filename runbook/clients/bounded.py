@@ -17,7 +17,7 @@ import httpx
 
 LARGEST = 64 << 20
 """Bytes of one answer after decompression; a page of 999 users with every property has some 5 MiB."""
-DEEPEST = 100
+_DEEPEST = 100
 
 
 class OutOfBounds(httpx.DecodingError):
@@ -113,15 +113,15 @@ def parsed(text: str) -> Any:
     try:
         value = json.loads(text)
     except RecursionError:
-        raise OutOfBounds(f"the answer is nested deeper than {DEEPEST}") from None
+        raise OutOfBounds(f"the answer is nested deeper than {_DEEPEST}") from None
     except ValueError:
         raise Unreadable("the answer is not the JSON that it says it is, as if it had been cut off") from None
     level = [value]
-    for _ in range(DEEPEST):
+    for _ in range(_DEEPEST):
         level = [inner for one in level for inner in _within(one)]
         if not level:
             return value
-    raise OutOfBounds(f"the answer is nested deeper than {DEEPEST}")
+    raise OutOfBounds(f"the answer is nested deeper than {_DEEPEST}")
 
 
 def _within(value: Any) -> Iterable[Any]:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from runbook.clients.target import Target
     from runbook.parameters import Parameters
 
-OFFLINE_ACCESS = "offline_access"
+_OFFLINE_ACCESS = "offline_access"
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class TokenResult:
     def scopes(self) -> tuple[str, ...]:
         """The delegated permissions in the token, sorted, with ``offline_access`` where a refresh token proves it."""
         named = str(self.claims.get("scp") or "").split()
-        return tuple(sorted({*named, OFFLINE_ACCESS} if self.refreshable else named))
+        return tuple(sorted({*named, _OFFLINE_ACCESS} if self.refreshable else named))
 
     @classmethod
     def of(cls, answer: Mapping[str, Any]) -> TokenResult:
@@ -64,7 +64,7 @@ class TokenResult:
         lifetime = datetime.timedelta(seconds=int(answer.get("expires_in") or 0))
         text = str(answer["access_token"])
         expires = datetime.datetime.now(datetime.UTC) + lifetime
-        return cls(Secret(text), expires, decode_claims(text), refreshable=bool(answer.get("refresh_token")))
+        return cls(Secret(text), expires, _decode_claims(text), refreshable=bool(answer.get("refresh_token")))
 
 
 @dataclass(frozen=True)
@@ -196,11 +196,11 @@ def delegated_token(
     """
     with closing(MsalHttp(target, journal)) as http:
         app = confidential(target, http, client_id, secret)
-        answer = DeviceFlow(app, [*_scopes(target), OFFLINE_ACCESS]).run(on_code)
+        answer = DeviceFlow(app, [*_scopes(target), _OFFLINE_ACCESS]).run(on_code)
     return _result(answer, f"a person through application {client_id}", http, "connector", secret)
 
 
-def decode_claims(token: str) -> dict[str, Any]:
+def _decode_claims(token: str) -> dict[str, Any]:
     """The claims of a JWT, unverified; empty for a token that is not one."""
     parts = token.split(".")
     if len(parts) != 3:
@@ -222,13 +222,13 @@ def _result(
     if "access_token" not in answer:
         looks = None if secret is None else looks_like_secret_id(secret)
         offset = http.session.clock_offset
-        raise sign_in_error(
+        raise _sign_in_error(
             answer, subject=subject, whose=whose, secret_looks_like_id=looks, clock_offset_seconds=offset
         )
     return TokenResult.of(answer)
 
 
-def sign_in_error(answer: Mapping[str, Any], *, subject: str, **circumstances: Any) -> SignInError:
+def _sign_in_error(answer: Mapping[str, Any], *, subject: str, **circumstances: Any) -> SignInError:
     """An error answer of the token endpoint (RFC 6749 section 5.2, with Entra's additions) as our error.
 
     ``subject`` says who asked for what. Entra's text is kept without its trace lines.

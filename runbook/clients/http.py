@@ -115,7 +115,7 @@ class Session:
         """Seconds that the service's clock is ahead of this machine's, by the Date of its latest answer."""
         self.writes = 0
         """How many writes were begun, so that whoever remembers what was read knows when to forget it."""
-        self._spacing = spacing_of(self.base)
+        self._spacing = _spacing_of(self.base)
         self._client = bounded.bound(
             httpx.Client(
                 verify=tls_context(ca_file),
@@ -301,7 +301,7 @@ class Spacing:
 _spacings: defaultdict[str, Spacing] = defaultdict(Spacing)
 
 
-def spacing_of(base: str) -> Spacing:
+def _spacing_of(base: str) -> Spacing:
     """The turns at the service at ``base``, one for all sessions of this process: it counts by tenant, not by token."""
     return _spacings[base]
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import TypedDict, Unpack, cast
 from urllib.parse import parse_qsl, quote, urlsplit
 
-EVENTUAL = {"ConsistencyLevel": "eventual"}
+_EVENTUAL = {"ConsistencyLevel": "eventual"}
 _ADVANCED = re.compile(r"\b(ne|not)\b|\bendswith\s*\(|/\$count\b", re.IGNORECASE)
 _QUOTED = re.compile(r"'(?:[^']|'')*'")
 
@@ -50,7 +50,7 @@ def query(**options: Unpack[Options]) -> dict[str, str]:
     return found
 
 
-def is_advanced(params: Mapping[str, str]) -> bool:
+def _is_advanced(params: Mapping[str, str]) -> bool:
     """Whether directory objects need both ``ConsistencyLevel: eventual`` and ``$count=true`` for this query.
 
     So for ``$search``, ``$count``, ``ne``/``not``/``endsWith``, and ``$filter`` together with ``$orderby``.
@@ -73,6 +73,6 @@ def prepare(
     """
     given = dict(parse_qsl(urlsplit(path).query, keep_blank_values=True))
     added = {**(params or {}), **query(**options)}
-    if not is_advanced({**given, **added}):
+    if not _is_advanced({**given, **added}):
         return added, {}
-    return added if "$count" in given else {**added, "$count": "true"}, dict(EVENTUAL)
+    return added if "$count" in given else {**added, "$count": "true"}, dict(_EVENTUAL)

@@ -96,7 +96,7 @@ def _table() -> _Clouds:
     return _Clouds.model_validate(json.loads(text))
 
 
-def clouds() -> Mapping[str, Cloud]:
+def _clouds() -> Mapping[str, Cloud]:
     """Microsoft's clouds by the names that the parameter ``cloud`` takes."""
     return _table().clouds
 
@@ -124,7 +124,7 @@ def _real(params: Parameters, store: SecretStore) -> Target:
     missing = [Problem(name, "is needed for a real tenant.") for name in needed if not getattr(params, name)]
     if missing:
         raise InputError(missing)
-    cloud = clouds()[params.cloud]
+    cloud = _clouds()[params.cloud]
     stackone = _table().stackone
     with_secret = params.sign_in == "client-secret"
     return Target(

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from runbook.clients.target import Target
     from runbook.parameters import Parameters
 
-WATCHED = 1.0  # seconds from which a wait is shown
+_WATCHED = 1.0  # seconds from which a wait is shown
 PROOF = "verify_actions"
 """The section that changes nothing and still has to be carried out: it tries what the others prepared."""
 
@@ -194,7 +194,7 @@ class Workbench:
         def tell(news: Progress) -> None:
             if others is not None:
                 others(news)
-            if news.waited >= WATCHED or ctx.facts.get("tried"):
+            if news.waited >= _WATCHED or ctx.facts.get("tried"):
                 limit = f" of {news.deadline:.0f}" if news.deadline else ""
                 seen = f"seen {news.seen} of {news.wanted}, {news.waited:.0f}{limit} s"
                 self.watcher(f"waiting until {news.awaited}: {seen}", ctx)

@@ -15,11 +15,11 @@ from runbook import mapping_file
 from runbook.errors import InputError, Problem
 from runbook.parameters import Parameters, parse
 
-DEFAULT_FILE = "parameters.yaml"
+_DEFAULT_FILE = "parameters.yaml"
 OPTIONS = ("parameters_file", "record")
 # What a fresh kernel of IPython holds besides names with an underscore; none of it is the notebook's.
-OF_IPYTHON = frozenset({"In", "Out", "exit", "quit", "open", "get_ipython"})
-SIMPLE = (str, int, float, list, tuple, dict, set, frozenset, bytes, Path)
+_OF_IPYTHON = frozenset({"In", "Out", "exit", "quit", "open", "get_ipython"})
+_SIMPLE = (str, int, float, list, tuple, dict, set, frozenset, bytes, Path)
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Inputs:
     """Whether somebody chose the actions, in the file or in the notebook; else they are the default ones."""
 
 
-FIRST = "_runbook_first_names"
+_FIRST = "_runbook_first_names"
 """Where the names of the first call are kept: in the notebook's own globals, which end with the kernel."""
 
 
@@ -49,9 +49,9 @@ def read(namespace: MutableMapping[str, Any], besides: Collection[str] = ()) -> 
     from the defaults. ``besides``: further names that the notebook takes and that somebody else checks. Raises
     :class:`InputError` with every mistake at once.
     """
-    first = namespace.setdefault(FIRST, names_in(namespace))
+    first = namespace.setdefault(_FIRST, _names_in(namespace))
     # On a second call in the same kernel the notebook has variables of its own: they are no parameters.
-    names = names_in(namespace) & (first | set(Parameters.model_fields) | set(OPTIONS))
+    names = _names_in(namespace) & (first | set(Parameters.model_fields) | set(OPTIONS))
     given = {name: namespace[name] for name in sorted(names - set(besides)) if namespace[name] is not None}
     options = {name: given.pop(name, "") for name in OPTIONS}
     problems = _option_problems(options)
@@ -65,12 +65,12 @@ def read(namespace: MutableMapping[str, Any], besides: Collection[str] = ()) -> 
     return Inputs(params, file, record, home, somebody_there(), frozenset(given), chosen)
 
 
-def names_in(namespace: Mapping[str, Any]) -> frozenset[str]:
+def _names_in(namespace: Mapping[str, Any]) -> frozenset[str]:
     """The names in ``namespace`` with simple values, without those of IPython."""
     return frozenset(
         name
         for name, value in namespace.items()
-        if not name.startswith("_") and name not in OF_IPYTHON and (value is None or isinstance(value, SIMPLE))
+        if not name.startswith("_") and name not in _OF_IPYTHON and (value is None or isinstance(value, _SIMPLE))
     )
 
 
@@ -91,7 +91,7 @@ def _option_problems(options: dict[str, Any]) -> list[Problem]:
 
 def _file(given: Any, home: Path, problems: list[Problem]) -> tuple[Path, dict[str, Any]]:
     """The parameters file and what is in it; one that was named must exist, the default one may."""
-    file = Path(given) if isinstance(given, str | Path) and given else home / DEFAULT_FILE
+    file = Path(given) if isinstance(given, str | Path) and given else home / _DEFAULT_FILE
     if not given and not file.is_file():
         return file, {}
     try:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from runbook.secrets import Secret
 
 Caller = Literal["application", "administrator", "stackone"]
-CALLERS: tuple[Caller, ...] = get_args(Caller)
+_CALLERS: tuple[Caller, ...] = get_args(Caller)
 ARGUMENTS = ("action", "path", "query", "body", "as_", "max_rows")
 """The names by which a notebook gives an order."""
 GENERATE = "generate"
@@ -128,11 +128,11 @@ def _mapping(name: str, value: Any, problems: list[Problem]) -> dict[str, Any] |
 
 
 def _caller(value: Any, problems: list[Problem]) -> Caller:
-    for caller in CALLERS:
+    for caller in _CALLERS:
         if value == caller:
             return caller
     if value is not None:
-        problems.append(Problem("as_", "names no token.", f"Use {', '.join(CALLERS)}."))
+        problems.append(Problem("as_", "names no token.", f"Use {', '.join(_CALLERS)}."))
     return "application"
 
 

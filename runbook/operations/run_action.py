@@ -101,7 +101,7 @@ class RunAction:
         """One line a property that is changed, one line for all else; nothing is pending where it is so already."""
         del ctx
         action, request = self.order.action, self.order.request
-        note = self.permission_note(observed)
+        note = self._permission_note(observed)
         what = f"{request.method} {request.path}"
         if self.reads:
             return [Change(what, "", "read", "same", note)]
@@ -137,7 +137,7 @@ class RunAction:
             facts["rows"] = len(self.answer.rows)
         return Evidence(True, rows, {NAME: facts})
 
-    def permission_note(self, observed: Observed) -> str:
+    def _permission_note(self, observed: Observed) -> str:
         """Which documented permission set the token has for this action, in words."""
         access = self.order.action.access(observed.kind)
         if observed.carried is None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from runbook.tenant.base import Context
 
 RoadName = Literal["delegated", "application", "stackone"]
-OWN_ONLY = "Application.ReadWrite.OwnedBy"
+_OWN_ONLY = "Application.ReadWrite.OwnedBy"
 _ATTEMPTS = 3
 _UNWELL_PATIENCE = 30.0
 
@@ -181,7 +181,7 @@ def _prove_once(shop: Workshop, road: Road, action: Action, needs: tuple[str, ..
     probe = recipes().probes[action.slug]
     spec = recipes().made.get(probe.makes)
     wanted = {**(spec.needs if spec else {}), **probe.needs}
-    with shop.bench(wanted, owned=OWN_ONLY in needs) as (values, made):
+    with shop.bench(wanted, owned=_OWN_ONLY in needs) as (values, made):
         return _send(shop, road, action, probe, values, made)
 
 

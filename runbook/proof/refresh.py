@@ -13,7 +13,7 @@ from typing import Any
 
 from runbook.tenant.credentials import when
 
-LONGEST_LIFE = timedelta(minutes=90)
+_LONGEST_LIFE = timedelta(minutes=90)
 
 
 def proof(account: Mapping[str, Any], *, works: bool, now: datetime) -> dict[str, Any]:
@@ -26,7 +26,7 @@ def proof(account: Mapping[str, Any], *, works: bool, now: datetime) -> dict[str
         return _said("unknown", "StackOne does not say when the account was changed last")
     if not works:
         return _said("unknown", "no action went through the account in this run")
-    provable = touched + LONGEST_LIFE
+    provable = touched + _LONGEST_LIFE
     if now < provable:
         words = "the first access token may still be the one in use; run section 8 again after that time"
         return _said("not yet", words, provable)

@@ -115,7 +115,7 @@ class Workshop:
             self._remove(thing)
 
     def _values(self, needs: Mapping[str, str], made: list[Thing], *, owned: bool) -> Values:
-        values = self.fresh_values()
+        values = self._fresh_values()
         for name, text in needs.items():
             source, kind = need(text)
             item = self.find(kind) if source != "made" else None
@@ -124,7 +124,7 @@ class Workshop:
             values[name] = item if item is not None else self.make(kind, made, owned=owned)
         return values
 
-    def fresh_values(self) -> Values:
+    def _fresh_values(self) -> Values:
         """The ambient values: what is always there, and names that no other object has."""
         unique = secrets.token_hex(4)
         return {

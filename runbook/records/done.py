@@ -13,8 +13,8 @@ from typing import Any, Literal, NamedTuple
 from runbook import catalog
 
 Did = Literal["created", "updated", "deleted"]
-DID: tuple[Did, ...] = ("created", "updated", "deleted")
-UNKNOWN = "perhaps changed"
+_DID: tuple[Did, ...] = ("created", "updated", "deleted")
+_UNKNOWN = "perhaps changed"
 
 # Calls whose path does not say what they do (learn.microsoft.com/graph, docs.stackone.com); None: nothing that stays.
 _CALLS: Mapping[str, tuple[Did, str] | None] = {
@@ -51,7 +51,7 @@ class Done:
     def counts(self) -> dict[str, int]:
         """How many were created, updated and deleted."""
         found = Counter(change.did for change in self.made)
-        return {did: found[did] for did in DID}
+        return {did: found[did] for did in _DID}
 
     def words(self) -> dict[str, dict[str, int]]:
         """The same by kind of object: ``{"created": {"application": 1}}``; what was not done is left out.
@@ -61,9 +61,9 @@ class Done:
         unknown = {_noun(str(call.get("path")).partition("?")[0]): 1 for call in self.unknown.values()}
         found = Counter((change.did, change.what) for change in self.made)
         words: dict[str, dict[str, int]] = {
-            did: {what: count for (was, what), count in found.items() if was == did} for did in DID
+            did: {what: count for (was, what), count in found.items() if was == did} for did in _DID
         }
-        return {did: kinds for did, kinds in {**words, UNKNOWN: unknown}.items() if kinds}
+        return {did: kinds for did, kinds in {**words, _UNKNOWN: unknown}.items() if kinds}
 
     def add(self, event: Mapping[str, Any]) -> None:
         """Take one event of a journal; kinds that say nothing of a change are passed over."""

@@ -57,7 +57,7 @@ def canonical(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")).encode()
 
 
-def event_hash(event: Mapping[str, Any]) -> str:
+def _event_hash(event: Mapping[str, Any]) -> str:
     """SHA-256 (hex) over the event without its own hash."""
     return hashlib.sha256(canonical({key: value for key, value in event.items() if key != "hash"})).hexdigest()
 
@@ -208,7 +208,7 @@ class Journal(NullJournal):
 
     def _append(self, descriptor: int, kind: str, data: Mapping[str, Any]) -> None:
         event = {**data, "seq": self._seq + 1, "at": _now(), "event": kind, "prev": self._head}
-        event["hash"] = event_hash(event)
+        event["hash"] = _event_hash(event)
         line = canonical(event) + b"\n"
         # Over a torn tail the line is written first and the rest cut off after: killed in between, the rest is a
         # torn tail again, so nothing of it ever goes without an event that says so.
@@ -247,7 +247,7 @@ def verify_chain(events: Iterable[Mapping[str, Any]]) -> list[str]:
             problems.append(f"event {number} calls itself number {event['seq']}")
         if event["prev"] != previous:
             problems.append(f"event {number} does not follow the event before it")
-        if event["hash"] != event_hash(event):
+        if event["hash"] != _event_hash(event):
             problems.append(f"event {number} was changed after it was written")
         previous = event["hash"]
     return problems

@@ -9,7 +9,7 @@ from typing import Any
 from runbook.records import redaction
 from runbook.secrets.secret import MASK
 
-LIBRARIES = frozenset({"azure", "httpcore", "httpx", "msal", "requests", "runbook", "stamina", "urllib3"})
+_LIBRARIES = frozenset({"azure", "httpcore", "httpx", "msal", "requests", "runbook", "stamina", "urllib3"})
 # httpcore shows headers as pairs of bytes.
 _PAIR = re.compile(r"(?i)(b?'(?:set-cookie|cookie|location|(?:proxy-)?authorization)', b?)('[^']*'|\"[^\"]*\")")
 
@@ -30,7 +30,7 @@ class _Scrubbing:
 
     def __call__(self, *args: Any, **options: Any) -> logging.LogRecord:
         record: logging.LogRecord = self._make(*args, **options)
-        if record.name.partition(".")[0] in LIBRARIES:
+        if record.name.partition(".")[0] in _LIBRARIES:
             text = _PAIR.sub(rf"\1'{MASK}'", record.getMessage())
             record.msg, record.args = redaction.scrub_text(text), None
         return record

@@ -12,9 +12,9 @@ from runbook.errors import RecordError
 from runbook.records import redaction, scan
 from runbook.secrets.secret import MASK
 
-LONGEST_TEXT = 200_000
+_LONGEST_TEXT = 200_000
 """Characters of one output; of a longer text the beginning and the end are kept."""
-LARGEST_PICTURE = 2_000_000
+_LARGEST_PICTURE = 2_000_000
 """Characters of one picture; it cannot be cut, so a larger one is left out as a whole."""
 _WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 
@@ -67,15 +67,15 @@ def _trim(output: dict[str, Any]) -> None:
         size = len(content) if isinstance(content, str) else len(json.dumps(content))
         if kind == "text/plain" and isinstance(content, str):
             data[kind] = _shorten(content)
-        elif size > (LARGEST_PICTURE if kind.startswith("image/") else LONGEST_TEXT):
+        elif size > (_LARGEST_PICTURE if kind.startswith("image/") else _LONGEST_TEXT):
             del data[kind]
             data.setdefault("text/plain", f"[{kind} of {size:,} characters left out of the record]")
 
 
 def _shorten(text: str) -> str:
-    if len(text) <= LONGEST_TEXT:
+    if len(text) <= _LONGEST_TEXT:
         return text
-    half = LONGEST_TEXT // 2
+    half = _LONGEST_TEXT // 2
     return f"{text[:half]}\n[… {len(text) - 2 * half:,} characters left out of the record …]\n{text[-half:]}"
 
 

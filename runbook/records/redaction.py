@@ -23,7 +23,7 @@ from runbook.records.encodings import encodings
 from runbook.records.shapes import HARMLESS, RULES, is_authorization_code, is_secret_name
 from runbook.secrets.secret import MASK, Secret, forget_seen, seen
 
-SHORTEST = 6
+_SHORTEST = 6
 """A known value with fewer characters cannot be told from ordinary text; it is masked under its name only."""
 
 
@@ -49,16 +49,16 @@ _known_forms: tuple[str, ...] = ()
 def register(*secrets: Secret | str) -> None:
     """Make exact values known to this process, so that they are masked wherever they stand, in whatever encoding.
 
-    Values shorter than :data:`SHORTEST` are left to their names.
+    Values shorter than :data:`_SHORTEST` are left to their names.
     """
     global _known_forms
     values = {secret.reveal() if isinstance(secret, Secret) else secret for secret in secrets}
     with _lock:
-        new = {value for value in values if len(value) >= SHORTEST and value != MASK} - _known
+        new = {value for value in values if len(value) >= _SHORTEST and value != MASK} - _known
         if new:
             _known.update(new)
             _known_forms = tuple(
-                sorted({form for known in _known for form in encodings(known) if len(form) >= SHORTEST})
+                sorted({form for known in _known for form in encodings(known) if len(form) >= _SHORTEST})
             )
 
 

@@ -22,7 +22,7 @@ from runbook.records.journal import GENESIS, Event, read
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-REPORT = "report.html"
+_REPORT = "report.html"
 STAGES = ("wanted", "requested", "granted", "in_token", "used")
 _ROADS = ("delegated", "application", "stackone")
 _ROAD_TITLES = {"delegated": "Delegated", "application": "Application", "stackone": "Through StackOne"}
@@ -42,7 +42,7 @@ def write(folder: str | os.PathLike[str], output: str | os.PathLike[str] | None 
     :class:`RecordError` then, and if the journal cannot be read or a secret is found in the report.
     """
     record = Path(folder)
-    target = record / REPORT if output is None else Path(output)
+    target = record / _REPORT if output is None else Path(output)
     html = scan.check_text(target, render(read(record)))
     if target.parent.resolve() == record.resolve() and (record / "manifest.json").exists():
         if target.exists() and target.read_text(encoding="utf-8") == html:

@@ -18,7 +18,7 @@ Nothing of it was kept. The journal tells what happened; the secret that was sho
 """
 
 
-def find_in(path: Path, text: str | None = None) -> tuple[Finding, ...]:
+def _find_in(path: Path, text: str | None = None) -> tuple[Finding, ...]:
     """Secrets in one file of a record (or in the ``text`` that is about to become it). Raises ``OSError``.
 
     JSON is also searched value by value: its escaping, and nbformat's way to keep a text as a list of lines, can hide
@@ -42,23 +42,23 @@ def check(folder: str | os.PathLike[str]) -> None:
     """
     from runbook.records.verify import files_of
 
-    found = {path: findings for path in files_of(Path(folder)) if path.is_file() and (findings := find_in(path))}
+    found = {path: findings for path in files_of(Path(folder)) if path.is_file() and (findings := _find_in(path))}
     for path, findings in found.items():
-        withhold(path, findings)
+        _withhold(path, findings)
     if found:
         raise _refusal(found)
 
 
 def check_text(path: Path, text: str) -> str:
     """``text`` itself if it may be written to ``path``; else ``path`` is withheld and :class:`RecordError` raised."""
-    findings = find_in(path, text)
+    findings = _find_in(path, text)
     if findings:
-        withhold(path, findings)
+        _withhold(path, findings)
         raise _refusal({path: findings})
     return text
 
 
-def withhold(path: Path, findings: tuple[Finding, ...]) -> None:
+def _withhold(path: Path, findings: tuple[Finding, ...]) -> None:
     """Take a file out of the record and leave a note in its place."""
     if path.name == "journal.jsonl":
         return

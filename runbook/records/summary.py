@@ -40,7 +40,7 @@ def fold(events: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     return folded.summary()
 
 
-def to_bytes(summary: Mapping[str, Any]) -> bytes:
+def _to_bytes(summary: Mapping[str, Any]) -> bytes:
     """``summary.json`` as it is written: two-space indent, UTF-8, scrubbed of secrets."""
     return (json.dumps(redaction.scrub(summary), ensure_ascii=False, indent=2) + "\n").encode()
 
@@ -48,7 +48,7 @@ def to_bytes(summary: Mapping[str, Any]) -> bytes:
 def write(folder: str | os.PathLike[str], summary: Mapping[str, Any]) -> Path:
     """Write ``summary.json`` into a record folder, whole; returns its path. Raises ``OSError``."""
     path = Path(folder) / SUMMARY
-    whole.write(path, to_bytes(summary))
+    whole.write(path, _to_bytes(summary))
     return path
 
 

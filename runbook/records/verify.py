@@ -97,7 +97,7 @@ def verify(folder: str | os.PathLike[str], public_key: str | bytes | None = None
 
     Never raises for what stands in the record. Raises ``ValueError`` if ``public_key`` is not an Ed25519 key.
     """
-    expected = raw_public_key(public_key) if public_key else None
+    expected = _raw_public_key(public_key) if public_key else None
     root = Path(folder)
     report = VerifyReport(str(folder))
     if not root.is_dir():
@@ -313,7 +313,7 @@ def _check_summary(root: Path, opening: dict[str, Any], closing: dict[str, Any],
         report.verdict = str(claims["verdict"])  # a run is no better than its worst section
 
 
-def raw_public_key(given: str | bytes) -> bytes:
+def _raw_public_key(given: str | bytes) -> bytes:
     """The 32 bytes of an Ed25519 public key given as PEM or as Base64. Raises ``ValueError`` if it is none."""
     text = given.decode("ascii") if isinstance(given, bytes) else given
     body = "".join(line.strip() for line in text.splitlines() if not line.startswith("-----"))

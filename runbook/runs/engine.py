@@ -17,10 +17,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-ENGINE = "entra-id-runbook"
-SCHEME = "whole:"
-START_TIMEOUT = 120  # seconds until the kernel answers
-MARKER = "papermill-error-cell-tag"
+_ENGINE = "entra-id-runbook"
+_SCHEME = "whole:"
+_START_TIMEOUT = 120  # seconds until the kernel answers
+_MARKER = "papermill-error-cell-tag"
 
 
 @dataclass(frozen=True)
@@ -50,11 +50,11 @@ def execute(
     try:
         papermill.execute_notebook(
             _literal(str(source)),
-            _literal(SCHEME + str(output)),
+            _literal(_SCHEME + str(output)),
             parameters=dict(parameters),
-            engine_name=ENGINE,
+            engine_name=_ENGINE,
             progress_bar=False,
-            start_timeout=START_TIMEOUT,
+            start_timeout=_START_TIMEOUT,
             waits=waits,
         )
     except PapermillExecutionError as error:
@@ -64,7 +64,7 @@ def execute(
     return Execution(True)
 
 
-class Stop:
+class _Stop:
     """Whether a run is to end: asked once, the kernel that works now is interrupted and may clean up."""
 
     def __init__(self) -> None:
@@ -90,7 +90,7 @@ class Stop:
         return True
 
 
-STOP = Stop()
+STOP = _Stop()
 """Of this process: signals are its own too."""
 
 
@@ -99,36 +99,36 @@ def _literal(path: str) -> str:
     return path.replace("{", "{{").replace("}", "}}")
 
 
-class WholeFiles:
+class _WholeFiles:
     """Papermill's output handler: the file is replaced in one step, and no secret is in it."""
 
     @classmethod
     def read(cls, path: str) -> str:
-        return Path(path.removeprefix(SCHEME)).read_text(encoding="utf-8")
+        return Path(path.removeprefix(_SCHEME)).read_text(encoding="utf-8")
 
     @classmethod
     def listdir(cls, path: str) -> list[str]:
-        return [str(entry) for entry in Path(path.removeprefix(SCHEME)).iterdir()]
+        return [str(entry) for entry in Path(path.removeprefix(_SCHEME)).iterdir()]
 
     @classmethod
     def write(cls, text: str, path: str) -> None:
         from runbook import whole
         from runbook.records.notebooks import publishable
 
-        whole.write(Path(path.removeprefix(SCHEME)), publishable(json.dumps(_tidied(json.loads(text)))))
+        whole.write(Path(path.removeprefix(_SCHEME)), publishable(json.dumps(_tidied(json.loads(text)))))
 
     @classmethod
     def pretty_path(cls, path: str) -> str:
-        return path.removeprefix(SCHEME)
+        return path.removeprefix(_SCHEME)
 
 
 def _tidied(book: dict[str, Any]) -> dict[str, Any]:
     """The notebook without papermill's markers around an error, and without paths of this machine."""
-    book["cells"] = [cell for cell in book["cells"] if MARKER not in cell["metadata"].get("tags", [])]
+    book["cells"] = [cell for cell in book["cells"] if _MARKER not in cell["metadata"].get("tags", [])]
     stamp = book["metadata"].get("papermill", {})
     for name in ("input_path", "output_path"):
         if isinstance(stamp.get(name), str):
-            stamp[name] = Path(stamp[name].removeprefix(SCHEME)).name
+            stamp[name] = Path(stamp[name].removeprefix(_SCHEME)).name
     return book
 
 
@@ -137,8 +137,8 @@ def _register() -> None:
     from papermill.engines import papermill_engines
     from papermill.iorw import papermill_io
 
-    papermill_engines.register(ENGINE, _engine())
-    papermill_io.register(SCHEME, WholeFiles)
+    papermill_engines.register(_ENGINE, _engine())
+    papermill_io.register(_SCHEME, _WholeFiles)
 
 
 def _engine() -> Any:
@@ -192,7 +192,7 @@ def _engine() -> Any:
                 nb_man,
                 kernel_manager_class=ThisInterpreter,
                 kernel_name=kernel_name,
-                startup_timeout=options.get("start_timeout", START_TIMEOUT),
+                startup_timeout=options.get("start_timeout", _START_TIMEOUT),
                 timeout=None,
             )
             client.waits = options["waits"]

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from runbook.tenant.base import Context, Section
     from runbook.tenant.changes import Change
 
-PARAMETERS = "parameters.yaml"
+_PARAMETERS = "parameters.yaml"
 _ALL = (1, len(NAMES))
-EXIT_CODES: Mapping[str, int] = {"passed": 0, "failed": 1, "incomplete": 1, "parked": 3}
+_EXIT_CODES: Mapping[str, int] = {"passed": 0, "failed": 1, "incomplete": 1, "parked": 3}
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def run(
         report = _plan(ctx, chosen)
         journal = Journal.create(records, new_run_id(), **opening(ctx, chosen, report.plan_hash))
         with _room_for(journal):
-            save(params, journal.folder / PARAMETERS)
+            save(params, journal.folder / _PARAMETERS)
             try:
                 last = _sections(journal, chosen, tell)
             except RecordError:
@@ -181,7 +181,7 @@ def _sections(journal: Journal, chosen: list[Section], tell: Callable[[Progress]
     from runbook.runs.engine import STOP, execute
     from runbook.runs.sources import notebook
 
-    choice = {"parameters_file": str(journal.folder / PARAMETERS), "record": str(journal.folder)}
+    choice = {"parameters_file": str(journal.folder / _PARAMETERS), "record": str(journal.folder)}
     for each in chosen:
         tell(Progress("started", each.NUMBER, each.NAME, each.TITLE))
         begun = time.monotonic()
@@ -242,7 +242,7 @@ def conclude(journal: Journal, last: Mapping[str, Any]) -> RunOutcome:
     stopped = summary["verdict"] != "passed"
     parked = last["verdict"] == "parked"
     return RunOutcome(
-        exit_code=EXIT_CODES[str(summary["verdict"])],
+        exit_code=_EXIT_CODES[str(summary["verdict"])],
         summary=summary,
         record_dir=journal.folder,
         error=str(last.get("error") or "") if stopped else "",

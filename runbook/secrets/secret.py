@@ -10,7 +10,7 @@ from pydantic_core import CoreSchema, core_schema
 
 MASK = "**********"
 
-TELLING = 12
+_TELLING = 12
 """A value with fewer characters may be an ordinary word; redaction leaves it to the names it stands under."""
 
 _seen: set[str] = set()
@@ -39,7 +39,7 @@ class Secret:
         if not isinstance(value, str) or not value:
             raise ValueError("a secret is a non-empty string")
         self.__value = value
-        if len(value) >= TELLING:
+        if len(value) >= _TELLING:
             _seen.add(value)
 
     def reveal(self) -> str:

@@ -42,10 +42,10 @@ SUMMARY = (
 )
 PORTAL = "StackOne dashboard › Connector Profiles › + Connector Profile › Microsoft Entra ID › OAuth 2.0 (Common)."
 
-CONNECTOR = "Microsoft Entra ID"
+_CONNECTOR = "Microsoft Entra ID"
 # The common type signs in at /common, which Entra ID refuses for single-tenant applications (AADSTS50194).
 KINDS = {"multi": "OAuth 2.0 (Common)", "single": "OAuth 2.0 (Tenant)"}
-DASHBOARD = "https://app.stackone.com"
+_DASHBOARD = "https://app.stackone.com"
 CONFIRMED, ASKED, KEY = "profile", "profile-asked", "profile-key"
 
 
@@ -66,7 +66,7 @@ class Form:
         """The form's fields in its order; the secret as its reference, never its value."""
         tenant = {"directory (tenant) ID": self.tenant} if self.kind == KINDS["single"] else {}
         return {
-            "connector": CONNECTOR,
+            "connector": _CONNECTOR,
             "type": self.kind,
             "name": self.name,
             "client_id": self.client_id,
@@ -181,7 +181,7 @@ def apply(ctx: Context, _changes: Sequence[Change]) -> None:
     ctx.graph.set(f"/applications/{found['id']}", {"tags": tags})
 
 
-def by_hand_over(ctx: Context, found: Mapping[str, Any], observed: Observed, form: Form) -> None:
+def _by_hand_over(ctx: Context, found: Mapping[str, Any], observed: Observed, form: Form) -> None:
     """Ask a person to fill in the form and wait until the profile was saved. Raises :class:`Parked`."""
     before = _version(observed.profile)
     asked = f"{form.fingerprint()}.{before}"
@@ -203,16 +203,16 @@ def by_hand_over(ctx: Context, found: Mapping[str, Any], observed: Observed, for
     ctx.journal.made("updated" if observed.profile else "created", "connector profile")
 
 
-ROADS: Mapping[str, Callable[[Any, Mapping[str, Any], Observed, Form], None]] = {"hand-over": by_hand_over}
+ROADS: Mapping[str, Callable[[Any, Mapping[str, Any], Observed, Form], None]] = {"hand-over": _by_hand_over}
 """The ways to bring the form's values into StackOne. The day a public API for it is documented, it is added here."""
 
 
 def _hand_over(ctx: Context, form: Form, profile: Mapping[str, Any] | None) -> HandOver:
-    base = ctx.target.endpoints.stackone_pages + "/dashboard" if ctx.target.rehearsal else DASHBOARD
+    base = ctx.target.endpoints.stackone_pages + "/dashboard" if ctx.target.rehearsal else _DASHBOARD
     first = (
         f"Open Connector Profiles and edit {form.name!r}."
         if profile
-        else f"Open Connector Profiles, press + Connector Profile, choose {CONNECTOR} and the type {form.kind}."
+        else f"Open Connector Profiles, press + Connector Profile, choose {_CONNECTOR} and the type {form.kind}."
     )
     return HandOver(
         kind="connector_profile",

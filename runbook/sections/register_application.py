@@ -39,9 +39,9 @@ SUMMARY = (
 )
 PORTAL = "Entra admin center › App registrations › New registration."
 
-AUDIENCES = {"single": "AzureADMyOrg", "multi": "AzureADMultipleOrgs"}
+_AUDIENCES = {"single": "AzureADMyOrg", "multi": "AzureADMultipleOrgs"}
 # As the portal sets it; Graph leaves it null. It protects the copies of a multi-tenant application in other tenants.
-LOCK = {
+_LOCK = {
     "isEnabled": True,
     "allProperties": True,
     "credentialsWithUsageVerify": True,
@@ -49,7 +49,7 @@ LOCK = {
     "tokenEncryptionKeyId": True,
 }
 # The tag by which the portal lists a service principal under "Enterprise applications".
-ENTERPRISE = "WindowsAzureActiveDirectoryIntegratedApp"
+_ENTERPRISE = "WindowsAzureActiveDirectoryIntegratedApp"
 _DELETED_APPLICATIONS = "/directory/deletedItems/microsoft.graph.application"
 _DELETED_PRINCIPALS = "/directory/deletedItems/microsoft.graph.servicePrincipal"
 
@@ -126,8 +126,8 @@ def plan(ctx: Context, observed: Observed) -> list[Change]:
 def _wanted(ctx: Context) -> dict[str, Any]:
     return {
         "displayName": ctx.params.application_name,
-        "signInAudience": AUDIENCES[ctx.params.sign_in_audience],
-        "servicePrincipalLockConfiguration": LOCK,
+        "signInAudience": _AUDIENCES[ctx.params.sign_in_audience],
+        "servicePrincipalLockConfiguration": _LOCK,
     }
 
 
@@ -135,7 +135,7 @@ def _application_changes(ctx: Context, observed: Observed) -> list[Change]:
     label = f"application {ctx.params.unique_name}"
     current = observed.application or observed.deleted
     if current is None:
-        audience = AUDIENCES[ctx.params.sign_in_audience]
+        audience = _AUDIENCES[ctx.params.sign_in_audience]
         return [Change(label, "absent", f"registered as {ctx.params.application_name!r}, {audience}", "added")]
     changes = []
     if observed.deleted is not None:
@@ -155,7 +155,7 @@ def _drift(ctx: Context, current: Mapping[str, Any]) -> list[Change]:
         kind: Kind = "same" if now == wanted[name] else "changed"
         changes.append(Change(label, now, wanted[name], kind, data={"body": {name: wanted[name]}}))
     locked = _locked(current)
-    lock = {"servicePrincipalLockConfiguration": LOCK}
+    lock = {"servicePrincipalLockConfiguration": _LOCK}
     changes.append(
         Change(
             "app instance property lock",
@@ -239,7 +239,7 @@ def _write_principal(ctx: Context, step: str) -> None:
     else:
         made, _ = ctx.graph.ensure(
             lambda: service_principal(ctx, app_id),
-            lambda: ctx.graph.post("/servicePrincipals", {"appId": app_id, "tags": [ENTERPRISE]}),
+            lambda: ctx.graph.post("/servicePrincipals", {"appId": app_id, "tags": [_ENTERPRISE]}),
             what="The service principal",
             absent=True,
         )

@@ -42,11 +42,11 @@ SUMMARY = (
 )
 PORTAL = "There is no such page: in the portal one would see what is granted, not whether it works."
 
-WORKERS = 4  # well under every documented limit of Graph; the slow ones are spaced by the client
+_WORKERS = 4  # well under every documented limit of Graph; the slow ones are spaced by the client
 Needs = Mapping[PermissionType, tuple[str, ...]]
 # Rows of the table of answers: Conditional Access often blocks the device code flow, or wants more than it can give.
 # That says nothing of the action.
-CODE_BLOCKED = frozenset({"conditional_access", "second_factor", "interrupted"})
+_CODE_BLOCKED = frozenset({"conditional_access", "second_factor", "interrupted"})
 ROADS: tuple[RoadName, ...] = ("delegated", "application", "stackone")
 
 
@@ -101,7 +101,7 @@ def verify(ctx: Context) -> Evidence:
         shop.sweep(ctx.params.actions)
     with ExitStack() as stack:
         roads = _open_roads(ctx, stack, found, state)
-        pool = stack.enter_context(ThreadPoolExecutor(WORKERS, "probe"))
+        pool = stack.enter_context(ThreadPoolExecutor(_WORKERS, "probe"))
         # Leaving early (an interrupt, a defect) must not wait for probes that have not begun; those under way clean up.
         stack.callback(pool.shutdown, cancel_futures=True)
         actions = ctx.facts["tried"] = list[dict[str, Any]]()
@@ -168,7 +168,7 @@ def _open_direct(
         roads.absent = True
         return
     except SignInError as error:
-        if kind == "delegated" and explain(error).answer in CODE_BLOCKED:
+        if kind == "delegated" and explain(error).answer in _CODE_BLOCKED:
             roads.closed[kind] = f"this tenant does not let people sign in with a code ({error.code})", error.next_step
         else:
             roads.refused[kind] = error

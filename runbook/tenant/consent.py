@@ -124,7 +124,7 @@ def _assign(ctx: Context, name: str, path: str, body: Mapping[str, str]) -> None
     )
 
 
-def consent_url(ctx: Context, app_id: str) -> str:
+def _consent_url(ctx: Context, app_id: str) -> str:
     """The v2.0 admin-consent page for everything that the application requests of Microsoft Graph.
 
     ``.default`` is the one scope with which the page grants application permissions too
@@ -149,7 +149,7 @@ def consent_hand_over(ctx: Context, state: Permissions) -> HandOver:
     return HandOver(
         kind="admin_consent",
         title=f"Grant admin consent to “{name}”",
-        url=consent_url(ctx, app_id),
+        url=_consent_url(ctx, app_id),
         steps=(
             "Open the link and sign in to the tenant as an administrator who may grant admin consent.",
             f"Check that the page names “{name}” and the permissions below, then accept.",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 GRAPH_APP_ID = "00000003-0000-0000-c000-000000000000"
 MARK = "entra-id-runbook"
 
-APPLICATION_FIELDS = (
+_APPLICATION_FIELDS = (
     "id",
     "appId",
     "displayName",
@@ -37,7 +37,7 @@ APPLICATION_FIELDS = (
     "servicePrincipalLockConfiguration",
     "createdDateTime",
 )
-PRINCIPAL_FIELDS = ("id", "appId", "displayName", "accountEnabled", "tags")
+_PRINCIPAL_FIELDS = ("id", "appId", "displayName", "accountEnabled", "tags")
 
 
 def application_path(ctx: Context) -> str:
@@ -74,11 +74,11 @@ def assignments(ctx: Context, principal: Mapping[str, Any]) -> list[dict[str, An
 
 
 def _application(ctx: Context) -> str:
-    return address(application_path(ctx), select=APPLICATION_FIELDS)
+    return address(application_path(ctx), select=_APPLICATION_FIELDS)
 
 
 def _principal(app_id: str) -> str:
-    return address("/servicePrincipals" + key("appId", app_id), select=PRINCIPAL_FIELDS)
+    return address("/servicePrincipals" + key("appId", app_id), select=_PRINCIPAL_FIELDS)
 
 
 def _grants(principal_id: str) -> str:

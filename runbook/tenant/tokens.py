@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from runbook.tenant.base import Context
 
 # Grants reach tokens with a delay: some 30 s are reported after consent (AADSTS65001 until then).
-PATIENCE = 60.0
+_PATIENCE = 60.0
 NO_CONSENT_YET = "AADSTS65001"
 
 
@@ -67,4 +67,4 @@ def delegated_scopes(ctx: Context, found: Mapping[str, Any], granted: frozenset[
 
 
 def _patience(ctx: Context) -> float:
-    return 10.0 if ctx.target.rehearsal else PATIENCE
+    return 10.0 if ctx.target.rehearsal else _PATIENCE

@@ -13,8 +13,8 @@ from runbook.widgets.table import Table
 if TYPE_CHECKING:
     import pandas
 
-MOST_COLUMNS = 8
-LONGEST_CELL = 120
+_MOST_COLUMNS = 8
+_LONGEST_CELL = 120
 _FIRST = ("displayName", "userPrincipalName", "id")
 
 
@@ -43,7 +43,7 @@ class AnswerTable(Panel):
             return Table(
                 ("Property", "Value"), tuple((name, _words(v)) for name, v in found.items() if v not in (None, []))
             )
-        columns = self._columns()[:MOST_COLUMNS]
+        columns = self._columns()[:_MOST_COLUMNS]
         rows = tuple(tuple(_words(row.get(name)) for name in columns) for row in self._rows)
         return Table(tuple(columns), rows, self._caption())
 
@@ -57,7 +57,7 @@ class AnswerTable(Panel):
 
     def _caption(self) -> str:
         count = f"{len(self._rows)} row{'s' * (len(self._rows) != 1)}"
-        rest = self._columns()[MOST_COLUMNS:]
+        rest = self._columns()[_MOST_COLUMNS:]
         parts = [f"first {count}; raise max_rows for more" if self._more else f"all {count}"]
         return "; ".join(parts + ([f"not shown here: {', '.join(rest)}"] if rest else []))
 
@@ -71,4 +71,4 @@ def _words(value: Any) -> str:
     if value is None:
         return ""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= LONGEST_CELL else f"{text[: LONGEST_CELL - 1]}…"
+    return text if len(text) <= _LONGEST_CELL else f"{text[: _LONGEST_CELL - 1]}…"

@@ -8,7 +8,7 @@ from runbook.widgets import markup
 from runbook.widgets.panel import Panel
 from runbook.widgets.table import Table
 
-MEANINGS = {
+_MEANINGS = {
     "delegated": "StackOne may do this in the name of the person who links the account, and never more than that "
     "person may.",
     "application": "StackOne may do this in the whole tenant, at any time, with nobody signed in.",
@@ -51,7 +51,7 @@ class Consent(Panel):
 
     def _sentences(self) -> list[str]:
         of_types = [
-            f"{words.plural(len(self._scopes.of(kind).names), f'{kind} permission')}: {MEANINGS[kind]}"
+            f"{words.plural(len(self._scopes.of(kind).names), f'{kind} permission')}: {_MEANINGS[kind]}"
             for kind in self._scopes.types
         ]
         powerful = ", ".join(each.name for each in self._permissions if each.powerful)

@@ -8,7 +8,7 @@ from runbook.widgets import markup
 from runbook.widgets.panel import Panel
 from runbook.widgets.table import Table
 
-SHOWN = ("what", "value", "source")
+_SHOWN = ("what", "value", "source")
 
 
 class EvidenceTable(Panel):
@@ -19,7 +19,7 @@ class EvidenceTable(Panel):
 
     def table(self) -> Table:
         ids = ("request_id",) if any(row.get("request_id") for row in self._rows) else ()
-        return _table(self._rows, SHOWN + ids, "Evidence: read back after applying")
+        return _table(self._rows, _SHOWN + ids, "Evidence: read back after applying")
 
     def text(self) -> str:
         return "\n\n".join([self.table().text(), *self._notes])
@@ -29,7 +29,7 @@ class EvidenceTable(Panel):
         requests = [row for row in self._rows if row.get("request_id")]
         ids = _table(requests, ("what", "request_id")).html()
         folded = markup.fold(f"{len(requests)} request ids", ids) if requests else ""
-        return f"<h3>Evidence: read back after applying</h3>{_table(self._rows, SHOWN).html()}{notes}{folded}"
+        return f"<h3>Evidence: read back after applying</h3>{_table(self._rows, _SHOWN).html()}{notes}{folded}"
 
 
 def _table(rows: Sequence[Mapping[str, str]], fields: Sequence[str], caption: str = "") -> Table:

@@ -8,7 +8,7 @@ from runbook.widgets.panel import Panel
 from runbook.widgets.table import Table
 
 
-def qr_code(address: str) -> str:
+def _qr_code(address: str) -> str:
     """The address as an inline SVG of a QR code (ISO/IEC 18004), dark on white so that any camera reads it."""
     import segno
 
@@ -66,7 +66,7 @@ class HandOverCard(Panel):
         for_phone = self._hand_over.kind in ("link_account", "admin_consent", "device_sign_in")
         if not self._shown or not for_phone or not self._hand_over.url.startswith(("https://", "http://")):
             return ""
-        return markup.fold("QR code of the link", qr_code(self._hand_over.url))
+        return markup.fold("QR code of the link", _qr_code(self._hand_over.url))
 
 
 class KeyValue(Panel):

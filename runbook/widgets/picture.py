@@ -11,9 +11,9 @@ from runbook.catalog.scopes import Scopes
 from runbook.widgets import markup
 from runbook.widgets.table import Table
 
-CELL = 20  # pixels of a row and of a column
-LETTER = 7.2  # pixels that a letter takes at most at 12 pixels
-OPEN_UP_TO = 24  # actions; a larger picture is folded away until somebody wants it
+_CELL = 20  # pixels of a row and of a column
+_LETTER = 7.2  # pixels that a letter takes at most at 12 pixels
+_OPEN_UP_TO = 24  # actions; a larger picture is folded away until somebody wants it
 _EXTREME_POWER = 6
 _MARKS = {
     "read": '<circle cx="10" cy="10" r="5"/>',
@@ -37,7 +37,7 @@ def pictures(scopes: Scopes) -> str:
         drawn = "".join(_figure(each, each.kind) for each in matrices)
     inside = f'<div class="figures">{drawn}</div><p class="soft">{_LEGEND}</p>'
     title = "Picture: which action needs which permission"
-    return markup.fold(title, inside, opened=len(scopes.actions) <= OPEN_UP_TO)
+    return markup.fold(title, inside, opened=len(scopes.actions) <= _OPEN_UP_TO)
 
 
 def _figure(matrix: explain.Matrix, kinds: str) -> str:
@@ -55,15 +55,15 @@ def _figure(matrix: explain.Matrix, kinds: str) -> str:
 
 
 def _svg(matrix: explain.Matrix, known: list[Permission], title: str) -> str:
-    left = 12 + LETTER * max(len(catalog.action(slug).name) for slug in matrix.actions)
-    slant = LETTER * 0.72 * max(len(_named(permission)) for permission in known)
-    top, bottom = slant + 14, slant + 14 + CELL * len(matrix.actions)
-    width = left + CELL * len(known) + slant
-    columns = "".join(_column(each, left + CELL * i, top, bottom) for i, each in enumerate(known))
-    lines = "".join(_line(slug, left, top + CELL * i, width - slant) for i, slug in enumerate(matrix.actions))
+    left = 12 + _LETTER * max(len(catalog.action(slug).name) for slug in matrix.actions)
+    slant = _LETTER * 0.72 * max(len(_named(permission)) for permission in known)
+    top, bottom = slant + 14, slant + 14 + _CELL * len(matrix.actions)
+    width = left + _CELL * len(known) + slant
+    columns = "".join(_column(each, left + _CELL * i, top, bottom) for i, each in enumerate(known))
+    lines = "".join(_line(slug, left, top + _CELL * i, width - slant) for i, slug in enumerate(matrix.actions))
     marks = "".join(
         f'<g class="power{_rank(known[column])}{"" if matrix.forced[row][column] else " less"}" '
-        f'transform="translate({left + CELL * column:.0f} {top + CELL * row:.0f})">'
+        f'transform="translate({left + _CELL * column:.0f} {top + _CELL * row:.0f})">'
         f"{_MARKS[catalog.action(slug).effect]}</g>"
         for row, slug in enumerate(matrix.actions)
         for column, used in enumerate(matrix.cells[row])
@@ -76,9 +76,11 @@ def _svg(matrix: explain.Matrix, known: list[Permission], title: str) -> str:
 
 
 def _column(permission: Permission, x: float, top: float, bottom: float) -> str:
-    rank, middle = _rank(permission), x + CELL / 2
+    rank, middle = _rank(permission), x + _CELL / 2
     band = (
-        f'<rect class="band" x="{x:.0f}" y="{top:.0f}" width="{CELL}" height="{bottom - top:.0f}"/>' if rank > 1 else ""
+        f'<rect class="band" x="{x:.0f}" y="{top:.0f}" width="{_CELL}" height="{bottom - top:.0f}"/>'
+        if rank > 1
+        else ""
     )
     return (
         f'{band}<line x1="{middle:.0f}" y1="{top:.0f}" x2="{middle:.0f}" y2="{bottom:.0f}"/>'
@@ -88,7 +90,7 @@ def _column(permission: Permission, x: float, top: float, bottom: float) -> str:
 
 
 def _line(slug: str, left: float, y: float, right: float) -> str:
-    middle, name = y + CELL / 2, markup.escape(catalog.action(slug).name)
+    middle, name = y + _CELL / 2, markup.escape(catalog.action(slug).name)
     return (
         f'<line x1="{left:.0f}" y1="{middle:.0f}" x2="{right:.0f}" y2="{middle:.0f}"/>'
         f'<text x="{left - 8:.0f}" y="{middle + 4:.0f}" text-anchor="end">{name}</text>'

@@ -10,9 +10,9 @@ from runbook.widgets import markup
 from runbook.widgets.panel import Panel
 from runbook.widgets.table import Table
 
-SOON = 30  # days before its end in which a secret asks for attention
+_SOON = 30  # days before its end in which a secret asks for attention
 WIDTH, ROW = 320, 24  # pixels of the longest bar and of a row
-NEVER = 36_500  # days that stand for a secret without an end
+_NEVER = 36_500  # days that stand for a secret without an end
 
 
 class SecretAges(Panel):
@@ -30,7 +30,7 @@ class SecretAges(Panel):
 
     def fragment(self) -> str:
         longest = max((min(int(s["days_left"]), 730) for s in self._secrets), default=0)
-        bars = "".join(self._bar(i, secret, max(longest, SOON)) for i, secret in enumerate(self._secrets))
+        bars = "".join(self._bar(i, secret, max(longest, _SOON)) for i, secret in enumerate(self._secrets))
         left = max((len(f"{s['description']} ({_whose(s)})") for s in self._secrets), default=0) * 7.2 + 8
         width, height = left + WIDTH + 110, ROW * len(self._secrets) + 4
         said = markup.escape("; ".join(f"{s['description']}, {_whose(s)}: {_left(s)}" for s in self._secrets))
@@ -56,9 +56,9 @@ def _whose(secret: Mapping[str, Any]) -> str:
 
 def _left(secret: Mapping[str, Any]) -> str:
     days = int(secret["days_left"])
-    return "no end" if days >= NEVER else "ended" if days < 0 else words.plural(days, "day")
+    return "no end" if days >= _NEVER else "ended" if days < 0 else words.plural(days, "day")
 
 
 def _state(secret: Mapping[str, Any]) -> tuple[str, words.Tone]:
     days = int(secret["days_left"])
-    return ("ended", "bad") if days < 0 else ("ends soon", "wait") if days < SOON else ("valid", "good")
+    return ("ended", "bad") if days < 0 else ("ends soon", "wait") if days < _SOON else ("valid", "good")

@@ -9,7 +9,7 @@ from textwrap import wrap
 from runbook import words
 from runbook.widgets import markup
 
-WIDEST = 60  # characters of a column in text before it is wrapped
+_WIDEST = 60  # characters of a column in text before it is wrapped
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Table:
 
 
 def _wrap(cell: str) -> list[str]:
-    return [line for part in cell.split("\n") for line in (wrap(part, WIDEST) or [""])]
+    return [line for part in cell.split("\n") for line in (wrap(part, _WIDEST) or [""])]
 
 
 def _side_by_side(row: list[list[str]], widths: list[int]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-EVERY = 4.0  # seconds between two looks
+_EVERY = 4.0  # seconds between two looks
 
 
 class Watch:
@@ -20,7 +20,7 @@ class Watch:
         self._changed, self._then, self._tell, self._seconds = changed, then, tell, seconds
         self._task: asyncio.Task[None] | None = None
 
-    def start(self, every: float = EVERY) -> None:
+    def start(self, every: float = _EVERY) -> None:
         """Begin to look; without a running event loop there is nobody to notice for, and nothing happens."""
         try:
             loop = asyncio.get_running_loop()

@@ -48,8 +48,8 @@ def test_adding_an_action_shows_what_it_adds_and_frees() -> None:
 
 def test_dropping_an_action_shows_what_it_frees() -> None:
     choice = catalog.compute(["list_users", "delete_user", "list_groups"], ["delegated"])
-    assert explain.if_dropped(choice, ["list_groups"]).freed["delegated"] == ("GroupMember.Read.All",)
-    assert not explain.if_dropped(choice, ["list_users"])
+    assert explain._if_dropped(choice, ["list_groups"]).freed["delegated"] == ("GroupMember.Read.All",)
+    assert not explain._if_dropped(choice, ["list_users"])
 
 
 def test_the_remedy_names_the_actions_to_leave_out_and_what_that_frees() -> None:

@@ -15,16 +15,16 @@ def test_the_link_carries_the_choice_and_no_permission() -> None:
     parts = urlsplit(guide.link(["List Users", "get_user"]))
     assert (parts.scheme, parts.netloc) == ("https", "docs.stackone.com")
     assert parts.path.endswith("/guides/connector-profile/oauth-2-0-common")
-    assert parse_qs(parts.query) == {guide.SELECTION_PARAMETER: ["get_user,list_users"]}
+    assert parse_qs(parts.query) == {guide._SELECTION_PARAMETER: ["get_user,list_users"]}
 
 
 def test_the_link_of_everything_stays_short_and_that_of_nothing_is_the_page() -> None:
     assert guide.link(action.slug for action in catalog.actions()).endswith("?actions=all")
-    assert guide.link([]) == guide.GUIDE_URL
+    assert guide.link([]) == guide._GUIDE_URL
 
 
 def test_the_caveat_says_that_the_parameter_is_of_our_own_choosing() -> None:
-    assert guide.SELECTION_PARAMETER in guide.LINK_CAVEAT
+    assert guide._SELECTION_PARAMETER in guide.LINK_CAVEAT
     assert "own choosing" in guide.LINK_CAVEAT
 
 

@@ -43,7 +43,7 @@ def broken(index: int, **fields: Any) -> list[dict[str, Any]]:
 )
 def test_a_mistake_in_an_action_is_named(rows: list[dict[str, Any]], message: str) -> None:
     with pytest.raises(InputError) as caught:
-        loader.parse_actions(rows, catalog.permissions())
+        loader._parse_actions(rows, catalog.permissions())
     assert message in str(caught.value)
     assert "actions.json: " in str(caught.value)
 
@@ -56,12 +56,12 @@ def test_a_mistake_in_a_permission_is_named(fields: dict[str, Any], message: str
     rows = copy.deepcopy(PERMISSIONS)
     rows[0].update(fields)
     with pytest.raises(InputError, match=message):
-        loader.parse_permissions(rows)
+        loader._parse_permissions(rows)
 
 
 def test_a_type_that_is_not_supported_says_so_and_has_no_sets() -> None:
     row = {**ROWS[0], "application": {"supported": False, "note": "People only."}}
-    access = loader.parse_actions([row], catalog.permissions())[0].application
+    access = loader._parse_actions([row], catalog.permissions())[0].application
     assert not access.supported
     assert access.alternatives == ()
     assert access.note == "People only."

@@ -61,7 +61,7 @@ def test_letters_that_nobody_knows_are_no_reason_to_fall(charset: str, service: 
 
 def test_an_answer_of_a_sensible_size_and_depth_passes(service: Service, session: Session) -> None:
     deep: object = 1
-    for _ in range(bounded.DEEPEST - 10):
+    for _ in range(bounded._DEEPEST - 10):
         deep = [deep]
     service.on("GET", "/ping", Reply(200, {"value": ["x" * 100] * 50_000, "deep": deep}))
     assert session.request("GET", "/ping").ok

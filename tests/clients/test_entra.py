@@ -15,7 +15,7 @@ import pytest
 import stamina
 
 from runbook.clients import entra
-from runbook.clients.entra import Administrator, sign_in_error
+from runbook.clients.entra import Administrator, _sign_in_error
 from runbook.clients.target import Target
 from runbook.errors import HandOver, InputError, Parked, SignInError, TransportError
 from runbook.parameters import Parameters
@@ -336,7 +336,7 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("token", ["opaque", "a.b", "a.!!!.c", "a.bm90IGpzb24.c", "a.WzFd.c"])
 def test_an_opaque_token_has_no_claims(token: str) -> None:
-    assert entra.decode_claims(token) == {}
+    assert entra._decode_claims(token) == {}
 
 
 @pytest.mark.parametrize(
@@ -350,7 +350,7 @@ def test_an_opaque_token_has_no_claims(token: str) -> None:
     ],
 )
 def test_a_code_is_found_wherever_entra_id_puts_it(answer: dict[str, Any], code: str) -> None:
-    error = sign_in_error(answer, subject="x")
+    error = _sign_in_error(answer, subject="x")
     assert error.code == code
     assert error.next_step
 

@@ -12,7 +12,7 @@ import pytest
 
 from runbook.clients.auth import FixedToken
 from runbook.clients.graph import GraphClient
-from runbook.clients.odata import is_advanced, key, literal, query
+from runbook.clients.odata import _is_advanced, key, literal, query
 from runbook.clients.retry import Pace
 from runbook.clients.target import Target
 from runbook.errors import GraphError, SignInError, TransportError
@@ -134,7 +134,7 @@ def test_a_next_link_to_another_host_gets_no_token(service: Service, graph: Grap
     ],
 )
 def test_advanced_queries_are_recognised(options: dict[str, object], advanced: bool) -> None:
-    assert is_advanced(query(**options)) is advanced  # type: ignore[arg-type]
+    assert _is_advanced(query(**options)) is advanced  # type: ignore[arg-type]
 
 
 def test_values_in_filters_and_keys_are_escaped() -> None:

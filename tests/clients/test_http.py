@@ -14,7 +14,7 @@ import stamina
 from stamina.instrumentation import RetryDetails, set_on_retry_hooks
 
 from runbook.clients.calls import shown_path
-from runbook.clients.http import Session, Spacing, Timeouts, spacing_of
+from runbook.clients.http import Session, Spacing, Timeouts, _spacing_of
 from runbook.clients.retry import Pace
 from runbook.errors import InputError, TransportError
 
@@ -319,9 +319,9 @@ def test_conditional_access_requests_take_turns_a_second_apart() -> None:
 
 def test_all_sessions_at_one_service_take_turns_together() -> None:
     here, there = "https://graph.example", "https://graph.example.org"
-    assert spacing_of(here).delay("/identity/conditionalAccess/policies", 100.0) == 0
-    assert spacing_of(here).delay("/identity/conditionalAccess/policies", 100.0) > 0
-    assert spacing_of(there).delay("/identity/conditionalAccess/policies", 100.0) == 0
+    assert _spacing_of(here).delay("/identity/conditionalAccess/policies", 100.0) == 0
+    assert _spacing_of(here).delay("/identity/conditionalAccess/policies", 100.0) > 0
+    assert _spacing_of(there).delay("/identity/conditionalAccess/policies", 100.0) == 0
 
 
 def test_other_requests_wait_for_nobody() -> None:

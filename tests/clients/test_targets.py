@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from runbook.catalog import guide
-from runbook.clients.target import clouds, open_target
+from runbook.clients.target import _clouds, open_target
 from runbook.errors import InputError
 from runbook.parameters import Parameters
 from runbook.secrets import Secret
@@ -60,7 +60,7 @@ def test_each_cloud_has_its_documented_hosts(store: SecretStore, cloud: str, aut
 
 def test_every_cloud_of_the_parameters_is_in_the_table() -> None:
     choices = Parameters.model_json_schema()["properties"]["cloud"]["enum"]
-    assert set(choices) == set(clouds())
+    assert set(choices) == set(_clouds())
 
 
 def test_the_callback_of_a_real_target_is_the_guides(store: SecretStore) -> None:
@@ -178,5 +178,5 @@ def test_a_ready_file_that_is_not_there_is_bad_input(store: SecretStore, tmp_pat
 
 
 def test_every_address_in_the_table_of_clouds_is_https() -> None:
-    for cloud in clouds().values():
+    for cloud in _clouds().values():
         assert {urlsplit(value).scheme for value in (cloud.authority, cloud.graph, cloud.portal)} == {"https"}

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from runbook.clients import retry
 from runbook.clients.answers import Table, explain, look_up, looks_like_secret_id, table, told
-from runbook.clients.entra import sign_in_error
+from runbook.clients.entra import _sign_in_error
 from runbook.errors import GraphError, RunbookError, StackOneError, TransportError
 from runbook.secrets import Secret
 
@@ -21,7 +21,7 @@ PARTS = "Correct that part"
 
 def entra(code: int, **circumstances: Any) -> RunbookError:
     answer = {"error": "invalid_client", "error_description": f"AADSTS{code}: … Trace ID: 1", "error_codes": [code]}
-    return sign_in_error(answer, subject="a test", **circumstances)
+    return _sign_in_error(answer, subject="a test", **circumstances)
 
 
 def graph(status: int, code: str, message: str = "", path: str = "/groups") -> GraphError:

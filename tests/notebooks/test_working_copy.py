@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from runbook.cli.lab import copy_notebooks
+from runbook.cli.lab import _copy_notebooks
 from runbook.runs.sources import folder
 
 
 def test_every_notebook_is_copied_once_and_an_edited_one_is_kept(tmp_path: Path) -> None:
     copy = tmp_path / "mine"
-    assert copy_notebooks(copy) == len(list(folder().rglob("*.ipynb")))
+    assert _copy_notebooks(copy) == len(list(folder().rglob("*.ipynb")))
     (copy / "00_start.ipynb").write_text("edited")
     (copy / "01_select_actions.ipynb").unlink()
-    assert copy_notebooks(copy) == 1
+    assert _copy_notebooks(copy) == 1
     assert (copy / "00_start.ipynb").read_text() == "edited"

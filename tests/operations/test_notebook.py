@@ -9,7 +9,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from runbook.cli.lab import copy_notebooks
+from runbook.cli.lab import _copy_notebooks
 from runbook.operations.order import ARGUMENTS
 from runbook.parameters import Parameters
 from runbook.runs.sources import folder
@@ -55,5 +55,5 @@ def test_an_operation_is_opened_by_the_same_call_as_a_section(book: nbformat.Not
 
 
 def test_the_working_copy_of_the_lab_has_them(tmp_path: Path) -> None:
-    copy_notebooks(tmp_path)
+    _copy_notebooks(tmp_path)
     assert {path.name for path in (tmp_path / "operations").iterdir()} == {path.name for path in NOTEBOOKS}

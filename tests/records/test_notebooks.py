@@ -8,7 +8,7 @@ import pytest
 
 from runbook.errors import RecordError
 from runbook.records import notebooks, redaction
-from runbook.records.scan import check, find_in
+from runbook.records.scan import _find_in, check
 from runbook.secrets.secret import MASK
 
 from .conftest import notebook_text
@@ -77,17 +77,17 @@ def test_the_state_of_widgets_is_scrubbed(tmp_path: Path) -> None:
 
 
 def test_a_huge_text_keeps_its_beginning_and_its_end(tmp_path: Path) -> None:
-    text = "begin\n" + "x" * 3 * notebooks.LONGEST_TEXT + "\nend"
+    text = "begin\n" + "x" * 3 * notebooks._LONGEST_TEXT + "\nend"
     path = notebooks.finish(_write(tmp_path / "a.ipynb", _output("stream", name="stdout", text=text)))
     kept = nbformat.read(path, as_version=4).cells[0].outputs[0].text
     assert kept.startswith("begin")
     assert kept.endswith("end")
     assert "left out of the record" in kept
-    assert len(kept) < notebooks.LONGEST_TEXT + 100
+    assert len(kept) < notebooks._LONGEST_TEXT + 100
 
 
 def test_huge_data_is_left_out_and_said(tmp_path: Path) -> None:
-    data = {"text/html": "<p>" + "x" * notebooks.LONGEST_TEXT, "image/png": "x" * (notebooks.LARGEST_PICTURE + 1)}
+    data = {"text/html": "<p>" + "x" * notebooks._LONGEST_TEXT, "image/png": "x" * (notebooks._LARGEST_PICTURE + 1)}
     path = notebooks.finish(_write(tmp_path / "a.ipynb", _output("display_data", data=data)))
     kept = nbformat.read(path, as_version=4).cells[0].outputs[0].data
     assert list(kept) == ["text/plain"]
@@ -95,7 +95,7 @@ def test_huge_data_is_left_out_and_said(tmp_path: Path) -> None:
 
 
 def test_a_picture_of_usual_size_stays(tmp_path: Path) -> None:
-    data = {"image/png": "x" * (notebooks.LONGEST_TEXT + 1), "text/plain": "<Figure>"}
+    data = {"image/png": "x" * (notebooks._LONGEST_TEXT + 1), "text/plain": "<Figure>"}
     path = notebooks.finish(_write(tmp_path / "a.ipynb", _output("display_data", data=data)))
     assert "image/png" in nbformat.read(path, as_version=4).cells[0].outputs[0].data
 
@@ -150,4 +150,4 @@ def test_a_secret_hidden_by_escaping_is_found_in_json(tmp_path: Path) -> None:
     redaction.register('quo"te-and-back\\slash')
     path = tmp_path / "a.json"
     path.write_text(json.dumps({"x": json.dumps(json.dumps('quo"te-and-back\\slash'))}))
-    assert find_in(path)
+    assert _find_in(path)

@@ -83,7 +83,7 @@ def check(signed: Signed) -> Check:
 def test_the_record_is_intact_and_signed_by_the_key_of_the_store(signed: Signed, check: Check) -> None:
     code, said = check(signed.record)
     assert code == 0, said
-    raw = verify.raw_public_key(signed.signer.read_text())
+    raw = verify._raw_public_key(signed.signer.read_text())
     assert f"Signed by {verify.fingerprint(raw)}" in said
     private = open_store("file").get(REFERENCE).reveal().splitlines()[1]
     assert not any(private in path.read_text() for path in signed.record.iterdir())

@@ -15,7 +15,7 @@ from runbook.widgets.choice import Choice
 from runbook.widgets.consent import Consent
 from runbook.widgets.evidence import EvidenceTable
 from runbook.widgets.guide_list import Chapter, GuideList
-from runbook.widgets.hand_over import HandOverCard, KeyValue, qr_code
+from runbook.widgets.hand_over import HandOverCard, KeyValue, _qr_code
 from runbook.widgets.header import Header, Place, Step
 from runbook.widgets.matrix import ActionMatrix, PermissionMatrix
 from runbook.widgets.panel import Panel
@@ -86,7 +86,7 @@ def test_hand_over_offers_each_value_for_copying_and_the_link_as_a_picture() -> 
     card = HandOverCard(HandOver("link_account", "Link", "https://hub/x", fields={"code": "ABC-DEF"}))
     assert 'data-value="ABC-DEF"' in card.html()
     assert 'data-value="https://hub/x"' in card.html()
-    assert qr_code("https://hub/x") in card.html()
+    assert _qr_code("https://hub/x") in card.html()
 
 
 def test_an_address_that_is_no_web_address_never_becomes_a_link() -> None:

@@ -43,7 +43,7 @@ def test_a_column_of_the_plan_is_declared_in_one_place(
         titles = [column.title for column in words.PLAN]
         assert [title for title in titles if title not in shown] == [], medium
         assert "hash of added" not in shown
-    monkeypatch.setattr(words, "PLAN", (*words.PLAN, words.Column("Stands for", "hashed")))
+    monkeypatch.setattr(words, "PLAN", (*words.PLAN, words._Column("Stands for", "hashed")))
     for medium, shown in everywhere(capsys).items():
         assert "Stands for" in shown, medium
         assert "hash of added" in shown, medium
@@ -66,7 +66,7 @@ def test_a_tone_is_the_class_of_a_word_in_the_notebook_and_in_the_report() -> No
 
 @pytest.mark.parametrize("name", [*words.VERDICTS, *words.SIGNS, "done", "next", "open", "yes", "no", "read", "delete"])
 def test_every_word_has_a_tone_that_each_medium_knows(name: str) -> None:
-    assert words.style(name) == words.STYLES[words.tone(name)]
+    assert words.style(name) == words._STYLES[words.tone(name)]
     for css in (markup.style(), report._environment().loader.get_source(report._environment(), "report.css")[0]):  # type: ignore[union-attr]
         assert f"--{words.tone(name)}" in css or f".{words.tone(name)}" in css
 

@@ -1,0 +1,21 @@
+"""Nothing is public that nobody outside its file needs."""
+
+from __future__ import annotations
+
+from tests.public_names import ROOT, unneeded
+
+HOOKS = {
+    # called by name by a library: html.parser, httpx, httpcore, papermill
+    "catalog/sources.py:_Finder.handle_starttag",
+    "clients/auth.py:ApiKey.auth_flow",
+    "clients/auth.py:Bearer.auth_flow",
+    "clients/bounded.py:_Backend.connect_tcp",
+    "clients/bounded.py:_Stream.get_extra_info",
+    "clients/bounded.py:_Stream.start_tls",
+    "runs/engine.py:_WholeFiles.listdir",
+    "runs/engine.py:_WholeFiles.pretty_path",
+}
+
+
+def test_nothing_is_public_that_nobody_outside_its_file_needs() -> None:
+    assert set(unneeded(ROOT / "runbook")) == HOOKS
