@@ -6,29 +6,40 @@ is well again when it starts anew.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from entra_sandbox.store import Document, Row, Store
 
-__all__ = ["add", "put_off", "put_on"]
+__all__ = ["add", "put_off", "put_on", "put_on_all"]
 
 _KEPT, _ADDED = "faults.originals", "faults.added"
 
 
 def put_on(store: Store, row: Row, changes: Mapping[str, Any]) -> None:
     """Give a document other properties until :func:`put_off`."""
-    with store.transaction():
-        before = {name: row.doc.get(name) for name in changes}
-        store.set_setting(_KEPT, [*(store.setting(_KEPT) or ()), [row.kind, row.id, row.tenant, before]])
-        store.update(row.kind, row.id, changes, row.tenant)
+    put_on_all(store, [(row, changes)])
 
 
-def add(store: Store, kind: str, doc: Document, tenant: str) -> None:
-    """A document that is there until :func:`put_off`."""
+def put_on_all(store: Store, worn: Iterable[tuple[Row, Mapping[str, Any]]]) -> None:
+    """:func:`put_on` for many documents in one transaction."""
     with store.transaction():
-        store.set_setting(_ADDED, [*(store.setting(_ADDED) or ()), [kind, doc["id"], tenant]])
-        store.put(kind, doc, tenant)
+        kept = store.setting(_KEPT) or []
+        for row, changes in worn:
+            document = row.doc
+            kept.append([row.kind, row.id, row.tenant, {name: document.get(name) for name in changes}])
+            store.update(row.kind, row.id, changes, row.tenant)
+        store.set_setting(_KEPT, kept)
+
+
+def add(store: Store, kind: str, docs: Iterable[tuple[Document, str]]) -> None:
+    """Documents, each with its tenant, that are there until :func:`put_off`."""
+    with store.transaction():
+        added = store.setting(_ADDED) or []
+        for doc, tenant in docs:
+            added.append([kind, doc["id"], tenant])
+            store.put(kind, doc, tenant)
+        store.set_setting(_ADDED, added)
 
 
 def put_off(store: Store) -> None:

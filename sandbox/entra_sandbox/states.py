@@ -57,32 +57,35 @@ def _(state: AppManagement, store: Store) -> None:
         name = f"Policy of {', '.join(state.applications)}"
         policy: Document = {"id": str(uuid.uuid4()), "displayName": name, "description": None, "isEnabled": True}
         policy |= {"restrictions": rules, "for": state.applications}
-        disguise.add(store, "appManagementPolicy", policy, tenant.id)
+        disguise.add(store, "appManagementPolicy", [(policy, tenant.id)])
     for row in store.rows("application"):
         assign(store, row)
     for kind, name in (("user", "userPrincipalName"), ("servicePrincipal", "appId")):
-        for row in _matching(store, kind, state.exempt, name) if state.exempt else ():
-            marked = {"id": row.id, "attributes": {_ATTRIBUTE: [_VALUE]}}
-            disguise.add(store, SECURITY_ATTRIBUTES, marked, row.tenant)
+        exempt = _matching(store, kind, state.exempt, name)
+        marks = [({"id": row.id, "attributes": {_ATTRIBUTE: [_VALUE]}}, row.tenant) for row in exempt]
+        disguise.add(store, SECURITY_ATTRIBUTES, marks)
 
 
 @put_on.register
 def _(state: Synced, store: Store) -> None:
     """Users and groups with all that a synchronized object shows, in an organization that synchronizes."""
     last = {"onPremisesSyncEnabled": True, "onPremisesLastSyncDateTime": "2026-01-05T06:00:00Z"}
-    for row in [*_matching(store, "user", state.users, "userPrincipalName"), *_matching(store, "group", state.groups)]:
-        shown: Document = {
-            "onPremisesDomainName": "corp.local",
-            "onPremisesSamAccountName": str(row.doc.get("mailNickname") or "")[:20],
-            "onPremisesSecurityIdentifier": f"S-1-5-21-1004336348-1177238915-682003330-{1000 + row.seq}",
-            **last,
-        }
-        if row.kind == "user":
-            shown["onPremisesImmutableId"] = base64.b64encode(uuid.UUID(row.id).bytes).decode()
-            shown["onPremisesUserPrincipalName"] = row.doc["userPrincipalName"]
-        disguise.put_on(store, row, shown)
-    for row in store.rows("organization"):
-        disguise.put_on(store, row, last)
+    rows = [*_matching(store, "user", state.users, "userPrincipalName"), *_matching(store, "group", state.groups)]
+    disguise.put_on_all(store, [(row, {**_synchronized(row), **last}) for row in rows])
+    disguise.put_on_all(store, [(row, last) for row in store.rows("organization")])
+
+
+def _synchronized(row: Row) -> Document:
+    document = row.doc
+    shown: Document = {
+        "onPremisesDomainName": "corp.local",
+        "onPremisesSamAccountName": str(document.get("mailNickname") or "")[:20],
+        "onPremisesSecurityIdentifier": f"S-1-5-21-1004336348-1177238915-682003330-{1000 + row.seq}",
+    }
+    if row.kind == "user":
+        shown["onPremisesImmutableId"] = base64.b64encode(uuid.UUID(row.id).bytes).decode()
+        shown["onPremisesUserPrincipalName"] = document["userPrincipalName"]
+    return shown
 
 
 @put_on.register
