@@ -27,7 +27,6 @@ from runbook.catalog import Action, PermissionType
 from runbook.clients import retry
 from runbook.clients.auth import FixedToken
 from runbook.clients.graph import GraphClient
-from runbook.clients.settle import Wait
 from runbook.errors import GraphError
 from runbook.parameters import parse
 from runbook.proof.recipes import fill, recipes
@@ -109,17 +108,20 @@ def sets(action: Action, kind: PermissionType) -> set[frozenset[str]]:
 
 def run(action: Action, client: GraphClient, arguments: dict[str, Any]) -> Any:
     """The action's own call, the objects of its answer read; objects just made may need a moment."""
-    wait = Wait(client.pace, 10)
-    while True:
-        try:
-            answer = calls.call(client, action.slug, **arguments)
-            return list(answer.items()) if action.effect == "read" else answer.first
-        except GraphError as error:
-            if error.status in NOT_PROVEN.get(action.slug, ()):
-                return None
-            if retry.transient(error) is None or error.status == 403 or wait.over:
+
+    def passes(error: Exception) -> bool:
+        return isinstance(error, GraphError) and error.status != 403 and retry.transient(error) is not None
+
+    for attempt in retry.attempts(client.pace, passes):
+        with attempt:
+            try:
+                answer = calls.call(client, action.slug, **arguments)
+                return list(answer.items()) if action.effect == "read" else answer.first
+            except GraphError as error:
+                if error.status in NOT_PROVEN.get(action.slug, ()):
+                    return None
                 raise
-        wait.pause()
+    raise AssertionError("the attempts end by returning or raising")
 
 
 @pytest.mark.parametrize("kind", KINDS)
