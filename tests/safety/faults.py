@@ -57,18 +57,23 @@ class Outcome:
         return head + "".join(f"\n    {problem}" for problem in self.problems)
 
 
-def play(stand: Stand, mixture: Mixture, name: str) -> Outcome:
-    """Run in the weather and after it; look at the books in between."""
+def in_weather(stand: Stand, mixture: Mixture, name: str, last: int = 8) -> Outcome:
+    """Run sections 1 to ``last`` in the weather, and hold what is told against the books."""
     outcome = Outcome(mixture)
     values = stand.values(f"{name}-{mixture.number}", **mixture.values)
-    records = stand.folder / f"{name}-{mixture.number}"
+    with stand.weather(mixture.course()):
+        outcome.ended = in_child(values, stand.folder / f"{name}-{mixture.number}", last)
+    outcome.problems += _true(mixture, outcome.ended)
+    outcome.problems += _as_the_books(outcome.ended, Books.read(stand.store, parse(values)))
+    return outcome
+
+
+def play(stand: Stand, mixture: Mixture, name: str) -> Outcome:
+    """Run in the weather and after it; look at the books in between."""
+    values = stand.values(f"{name}-{mixture.number}", **mixture.values)
     params = parse(values)
     foreign = others(stand.store, params)
-    with stand.weather(mixture.course()):
-        outcome.ended = in_child(values, records)
-    books = Books.read(stand.store, params)
-    outcome.problems += _true(mixture, outcome.ended)
-    outcome.problems += _as_the_books(outcome.ended, books)
+    outcome = in_weather(stand, mixture, name)
     outcome.problems += _healed(stand, values, params)
     outcome.problems += touched(foreign, others(stand.store, params))
     return outcome
