@@ -21,8 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from runbook.clients.answers import aadsts_code, looks_like_secret_id, told
 from runbook.clients.calls import CallLog
-from runbook.clients.msal_apps import ANSWERS_CHALLENGES, DeviceFlow, OnCode, confidential, guarded, public
-from runbook.clients.msal_http import MsalHttp
+from runbook.clients.msal_apps import ANSWERS_CHALLENGES, DeviceFlow, MsalHttp, OnCode, confidential, guarded, public
 from runbook.errors import InputError, Problem, SignInError
 from runbook.secrets import Secret
 

@@ -235,25 +235,12 @@ class GraphClient:
         answer = self._send(method, path, json=body, effect=effect, note=note)
         return answer.body if isinstance(answer.body, dict) else None
 
-    def _send(
-        self,
-        method: str,
-        path: str,
-        *,
-        params: Mapping[str, str] | None = None,
-        json: Any = None,
-        headers: Mapping[str, str] | None = None,
-        effect: Effect | None = None,
-        note: Note = None,
-        outcome: Callable[[Answer], Mapping[str, Any]] | None = None,
-    ) -> Answer:
-        answer = self.session.request(
-            method, path, params=params, json=json, headers=headers, effect=effect, note=note, outcome=outcome
-        )
+    def _send(self, method: str, path: str, **options: Any) -> Answer:
+        answer = self.session.request(method, path, **options)
         if not answer.ok:
             error = graph_error(answer.status, answer.body, method, path, answer.headers, answer.request_id)
             error.ticket = answer.ticket
-            raise told(error, age_seconds=self.age(f"{path} {json}"))
+            raise told(error, age_seconds=self.age(f"{path} {options.get('json')}"))
         if answer.status == 201 and isinstance(answer.body, dict):
             ids = [str(answer.body[name]) for name in ("id", "appId") if answer.body.get(name)]
             self._made |= dict.fromkeys(ids, time.monotonic())

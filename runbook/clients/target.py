@@ -7,20 +7,22 @@ Nothing else in the product knows a host name. A sandbox describes itself by its
 from __future__ import annotations
 
 import functools
+import ipaddress
 import json
 import os
+import stat
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import field_validator
 
 from runbook import rehearsal
-from runbook.clients import ready_line
 from runbook.clients.answers import Strict
 from runbook.errors import HandOver, InputError, Problem
 from runbook.secrets import Secret
@@ -30,9 +32,16 @@ if TYPE_CHECKING:
     from runbook.secrets.stores import SecretStore
 
 
+_ADDRESSES = ("authority", "graph", "stackone", "pages")
+_FILES = ("ca_file", "client_secret_file", "stackone_api_key_file")
+_NEEDED = (*_ADDRESSES[:3], *_FILES, "tenant_id", "client_id")
+_LARGEST = 64 << 10
+_LONGEST_SECRET = 512
+
+
 @dataclass(frozen=True)
 class Endpoints:
-    """Base addresses without trailing slash. ``stackone_pages`` is where a person's browser meets StackOne.
+    """Base addresses without trailing slash. ``pages`` is where a person's browser meets StackOne.
 
     ``ca_file`` is the only CA to trust; ``None`` means what this machine trusts. ``portal`` is Microsoft's portal of
     the cloud, empty where there is none.
@@ -41,7 +50,7 @@ class Endpoints:
     authority: str
     graph: str
     stackone: str
-    stackone_pages: str
+    pages: str
     ca_file: Path | None = None
     portal: str = ""
 
@@ -115,7 +124,7 @@ def open_target(params: Parameters, store: SecretStore) -> Iterator[Target]:
     with ExitStack() as stack:
         named = (os.environ.get(name, "") for name in rehearsal.READY_FILES)
         file = params.sandbox_file or next(filter(None, named), "")
-        ready = ready_line.read(Path(file).expanduser()) if file else stack.enter_context(rehearsal.serving())
+        ready = _read(Path(file).expanduser()) if file else stack.enter_context(rehearsal.serving())
         yield _sandbox(ready, store)
 
 
@@ -140,19 +149,102 @@ def _real(params: Parameters, store: SecretStore) -> Target:
 
 
 def _sandbox(ready: Mapping[str, Any], store: SecretStore) -> Target:
-    line = ready_line.check(ready)
+    """The served sandbox of a ready line, which may come from somebody else.
 
-    def attend(hand_over: HandOver) -> bool:
-        return rehearsal.attend(ready, hand_over, lambda ref: store.get(ref).reveal())
-
+    Whoever gives away a parameters file names this line too. So it may lead to loopback only, and to no files but those
+    of one sandbox of this user: what a line sends to a port of this machine can then be no secret of anything else.
+    Raises :class:`InputError` for what is no sandbox of this user.
+    """
+    missing = [name for name in _NEEDED if not isinstance(ready.get(name), str) or not ready[name]]
+    if missing:
+        raise InputError(Problem("sandbox_file", f"The sandbox's ready line lacks {', '.join(missing)}."))
+    addresses = {name: str(ready.get(name) or ready["stackone"]).rstrip("/") for name in _ADDRESSES}
+    files = {name: Path(ready[name]) for name in _FILES}
+    problems = [*_foreign(addresses), *_strewn(files)]
+    if problems:
+        raise InputError(problems, next_step="name the line of a sandbox of your own, or leave sandbox_file empty.")
     return Target(
         name="sandbox",
         description="SANDBOX, nothing real is touched",
-        endpoints=Endpoints(line.authority, line.graph, line.stackone, line.pages, ca_file=line.ca_file),
-        tenant_id=line.tenant_id,
-        client_id=line.client_id,
-        client_secret=line.client_secret,
-        stackone_api_key=line.stackone_api_key,
+        endpoints=Endpoints(**addresses, ca_file=files["ca_file"]),
+        tenant_id=ready["tenant_id"],
+        client_id=ready["client_id"],
+        client_secret=_secret(files["client_secret_file"]),
+        stackone_api_key=_secret(files["stackone_api_key_file"]),
         rehearsal=True,
-        attend=attend,
+        attend=lambda hand_over: rehearsal.attend(ready, hand_over, lambda ref: store.get(ref).reveal()),
     )
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    """The line that ``sandbox serve`` printed, from the file that it was kept in. Raises :class:`InputError`."""
+    for line in _content(path, "sandbox_file").splitlines():
+        try:
+            found = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(found, dict) and "authority" in found:
+            return found
+    hint = "It should hold the line that `runbook sandbox serve` prints when it is ready."
+    raise InputError(Problem("sandbox_file", f"{path} holds no ready line of a sandbox.", hint))
+
+
+def _foreign(addresses: Mapping[str, str]) -> Iterator[Problem]:
+    for name, address in addresses.items():
+        try:
+            ours = _on_loopback(urlsplit(address), ("https", "http") if name == "pages" else ("https",))
+        except ValueError:
+            ours = False
+        if not ours:
+            yield Problem("sandbox_file", f"its {name} is not on loopback, and a sandbox is nowhere else.")
+
+
+def _on_loopback(parts: SplitResult, schemes: tuple[str, ...]) -> bool:
+    host = parts.hostname or ""
+    if parts.scheme not in schemes or parts.port is None or parts.username is not None or parts.query or parts.fragment:
+        return False
+    return host == "localhost" or ipaddress.ip_address(host).is_loopback
+
+
+def _strewn(files: Mapping[str, Path]) -> Iterator[Problem]:
+    """The files of one sandbox lie in one folder, beside the CA that it made; without that CA nothing is sent."""
+    if len({path.absolute().parent for path in files.values()}) > 1 or any(
+        path.is_symlink() for path in files.values()
+    ):
+        yield Problem("sandbox_file", "its files do not lie in one folder, as those of a sandbox do.")
+
+
+def _secret(path: Path) -> Secret:
+    text = _content(path, str(path), private=True).strip()
+    if not text:
+        raise InputError(Problem(str(path), "is empty where it should hold a secret."))
+    if len(text) > _LONGEST_SECRET or "\n" in text:
+        raise InputError(Problem(str(path), "is no secret of a sandbox: those have one short line."))
+    return Secret(text)
+
+
+def _content(path: Path, where: str, *, private: bool = False) -> str:
+    """A regular file of this user; with ``private`` one that nobody else may read."""
+    try:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
+            raise InputError(Problem(where, f"{path} cannot be read: it is not a file."))
+        if found.st_size > _LARGEST:
+            raise InputError(Problem(where, f"{path} is larger than a sandbox's file can be."))
+        if private and sys.platform != "win32":
+            _need_private(path, found)
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        hint = "Is the sandbox of this ready line still there?" if private else ""
+        raise InputError(Problem(where, f"{path} cannot be read: {reason}.", hint)) from None
+
+
+def _need_private(path: Path, found: os.stat_result) -> None:
+    mode = stat.S_IMODE(found.st_mode)
+    if mode & 0o077:
+        raise InputError(
+            Problem(str(path), f"holds a secret and can be read by others (mode {mode:04o}).", "Set it to 0600.")
+        )
+    if found.st_uid != os.geteuid():
+        raise InputError(Problem(str(path), "holds a secret and belongs to another user."))

@@ -208,7 +208,7 @@ ROADS: Mapping[str, Callable[[Any, Mapping[str, Any], Observed, Form], None]] = 
 
 
 def _hand_over(ctx: Context, form: Form, profile: Mapping[str, Any] | None) -> HandOver:
-    base = ctx.target.endpoints.stackone_pages + "/dashboard" if ctx.target.rehearsal else _DASHBOARD
+    base = ctx.target.endpoints.pages + "/dashboard" if ctx.target.rehearsal else _DASHBOARD
     first = (
         f"Open Connector Profiles and edit {form.name!r}."
         if profile

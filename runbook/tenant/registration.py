@@ -157,12 +157,12 @@ def with_mark(tags: Iterable[str], name: str, values: Sequence[str]) -> list[str
 
 def entra_base(ctx: Context) -> str:
     """The address at which a person's browser meets Entra ID: plain http on loopback in a rehearsal, no warning."""
-    return ctx.target.endpoints.stackone_pages if ctx.target.rehearsal else ctx.target.endpoints.authority
+    return ctx.target.endpoints.pages if ctx.target.rehearsal else ctx.target.endpoints.authority
 
 
 def wanted_uri(ctx: Context) -> str:
     """The callback to register: the parameter, else the guide's path at the target's StackOne address."""
-    return ctx.params.redirect_uri or ctx.target.endpoints.stackone_pages + CALLBACK_PATH
+    return ctx.params.redirect_uri or ctx.target.endpoints.pages + CALLBACK_PATH
 
 
 def portal_link(ctx: Context, app_id: str) -> str:

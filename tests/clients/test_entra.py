@@ -356,7 +356,7 @@ def test_a_code_is_found_wherever_entra_id_puts_it(answer: dict[str, Any], code:
 
 
 def test_a_code_that_is_redeemed_once_is_not_sent_again_after_a_reset(entra_id: Service, target: Target) -> None:
-    from runbook.clients.msal_http import MsalHttp
+    from runbook.clients.msal_apps import MsalHttp
 
     entra_id.on("POST", TOKEN, Reply(reset=True))
     http = MsalHttp(target)

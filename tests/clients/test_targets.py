@@ -65,7 +65,7 @@ def test_every_cloud_of_the_parameters_is_in_the_table() -> None:
 
 def test_the_callback_of_a_real_target_is_the_guides(store: SecretStore) -> None:
     with open_target(real(), store) as target:
-        callback = target.endpoints.stackone_pages + guide.CALLBACK_PATH
+        callback = target.endpoints.pages + guide.CALLBACK_PATH
     assert callback == "https://api.stackone.com/connect/oauth2/microsoftentraid/callback"
 
 
@@ -112,7 +112,7 @@ def test_a_served_sandbox_is_described_by_its_ready_line(store: SecretStore, tmp
     with open_target(named(tmp_path, ready(tmp_path)), store) as target:
         assert target.rehearsal
         assert target.endpoints.authority == "https://localhost:8443"
-        assert target.endpoints.stackone_pages == "http://localhost:8080"
+        assert target.endpoints.pages == "http://localhost:8080"
         assert target.endpoints.ca_file == tmp_path / "ca.pem"
         assert target.client_secret == Secret("admin-canary")
         assert target.stackone_api_key == Secret("key-canary")
