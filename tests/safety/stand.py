@@ -78,10 +78,13 @@ class Gate:
             await self._app(scope, receive, keep)
         while not self._victim:
             await asyncio.sleep(0.001)
-        self._dead = not await asyncio.to_thread(self._strike, self._victim)
-        if not self._dead and self._place == "before":
+        place, calls = self._place, self.calls
+        lives = await asyncio.to_thread(self._strike, self._victim)
+        # The case may have gone on, and armed anew, as soon as the process was dead.
+        self._dead = not lives and self.calls is calls
+        if lives and place == "before":
             await self._app(scope, receive, keep)
-        for message in [] if self._dead else answer:
+        for message in answer if lives else []:
             await send(message)
 
 
