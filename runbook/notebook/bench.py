@@ -19,9 +19,8 @@ from runbook.runs.sources import notebook_name
 from runbook.tenant import whereabouts
 from runbook.tenant.base import Context, HandsOver, Section, SectionResult, attended, open_context, run_section
 from runbook.tenant.changes import Change, plan_hash
-from runbook.widgets.guide_list import Chapter, GuideList
+from runbook.widgets.guide import Chapter, GuideList, Header, Place
 from runbook.widgets.hand_over import HandOverCard
-from runbook.widgets.header import Header, Place, Step
 from runbook.widgets.message import Message
 from runbook.widgets.panel import Panel
 from runbook.widgets.plan_table import counts
@@ -141,10 +140,8 @@ class Workbench:
         ctx = self._look()
         if number == 0 or (number and self.inputs.attended):
             self._ask_states()
-        guide = sections.SECTIONS if number is not None else ()
-        steps = tuple(Step(each.NUMBER, each.TITLE, self._state(each)) for each in guide)
         place = Place(
-            steps=steps,
+            steps=self._chapters() if number is not None else (),
             current=number or 0,
             target=ctx.target.description,
             tenant=whereabouts.tenant(ctx),
@@ -156,15 +153,16 @@ class Workbench:
     def guide(self) -> Panel:
         """The eight steps with their state and notebook."""
         self._ask_states()
-        return GuideList(
-            [
-                Chapter(
-                    each.NUMBER, each.TITLE, self._state(each), self._states[each.NAME][1], notebook_name(each.NAME)
-                )
-                for each in sections.SECTIONS
-            ],
-            [why for state, why in self._states.values() if state == "unknown"],
-        )
+        return GuideList(self._chapters(), [why for state, why in self._states.values() if state == "unknown"])
+
+    def _chapters(self) -> tuple[Chapter, ...]:
+        first = next((name for name, (state, _) in self._states.items() if state != "done"), "")
+        chapters = []
+        for each in sections.SECTIONS:
+            state, why = self._states.get(each.NAME, ("", ""))
+            state = "next" if state == "open" and first == each.NAME else state
+            chapters.append(Chapter(each.NUMBER, each.TITLE, state, why, notebook_name(each.NAME)))
+        return tuple(chapters)
 
     def next_notebook(self) -> str:
         """The notebook of the first step that is not done; empty when all are."""
@@ -241,13 +239,6 @@ class Workbench:
                 self._states[section.NAME] = ("unknown", f"{error.what} Next: {error.next_step}")
             else:
                 self._states[section.NAME] = _state_of(section, changes)
-
-    def _state(self, section: Section) -> str:
-        state = self._states.get(section.NAME, ("", ""))[0]
-        return "next" if state == "open" and self._first_open() == section.NAME else state
-
-    def _first_open(self) -> str:
-        return next((name for name, (state, _) in self._states.items() if state != "done"), "")
 
 
 def _state_of(section: Section, changes: Sequence[Change]) -> tuple[str, str]:

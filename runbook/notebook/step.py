@@ -21,8 +21,8 @@ from runbook.tenant.base import Context, SectionResult
 from runbook.tenant.changes import Change
 from runbook.widgets import message, states
 from runbook.widgets.apply_button import ApplyButton, Offer
+from runbook.widgets.evidence import ActionMatrix
 from runbook.widgets.hand_over import HandOverCard
-from runbook.widgets.matrix import ActionMatrix
 from runbook.widgets.panel import Area, Panel
 from runbook.widgets.plan_table import PlanTable, counts
 from runbook.widgets.watch import Watch

@@ -15,7 +15,9 @@ from runbook.notebook.bench import PROOF
 from runbook.operations import order as orders
 from runbook.operations.run_action import RunAction
 from runbook.widgets import message
+from runbook.widgets.action_cards import AnswerTable, RequestCard
 from runbook.widgets.panel import Panel, Several
+from runbook.widgets.permissions import Consent
 from runbook.widgets.plan_table import PlanTable
 
 if TYPE_CHECKING:
@@ -76,8 +78,7 @@ class Guided(Subject):
 
     def choose(self, bench: Workbench, changed: Callable[[], None]) -> Panel:
         """The action picker; the choice goes into the parameters file and into the plan below it."""
-        from runbook.widgets.choice import Choice
-        from runbook.widgets.picker import PickedTable, Picker
+        from runbook.widgets.picker import Choice, PickedTable, Picker
 
         given = bench.inputs
         choice = Choice(given.params, given.file, chosen=given.chosen or not given.attended)
@@ -104,8 +105,6 @@ class Guided(Subject):
             return message.Message("To be tried", "none", said)
         if self._section.NAME != "api_permissions":
             return PlanTable(changes)
-        from runbook.widgets.consent import Consent
-
         return Several([Consent(bench.scopes), PlanTable(changes)])
 
 
@@ -141,23 +140,17 @@ class Ordered(Subject):
         return form
 
     def unplanned(self) -> Panel:
-        from runbook.widgets.request_card import RequestCard
-
         if self._order is None:
             return message.Message("Nothing to plan", "none", "choose an action and correct what the form marks.")
         return RequestCard(self._order)
 
     def planned(self, bench: Workbench, changes: Sequence[Change]) -> Panel:
-        from runbook.widgets.request_card import RequestCard
-
         del bench
         assert self._order is not None
         assert self._operation is not None
         return RequestCard(self._order, self._operation.sent_by, changes)
 
     def result(self) -> Panel:
-        from runbook.widgets.answer_table import AnswerTable
-
         if self._order is None or self._operation is None or self._operation.answer is None:
             return super().result()
         answer = self._operation.answer
@@ -169,7 +162,6 @@ class Ordered(Subject):
 
     def opening(self) -> dict[str, Any]:
         from runbook.runs.provenance import notebook_origin
-        from runbook.widgets.request_card import RequestCard
 
         order = RequestCard(self._order).value if self._order else {}
         return {**notebook_origin(self.notebook), "order": order}

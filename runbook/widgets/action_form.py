@@ -14,8 +14,8 @@ from runbook.errors import InputError
 from runbook.operations import order as orders
 from runbook.operations.order import Order
 from runbook.widgets import markup
-from runbook.widgets.panel import Live, Panel
-from runbook.widgets.table import Table
+from runbook.widgets.message import Message
+from runbook.widgets.panel import Live, Panel, Table
 
 _CALLERS = {
     "application": "the connector application, with exactly its permissions",
@@ -41,10 +41,11 @@ class Filled(Panel):
         self._order = order
 
     def table(self) -> Table:
+        """The arguments."""
         return Table(("Argument", "Value", "Takes"), tuple(self._rows()))
 
-    def fragment(self) -> str:
-        return self.table().html() or '<p class="soft">No action is chosen.</p>'
+    def text(self) -> str:
+        return self.table().text()
 
     def _rows(self) -> list[tuple[str, str, str]]:
         if self._order is None:
@@ -86,13 +87,11 @@ class ActionForm(Live):
         except InputError as error:
             return error
 
-    def table(self) -> Table:
-        return self._still().table()
+    def text(self) -> str:
+        return self.still().text()
 
-    def fragment(self) -> str:
-        return self._still().fragment()
-
-    def _still(self) -> Filled:
+    def still(self) -> Filled:
+        """The form as it stands, without widgets."""
         value = self.value
         return Filled(value if isinstance(value, Order) else self._given)
 
@@ -171,7 +170,7 @@ class ActionForm(Live):
         for name in body:
             self._add("body", name, _text(body[name]))
         self._arrange()
-        self._about.value = _about(action)
+        self._about.value = markup.page(markup.render("ActionAbout", action))
         self._say()
 
     def _add(self, part: str, name: str, value: str, placeholder: str = "", tip: str = "") -> None:
@@ -193,16 +192,12 @@ class ActionForm(Live):
         for part, title in titles.items():
             fields = [field for (of, _name), field in self._fields.items() if of == part]
             if fields:
-                children += [self._title(title), *fields]
+                children += [ipywidgets.HTML(f'<div class="rb"><h3>{title}</h3></div>'), *fields]
         if self._action.is_list:
             children.append(self._rows_field)
         if self._action.body is not None:
             children.append(self._more_fields())
         self._arguments.children = tuple(children)
-
-    @staticmethod
-    def _title(text: str) -> ipywidgets.HTML:
-        return ipywidgets.HTML(f'<div class="rb"><h3>{markup.escape(text)}</h3></div>')
 
     def _more_fields(self) -> ipywidgets.Dropdown:
         """Properties of the body's schema that have no field yet; choosing one gives it a field."""
@@ -238,15 +233,13 @@ class ActionForm(Live):
 
     def _say(self) -> None:
         value = self.value
-        lines = [str(problem) for problem in value.problems] if isinstance(value, InputError) else ["Complete."]
-        tone = "bad" if isinstance(value, InputError) else "good"
-        items = "".join(f"<div>{markup.escape(line)}</div>" for line in lines)
-        self._state.value = markup.page(f'<div class="bar {tone}" role="status">{items}</div>')
-
-
-def _about(action: catalog.Action) -> str:
-    request = f'<span class="mono">{markup.escape(f"{action.method} {action.path}")}</span>'
-    return markup.page(f"<p>{markup.word(action.effect)} {request} {markup.escape(action.summary)}</p>")
+        said = (
+            {str(i): str(problem) for i, problem in enumerate(value.problems, 1)}
+            if isinstance(value, InputError)
+            else {}
+        )
+        shown = Message("To correct", "bad", "", said) if said else Message("Complete.", "good", "")
+        self._state.value = shown.html()
 
 
 def _example(action: catalog.Action) -> dict[str, Any]:

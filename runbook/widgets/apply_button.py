@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runbook.widgets import markup
 from runbook.widgets.panel import Live
-from runbook.widgets.table import Table
 
 if TYPE_CHECKING:
     import ipywidgets
@@ -35,14 +34,8 @@ class ApplyButton(Live):
         self._row: ipywidgets.HBox | None = None
         self._said: Any = None
 
-    def table(self) -> Table:
-        return Table(("Button", "State"), tuple((offer.label, self.value) for offer in self._offers()))
-
     def text(self) -> str:
         return " ".join([*(f"[{offer.label}]" for offer in self._offers()), self.value])
-
-    def fragment(self) -> str:
-        return f"<p>{markup.escape(self.text())}</p>"
 
     @property
     def layout(self) -> Any:
@@ -59,7 +52,7 @@ class ApplyButton(Live):
         """Put words beside the buttons."""
         self.value = words
         if self._said is not None:
-            self._said.value = markup.page(f'<span role="status">{markup.linked(words)}</span>')
+            self._said.value = markup.page(f'<span role="status">{markup.render("linked", words)}</span>')
 
     def press(self, offer: Offer) -> None:
         """What pressing its button does; nothing while an earlier press is at work."""

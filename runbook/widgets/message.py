@@ -6,32 +6,19 @@ from collections.abc import Mapping
 
 from runbook import words
 from runbook.errors import InputError, RunbookError
-from runbook.widgets import markup
 from runbook.widgets.panel import Panel
-from runbook.widgets.table import Table
 
 
 class Message(Panel):
     """A word, a sentence and what follows from it."""
 
     def __init__(self, word: str, tone: str, sentence: str, details: Mapping[str, str] | None = None) -> None:
-        self._word, self._tone, self._sentence = word, tone, sentence
-        self._details = {name: text for name, text in (details or {}).items() if text}
-
-    def table(self) -> Table:
-        return Table(("What", "Value"), ((self._word, self._sentence), *self._details.items()))
+        self.word, self.tone, self.sentence = word, tone, sentence
+        self.details = {name: text for name, text in (details or {}).items() if text}
 
     def text(self) -> str:
-        lines = [f"{self._word}: {self._sentence}" if self._sentence else self._word]
-        return "\n".join(lines + [f"{name}: {text}" for name, text in self._details.items()])
-
-    def fragment(self) -> str:
-        lines = "".join(
-            f'<div><span class="soft">{markup.escape(name)}:</span> {markup.linked(text)}</div>'
-            for name, text in self._details.items()
-        )
-        head = f'<span class="word">{markup.escape(self._word)}</span>{markup.linked(self._sentence)}'
-        return f'<div class="bar {self._tone}" role="status">{head}{lines}</div>'
+        lines = [f"{self.word}: {self.sentence}" if self.sentence else self.word]
+        return "\n".join(lines + [f"{name}: {text}" for name, text in self.details.items()])
 
 
 def verdict(state: str, sentence: str, next_step: str = "") -> Message:

@@ -3,30 +3,64 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from textwrap import wrap
+from typing import Any
 from uuid import uuid4
 
 from runbook.widgets import markup
 
-if TYPE_CHECKING:
-    from runbook.widgets.table import Table
+_WIDEST = 60  # characters of a column in text before it is wrapped
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of words under named columns. Words in the columns ``toned`` are coloured by what they say."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    caption: str = ""
+    toned: Collection[str] = ()
+    groups: tuple[tuple[str, int], ...] = ()
+    """What stands above the columns, each over how many of them."""
+
+    def text(self) -> str:
+        """Columns side by side, long words wrapped; an empty table says so."""
+        head = [self.caption] if self.caption else []
+        if not self.rows:
+            return "\n".join([*head, "(nothing)"])
+        cells = [[_wrap(cell) for cell in row] for row in (self.columns, *self.rows)]
+        widths = [max(len(line) for row in cells for line in row[i]) for i in range(len(self.columns))]
+        lines = [line for row in cells for line in _side_by_side(row, widths)]
+        ruler = "  ".join("-" * width for width in widths)
+        return "\n".join([*head, lines[0], ruler, *lines[1:]])
+
+
+def _wrap(cell: str) -> list[str]:
+    return [line for part in cell.split("\n") for line in (wrap(part, _WIDEST) or [""])]
+
+
+def _side_by_side(row: list[list[str]], widths: list[int]) -> list[str]:
+    height = max(len(cell) for cell in row)
+    return [
+        "  ".join(
+            (cell[i] if i < len(cell) else "").ljust(width) for cell, width in zip(row, widths, strict=True)
+        ).rstrip()
+        for i in range(height)
+    ]
 
 
 class Panel(ABC):
     """One thing shown. Saved notebooks keep its text and its HTML, so nothing is lost without a live widget."""
 
     @abstractmethod
-    def table(self) -> Table:
-        """The facts as a plain table."""
-
-    @abstractmethod
-    def fragment(self) -> str:
-        """The inner HTML, escaped, without the style sheet."""
-
     def text(self) -> str:
-        """The same facts as plain text."""
-        return self.table().text()
+        """The facts as plain text."""
+
+    def fragment(self) -> str:
+        """The inner HTML, escaped, without the style sheet: the macro of this class's name."""
+        return markup.render(type(self).__name__, self)
 
     def html(self) -> str:
         """The complete HTML with its style sheet."""
@@ -48,19 +82,13 @@ class Panel(ABC):
 
 
 class Several(Panel):
-    """Panels one below the other; the table is the last one's."""
+    """Panels one below the other."""
 
     def __init__(self, panels: Sequence[Panel]) -> None:
-        self._panels = tuple(panels)
-
-    def table(self) -> Table:
-        return self._panels[-1].table()
+        self.panels = tuple(panels)
 
     def text(self) -> str:
-        return "\n\n".join(panel.text() for panel in self._panels)
-
-    def fragment(self) -> str:
-        return "".join(panel.fragment() for panel in self._panels)
+        return "\n\n".join(panel.text() for panel in self.panels)
 
 
 class Live(Panel):

@@ -1,20 +1,175 @@
-"""The action picker: all actions on the left, what they cost on the right, live."""
+"""The action picker: all actions on the left, what the chosen ones cost on the right, live."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Literal
 
 import ipywidgets
+from ipywidgets.widgets.widget_bool import CheckboxStyle
 
-from runbook import catalog
+from runbook import catalog, mapping_file
 from runbook.catalog.guide import SEPARATORS
+from runbook.catalog.model import RESOURCES, Action
+from runbook.catalog.scopes import Scopes
+from runbook.errors import InputError
+from runbook.parameters import Parameters, parse, save
 from runbook.widgets import markup
-from runbook.widgets.choice import TYPES, Choice
-from runbook.widgets.panel import Live, Panel
-from runbook.widgets.picture import pictures
-from runbook.widgets.scopes_panel import ScopesPanel
-from runbook.widgets.table import Table
+from runbook.widgets.panel import Live, Panel, Table
+from runbook.widgets.permissions import Pictures, ScopesPanel
+
+TYPES: tuple[catalog.PermissionType, ...] = ("delegated", "application")
+
+
+class Choice:
+    """Changes with every click. It is kept when it is a valid one; an empty choice is shown but not kept."""
+
+    def __init__(self, params: Parameters, file: Path, *, chosen: bool = True) -> None:
+        self._params = params
+        self._file = file
+        self.actions: set[str] = set(params.actions) if chosen else set()
+        self.types: tuple[catalog.PermissionType, ...] = params.permission_types
+        self.source: Literal["guide", "least"] = params.permission_source
+        self.note = ""
+
+    @property
+    def slugs(self) -> tuple[str, ...]:
+        """The chosen actions in the order of the catalogue."""
+        return tuple(action.slug for action in catalog.actions() if action.slug in self.actions)
+
+    @property
+    def scopes(self) -> Scopes:
+        """The permissions of the choice as it stands."""
+        return catalog.compute(self.slugs, self.types, self.source)
+
+    @property
+    def complete(self) -> bool:
+        """Whether it can be kept and planned with."""
+        return bool(self.actions) and bool(self.types)
+
+    def set(self, slugs: Iterable[str], chosen: bool) -> None:
+        """Choose these actions, or no longer."""
+        self.actions = self.actions | set(slugs) if chosen else self.actions - set(slugs)
+
+    def parameters(self) -> Parameters:
+        """The parameters with this choice. Raises :class:`InputError` if it is not complete."""
+        return parse({**self._params.model_dump(), **self._own()})
+
+    def keep(self) -> None:
+        """Write the choice into the parameters file, whole; everything else in the file stays as it is."""
+        if not self.complete:
+            self.note = "Not saved: choose at least one action and one permission type."
+            return
+        try:
+            others = mapping_file.read(self._file) if self._file.is_file() else {}
+            save(parse({**others, **self._own()}), self._file)
+        except InputError as error:
+            self.note = f"Not saved: {'; '.join(map(str, error.problems))}"
+        except OSError as error:
+            self.note = f"Not saved: {self._file} cannot be written ({error.strerror})."
+        else:
+            self.note = f"Saved to {self._file}."
+
+    def _own(self) -> dict[str, object]:
+        return {"actions": list(self.slugs), "permission_types": list(self.types), "permission_source": self.source}
+
+
+class _PickerRows:
+    """All actions by resource. ``changed(slugs, chosen)`` is called once for every click, also on a whole group."""
+
+    def __init__(self, chosen: Iterable[str], changed: Callable[[list[str], bool], None]) -> None:
+        self._changed = changed
+        self._quiet = False
+        self._boxes: dict[str, ipywidgets.Checkbox] = {}
+        self._rows: dict[str, ipywidgets.HBox] = {}
+        self._heads: dict[str, tuple[ipywidgets.HBox, ipywidgets.HTML, list[str]]] = {}
+        self._style = CheckboxStyle(description_width="0px")
+        self._tick = ipywidgets.Layout(width="330px", flex="0 0 auto")
+        self._cost = ipywidgets.Layout(flex="1 1 auto", margin="0")
+        wanted = set(chosen)
+        children: list[Any] = [_headings()]
+        ordered = sorted(catalog.actions(), key=lambda action: RESOURCES.index(action.resource))
+        for resource, actions in groupby(ordered, key=lambda action: action.resource):
+            members = list(actions)
+            children.append(self._head(resource, members))
+            children += [self._row(action, action.slug in wanted) for action in members]
+        self.layout = ipywidgets.VBox(
+            children, layout=ipywidgets.Layout(max_height="560px", overflow="auto", display="block")
+        )
+        self.layout.add_class("rb-rows")
+        self._count()
+
+    def show(self, slugs: Iterable[str]) -> None:
+        """Show only these actions, with the heads of their resources."""
+        shown = set(slugs)
+        for slug, row in self._rows.items():
+            row.layout.display = None if slug in shown else "none"
+        for head, _, members in self._heads.values():
+            head.layout.display = None if shown & set(members) else "none"
+
+    def tick(self, slugs: Iterable[str], chosen: bool) -> None:
+        """Tick or clear these actions at once, as one change."""
+        named = [slug for slug in slugs if self._boxes[slug].value != chosen]
+        self._quiet = True
+        try:
+            for slug in named:
+                self._boxes[slug].value = chosen
+        finally:
+            self._quiet = False
+        self._tell(named, chosen)
+
+    def _head(self, resource: str, members: list[Action]) -> ipywidgets.HBox:
+        slugs = [action.slug for action in members]
+        words = ipywidgets.HTML(layout=ipywidgets.Layout(width="330px"))
+        buttons = []
+        for label, chosen in ((f"All {resource.lower()}", True), ("None", False)):
+            button = ipywidgets.Button(description=label, layout=ipywidgets.Layout(width="auto"))
+            button.tooltip = f"Choose {'all' if chosen else 'none'} of {resource.lower()}"
+            button.on_click(lambda _button, chosen=chosen: self.tick(slugs, chosen))
+            buttons.append(button)
+        head = ipywidgets.HBox([words, *buttons], layout=ipywidgets.Layout(align_items="center", flex="0 0 auto"))
+        head.add_class("rb-group")
+        self._heads[resource] = (head, words, slugs)
+        return head
+
+    def _row(self, action: Action, chosen: bool) -> ipywidgets.HBox:
+        box = ipywidgets.Checkbox(chosen, description=action.name, indent=False, style=self._style, layout=self._tick)
+        box.observe(lambda change: self._tell([action.slug], bool(change["new"])), names="value")
+        cost = ipywidgets.HTML(markup.render("Cost", action, _cost(action)), layout=self._cost)
+        row = ipywidgets.HBox([box, cost], layout=ipywidgets.Layout(align_items="center", flex="0 0 auto"))
+        row.add_class("rb-row")
+        self._boxes[action.slug], self._rows[action.slug] = box, row
+        return row
+
+    def _tell(self, slugs: list[str], chosen: bool) -> None:
+        if self._quiet or not slugs:
+            return
+        self._changed(slugs, chosen)
+        self._count()
+
+    def _count(self) -> None:
+        for resource, (_, words, slugs) in self._heads.items():
+            number = sum(self._boxes[slug].value for slug in slugs)
+            said = f'{resource} <span class="soft">{number} of {len(slugs)} chosen</span>'
+            words.value = f'<div class="rb"><b>{said}</b></div>'
+
+
+def _headings() -> ipywidgets.HBox:
+    titles = {"Action": "0 0 330px", "Effect, and the permission that it needs by itself": "1 1 auto"}
+    cells = [ipywidgets.HTML(f'<div class="rb soft">{t}</div>', layout={"flex": flex}) for t, flex in titles.items()]
+    head = ipywidgets.HBox(cells, layout={"flex": "0 0 auto"})
+    head.add_class("rb-head")
+    return head
+
+
+def _cost(action: Action) -> str:
+    """The permissions that it needs when chosen alone."""
+    scopes = catalog.compute([action.slug])
+    delegated, application = (" + ".join(of.names) or "not possible" for of in (scopes.delegated, scopes.application))
+    return delegated if application == delegated else f"{delegated} · application: {application}"
+
 
 EFFECTS = ("read", "write", "delete")
 
@@ -23,19 +178,17 @@ class PickedTable(Panel):
     """The choice without widgets: the chosen actions, the permissions that they need, and the picture of both."""
 
     def __init__(self, choice: Choice) -> None:
-        self._choice, self._scopes = choice, ScopesPanel(choice.scopes)
+        self._choice, self.scopes, self.pictures = choice, ScopesPanel(choice.scopes), Pictures.of(choice.scopes)
 
     def table(self) -> Table:
+        """The chosen actions."""
         actions = [catalog.action(slug) for slug in self._choice.slugs]
         rows = tuple((a.name, a.resource, a.effect, f"{a.method} {a.path}") for a in actions)
         caption = f"{len(rows)} of {len(catalog.actions())} actions chosen"
         return Table(("Action", "Resource", "Effect", "Request"), rows, caption, ("Effect",))
 
     def text(self) -> str:
-        return f"{self.table().text()}\n\n{self._scopes.text()}"
-
-    def fragment(self) -> str:
-        return self.table().html() + self._scopes.fragment() + pictures(self._choice.scopes)
+        return f"{self.table().text()}\n\n{self.scopes.text()}"
 
 
 class Picker(Live):
@@ -45,18 +198,16 @@ class Picker(Live):
         self.choice, self._tell, self._overridden = choice, changed, overridden
         self._box: Any = None
 
-    def table(self) -> Table:
-        return PickedTable(self.choice).table()
+    def still(self) -> PickedTable:
+        """The choice as it stands, without widgets."""
+        return PickedTable(self.choice)
 
     def text(self) -> str:
-        return PickedTable(self.choice).text()
-
-    def fragment(self) -> str:
-        return self.table().html() + ScopesPanel(self.choice.scopes).fragment()
+        return self.still().text()
 
     def html(self) -> str:
         """The twin, and the picture below it, which is no widget and stays to be seen."""
-        return super().html() + markup.page(pictures(self.choice.scopes))
+        return super().html() + markup.page(markup.render("Pictures", Pictures.of(self.choice.scopes)))
 
     @property
     def layout(self) -> Any:
@@ -65,9 +216,7 @@ class Picker(Live):
         return self._box
 
     def _built(self) -> ipywidgets.HBox:
-        from runbook.widgets.picker_rows import PickerRows
-
-        self._rows = PickerRows(self.choice.slugs, self._ticked)
+        self._rows = _PickerRows(self.choice.slugs, self._ticked)
         self._state = ipywidgets.HTML()
         self._cost = ipywidgets.HTML()
         self._search = ipywidgets.Text(
@@ -154,12 +303,7 @@ class Picker(Live):
 
     def _refresh(self) -> None:
         choice = self.choice
-        wins = (
-            " The parameters cell sets actions and wins over the file when it runs again." if self._overridden else ""
-        )
+        wins = "The parameters cell sets actions and wins over the file when it runs again." if self._overridden else ""
         count = f"{len(choice.actions)} of {len(catalog.actions())} actions"
-        self._state.value = (
-            f'<div class="rb" role="status"><span class="large">{count}</span>'
-            f'<p class="soft">{markup.escape(choice.note + wins)}</p></div>'
-        )
+        self._state.value = markup.page(markup.render("Chosen", count, f"{choice.note} {wins}".strip()))
         self._cost.value = f'<div class="rb">{ScopesPanel(choice.scopes, self._separator.value).fragment()}</div>'

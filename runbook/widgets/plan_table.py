@@ -6,31 +6,21 @@ from collections.abc import Sequence
 
 from runbook import words
 from runbook.tenant.changes import Change, pending
-from runbook.widgets import markup
-from runbook.widgets.panel import Panel
-from runbook.widgets.table import Table
+from runbook.widgets.panel import Panel, Table
 
 
 class PlanTable(Panel):
     """The changes of one section; unchanged rows are folded away, and one line is left when nothing changes."""
 
     def __init__(self, changes: Sequence[Change], title: str = "Plan") -> None:
-        self._changes, self._pending = tuple(changes), pending(changes)
-        said = counts(changes) if self._pending else "nothing changes"
-        if not self._pending and changes:
-            said += f", {len(changes)} as wanted"
-        self._headline = f"{title}: {said}"
-
-    def table(self) -> Table:
-        return _table(self._changes, self._headline)
+        waiting = pending(changes)
+        said = counts(changes) if waiting else "nothing changes" + (f", {len(changes)} as wanted" if changes else "")
+        self.headline = f"{title}: {said}"
+        self.waiting, self.same = _table(waiting), _table([change for change in changes if change.kind == "same"])
+        self._all = _table(changes, self.headline)
 
     def text(self) -> str:
-        return self.table().text() if self._pending else self._headline
-
-    def fragment(self) -> str:
-        same = [change for change in self._changes if change.kind == "same"]
-        folded = markup.fold(f"{len(same)} unchanged", _table(same).html()) if same else ""
-        return f"<h3>{markup.escape(self._headline)}</h3>{_table(self._pending).html()}{folded}"
+        return self._all.text() if self.waiting.rows else self.headline
 
 
 def counts(changes: Sequence[Change]) -> str:

@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING, Any
 from runbook import catalog, words
 from runbook.errors import Parked, RunbookError
 from runbook.widgets import message
-from runbook.widgets.evidence import EvidenceTable
+from runbook.widgets.evidence import ActionMatrix, EvidenceTable, PermissionMatrix, SecretAges
 from runbook.widgets.hand_over import HandOverCard, KeyValue
-from runbook.widgets.matrix import ActionMatrix, PermissionMatrix
 from runbook.widgets.message import Message
 from runbook.widgets.panel import Panel, Several
-from runbook.widgets.secret_ages import SecretAges
 
 if TYPE_CHECKING:
     from runbook.catalog.scopes import Scopes

@@ -10,8 +10,7 @@ import pytest
 
 from runbook import catalog
 from runbook.parameters import load, parse
-from runbook.widgets.choice import Choice
-from runbook.widgets.picker import Picker
+from runbook.widgets.picker import Choice, Picker
 
 
 def boxes(widget: Any, kind: str = "Checkbox") -> dict[str, Any]:

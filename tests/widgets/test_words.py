@@ -61,7 +61,7 @@ def test_a_tone_is_the_class_of_a_word_in_the_notebook_and_in_the_report() -> No
     for kind in words.SIGNS:
         said, tone = words.signed(kind), words.tone(kind)
         assert re.search(rf'<span class="word {tone}">{re.escape(said)}</span>', html), kind
-        assert markup.word(said) == (said if tone == "none" else f'<span class="word {tone}">{said}</span>')
+        assert markup.render("word", said) == (said if tone == "none" else f'<span class="word {tone}">{said}</span>')
 
 
 @pytest.mark.parametrize("name", [*words.VERDICTS, *words.SIGNS, "done", "next", "open", "yes", "no", "read", "delete"])
