@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 import pytest
 
 from tests.safety import faults, kills, pairs
+from tests.safety.carried_out import in_child
 from tests.safety.mixtures import LETHAL, drawn
 from tests.safety.stand import Stand, own_home, standing
 
@@ -75,3 +76,11 @@ def test_mixtures_are_drawn_from_their_seed_and_hold_every_kind() -> None:
     assert {mixture.illnesses[-1]["kind"] for mixture in mixtures if mixture.lethal} >= {
         illness["kind"] for illness, _, _ in LETHAL
     }
+
+
+def test_a_calm_run_repeats_nothing_and_asks_little(stand: Stand, calls: list[str]) -> None:
+    """The pages on which the rehearsal's person clicks are among the calls."""
+    ended = in_child(stand.values("still"), stand.folder / "still")
+    assert ended.verdict == "passed"
+    assert ended.summary["http"]["retries"] == 0
+    assert len(calls) <= 105
