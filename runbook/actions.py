@@ -1,4 +1,4 @@
-"""Every action of the guide as one typed call: ``call(graph, "list_users", query={"$top": 5}).frame()``.
+"""Every action as one typed call: ``call(graph, "list_users", query={"$top": 5}).frame()``; and its roads.
 
 A call is held against the catalogue before anything is sent: the action's name, its path parameters and their shape,
 the query options that Microsoft documents for it, and its body. Lists are pages that are fetched as they are read.
@@ -7,40 +7,101 @@ the query options that Microsoft documents for it, and its body. Lists are pages
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
 
 from runbook.catalog.request import Request, prepare
+from runbook.clients.graph import GraphClient, graph_error
+from runbook.clients.http import Effect
+from runbook.clients.stackone import StackOneClient
+from runbook.errors import TransportError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from runbook.clients.graph import GraphClient
+JSON = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One answer: its status and JSON, the objects in it, the request id, and what brings the next page of a list."""
+
+    status: int
+    body: Any = None
+    objects: tuple[JSON, ...] = ()
+    request_id: str = ""
+    following: str = ""
+
+
+class Road(Protocol):
+    """A way to run an action."""
+
+    def send(self, request: Request, following: str = "") -> Reply:
+        """Send it once, or ask for the page that ``following`` brings. Raises :class:`ServiceError` when refused."""
+
+
+class AtGraph:
+    """At Microsoft Graph itself, with the client's own token."""
+
+    def __init__(self, client: GraphClient) -> None:
+        self._client = client
+
+    def send(self, request: Request, following: str = "") -> Reply:
+        # A next link carries the query, never the header (learn.microsoft.com/graph/paging).
+        path, query = following or request.path, {} if following else request.query
+        headers, effect = request.headers, _effect(request)
+        answer = self._client.session.request(
+            request.method, path, params=query, json=request.body, headers=headers, effect=effect
+        )
+        if not answer.ok:
+            raise graph_error(answer.status, answer.body, request.method, path, answer.headers, answer.request_id)
+        body = answer.body if isinstance(answer.body, dict) else {}
+        objects = tuple(body.get("value") or ()) if request.action.is_list else (body,) if body else ()
+        return Reply(answer.status, answer.body, objects, answer.request_id or "", body.get("@odata.nextLink") or "")
+
+
+class ThroughStackOne:
+    """By StackOne's documented action call, as a linked account (docs.stackone.com, POST /actions/rpc)."""
+
+    def __init__(self, client: StackOneClient, account_id: str) -> None:
+        self._client, self._account = client, account_id
+
+    def send(self, request: Request, following: str = "") -> Reply:
+        answer = self._client.call_action(
+            request.action.stackone_id,
+            self._account,
+            path=dict(request.path_values) or None,
+            query={**request.query, **({"next": following} if following else {})} or None,
+            body=request.body,
+            effect=_effect(request),
+        )
+        data = answer.get("data")
+        objects = tuple(data) if isinstance(data, list) else (data,) if data else ()
+        return Reply(200, data, objects, following=str(answer.get("next") or ""))
+
+
+def _effect(request: Request) -> Effect:
+    return "read" if request.action.effect == "read" else "write"
 
 
 @dataclass(frozen=True)
 class Result:
-    """What an action answered. ``first`` is the answer of an object, or the first page of a list."""
+    """What an action answered: its first reply, and the road by which further pages come."""
 
     request: Request
-    first: Mapping[str, Any] | None
-    _client: GraphClient = field(repr=False)
+    first: Reply
+    road: Road
 
-    def items(self) -> Iterator[dict[str, Any]]:
+    def items(self) -> Iterator[JSON]:
         """The objects of the answer; further pages of a list are fetched when they are reached."""
-        if not self.request.action.is_list:
-            if self.first is not None:
-                yield dict(self.first)
-            return
-        page: Mapping[str, Any] = self.first or {}
-        while True:
-            yield from page.get("value") or ()
-            link = page.get("@odata.nextLink")
-            if not link:
-                return
-            # The query goes along for its consistency header, which a next link does not carry.
-            following = self._client.page(link, self.request.query)
-            page = {"value": following.items, "@odata.nextLink": following.next_link}
+        reply, seen = self.first, {""}
+        yield from map(dict, reply.objects)
+        while reply.following not in seen:
+            seen.add(reply.following)
+            reply = self.road.send(self.request, reply.following)
+            yield from map(dict, reply.objects)
+        if reply.following:
+            raise TransportError(f"The list of {self.request.action.name} leads back to a page that was there already.")
 
     def frame(self, limit: int | None = None) -> pd.DataFrame:
         """The objects as a table, one row each; at most ``limit`` rows, and no page beyond them is fetched."""
@@ -50,6 +111,11 @@ class Result:
 
         table = pd.DataFrame(list(islice(self.items(), limit)))
         return table.drop(columns=[name for name in table.columns if str(name).startswith("@odata.")])
+
+
+def run(road: Road, request: Request) -> Result:
+    """Send a checked request. Raises :class:`ServiceError` or :class:`TransportError`."""
+    return Result(request, road.send(request), road)
 
 
 def call(
@@ -64,16 +130,4 @@ def call(
 
     Raises :class:`InputError` that names every mistake, before anything is sent, and :class:`GraphError`.
     """
-    request = prepare(name, path, query, body)
-    sent = dict(request.body) if request.body is not None else None
-    if request.action.is_list:
-        page = client.page(request.path, request.query)
-        return Result(request, {"value": page.items, "@odata.nextLink": page.next_link}, client)
-    if request.method == "GET":
-        return Result(request, client.get(request.path, request.query), client)
-    if request.method == "POST":
-        return Result(request, client.post(request.path, sent), client)
-    if request.method == "PATCH":
-        return Result(request, client.patch(request.path, sent or {}), client)
-    client.delete(request.path, missing_ok=False)
-    return Result(request, None, client)
+    return run(AtGraph(client), prepare(name, path, query, body))

@@ -94,6 +94,14 @@ def prepare(
     return Request(item, item.method, filled, options, headers, body or None, values)
 
 
+def filled(action: Action, path: Mapping[str, str], query: Mapping[str, str], body: Any) -> Request:
+    """A request of values that need no check, such as those of a probe."""
+    address = action.path
+    for name, value in path.items():
+        address = address.replace("{" + name + "}", quote(value, safe="@"))
+    return Request(action, action.method, address, query, {}, body, path)
+
+
 def _path(action: Action, values: dict[str, Any], problems: list[Problem]) -> tuple[str, dict[str, Any]]:
     """The path, and the values by the names of its parameters."""
     template, shapes = action.path, {parameter.name: parameter.shape for parameter in action.path_parameters}

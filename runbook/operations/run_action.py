@@ -10,11 +10,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from runbook import catalog
+from runbook.actions import Reply, run
 from runbook.errors import GraphError, SecretStoreError
 from runbook.operations.callers import Access, Sender, access, open_sender
 from runbook.operations.order import GENERATE, Order, new_password, secret_places
@@ -70,7 +71,7 @@ class RunAction:
         self._sent: dict[str, Any] = {}
         self.sent_by = ""
         """Whose token, in words."""
-        self._calls: list[dict[str, Any]] = []
+        self._reply: Reply | None = None
         self._access: Access | None = None
 
     @property
@@ -92,7 +93,7 @@ class RunAction:
         """The object that a write is about, and what the token may do. Raises :class:`InputError` for a reference
         under which no secret is kept, before anything is sent with it."""
         self._check_references(ctx)
-        self.answer, self.kept, self._sent, self._calls = None, {}, {}, []
+        self.answer, self.kept, self._sent, self._reply = None, {}, {}, None
         with self._sender(ctx) as sender:
             now, missing = self._look(ctx)
             return Observed(now, missing, sender.description, sender.kind, sender.permissions)
@@ -117,19 +118,16 @@ class RunAction:
         """Send the write, once. Raises :class:`GraphError` or :class:`StackOneError` when it is refused."""
         body = self.order.body(lambda place, text: self._secret(ctx, place, text))
         with self._sender(ctx) as sender:
-            try:
-                self._sent = sender.send(body)
-            finally:
-                self._calls = sender.calls
+            self._reply = sender.road.send(replace(self.order.request, body=body))
+        self._sent = next(iter(self._reply.objects), {})
         self.answer = Answer([self._sent] if self._sent else [])
 
     def verify(self, ctx: Context) -> Evidence:
         """Send a read; read back a write."""
         rows = self._read_answer(ctx) if self.reads else self._read_back(ctx)
         what = f"{self.order.request.method} {self.order.request.path}"
-        if self._calls:
-            first = self._calls[0]
-            rows.insert(0, row(what, first["status"], self.sent_by, first["request_id"]))
+        if self._reply is not None:
+            rows.insert(0, row(what, self._reply.status, self.sent_by, self._reply.request_id))
         facts: dict[str, Any] = {"slug": self.order.action.slug, "as": self.order.caller, "kept": self.kept}
         if self._sent.get("id"):
             facts["id"] = self._sent["id"]
@@ -184,10 +182,11 @@ class RunAction:
 
     def _read_answer(self, ctx: Context) -> list[dict[str, str]]:
         with self._sender(ctx) as sender:
-            items = sender.items()
+            result = run(sender.road, self.order.request)
+            items = result.items()
             rows = list(islice(items, self.order.max_rows))
             more = next(items, None) is not None
-            self._calls = sender.calls
+            self._reply = result.first
         self.answer = Answer(rows, more)
         if not self.order.action.is_list:
             return []

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal
 
 from runbook import catalog
+from runbook.actions import AtGraph, Reply, ThroughStackOne
+from runbook.catalog.request import Request, filled
 from runbook.clients import retry
 from runbook.errors import GraphError, NotSettled, RunbookError, ServiceError, StackOneError, TransportError
 from runbook.proof.recipes import Probe, fill, recipes
@@ -49,64 +50,17 @@ class Outcome:
         return {**shown, "request_id": self.request_id, "code": self.code, "cause": self.cause}
 
 
-@dataclass(frozen=True)
-class Request:
-    """One action with its templates filled in. ``fresh``: an object in it was just made."""
-
-    action: Action
-    path: Mapping[str, str]
-    query: Mapping[str, str]
-    body: Any
-    fresh: bool
-
-    def address(self) -> str:
-        """The path at Graph."""
-        path = self.action.path
-        for name, value in self.path.items():
-            path = path.replace("{" + name + "}", value)
-        return path
-
-
-@dataclass(frozen=True)
-class Proof:
-    """What came back: the status, the object made (if one was), the request id, and a remark."""
-
-    status: int
-    body: Any = None
-    request_id: str = ""
-    remark: str = ""
-
-
-class Road(Protocol):
-    """A way to run an action."""
-
-    name: RoadName
-
-    def send(self, request: Request) -> Proof:
-        """Run the action. Raises :class:`RunbookError` when it is refused."""
-
-
 class DirectRoad:
     """Directly at Graph with one token, as the client that carries it."""
 
     def __init__(self, ctx: Context, name: RoadName, client: GraphClient) -> None:
         self.name = name
-        self._ctx = ctx
-        self._client = client
+        self._ctx, self._road = ctx, AtGraph(client)
 
-    def send(self, request: Request) -> Proof:
-        action, path = request.action, request.address()
-        effect: Literal["read", "write"] = "read" if action.effect == "read" else "write"
-        answer = patiently(
-            self._ctx,
-            lambda: self._client.session.request(
-                action.method, path, params=request.query, json=request.body, effect=effect
-            ),
-            action.method,
-            path,
-            fresh=request.fresh,
-        )
-        return Proof(answer.status, answer.body, answer.request_id or "")
+    def send(self, request: Request, *, fresh: bool) -> Reply:
+        """Run the action; ``fresh``: an object in it was just made. Raises :class:`RunbookError` when refused."""
+        what = f"{request.method} {request.path}"
+        return patiently(self._ctx, lambda: self._road.send(request), what, fresh=fresh)
 
 
 class StackOneRoad:
@@ -115,28 +69,20 @@ class StackOneRoad:
     name: RoadName = "stackone"
 
     def __init__(self, ctx: Context, account_id: str) -> None:
-        self._ctx = ctx
-        self._account = account_id
+        self._ctx, self._road = ctx, ThroughStackOne(ctx.stackone, account_id)
 
-    def send(self, request: Request) -> Proof:
+    def send(self, request: Request, *, fresh: bool) -> Reply:
+        """As :meth:`DirectRoad.send`."""
         # StackOne passes Graph's replication answers on as its own 400 and 404.
         return self._ctx.graph.until(
-            lambda: self._once(request),
+            lambda: self._road.send(request),
             f"{request.action.name} through StackOne reaches what was just made",
-            passing=lambda error: request.fresh and isinstance(error, StackOneError) and error.status in (400, 404),
+            passing=lambda error: fresh and isinstance(error, StackOneError) and error.status in (400, 404),
             deadline=10 * self._ctx.stackone.pace.longest_interval,
         )
 
-    def _once(self, request: Request) -> Proof:
-        answer = self._ctx.stackone.call_action(
-            request.action.stackone_id,
-            self._account,
-            path=dict(request.path) or None,
-            query=dict(request.query) or None,
-            body=request.body,
-            effect="read" if request.action.effect == "read" else "write",
-        )
-        return Proof(200, answer.get("data"))
+
+Road = DirectRoad | StackOneRoad
 
 
 def prove(shop: Workshop, road: Road, slug: str, needs: tuple[str, ...]) -> Outcome:
@@ -188,33 +134,27 @@ def _prove_once(shop: Workshop, road: Road, action: Action, needs: tuple[str, ..
 def _send(shop: Workshop, road: Road, action: Action, probe: Probe, values: Values, made: list[Thing]) -> Outcome:
     spec = recipes().made.get(probe.makes)
     template = probe.body if probe.body is not None else (spec.body if spec else None)
-    request = Request(
-        action,
-        path={name: str(fill(text, values)) for name, text in probe.path.items()},
-        query=probe.query,
-        body=fill(template, values) if template is not None else None,
-        fresh=bool(made),
-    )
+    body = fill(template, values) if template is not None else None
+    request = filled(action, {name: str(fill(text, values)) for name, text in probe.path.items()}, probe.query, body)
+    remark = ""
     try:
-        proof = road.send(request)
+        reply = road.send(request, fresh=bool(made))
     except ServiceError as error:
         also = next((row for row in probe.also if row.status == error.status and _reached(error)), None)
         if also is None:
             if probe.makes:
                 shop.lost(probe.makes, values, error, made)
             return _refused(road.name, request, error)
-        proof = Proof(error.status, None, error.request_id or "", also.why)
+        reply, remark = Reply(error.status, request_id=error.request_id or ""), also.why
     except RunbookError as error:
         if probe.makes:
             shop.lost(probe.makes, values, error, made)
         return _refused(road.name, request, error)
     if probe.makes:
-        shop.note(probe.makes, proof.body, values, made)
+        shop.note(probe.makes, reply.body, values, made)
     elif action.effect == "delete" and made:
         made[-1].gone = True  # the subject of a probe is made last, after what it needs
-    return Outcome(
-        road.name, True, action.method, request.address(), proof.status, proof.request_id, cause=proof.remark
-    )
+    return Outcome(road.name, True, request.method, request.path, reply.status, reply.request_id, cause=remark)
 
 
 def _reached(error: ServiceError) -> bool:
@@ -227,8 +167,8 @@ def _refused(road: RoadName, request: Request, error: RunbookError) -> Outcome:
     return Outcome(
         road,
         False,
-        request.action.method,
-        request.address(),
+        request.method,
+        request.path,
         error.status if isinstance(error, ServiceError) else None,
         error.request_id or "",
         error.code or "",

@@ -14,12 +14,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from runbook.actions import Reply
 from runbook.clients import retry
 from runbook.clients.calls import shown_path
-from runbook.clients.graph import graph_error
-from runbook.clients.http import Answer
 from runbook.clients.odata import literal
-from runbook.errors import RunbookError, TransportError
+from runbook.errors import GraphError, RunbookError, TransportError
 from runbook.proof.recipes import fill, need, recipes
 from runbook.proof.sweep import Mark, left_behind
 
@@ -43,7 +42,7 @@ class Thing:
     gone: bool = False
 
 
-def patiently(ctx: Context, send: Callable[[], Answer], method: str, path: str, *, fresh: bool) -> Answer:
+def patiently(ctx: Context, send: Callable[[], Reply], what: str, *, fresh: bool) -> Reply:
     """Send until the answer is no known replication answer; ``fresh``: an object in it was just made.
 
     An answer "exists already" after such a refusal means that the refused write had taken effect. Raises
@@ -51,28 +50,25 @@ def patiently(ctx: Context, send: Callable[[], Answer], method: str, path: str, 
     """
     refused = False
 
-    def attempt() -> Answer:
+    def attempt() -> Reply:
         nonlocal refused
-        answer = send()
-        if answer.ok:
-            return answer
-        error = graph_error(answer.status, answer.body, method, path, answer.headers, answer.request_id)
-        row = retry.transient(error)
-        if row is not None and row.then == "exists" and refused:
-            return answer
-        refused = True
-        raise error
+        try:
+            return send()
+        except GraphError as error:
+            row = retry.transient(error)
+            if row is not None and row.then == "exists" and refused:
+                return Reply(error.status, request_id=error.request_id or "")
+            refused = True
+            raise
 
     def passing(error: RunbookError) -> bool:
         # What was just made may be unknown to any replica for a while, also where no row says so.
         row = retry.transient(error)
         return fresh and (getattr(error, "status", 0) == 404 if row is None else row.then != "exists")
 
+    deadline = min(ctx.graph.pace.deadline, _PATIENCE)
     return ctx.graph.until(
-        attempt,
-        f"{method} {shown_path(path)} reaches what was just made",
-        passing=passing,
-        deadline=min(ctx.graph.pace.deadline, _PATIENCE),
+        attempt, f"{shown_path(what)} reaches what was just made", passing=passing, deadline=deadline
     )
 
 
@@ -158,18 +154,23 @@ class Workshop:
         spec = recipes().made[kind]
         values = self._values(spec.needs, made, owned=owned)
         path, body = fill(spec.path, values), fill(spec.body, values)
-        session = self.ctx.graph.session
         try:
-            answer = patiently(self.ctx, lambda: session.request("POST", path, json=body), "POST", path, fresh=True)
+            made_of = self._post(path, body)
         except RunbookError as error:
             self.lost(kind, values, error, made)
             raise
-        item = self.note(kind, answer.body, values, made)
+        item = self.note(kind, made_of, values, made)
         if owned and spec.owned and self._owner:
             link = {"@odata.id": f"{values['graph']}/directoryObjects/{self._owner}"}
             owners = fill(spec.owned, {**values, "it": item})
-            patiently(self.ctx, lambda: session.request("POST", owners, json=link), "POST", owners, fresh=True)
+            self._post(owners, link)
         return item
+
+    def _post(self, path: str, body: Any) -> Any:
+        def send() -> Reply:
+            return Reply(201, self.ctx.graph.post(path, body))
+
+        return patiently(self.ctx, send, f"POST {path}", fresh=True).body
 
     def note(self, kind: str, body: Any, values: Values, made: list[Thing]) -> Values:
         """Remember something that was made, with what it was made from, so that it is removed."""

@@ -156,7 +156,7 @@ def _engine() -> Any:
 
         @property
         def kernel_spec(self) -> KernelSpec:
-            argv = [sys.executable, "-P", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+            argv = [sys.executable, "-P", "-m", "ipykernel", "-f", "{connection_file}"]
             # A kernel is interrupted before it is shut down, and would log that as an error on the run's terminal.
             argv += ["--log-level=CRITICAL", "--InteractiveShellApp.ignore_cwd=True"]
             encrypted = {"supported_encryption": ["curve"]}

@@ -58,7 +58,7 @@ def children(pid: int) -> list[int]:
 
 
 def kernels(pid: int) -> list[int]:
-    return [child for child in children(pid) if b"ipykernel_launcher" in command_line(child)]
+    return [child for child in children(pid) if b"ipykernel" in command_line(child)]
 
 
 def command_line(pid: int) -> bytes:

@@ -41,7 +41,7 @@ def shown(pid: int, name: str) -> bytes:
 
 def kernels(pid: int) -> list[int]:
     """The notebook kernels of a runner that live now."""
-    return [child for child in children(pid) if b"ipykernel_launcher" in shown(child, "cmdline")]
+    return [child for child in children(pid) if b"ipykernel" in shown(child, "cmdline")]
 
 
 def watched(pids: list[int]) -> list[Watched]:
