@@ -14,7 +14,7 @@ from runbook.clients.answers import told
 from runbook.clients.auth import Bearer, TokenSource
 from runbook.clients.batch import BatchRequest
 from runbook.clients.calls import CallLog, shown_path
-from runbook.clients.http import Answer, Effect, Session
+from runbook.clients.http import Answer, Client, Effect
 from runbook.clients.odata import Options
 from runbook.clients.retry import Pace
 from runbook.errors import GraphError, RunbookError, TransportError
@@ -36,7 +36,7 @@ class Page(NamedTuple):
     next_link: str | None
 
 
-class GraphClient:
+class GraphClient(Client):
     """Calls to one tenant's Graph with one token source. Safe to use from several threads."""
 
     def __init__(
@@ -47,32 +47,14 @@ class GraphClient:
         *,
         pace: Pace | None = None,
     ) -> None:
-        self.pace = pace or retry.pace(rehearsal=target.rehearsal)
+        super().__init__(target, f"{target.endpoints.graph}/v1.0", "graph", Bearer(tokens), journal, pace)
         self._made: dict[str, float] = {}  # when, by object id and application id
         self.progress: settle.Listener | None = None
-        self.session = Session(
-            f"{target.endpoints.graph}/v1.0",
-            "graph",
-            pace=self.pace,
-            ca_file=target.endpoints.ca_file,
-            auth=Bearer(tokens),
-            journal=journal,
-        )
-
-    def __enter__(self) -> GraphClient:
-        return self
-
-    def __exit__(self, *_exc: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the connections."""
-        self.session.close()
 
     def get(self, path: str, params: Params | None = None, **options: Unpack[Options]) -> JSON:
         """One object. ``options`` are those of :func:`runbook.clients.odata.query`. Raises :class:`GraphError`."""
         asked, headers = odata.prepare(path, params, **options)
-        return _object(self._send("GET", path, params=asked, headers=headers), "GET", path)
+        return self._send("GET", path, params=asked, headers=headers).object(f"GET {shown_path(path)}")
 
     def find(self, path: str, params: Params | None = None, **options: Unpack[Options]) -> JSON | None:
         """One object, or ``None`` when Graph says 404."""
@@ -99,7 +81,7 @@ class GraphClient:
             link, asked = page.next_link, {}
 
     def _page(self, path: str, params: Params, headers: Mapping[str, str]) -> Page:
-        body = _object(self._send("GET", path, params=params, headers=headers), "GET", path)
+        body = self._send("GET", path, params=params, headers=headers).object(f"GET {shown_path(path)}")
         items = body.get("value")
         if not isinstance(items, list):
             raise TransportError(f"GET {shown_path(path)} answered something that is not a collection.")
@@ -272,12 +254,6 @@ def graph_error(
         request_id=request_id or (inner.get("request-id") if isinstance(inner, dict) else None),
     )
     return told(failure, clock_offset_seconds=retry.clock_offset(headers))
-
-
-def _object(answer: Answer, method: str, path: str) -> JSON:
-    if not isinstance(answer.body, dict):
-        raise TransportError(f"{method} {shown_path(path)} answered {answer.status} without an object.")
-    return answer.body
 
 
 # What removePassword says (400) of a key that is not there.

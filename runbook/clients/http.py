@@ -16,7 +16,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 from urllib.parse import quote, urlencode, urlsplit
 
 import httpx
@@ -29,6 +29,9 @@ from runbook.clients.retry import Pace
 from runbook.clients.tls import tls_context
 from runbook.errors import RunbookError, TransportError
 from runbook.version import VERSION
+
+if TYPE_CHECKING:
+    from runbook.clients.target import Target
 
 Effect = Literal["read", "write"]
 
@@ -64,6 +67,12 @@ class Answer:
     def ok(self) -> bool:
         """Whether the status is 2xx."""
         return 200 <= self.status < 300
+
+    def object(self, call: str) -> dict[str, Any]:
+        """The body as an object. Raises :class:`TransportError` when it is none; ``call`` names what was asked."""
+        if not isinstance(self.body, dict):
+            raise TransportError(f"{call} answered {self.status} without an object.")
+        return self.body
 
 
 @dataclass
@@ -135,7 +144,7 @@ class Session:
         """The time by the service's clock (UTC), as far as it is known."""
         return datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=self.clock_offset or 0)
 
-    def __enter__(self) -> Session:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_exc: object) -> None:
@@ -278,6 +287,33 @@ class Session:
                 next_step="Check what stands between this machine and the service (a proxy that rewrites answers?).",
             )
         return path
+
+
+class Client:
+    """A client of one service of a target: a session at a pace, closed with it. Safe to use from several threads."""
+
+    def __init__(
+        self,
+        target: Target,
+        base: str,
+        service: str,
+        auth: httpx.Auth | None,
+        journal: CallLog | None,
+        pace: Pace | None,
+    ) -> None:
+        self.pace = pace or retry.pace(rehearsal=target.rehearsal)
+        ca_file = target.endpoints.ca_file
+        self.session = Session(base, service, pace=self.pace, ca_file=ca_file, auth=auth, journal=journal)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.session.close()
 
 
 class Spacing:

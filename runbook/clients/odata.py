@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import TypedDict, Unpack, cast
+from typing import Any, TypedDict, Unpack
 from urllib.parse import parse_qsl, quote, urlsplit
 
 _EVENTUAL = {"ConsistencyLevel": "eventual"}
@@ -39,15 +39,14 @@ class Options(TypedDict, total=False):
 
 def query(**options: Unpack[Options]) -> dict[str, str]:
     """The query parameters of ``options``; empty ones are left out."""
-    found: dict[str, str] = {}
-    for name, value in options.items():
-        if value in ("", None, False):
-            continue
-        if isinstance(value, bool | int | str):
-            found[f"${name}"] = str(value).lower() if isinstance(value, bool) else str(value)
-        elif names := ",".join(cast("Iterable[str]", value)):
-            found[f"${name}"] = names
-    return found
+    shown = {f"${name}": _shown(value) for name, value in options.items()}
+    return {name: text for name, text in shown.items() if text}
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, int):
+        return str(value).lower() if value is not False else ""
+    return value if isinstance(value, str) else ",".join(value or ())
 
 
 def _is_advanced(params: Mapping[str, str]) -> bool:

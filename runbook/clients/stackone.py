@@ -10,7 +10,7 @@ from runbook.clients import retry
 from runbook.clients.answers import told
 from runbook.clients.auth import ApiKey
 from runbook.clients.calls import CallLog
-from runbook.clients.http import Answer, Effect, Session
+from runbook.clients.http import Answer, Client, Effect
 from runbook.clients.retry import Pace
 from runbook.errors import InputError, Problem, StackOneError, TransportError
 
@@ -21,7 +21,7 @@ JSON = dict[str, Any]
 _PAGE_SIZE = 25
 
 
-class StackOneClient:
+class StackOneClient(Client):
     """Calls to one StackOne project (the API key's). Safe to use from several threads.
 
     Raises :class:`InputError` at the first call when the target has no API key.
@@ -34,26 +34,9 @@ class StackOneClient:
         *,
         pace: Pace | None = None,
     ) -> None:
-        self.pace = pace or retry.pace(rehearsal=target.rehearsal)
-        self._has_key = target.stackone_api_key is not None
-        self.session = Session(
-            target.endpoints.stackone,
-            "stackone",
-            pace=self.pace,
-            ca_file=target.endpoints.ca_file,
-            auth=ApiKey(target.stackone_api_key) if target.stackone_api_key else None,
-            journal=journal,
-        )
-
-    def __enter__(self) -> StackOneClient:
-        return self
-
-    def __exit__(self, *_exc: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the connections."""
-        self.session.close()
+        key = target.stackone_api_key
+        self._has_key = key is not None
+        super().__init__(target, target.endpoints.stackone, "stackone", ApiKey(key) if key else None, journal, pace)
 
     def auth_configs(self, *, connector_key: str | None = None) -> Iterator[JSON]:
         """The project's connector profiles (``GET /auth_configs``), page by page."""
@@ -84,7 +67,7 @@ class StackOneClient:
             "expires_in": 1800,
             "type": "PRODUCTION",
         }
-        return _object(self._send("POST", "/connect_sessions", json=_present(body)), "POST /connect_sessions")
+        return self._send("POST", "/connect_sessions", json=_present(body)).object("POST /connect_sessions")
 
     def accounts(self, *, provider: str | None = None, owner_id: str | None = None) -> Iterator[JSON]:
         """Linked accounts (``GET /accounts``); a plain list and an object with ``data`` are both understood."""
@@ -93,7 +76,7 @@ class StackOneClient:
 
     def account(self, account_id: str) -> JSON:
         """One linked account."""
-        return _object(self._send("GET", f"/accounts/{quote(account_id, safe='')}"), "GET /accounts/{id}")
+        return self._send("GET", f"/accounts/{quote(account_id, safe='')}").object("GET /accounts/{id}")
 
     def call_action(
         self,
@@ -119,7 +102,7 @@ class StackOneClient:
             effect=effect,
             note={"action": action_id, "account_id": account_id},
         )
-        return _object(answer, f"POST /actions/rpc {action_id}")
+        return answer.object(f"POST /actions/rpc {action_id}")
 
     def _numbered_pages(self, path: str, filters: Mapping[str, Any]) -> Iterator[JSON]:
         number, seen = 1, 0
@@ -172,12 +155,6 @@ def _items(body: Any, call: str) -> list[JSON]:
     if not isinstance(items, list):
         raise TransportError(f"{call} answered something that is not a list.")
     return items
-
-
-def _object(answer: Answer, call: str) -> JSON:
-    if not isinstance(answer.body, dict):
-        raise TransportError(f"{call} answered {answer.status} without an object.")
-    return answer.body
 
 
 def _present(values: Mapping[str, Any]) -> JSON:
