@@ -28,6 +28,9 @@ Params = Mapping[str, str]
 Note = Mapping[str, Any] | None
 
 
+_MOST_PAGES = 10_000  # of 100 items at least: more than any list that is read whole here
+
+
 class Page(NamedTuple):
     """One page of a collection. ``total`` is there on the first page of a query that asked for the count."""
 
@@ -75,7 +78,15 @@ class GraphClient(Client):
         """Every item, page after page as they are consumed; ``@odata.nextLink`` is followed as it is given."""
         asked, headers = odata.prepare(path, params, **options)
         link: str | None = path
+        followed: set[str] = set()
         while link is not None:
+            if link in followed or len(followed) >= _MOST_PAGES:
+                raise TransportError(
+                    f"GET {shown_path(path)} names a next page without end; {len(followed)} pages were read.",
+                    meaning="A service, or something on the way to it, answers the same page again and again.",
+                    next_step="Run again in a while; if it stays, check what stands between this machine and the host.",
+                )
+            followed.add(link)
             page = self._page(link, asked, headers)
             yield from page.items
             link, asked = page.next_link, {}

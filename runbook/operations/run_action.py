@@ -20,7 +20,6 @@ from runbook.errors import GraphError, SecretStoreError
 from runbook.operations.callers import Access, Sender, access, open_sender
 from runbook.operations.order import GENERATE, Order, new_password, secret_places
 from runbook.tenant.changes import Change, Evidence, row
-from runbook.tenant.waiting import until
 from runbook.words import Kind
 
 if TYPE_CHECKING:
@@ -206,7 +205,7 @@ class RunAction:
             found = ctx.graph.find(path)
             return ({"gone": True} if found is None else None) if deleted else found
 
-        found = until(ctx, seen, f"{path} can be read back" if not deleted else f"{path} is gone")
+        found = ctx.until(seen, f"{path} can be read back" if not deleted else f"{path} is gone")
         rows.append(row("read back", "not there any more" if deleted else _label(found) or "there", f"GET {path}"))
         return rows
 

@@ -19,7 +19,6 @@ from runbook.tenant.credentials import current
 from runbook.tenant.permissions import GRAPH_TYPE, TYPES, Permissions, PermissionType, Wanted, table
 from runbook.tenant.registration import GRAPH_APP_ID, require_application, require_principal
 from runbook.tenant.tokens import application_roles
-from runbook.tenant.waiting import read_back
 from runbook.words import Kind, word
 
 if TYPE_CHECKING:
@@ -170,7 +169,7 @@ def verify(ctx: Context) -> Evidence:
         return state if _as_wanted(state, state.wanted(ctx)) else None
 
     try:
-        state = read_back(ctx, seen, "every wanted permission is requested and granted, and no other")
+        state = ctx.read_back(seen, "every wanted permission is requested and granted, and no other")
     except NotSettled:
         state = Permissions.read(ctx)
         if ctx.params.consent == "link" and not _as_wanted(state, state.wanted(ctx)):

@@ -32,7 +32,6 @@ from runbook.tenant.credentials import (
 )
 from runbook.tenant.registration import application, application_path, marks, require_application
 from runbook.tenant.secret_policy import SecretPolicy, read_policy
-from runbook.tenant.waiting import until
 
 if TYPE_CHECKING:
     from runbook.clients.entra import TokenResult
@@ -222,7 +221,7 @@ def _add(ctx: Context, found: dict[str, Any], days: int) -> None:
         raise
     kept = {"key_id": key_id, "ends_at": made.get("endDateTime"), "ref": ref, "description": made.get("displayName")}
     ctx.journal.event("secret.kept", section=NAME, secret=kept)
-    credential = until(ctx, lambda: _seen(ctx, key_id), "the new client secret is listed on the application")
+    credential = ctx.until(lambda: _seen(ctx, key_id), "the new client secret is listed on the application")
     _yield_to_another(ctx, found, credential, before)
     _prove(ctx, found, credential)
 

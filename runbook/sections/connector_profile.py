@@ -27,7 +27,6 @@ from runbook.tenant.registration import (
     require_application,
     with_mark,
 )
-from runbook.tenant.waiting import read_back, until
 
 if TYPE_CHECKING:
     from runbook.tenant.base import Context
@@ -197,7 +196,7 @@ def _by_hand_over(ctx: Context, found: Mapping[str, Any], observed: Observed, fo
         return profile if profile and profile.get("active", True) and _version(profile) != before else None
 
     try:
-        until(ctx, saved, "StackOne lists the connector profile as saved and enabled", sightings=1)
+        ctx.until(saved, "StackOne lists the connector profile as saved and enabled", sightings=1)
     except NotSettled:
         raise Parked(hand_over) from None
     ctx.journal.made("updated" if observed.profile else "created", "connector profile")
@@ -236,8 +235,8 @@ def verify(ctx: Context) -> Evidence:
         form = credential and _form(ctx, found, credential.key_id, credential.ref)
         return form if form and _first(found, CONFIRMED) == form.fingerprint() else None
 
-    form = read_back(ctx, confirmed, "the application carries the mark of what was handed over and confirmed")
-    profile = until(ctx, lambda: find_profile(ctx), "StackOne lists the connector profile", sightings=1)
+    form = ctx.read_back(confirmed, "the application carries the mark of what was handed over and confirmed")
+    profile = ctx.until(lambda: find_profile(ctx), "StackOne lists the connector profile", sightings=1)
     compared = {
         "name": (profile.get("name"), form.name),
         "connector": (profile.get("connector_key"), CONNECTOR_KEY),

@@ -7,6 +7,7 @@ of before.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,6 @@ from runbook.sections.connector_profile import find_profile
 from runbook.tenant.changes import Change, Evidence, row
 from runbook.tenant.credentials import when
 from runbook.tenant.tokens import NO_CONSENT_YET
-from runbook.tenant.waiting import until
 
 if TYPE_CHECKING:
     from runbook.tenant.base import Context
@@ -109,7 +109,8 @@ def apply(ctx: Context, _changes: Sequence[Change]) -> None:
 def _link(ctx: Context, observed: Observed) -> None:
     """Open a session, hand its link over, and wait until the account is active."""
     profile = observed.profile or {}
-    session = ctx.stackone.connect_session(
+    ask = functools.partial(
+        ctx.stackone.connect_session,
         owner_id=ctx.params.account_owner_id,
         owner_name=ctx.params.account_owner_name,
         provider=CONNECTOR_KEY,
@@ -117,6 +118,8 @@ def _link(ctx: Context, observed: Observed) -> None:
         account_id=observed.account["id"] if observed.account else None,
         username=ctx.params.account_username or None,
     )
+    # One session too many does no harm: a session that nobody opens links nothing.
+    session = ctx.graph.until(ask, "StackOne opens a session for linking")
     redaction.register(str(session["token"]))
     hand_over = _hand_over(ctx, session)
     try:
@@ -160,8 +163,7 @@ def _wait(ctx: Context, session: Mapping[str, Any], before: Observed, hand_over:
         return account
 
     try:
-        until(
-            ctx,
+        ctx.until(
             linked,
             "StackOne lists the account as active",
             deadline=float(ctx.params.link_timeout_seconds),

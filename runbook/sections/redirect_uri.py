@@ -23,7 +23,6 @@ from runbook.tenant.registration import (
     wanted_uri,
     with_mark,
 )
-from runbook.tenant.waiting import read_back
 
 if TYPE_CHECKING:
     from runbook.tenant.base import Context
@@ -122,7 +121,7 @@ def verify(ctx: Context) -> Evidence:
         uris = _observed(found).uris if found else ()
         return uris if wanted in uris else None
 
-    uris = read_back(ctx, seen, f"the application lists {wanted}")
+    uris = ctx.read_back(seen, f"the application lists {wanted}")
     source = "GET " + application_path(ctx)
     rows = [row("redirect URI", uri, source) for uri in uris]
     return Evidence(True, rows, {"redirect_uri": {"uri": wanted, "others": sum(uri != wanted for uri in uris)}})

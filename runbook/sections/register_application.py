@@ -24,7 +24,6 @@ from runbook.tenant.registration import (
     service_principal,
 )
 from runbook.tenant.snapshot import address
-from runbook.tenant.waiting import read_back
 from runbook.words import Kind
 
 if TYPE_CHECKING:
@@ -254,7 +253,7 @@ def verify(ctx: Context) -> Evidence:
         principal = service_principal(ctx, found["appId"])
         return (found, principal) if principal and principal.get("accountEnabled") is not False else None
 
-    found, principal = read_back(ctx, seen, "the application and its service principal are read back as wanted")
+    found, principal = ctx.read_back(seen, "the application and its service principal are read back as wanted")
     source = "GET " + application_path(ctx)
     rows = [
         row("application (client) id", found["appId"], source),

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 from runbook.clients import settle
 from runbook.clients.answers import SKEW_SECONDS
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from runbook.records.journal import Journal, NullJournal
     from runbook.secrets.stores import SecretStore
 
+T = TypeVar("T")
 _TELL_EVERY = 2.0  # seconds
 
 HandsOver = Callable[[HandOver], None]
@@ -67,6 +68,38 @@ class Context:
     def snapshot(self) -> Snapshot:
         """What the tenant said since the last write; sections read through it."""
         return Snapshot(self.graph)
+
+    def until(
+        self,
+        check: Callable[[], T | None],
+        describe: str,
+        *,
+        deadline: float | None = None,
+        sightings: int | None = None,
+    ) -> T:
+        """Wait until ``check`` gives a truthy value several times in a row; each time the tenant is read anew.
+
+        ``describe`` completes "waiting until …". Raises :class:`NotSettled` after ``deadline`` s.
+        """
+
+        def look() -> T | None:
+            with self.snapshot.anew():
+                return check()
+
+        return settle.until(
+            look,
+            pace=self.graph.pace,
+            progress=self.graph.progress,
+            describe=describe,
+            deadline=deadline,
+            sightings=sightings,
+        )
+
+    def read_back(self, check: Callable[[], T | None], describe: str) -> T:
+        """:meth:`until` after a section's writes; without a write, what was read for its plan is the reading back."""
+        if not self.snapshot.wrote and (value := check()):
+            return value
+        return self.until(check, describe)
 
     @property
     def allow_writes(self) -> bool:

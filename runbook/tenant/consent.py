@@ -17,7 +17,6 @@ from runbook.clients.settle import passes
 from runbook.errors import GraphError, HandOver, NotSettled, RunbookError, TransportError
 from runbook.tenant.permissions import TYPES, Permissions, PermissionType, Wanted
 from runbook.tenant.registration import assignments, entra_base, wanted_uri
-from runbook.tenant.waiting import until
 
 if TYPE_CHECKING:
     from runbook.tenant.base import Context
@@ -180,8 +179,8 @@ def by_link(ctx: Context, wanted: Mapping[PermissionType, Wanted]) -> None:
             return _all_granted(Permissions.read(ctx), wanted) or None
 
         try:
-            until(
-                ctx, granted, "the permissions that were consented to are granted", deadline=ctx.graph.pace.deadline / 6
+            ctx.until(
+                granted, "the permissions that were consented to are granted", deadline=ctx.graph.pace.deadline / 6
             )
         except NotSettled:
             raise _nothing_granted() from None

@@ -9,11 +9,15 @@ from typing import Any
 
 @dataclass
 class Known:
-    """The client id of our application and the object id of its service principal, and the tenant in words."""
+    """The client id of our application and the object id of its service principal, and the tenant in words.
+
+    ``seen_at`` is when they were seen last, by the service's clock.
+    """
 
     app_id: str = ""
     principal_id: str = ""
     tenant: str = ""
+    seen_at: str = ""
 
     @classmethod
     def of(cls, events: Iterable[Mapping[str, Any]]) -> Known:
@@ -24,6 +28,7 @@ class Known:
                 known = cls(**(event.get("known") or {}))
             elif event["event"] == "section.finished" and (made := (event.get("facts") or {}).get("application")):
                 known.app_id, known.principal_id = made["app_id"], made["service_principal_id"]
+                known.seen_at = str(event.get("at"))
         return known
 
     def as_dict(self) -> dict[str, str]:

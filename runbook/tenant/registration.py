@@ -8,12 +8,13 @@ has confirmed, so that no local state is needed to run again.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from runbook.catalog.guide import CALLBACK_PATH
 from runbook.clients.odata import key, literal
-from runbook.errors import RunbookError
+from runbook.errors import NotSettled, RunbookError
+from runbook.tenant.known import Known
 from runbook.tenant.snapshot import address
 
 if TYPE_CHECKING:
@@ -48,19 +49,40 @@ def application_path(ctx: Context) -> str:
 
 
 def application(ctx: Context) -> dict[str, Any] | None:
-    """Our application as the tenant has it now, or None."""
-    found = ctx.snapshot.find(_application(ctx), *_belongings(ctx))
+    """Our application as the tenant has it now, or None.
+
+    One that this run made or saw is waited for; raises :class:`RunbookError` when it stays away.
+    """
+    found = _expected(ctx, lambda: ctx.snapshot.find(_application(ctx), *_belongings(ctx)), ctx.known.app_id)
     if found is not None:
-        ctx.known.app_id = found["appId"]
+        ctx.known.app_id, ctx.known.seen_at = found["appId"], f"{ctx.graph.session.now():%Y-%m-%dT%H:%M:%SZ}"
     return found
 
 
 def service_principal(ctx: Context, app_id: str) -> dict[str, Any] | None:
-    """The service principal of ``app_id`` in this tenant, or None."""
-    found = ctx.snapshot.find(_principal(app_id), *_belongings(ctx))
+    """The service principal of ``app_id`` in this tenant, or None; waited for like :func:`application`."""
+    known = ctx.known.principal_id if app_id == ctx.known.app_id else ""
+    found = _expected(ctx, lambda: ctx.snapshot.find(_principal(app_id), *_belongings(ctx)), known)
     if found is not None and app_id == ctx.known.app_id:
         ctx.known.principal_id = found["id"]
     return found
+
+
+def _expected(ctx: Context, look: Callable[[], dict[str, Any] | None], known: str) -> dict[str, Any] | None:
+    """What ``look`` finds. Absence of what is known means "not everywhere yet", except while sightings are counted."""
+    found = look()
+    if found is not None or not known or ctx.snapshot.looking:
+        return found
+    deadline, seen_at = ctx.graph.pace.deadline / 2, ctx.known.seen_at
+    try:
+        return ctx.until(look, f"{known}, seen before, is seen again", deadline=deadline, sightings=1)
+    except NotSettled:
+        ctx.known = Known(tenant=ctx.known.tenant)
+        raise RunbookError(
+            f"The object {known} of this tenant is gone; this run saw it last at {seen_at or 'its beginning'}.",
+            meaning=f"It has not been seen for {deadline:.0f} s since: somebody deleted it meanwhile.",
+            next_step="ask who deleted it, then run again: what is missing is restored or made anew.",
+        ) from None
 
 
 def grants(ctx: Context, principal: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -7,7 +7,8 @@ next, goes out in one ``$batch`` (learn.microsoft.com/graph/json-batching).
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -39,6 +40,7 @@ class Snapshot:
         self._answers: Answers = {}
         self._made: dict[str, Any] = {}
         self._writes = 0
+        self.looking = False
         self._read_at = 0.0
 
     @property
@@ -50,6 +52,16 @@ class Snapshot:
         """Ask anew from now on."""
         self._answers.clear()
         self._made.clear()
+
+    @contextmanager
+    def anew(self) -> Iterator[None]:
+        """One sighting: everything within is read anew, and what is absent is absent."""
+        self.forget()
+        before, self.looking = self.looking, True
+        try:
+            yield
+        finally:
+            self.looking = before
 
     def remember(self, name: str, make: Callable[[], T]) -> T:
         """What ``make`` gave under this name; asked once, and forgotten with the rest."""

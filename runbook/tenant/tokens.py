@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from runbook.errors import NotSettled, SignInError
 from runbook.tenant.credentials import aged, require_current, token, value
-from runbook.tenant.waiting import until
 
 if TYPE_CHECKING:
     from runbook.clients.entra import TokenResult
@@ -16,6 +15,8 @@ if TYPE_CHECKING:
 # Grants reach tokens with a delay: some 30 s are reported after consent (AADSTS65001 until then).
 _PATIENCE = 60.0
 NO_CONSENT_YET = "AADSTS65001"
+# The other: the code was redeemed, and the answer with the token lost on its way.
+_AGAIN = frozenset({NO_CONSENT_YET, "AADSTS54005"})
 
 
 def application_roles(ctx: Context, found: Mapping[str, Any], granted: frozenset[str] | None) -> TokenResult:
@@ -31,8 +32,8 @@ def application_roles(ctx: Context, found: Mapping[str, Any], granted: frozenset
         return last[0] if (granted or frozenset()) <= set(last[0].roles) else None
 
     try:
-        return until(
-            ctx, attempt, "a fresh token carries every granted permission", deadline=_patience(ctx), sightings=1
+        return ctx.until(
+            attempt, "a fresh token carries every granted permission", deadline=_patience(ctx), sightings=1
         )
     except NotSettled:
         return last[0]
@@ -59,7 +60,7 @@ def delegated_scopes(ctx: Context, found: Mapping[str, Any], granted: frozenset[
         return ctx.graph.until(
             attempt,
             "a delegated token carries every granted permission",
-            passing=lambda error: isinstance(error, SignInError) and error.code == NO_CONSENT_YET,
+            passing=lambda error: isinstance(error, SignInError) and error.code in _AGAIN,
             deadline=0 if ctx.target.attend is None else _patience(ctx),
         )
     except NotSettled:

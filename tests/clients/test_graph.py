@@ -241,6 +241,14 @@ def test_a_read_is_repeated_after_a_passing_failure(service: Service, graph: Gra
     assert graph.get("/groups/1") == {"id": "1"}
 
 
+def test_a_list_whose_next_page_repeats_ends_with_an_error(service: Service, graph: GraphClient) -> None:
+    page = {"value": [{"id": "1"}], "@odata.nextLink": f"{graph.session.base}/users?$skiptoken=x"}
+    service.on("GET", "/v1.0/users", Reply(200, page))
+    with pytest.raises(TransportError, match="without end"):
+        list(graph.list("/users"))
+    assert len(service.asked) == 2
+
+
 def test_a_single_write_does_not_wait(service: Service, graph: GraphClient) -> None:
     service.on("PATCH", "/v1.0/applications/1", Reply(404, body_of_error("Request_ResourceNotFound", "x")), Reply(204))
     with pytest.raises(GraphError):
