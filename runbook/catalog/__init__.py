@@ -3,7 +3,7 @@
 from runbook.catalog.guide import select
 from runbook.catalog.loader import actions, base_permissions, default_actions, permissions, power_words, presets
 from runbook.catalog.model import Access, Action, Permission, PermissionType, Preset
-from runbook.catalog.names import action, parse_list, read_file, resolve
+from runbook.catalog.names import action, parse_list, resolve
 from runbook.catalog.scopes import PermissionSet, Scopes, compute, enables
 
 __all__ = [
@@ -24,7 +24,6 @@ __all__ = [
     "permissions",
     "power_words",
     "presets",
-    "read_file",
     "resolve",
     "select",
 ]

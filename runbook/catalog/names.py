@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import cache
-from pathlib import Path
 
 from runbook.catalog import loader
 from runbook.catalog.model import Action
@@ -60,15 +59,6 @@ def parse_list(text: str) -> tuple[Action, ...]:
     if not items:
         raise InputError(Problem("actions", "the list is empty.", "`runbook actions` lists all of them."))
     return resolve(items)
-
-
-def read_file(path: Path) -> tuple[Action, ...]:
-    """Actions from a UTF-8 text file, as :func:`parse_list`. Raises InputError, also when it cannot be read."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(Problem(f"actions file {path}", f"cannot be read: {error}.")) from error
-    return parse_list(text)
 
 
 def _unknown(text: str) -> Problem:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from runbook.parameters import Parameters
     from runbook.records.verify import VerifyReport
     from runbook.runs.run import PlanReport, Progress, RunOutcome
+    from runbook.tenant.changes import Change
 
 _FILE_WIDTH = 160
 _REASONS = 5
@@ -162,22 +163,11 @@ class Screen:
     def plan(self, report: PlanReport) -> None:
         if self.as_json:
             sections = [
-                {
-                    "name": name,
-                    "title": report.titles[name],
-                    "changes": [{**change.shown(), "sign": words.SIGNS[change.kind]} for change in changes],
-                }
+                {"name": name, "title": report.titles[name], "changes": [*map(_signed, changes)]}
                 for name, changes in report.changes.items()
             ]
-            self.document(
-                {
-                    "plan_hash": report.plan_hash,
-                    "pending": report.pending,
-                    "target": report.target,
-                    "tenant_id": report.tenant_id,
-                    "sections": sections,
-                }
-            )
+            told = {name: getattr(report, name) for name in ("plan_hash", "pending", "target", "tenant_id")}
+            self.document({**told, "sections": sections})
             return
         self.say(f"{report.target} (tenant {report.tenant_id})", "bold")
         for name, changes in report.changes.items():
@@ -252,24 +242,25 @@ class Screen:
             self.say(f"  {catalog.action(slug).name} has no {kind} permission.", "yellow")
 
     def drift(self, report: DriftReport) -> None:
-        if self.as_json:
-            self.document(report.to_dict())
-        else:
-            self.say("\n".join(report.lines()))
+        self._tell(report.to_dict(), "\n".join(report.lines()))
 
     # records
 
     def record_check(self, report: VerifyReport) -> None:
-        if self.as_json:
-            self.document(report.as_dict())
-        else:
-            self.say(str(report), "green" if report.ok else "red")
+        self._tell(report.as_dict(), str(report), "green" if report.ok else "red")
 
     def wrote(self, path: Path) -> None:
+        self._tell({"report": str(path)}, f"Wrote {path}")
+
+    def _tell(self, document: Any, text: str, style: str | None = None) -> None:
         if self.as_json:
-            self.document({"report": str(path)})
+            self.document(document)
         else:
-            self.say(f"Wrote {path}")
+            self.say(text, style)
+
+
+def _signed(change: Change) -> dict[str, str]:
+    return {**change.shown(), "sign": words.SIGNS[change.kind]}
 
 
 def _separator(name: str) -> Separator:

@@ -113,10 +113,6 @@ class GraphClient(Client):
             passing=_not_applied,
         )[0]
 
-    def patch(self, path: str, body: JSON) -> JSON | None:
-        """Update the given properties, once."""
-        return self._write("PATCH", path, body)
-
     def delete(self, path: str, *, missing_ok: bool = True) -> bool:
         """Delete, once; ``False`` when it was not there any more (an error unless ``missing_ok``)."""
         try:

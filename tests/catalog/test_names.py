@@ -63,7 +63,10 @@ def test_an_empty_list_is_refused() -> None:
 def test_a_file_is_read_as_a_list(tmp_path: Path) -> None:
     file = tmp_path / "actions.txt"
     file.write_text("\ufeffList Users\nGet Group\n", encoding="utf-8")
-    assert [action.slug for action in catalog.read_file(file)] == ["get_group", "list_users"]
+    assert [action.slug for action in catalog.parse_list(file.read_text(encoding="utf-8-sig"))] == [
+        "get_group",
+        "list_users",
+    ]
 
 
 @pytest.mark.parametrize("content", [None, b"\xff\xfe\x00"], ids=["missing", "not text"])
@@ -72,4 +75,4 @@ def test_a_file_that_cannot_be_read_is_bad_input(tmp_path: Path, content: bytes 
     if content is not None:
         file.write_bytes(content)
     with pytest.raises(InputError, match="cannot be read"):
-        catalog.read_file(file)
+        catalog.parse_list(file.read_text(encoding="utf-8-sig"))

@@ -81,7 +81,7 @@ def test_a_changed_redirect_uri_is_put_back_and_the_strangers_kept(done: Journey
     stranger = "https://contoso.com/callback"
     with done.context() as ctx:
         found = require_application(ctx)
-        ctx.graph.patch(f"/applications/{found['id']}", {"web": {"redirectUris": [stranger]}})
+        ctx.graph.set(f"/applications/{found['id']}", {"web": {"redirectUris": [stranger]}})
     assert [change.kind for change in done.plan(*TENANT)["redirect_uri"]] == ["added"]
     mended(done)
     with done.context() as ctx:
@@ -107,7 +107,7 @@ def test_a_renamed_application_gets_its_name_audience_and_lock_back(done: Journe
         "servicePrincipalLockConfiguration": {"isEnabled": False},
     }
     with done.context() as ctx:
-        ctx.graph.patch(f"/applications/{require_application(ctx)['id']}", change)
+        ctx.graph.set(f"/applications/{require_application(ctx)['id']}", change)
     changes = {item.what: item.wanted for item in done.plan(*TENANT)["register_application"]}
     assert changes.keys() == {"display name", "supported account types", "app instance property lock"}
     mended(done)
@@ -121,7 +121,7 @@ def test_permissions_and_secrets_of_others_on_the_application_stay(done: Journey
     with done.context() as ctx:
         found = require_application(ctx)
         entries = [*found["requiredResourceAccess"], other]
-        ctx.graph.patch(
+        ctx.graph.set(
             f"/applications/{found['id']}", {"requiredResourceAccess": entries, "tags": [*found["tags"], "x"]}
         )
         theirs = {"passwordCredential": {"displayName": "somebody else's"}}
@@ -143,7 +143,7 @@ def test_a_permission_that_nobody_chose_is_taken_away_with_its_grant(done: Journ
         extra = state.ids["application"]["Domain.ReadWrite.All"]
         entries = state.application["requiredResourceAccess"]
         entries[0]["resourceAccess"].append({"id": extra, "type": "Role"})
-        ctx.graph.patch(f"/applications/{state.application['id']}", {"requiredResourceAccess": entries})
+        ctx.graph.set(f"/applications/{state.application['id']}", {"requiredResourceAccess": entries})
         body = {"principalId": state.principal["id"], "resourceId": state.resource_id, "appRoleId": extra}
         ctx.graph.post(f"/servicePrincipals/{state.resource_id}/appRoleAssignedTo", body)
     changes = done.plan(*TENANT)["api_permissions"]

@@ -137,7 +137,7 @@ def test_a_failed_link_gives_the_reason_of_entra_and_the_remedy(journey: Begin) 
     own.run(*NAMES[:6])
     with own.context() as ctx:
         found = require_application(ctx)
-        ctx.graph.patch(f"/applications/{found['id']}", {"web": {"redirectUris": ["https://contoso.com/elsewhere"]}})
+        ctx.graph.set(f"/applications/{found['id']}", {"web": {"redirectUris": ["https://contoso.com/elsewhere"]}})
         result = run_section(ctx, section("link_account"), apply=True)
     assert result.verdict == "failed"
     assert result.error is not None
