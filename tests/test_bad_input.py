@@ -120,3 +120,17 @@ def test_the_default_choice_reads_only() -> None:
     from runbook import catalog
 
     assert {catalog.action(slug).effect for slug in Parameters().actions} == {"read"}
+
+
+def test_actions_come_from_a_file_with_comments_and_one_that_is_none_is_refused(
+    command: Runner, tmp_path: Path
+) -> None:
+    (tmp_path / "actions.txt").write_text("\ufeffList Users  # people\n\nGet Group\n", encoding="utf-8")
+    done = command("scopes", "--actions-file", "actions.txt", "--json")
+    assert json.loads(done.stdout)["actions"] == ["get_group", "list_users"]
+    (tmp_path / "none.txt").write_bytes(b"\xff\xfe\x00")
+    for name in ("none.txt", "missing.txt"):
+        refused = command("scopes", "--actions-file", name)
+        assert (refused.returncode, "cannot be read" in refused.stderr) == (2, True)
+    (tmp_path / "wrong.txt").write_text("List Usrs\n")
+    assert "List Users" in command("scopes", "--actions-file", "wrong.txt").stderr

@@ -71,7 +71,10 @@ def _named(given: Actions, problems: list[Problem]) -> dict[str, Any]:
         return {"actions": given.actions}
     if given.actions_file is not None:
         try:
-            return {"actions": given.actions_file.read_text(encoding="utf-8")}
+            text = given.actions_file.read_text(encoding="utf-8-sig")
+            return {"actions": [action.slug for action in catalog.parse_list(text)]}
+        except InputError as error:
+            problems += error.problems
         except (OSError, UnicodeDecodeError):
             problems.append(Problem("--actions-file", f"{given.actions_file} cannot be read."))
     if given.preset is not None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from runbook import catalog
@@ -58,21 +56,3 @@ def test_every_unknown_name_of_a_list_is_reported_at_once() -> None:
 def test_an_empty_list_is_refused() -> None:
     with pytest.raises(InputError, match="empty"):
         catalog.parse_list(" \n# nothing\n")
-
-
-def test_a_file_is_read_as_a_list(tmp_path: Path) -> None:
-    file = tmp_path / "actions.txt"
-    file.write_text("\ufeffList Users\nGet Group\n", encoding="utf-8")
-    assert [action.slug for action in catalog.parse_list(file.read_text(encoding="utf-8-sig"))] == [
-        "get_group",
-        "list_users",
-    ]
-
-
-@pytest.mark.parametrize("content", [None, b"\xff\xfe\x00"], ids=["missing", "not text"])
-def test_a_file_that_cannot_be_read_is_bad_input(tmp_path: Path, content: bytes | None) -> None:
-    file = tmp_path / "actions.txt"
-    if content is not None:
-        file.write_bytes(content)
-    with pytest.raises(InputError, match="cannot be read"):
-        catalog.parse_list(file.read_text(encoding="utf-8-sig"))
