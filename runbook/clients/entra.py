@@ -87,12 +87,7 @@ class Administrator:
     """
 
     def __init__(
-        self,
-        target: Target,
-        params: Parameters,
-        journal: CallLog | None = None,
-        *,
-        on_code: OnCode | None = None,
+        self, target: Target, params: Parameters, journal: CallLog | None = None, *, on_code: OnCode | None = None
     ) -> None:
         self._target = target
         self._how = params.sign_in
@@ -180,12 +175,7 @@ def application_token(target: Target, client_id: str, secret: Secret, *, journal
 
 
 def delegated_token(
-    target: Target,
-    client_id: str,
-    secret: Secret,
-    on_code: OnCode,
-    *,
-    journal: CallLog | None = None,
+    target: Target, client_id: str, secret: Secret, on_code: OnCode, *, journal: CallLog | None = None
 ) -> TokenResult:
     """A token for Graph on behalf of a person, by device code (RFC 8628) with the application's own secret.
 

@@ -43,12 +43,7 @@ class GraphClient(Client):
     """Calls to one tenant's Graph with one token source. Safe to use from several threads."""
 
     def __init__(
-        self,
-        target: Target,
-        tokens: TokenSource,
-        journal: CallLog | None = None,
-        *,
-        pace: Pace | None = None,
+        self, target: Target, tokens: TokenSource, journal: CallLog | None = None, *, pace: Pace | None = None
     ) -> None:
         super().__init__(target, f"{target.endpoints.graph}/v1.0", "graph", Bearer(tokens), journal, pace)
         self._made: dict[str, float] = {}  # when, by object id and application id

@@ -184,11 +184,7 @@ class Session:
             "client_request_id": call_id,
             **(note or {}),
         }
-        options = {
-            "json": json,
-            "data": form,
-            "headers": {"client-request-id": call_id, **(headers or {})},
-        }
+        options = {"json": json, "data": form, "headers": {"client-request-id": call_id, **(headers or {})}}
         call = _Call(method, url, effect, effect == "read" if repeatable is None else repeatable, fields, options)
         if self.pace.spaced:
             threading.Event().wait(self._spacing.delay(urlsplit(url).path.removeprefix("/v1.0"), time.monotonic()))

@@ -27,13 +27,7 @@ class StackOneClient(Client):
     Raises :class:`InputError` at the first call when the target has no API key.
     """
 
-    def __init__(
-        self,
-        target: Target,
-        journal: CallLog | None = None,
-        *,
-        pace: Pace | None = None,
-    ) -> None:
+    def __init__(self, target: Target, journal: CallLog | None = None, *, pace: Pace | None = None) -> None:
         key = target.stackone_api_key
         self._has_key = key is not None
         super().__init__(target, target.endpoints.stackone, "stackone", ApiKey(key) if key else None, journal, pace)
