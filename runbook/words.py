@@ -27,6 +27,16 @@ _TONES: Mapping[str, Tone] = {
 }
 
 
+def visible(text: str) -> str:
+    """What a tenant says is shown, never obeyed: control characters and changes of direction as JSON writes them."""
+    return text if text.isprintable() else "".join(map(_visible, text))
+
+
+def _visible(mark: str) -> str:
+    units = "" if mark.isprintable() or mark == "\n" else mark.encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4)) or mark
+
+
 def word(value: object) -> str:
     """A value as a person reads it: ``yes``, ``no``, or its text; what is missing is ``unknown``, never blank."""
     if isinstance(value, bool):

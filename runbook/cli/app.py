@@ -14,7 +14,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from runbook import rehearsal
+from runbook import rehearsal, words
 from runbook.cli import choosing, options
 from runbook.cli.options import takes
 from runbook.errors import InputError, Problem, RunbookError
@@ -166,7 +166,7 @@ def _fail(error: BaseException, *, exit_code: int) -> NoReturn:
             document["problems"] = [{"where": p.where, "what": p.what, "hint": p.hint} for p in error.problems]
         typer.echo(json.dumps(document, indent=2))
     else:
-        typer.echo(f"Error: {error}", err=True)
+        typer.echo(words.visible(f"Error: {error}"), err=True)
     raise SystemExit(exit_code)
 
 
@@ -199,4 +199,4 @@ def _show_traceback(error: BaseException) -> None:
 
     from runbook.records.redaction import scrub
 
-    typer.echo(scrub("".join(tb.format_exception(error))), err=True)
+    typer.echo(words.visible(scrub("".join(tb.format_exception(error)))), err=True)

@@ -54,10 +54,10 @@ class Screen:
 
     def document(self, value: Any) -> None:
         """The one JSON document of a ``--json`` command."""
-        typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+        typer.echo(words.visible(json.dumps(value, indent=2, ensure_ascii=False, default=str)))
 
     def say(self, text: str = "", style: str | None = None) -> None:
-        self.console.print(text, style=style, markup=False)
+        self.console.print(words.visible(text), style=style, markup=False)
 
     # run
 
@@ -93,7 +93,7 @@ class Screen:
 
         line = Text(f"{news.number}  {news.title:<34} ")
         line.append(f"{news.verdict:<10}", style=words.style(news.verdict))
-        line.append(f" {news.seconds:5.1f} s  {news.done}")
+        line.append(f" {news.seconds:5.1f} s  {words.visible(news.done)}")
         self.console.print(line)
 
     def outcome(self, outcome: RunOutcome) -> None:
@@ -199,7 +199,7 @@ class Screen:
         for title in head:
             table.add_column(title, overflow="fold")
         for row in rows:
-            table.add_row(*(Text(cell, words.style(cell)) for cell in row))
+            table.add_row(*(Text(words.visible(cell), words.style(cell)) for cell in row))
         self.console.print(table, soft_wrap=False)
 
     def scopes(

@@ -9,6 +9,7 @@ from textwrap import wrap
 from typing import Any
 from uuid import uuid4
 
+from runbook import words
 from runbook.widgets import markup
 
 _WIDEST = 60  # characters of a column in text before it is wrapped
@@ -78,7 +79,7 @@ class Panel(ABC):
         display(bundle, raw=True, display_id=display_id, update=again, metadata=marks)  # type: ignore[no-untyped-call]
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:  # noqa: ARG002
-        return {"text/plain": self.text(), "text/html": self.html()}
+        return {"text/plain": words.visible(self.text()), "text/html": self.html()}
 
 
 class Several(Panel):

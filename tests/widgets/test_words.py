@@ -83,3 +83,19 @@ def test_counts_read_as_a_person_says_them() -> None:
     assert words.done({"done": {}, "facts": {"actions": two}}) == "1 of 2 actions proven"
     assert words.tally(["same", "added", "same"]) == "1 added, 2 same"
     assert (words.plural(1, "retry"), words.plural(2, "retry")) == ("1 retry", "2 retries")
+
+
+@pytest.mark.parametrize(
+    "mark", ["\x1b[2J", "\x1b]0;title\x07", "\x9b2J", "\u202e", "\u2066", "\u200f", "\r", "\x00", "\ufeff"]
+)
+def test_what_would_move_a_terminal_or_turn_its_text_is_shown(mark: str) -> None:
+    shown = words.visible(f"before{mark}after\nnext line")
+    assert all(letter.isprintable() or letter == "\n" for letter in shown)
+    assert "\\u" in shown
+    assert shown.startswith("before")
+    assert shown.endswith("after\nnext line")
+
+
+def test_words_of_people_stay_as_they_are() -> None:
+    for text in ("Zoë O'Brien", "日本語", "naïve [bold]markup[/bold]", "line\nline"):
+        assert words.visible(text) == text
