@@ -169,14 +169,11 @@ WORTH = '''"""Section 9."""
 
 from collections.abc import Sequence
 
+from runbook.sections import about
 from runbook.tenant.changes import Change, Evidence
 from runbook.tenant.base import Context
 
-NAME = "hand_in"
-NUMBER = 9
-TITLE = "Hand it in"
-SUMMARY = "Says that it is over."
-PORTAL = "There is no such page."
+NAME, NUMBER, TITLE, SUMMARY, PORTAL = about("hand_in")
 
 
 def read(ctx: Context) -> None:
@@ -196,9 +193,10 @@ def verify(ctx: Context) -> Evidence:
 '''
 
 
-def test_a_further_section_is_one_module_one_notebook_and_one_name(copy: Copy) -> None:
+def test_a_further_section_is_one_module_one_notebook_and_its_texts(copy: Copy) -> None:
     copy.write("runbook/sections/hand_in.py", WORTH)
-    copy.replace("runbook/sections/__init__.py", '    "verify_actions",\n', '    "verify_actions",\n    "hand_in",\n')
+    texts = '{"title": "Hand it in", "summary": "Says that it is over.", "portal": "There is no such page."}'
+    copy.replace("runbook/sections/texts.json", 'works."\n  }\n}', f'works."\n  }},\n  "hand_in": {texts}\n}}')
     book = (copy.root / "notebooks" / "08_verify_actions.ipynb").read_text(encoding="utf-8")
     copy.write("notebooks/09_hand_in.ipynb", book.replace("verify_actions", "hand_in"))
     code = """

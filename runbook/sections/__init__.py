@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING
+import json
+from importlib import import_module, resources
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from runbook.tenant.base import Section
 
 __all__ = ["NAMES", "SECTIONS", "section"]
 
-NAMES = (
-    "select_actions",
-    "register_application",
-    "redirect_uri",
-    "api_permissions",
-    "client_secret",
-    "connector_profile",
-    "link_account",
-    "verify_actions",
-)
+
+class About(NamedTuple):
+    """What is said of a section: name, number in the guide, title, what it does, and where the portal has it."""
+
+    name: str
+    number: int
+    title: str
+    summary: str
+    portal: str
+
+
+_TEXTS: dict[str, dict[str, str]] = json.loads(resources.files(__name__).joinpath("texts.json").read_text("utf-8"))
+NAMES = tuple(_TEXTS)
+
+
+def about(name: str) -> About:
+    """The texts of the section called ``name`` (``texts.json``, in the guide's order)."""
+    return About(name, NAMES.index(name) + 1, **_TEXTS[name])
+
 
 SECTIONS: tuple[Section, ...]
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from runbook import catalog
 from runbook.errors import GraphError, NotSettled, Parked, PlanRefused, RunbookError, SignInError
+from runbook.sections import about
 from runbook.tenant.changes import Change, Evidence, row
 from runbook.tenant.consent import by_api, by_link, consent_hand_over
 from runbook.tenant.credentials import current
@@ -24,14 +25,7 @@ from runbook.words import Kind, word
 if TYPE_CHECKING:
     from runbook.tenant.base import Context
 
-NAME = "api_permissions"
-NUMBER = 4
-TITLE = "API permissions and admin consent"
-SUMMARY = (
-    "The application asks for exactly the Microsoft Graph permissions that the chosen actions need, and an "
-    "administrator agrees for the whole tenant. Permissions that no chosen action needs any more are taken away again."
-)
-PORTAL = "Entra admin center › App registrations › your application › API permissions › Grant admin consent."
+NAME, NUMBER, TITLE, SUMMARY, PORTAL = about("api_permissions")
 
 
 def read(ctx: Context) -> Permissions:

@@ -20,6 +20,7 @@ from runbook.clients import retry
 from runbook.errors import PlanRefused, RunbookError, SignInError
 from runbook.records import redaction
 from runbook.secrets import Secret
+from runbook.sections import about
 from runbook.tenant.changes import Change, Evidence, row
 from runbook.tenant.credentials import (
     Credential,
@@ -37,14 +38,7 @@ if TYPE_CHECKING:
     from runbook.clients.entra import TokenResult
     from runbook.tenant.base import Context
 
-NAME = "client_secret"
-NUMBER = 5
-TITLE = "Client secret"
-SUMMARY = (
-    "StackOne signs in as the application with a client secret, which Entra ID shows only once. "
-    "It goes straight into your secret store; notebooks and records hold only the name under which it is kept there."
-)
-PORTAL = "Entra admin center › App registrations › your application › Certificates & secrets › New client secret."
+NAME, NUMBER, TITLE, SUMMARY, PORTAL = about("client_secret")
 
 # Right after it was made, a secret is refused for some seconds (learn.microsoft.com gives no figure; 4 to 20 are seen).
 YOUNG = timedelta(minutes=2)

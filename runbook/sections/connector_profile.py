@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from runbook import catalog
 from runbook.catalog.guide import CONNECTOR_KEY
 from runbook.errors import HandOver, NotSettled, Parked
+from runbook.sections import about
 from runbook.tenant.changes import Change, Evidence, row
 from runbook.tenant.credentials import current, require_current
 from runbook.tenant.permissions import Permissions
@@ -31,15 +32,7 @@ from runbook.tenant.registration import (
 if TYPE_CHECKING:
     from runbook.tenant.base import Context
 
-NAME = "connector_profile"
-NUMBER = 6
-TITLE = "Connector profile"
-SUMMARY = (
-    "In StackOne a connector profile holds the application's client id and secret, its scopes and the actions to "
-    "enable. StackOne offers no API for it, so you fill in its form with the values shown here; the notebook "
-    "checks the result."
-)
-PORTAL = "StackOne dashboard › Connector Profiles › + Connector Profile › Microsoft Entra ID › OAuth 2.0 (Common)."
+NAME, NUMBER, TITLE, SUMMARY, PORTAL = about("connector_profile")
 
 _CONNECTOR = "Microsoft Entra ID"
 # The common type signs in at /common, which Entra ID refuses for single-tenant applications (AADSTS50194).

@@ -17,6 +17,7 @@ from runbook.clients.answers import aadsts_code, told
 from runbook.errors import HandOver, NotSettled, Parked, RunbookError, SignInError
 from runbook.records import redaction
 from runbook.secrets import Secret
+from runbook.sections import about
 from runbook.sections.connector_profile import find_profile
 from runbook.tenant.changes import Change, Evidence, row
 from runbook.tenant.credentials import when
@@ -25,14 +26,7 @@ from runbook.tenant.tokens import NO_CONSENT_YET
 if TYPE_CHECKING:
     from runbook.tenant.base import Context
 
-NAME = "link_account"
-NUMBER = 7
-TITLE = "Link an account"
-SUMMARY = (
-    "A person of this tenant signs in once, so that StackOne may run the chosen actions with that person's "
-    "permissions. You pass them the link (or sign in yourself); the notebook waits until the account is active."
-)
-PORTAL = "StackOne dashboard › Linked accounts, or the link that StackOne makes for the person who signs in."
+NAME, NUMBER, TITLE, SUMMARY, PORTAL = about("link_account")
 
 
 _CONSENT_PATIENCE = 15.0

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from runbook.errors import PlanRefused
 from runbook.redirect_rules import MAX_URIS
+from runbook.sections import about
 from runbook.tenant.changes import Change, Evidence, row
 from runbook.tenant.registration import (
     application,
@@ -27,14 +28,7 @@ from runbook.tenant.registration import (
 if TYPE_CHECKING:
     from runbook.tenant.base import Context
 
-NAME = "redirect_uri"
-NUMBER = 3
-TITLE = "Redirect URI"
-SUMMARY = (
-    "After sign-in Entra ID sends the browser back to StackOne, and only to an address that is registered here. "
-    "StackOne's callback is added; addresses that others registered stay."
-)
-PORTAL = "Entra admin center › App registrations › your application › Authentication › Web › Redirect URIs."
+NAME, NUMBER, TITLE, SUMMARY, PORTAL = about("redirect_uri")
 
 _MARK = "redirect"
 

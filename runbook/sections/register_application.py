@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from runbook.clients.odata import key, literal
 from runbook.errors import PlanRefused, RunbookError
+from runbook.sections import about
 from runbook.tenant.changes import Change, Evidence, pending, row
 from runbook.tenant.registration import (
     MARK,
@@ -29,14 +30,7 @@ from runbook.words import Kind
 if TYPE_CHECKING:
     from runbook.tenant.base import Context
 
-NAME = "register_application"
-NUMBER = 2
-TITLE = "Register the application"
-SUMMARY = (
-    "StackOne signs in to this tenant as an application of your own, registered here under a name that you recognise. "
-    "It is made once and found again by its unique name; it can do nothing until permissions are granted."
-)
-PORTAL = "Entra admin center › App registrations › New registration."
+NAME, NUMBER, TITLE, SUMMARY, PORTAL = about("register_application")
 
 _AUDIENCES = {"single": "AzureADMyOrg", "multi": "AzureADMultipleOrgs"}
 # As the portal sets it; Graph leaves it null. It protects the copies of a multi-tenant application in other tenants.

@@ -7,20 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from runbook import catalog
 from runbook.catalog import guide
+from runbook.sections import about
 from runbook.tenant.changes import Change, Evidence, row
 
 if TYPE_CHECKING:
     from runbook.catalog.scopes import Scopes
     from runbook.tenant.base import Context
 
-NAME = "select_actions"
-NUMBER = 1
-TITLE = "Select actions"
-SUMMARY = (
-    "You choose what StackOne may do in this tenant, action by action. "
-    "From the choice follow the permissions that the application will ask for, and no others."
-)
-PORTAL = "StackOne guide, “Select actions”: the list that shows the scopes of each action."
+NAME, NUMBER, TITLE, SUMMARY, PORTAL = about("select_actions")
 
 
 def read(ctx: Context) -> Scopes:

@@ -23,6 +23,7 @@ from runbook.proof import refresh
 from runbook.proof.probing import DirectRoad, Outcome, Road, RoadName, StackOneRoad, not_tried, prove, refused
 from runbook.proof.recipes import recipes
 from runbook.proof.workshop import Workshop
+from runbook.sections import about
 from runbook.sections.link_account import find_account
 from runbook.tenant.changes import Change, Evidence, row
 from runbook.tenant.credentials import current
@@ -33,14 +34,7 @@ from runbook.tenant.tokens import application_roles, delegated_scopes
 if TYPE_CHECKING:
     from runbook.tenant.base import Context
 
-NAME = "verify_actions"
-NUMBER = 8
-TITLE = "Verify the actions"
-SUMMARY = (
-    "Every chosen action is tried with a fresh token, directly and through StackOne, so that a green cell means that "
-    "it worked and not that somebody agreed to it. Writes are tried on disposable objects that are removed again."
-)
-PORTAL = "There is no such page: in the portal one would see what is granted, not whether it works."
+NAME, NUMBER, TITLE, SUMMARY, PORTAL = about("verify_actions")
 
 _WORKERS = 4  # well under every documented limit of Graph; the slow ones are spaced by the client
 Needs = Mapping[PermissionType, tuple[str, ...]]

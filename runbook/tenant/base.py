@@ -1,6 +1,6 @@
 """What every section shares: a plan of changes, a context, evidence, and the one way to run a section.
 
-A section is a module with ``NAME``, ``NUMBER``, ``TITLE``, ``SUMMARY``, ``PORTAL`` and four functions::
+A section is a module with ``NAME``, ``NUMBER``, ``TITLE``, ``SUMMARY``, ``PORTAL`` (its texts) and four functions::
 
     read(ctx) -> observed              asks, never writes
     plan(ctx, observed) -> changes     pure: what is, what is wanted, and the difference
