@@ -250,9 +250,10 @@ def test_a_list_whose_next_page_repeats_ends_with_an_error(service: Service, gra
 
 
 def test_a_single_write_does_not_wait(service: Service, graph: GraphClient) -> None:
-    service.on("PATCH", "/v1.0/applications/1", Reply(404, body_of_error("Request_ResourceNotFound", "x")), Reply(204))
+    path, absent = "/applications/1/addPassword", body_of_error("Request_ResourceNotFound", "x")
+    service.on("POST", f"/v1.0{path}", Reply(404, absent), Reply(204))
     with pytest.raises(GraphError):
-        graph.patch("/applications/1", {"tags": []})
+        graph.post(path, {})
 
 
 def test_a_fresh_write_that_may_have_been_applied_is_not_repeated(service: Service, graph: GraphClient) -> None:

@@ -16,6 +16,7 @@ from runbook.tenant.registration import GRAPH_APP_ID, graph_principal, require_a
 from .conftest import Stage
 from .provoke import (
     failing,
+    patch,
     provokes,
 )
 
@@ -109,14 +110,14 @@ def _dynamic_group(stage: Stage) -> RunbookError:
 def _mail_enabled_group(stage: Stage) -> RunbookError:
     groups = stage.ctx.graph.list("/groups")
     kept = next(one for one in groups if one["mailEnabled"] and "Unified" not in one["groupTypes"])
-    return failing(lambda: stage.ctx.graph.patch(f"/groups/{kept['id']}", {"description": "x"}))
+    return failing(lambda: patch(stage.ctx.graph, f"/groups/{kept['id']}", {"description": "x"}))
 
 
 @provokes("synced_object")
 def _synced_object(stage: Stage) -> RunbookError:
     user: Any = next(iter(stage.ctx.graph.list("/users")))
     with stage.ill({"kind": "synced", "users": [user["userPrincipalName"]]}):
-        return failing(lambda: stage.ctx.graph.patch(f"/users/{user['id']}", {"jobTitle": "x"}))
+        return failing(lambda: patch(stage.ctx.graph, f"/users/{user['id']}", {"jobTitle": "x"}))
 
 
 @provokes("federated_domain")

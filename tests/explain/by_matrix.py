@@ -19,6 +19,7 @@ from runbook.tenant.registration import require_application, service_principal
 from .conftest import Stage
 from .provoke import (
     Cell,
+    patch,
     provokes,
 )
 
@@ -100,7 +101,7 @@ def taken_away(stage: Stage, *, requested: list[dict[str, Any]] | None = None) -
             graph.delete(f"/servicePrincipals/{one['resourceId']}/appRoleAssignedTo/{one['id']}")
             roles.append({name: one[name] for name in ("principalId", "resourceId", "appRoleId")})
         if requested is not None:
-            graph.patch(f"/applications/{found['id']}", {"requiredResourceAccess": requested})
+            patch(graph, f"/applications/{found['id']}", {"requiredResourceAccess": requested})
         yield roles
     finally:
         assert run_section(stage.ctx, section("api_permissions"), apply=True).verdict == "passed"

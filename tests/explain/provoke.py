@@ -11,6 +11,7 @@ import pytest
 from entra_sandbox.entra.errors import catalogue
 
 from runbook.clients.entra import Administrator, application_token
+from runbook.clients.graph import GraphClient, graph_error
 from runbook.errors import RunbookError
 from runbook.secrets import Secret
 
@@ -59,6 +60,13 @@ def as_administrator(stage: Stage, secret: str = "") -> None:
         administrator.token()
 
 
+def patch(graph: GraphClient, path: str, body: dict[str, Any]) -> None:
+    """One PATCH, sent once."""
+    answer = graph.session.request("PATCH", path, json=body)
+    if not answer.ok:
+        raise graph_error(answer.status, answer.body, "PATCH", path, answer.headers, answer.request_id)
+
+
 def graph_saying(stage: Stage, call: str, status: int, code: str, message: str) -> RunbookError:
     method, path = call.split(" ")
     reply = {"kind": "answer", "status": status, "code": code, "message": message, "retry_after": 3000}
@@ -66,7 +74,7 @@ def graph_saying(stage: Stage, call: str, status: int, code: str, message: str) 
     calls: dict[str, Callable[[], object]] = {
         "GET": lambda: graph.get(path),
         "POST": lambda: graph.post(path, {}),
-        "PATCH": lambda: graph.patch(path, {}),
+        "PATCH": lambda: patch(graph, path, {}),
         "DELETE": lambda: graph.delete(path, missing_ok=False),
     }
     with stage.ill({**reply, "match": {"service": "graph", "method": method, "path": f"/v1.0{path}"}}):

@@ -118,7 +118,7 @@ def test_a_scope_taken_out_of_the_grant_turns_the_delegated_cells(own: Journey, 
         assert principal is not None
         (grant,) = ctx.graph.list("/oauth2PermissionGrants", filter=f"clientId eq '{principal['id']}'")
         left = [scope for scope in grant["scope"].split() if scope != "Device.Read.All"]
-        ctx.graph.patch(f"/oauth2PermissionGrants/{grant['id']}", {"scope": " ".join(left)})
+        ctx.graph.set(f"/oauth2PermissionGrants/{grant['id']}", {"scope": " ".join(left)})
     result = proven(own)
     restored(own)
     found = turned(whole, cells(result))
