@@ -80,6 +80,9 @@ def done(section: Mapping[str, Any]) -> str:
     kinds = ((did, ", ".join(plural(count, what) for what, count in of.items())) for did, of in section["done"].items())
     said = ", ".join(f"{counted} {did}" for did, counted in kinds)
     actions = (section.get("facts") or {}).get("actions")
+    made, gone = (sum(section["done"].get(did, {}).values()) for did in ("created", "deleted"))
+    if actions and made == gone:
+        said = f"{plural(made, 'disposable object')} made and removed" if made else ""
     return "; ".join(filter(None, (proven(actions) if actions else "", said))) or "nothing changed"
 
 

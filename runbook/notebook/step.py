@@ -27,6 +27,8 @@ from runbook.widgets.panel import Area, Panel
 from runbook.widgets.plan_table import PlanTable, counts
 from runbook.widgets.watch import Watch
 
+_LOOKS = 4.0  # seconds between two looks whether a person has acted
+
 
 def open(name: str, namespace: MutableMapping[str, Any]) -> Step:
     """Begin the notebook of a section or of the operation ``run_action`` with the parameters in its globals.
@@ -214,7 +216,7 @@ class Step:
                 self._buttons.say(waiting if left else "nobody acted yet; press the button when it is done")
 
         before, params = seen(), self._bench.params
-        self._watch = Watch(lambda: seen() != before, then, tell, params.link_timeout_seconds)
+        self._watch = Watch(lambda: seen() != before, then, tell, params.link_timeout_seconds, _LOOKS)
         self._watch.start()
 
     def _show(self, name: str, panel: Panel) -> None:

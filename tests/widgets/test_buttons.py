@@ -66,7 +66,7 @@ def test_watch_goes_on_once_when_something_changed() -> None:
             went.append(True)
             done.set()
 
-        Watch(lambda: next(looks), then, left.append, 60).start(every=0)
+        Watch(lambda: next(looks), then, left.append, 60, 0).start()
         await done.wait()
 
     asyncio.run(scene())
@@ -78,8 +78,8 @@ def test_watch_that_was_stopped_looks_no_more() -> None:
     looks: list[bool] = []
 
     async def scene() -> None:
-        watch = Watch(lambda: bool(looks.append(True)), lambda: None, lambda _left: None, 60)
-        watch.start(every=0)
+        watch = Watch(lambda: bool(looks.append(True)), lambda: None, lambda _left: None, 60, 0)
+        watch.start()
         watch.stop()
         for _ in range(3):
             await asyncio.sleep(0)

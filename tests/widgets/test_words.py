@@ -81,6 +81,13 @@ def test_counts_read_as_a_person_says_them() -> None:
     assert words.done({"done": {}}) == "nothing changed"
     two = [{"verdict": "passed"}, {"verdict": "not tried"}]
     assert words.done({"done": {}, "facts": {"actions": two}}) == "1 of 2 actions proven"
+    tried = {
+        "done": {"created": {"group": 2, "user": 1}, "deleted": {"group": 2, "user": 1}},
+        "facts": {"actions": two},
+    }
+    assert words.done(tried) == "1 of 2 actions proven; 3 disposable objects made and removed"
+    left = {"done": {"created": {"group": 2}, "deleted": {"group": 1}}, "facts": {"actions": two}}
+    assert words.done(left) == "1 of 2 actions proven; 2 groups created, 1 group deleted"
     assert words.tally(["same", "added", "same"]) == "1 added, 2 same"
     assert (words.plural(1, "retry"), words.plural(2, "retry")) == ("1 retry", "2 retries")
 
