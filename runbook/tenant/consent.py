@@ -80,7 +80,9 @@ def _assign_roles(ctx: Context, state: Permissions, names: frozenset[str]) -> No
         for name in sorted(names - set(state.assignments))
     }
     for name in _left_open(ctx, path, bodies):
-        _assign(ctx, name, path, bodies[name])
+        if not _assign(ctx, name, path, bodies[name]):
+            # The batch had made it although its answer did not say so.
+            ctx.journal.made("created", "app role assignment")
     for name in sorted(set(state.assignments) - names):
         ctx.graph.remove(f"{path}/{state.assignments[name]}")
 
@@ -93,6 +95,7 @@ def _left_open(ctx: Context, path: str, bodies: Mapping[str, Any]) -> list[str]:
     except (GraphError, TransportError) as error:
         if not passes(error):
             raise
+        ctx.graph.session.settled(error.ticket, applied=False)  # part by part instead
         return list(bodies)
     left = []
     for name, answer in zip(bodies, answers, strict=True):
@@ -109,18 +112,21 @@ def _granted(name: str) -> dict[str, Any]:
     return {"granted": {"application": [name]}}
 
 
-def _assign(ctx: Context, name: str, path: str, body: Mapping[str, str]) -> None:
+def _assign(ctx: Context, name: str, path: str, body: Mapping[str, str]) -> bool:
+    """Have it; whether it was made here."""
+
     def find() -> str | None:
         ctx.snapshot.forget()
         items = assignments(ctx, {"id": body["principalId"]})
         same = (i for i in items if i["resourceId"] == body["resourceId"] and i["appRoleId"] == body["appRoleId"])
         return next((str(item["id"]) for item in same), None)
 
-    ctx.graph.ensure(
+    _, made = ctx.graph.ensure(
         find,
         lambda: str((ctx.graph.post(path, dict(body), note=_granted(name)) or {}).get("id") or ""),
         what=f"The app role assignment for {name}",
     )
+    return made
 
 
 def _consent_url(ctx: Context, app_id: str) -> str:

@@ -189,7 +189,7 @@ PASSING: Sequence[tuple[Callable[[random.Random], tuple[Illness, str]], int]] = 
 ALONE = frozenset({"clock_skew", "secret_policy", "lag", "ahead", "secret_delay", "late_grants", "stale", "young"})
 
 LETHAL: Sequence[tuple[Illness, str, dict[str, Any]]] = (
-    ({"kind": "secret_policy", "forbid": True}, "policy forbids client secrets", {}),
+    ({"kind": "secret_policy", "forbid": True}, "forbids client secrets", {}),
     ({"kind": "consent_lies"}, "not granted", {"consent": "link"}),
     (
         {"kind": "unavailable", "match": {"service": "graph", "method": "POST", "path": "/v1.0/servicePrincipals"}},
