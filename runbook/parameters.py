@@ -20,7 +20,7 @@ from runbook import catalog, mapping_file
 from runbook.errors import InputError, Problem, SecretStoreError
 from runbook.redirect_rules import redirect_problems
 from runbook.secrets import reference
-from runbook.secrets.kinds import KINDS, SPECS
+from runbook.secrets.reference import KINDS, SPECS
 
 PermissionType = Literal["delegated", "application"]
 

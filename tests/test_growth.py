@@ -106,7 +106,7 @@ except InputError as error:
 def test_a_secret_store_is_one_module_and_one_row(copy: Copy) -> None:
     copy.write("runbook/secrets/shelf.py", SHELF)
     row = '    Kind("shelf", "shelf:Shelf", place="[a-z]+", shown="<name>"),\n'
-    copy.replace("runbook/secrets/kinds.py", "KINDS = (\n", "KINDS = (\n" + row)
+    copy.replace("runbook/secrets/reference.py", "KINDS = (\n", "KINDS = (\n" + row)
     assert "shelf:<name>" in copy.tries(USES_SHELF)
 
 

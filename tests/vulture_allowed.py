@@ -37,7 +37,7 @@ _.__annotations__
 # module attributes fetched when they are used (PEP 562)
 __getattr__
 __dir__
-# named in data: a kind of secret store (secrets/kinds.py), a parameter read from a record, options of a query,
+# named in data: a kind of secret store (secrets/reference.py), a parameter read from a record, options of a query,
 # circumstances of an answer (clients/answers.json)
 _.of_user
 _.signing_key_ref

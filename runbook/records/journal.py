@@ -33,16 +33,42 @@ import datetime
 import hashlib
 import json
 import os
+import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from runbook import whole
 from runbook.errors import RecordError
 from runbook.records import redaction
-from runbook.records.done import Did, Done
-from runbook.records.locking import locked
+from runbook.records.summary import Did, Done
+
+# One writer at a time, among processes; the lock goes with the process that held it. It is on the journal itself: a
+# lock file beside it would be a stray file in every record.
+if sys.platform == "win32":
+    import msvcrt
+
+    # Windows locks are mandatory: a byte far behind the end is locked, so that readers are not kept out.
+    _FAR = 1 << 40
+
+    def _lock(file: IO[bytes]) -> None:
+        file.seek(_FAR)
+        msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
+
+    def _unlock(file: IO[bytes]) -> None:
+        file.seek(_FAR)
+        msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
+
+else:
+    import fcntl
+
+    def _lock(file: IO[bytes]) -> None:
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX)
+
+    def _unlock(file: IO[bytes]) -> None:
+        fcntl.flock(file.fileno(), fcntl.LOCK_UN)
+
 
 Event = dict[str, Any]
 
@@ -184,7 +210,7 @@ class Journal(NullJournal):
             raise ValueError(f"these names belong to the journal itself: {', '.join(sorted(clash))}")
         clean = redaction.scrub(data)
         try:
-            with self._thread_lock, self.path.open("r+b", buffering=0) as file, locked(file):
+            with self._thread_lock, self.path.open("r+b", buffering=0) as file, _locked(file):
                 descriptor = file.fileno()
                 torn = self._catch_up(descriptor)
                 if torn:
@@ -318,3 +344,13 @@ def _read_all(descriptor: int, length: int) -> bytes:
         pieces.append(piece)
         length -= len(piece)
     return b"".join(pieces)
+
+
+@contextlib.contextmanager
+def _locked(file: IO[bytes]) -> Iterator[None]:
+    """Hold the exclusive lock on ``file``; waits for whoever holds it. Raises ``OSError`` if it cannot be had."""
+    _lock(file)
+    try:
+        yield
+    finally:
+        _unlock(file)

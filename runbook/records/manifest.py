@@ -13,7 +13,7 @@ from typing import Any
 
 from runbook import whole
 from runbook.errors import RecordError, SecretStoreError
-from runbook.records import scan, verify
+from runbook.records import publishing, verify
 from runbook.records.journal import JOURNAL, read, verify_chain
 from runbook.secrets.secret import Secret
 from runbook.version import VERSION
@@ -47,7 +47,7 @@ def seal(folder: str | os.PathLike[str], key: Secret | None = None) -> Path:
     try:
         for leftover in filter(whole.is_leftover, list(verify.files_of(root))):
             leftover.unlink()
-        scan.check(root)
+        publishing.check(root)
         manifest["files"] = [_entry(root, path) for path in verify.files_of(root)]
         manifest["digest"] = verify.digest(manifest)
         content = verify.render(manifest)

@@ -8,7 +8,9 @@ that this process knows (:func:`register`), also URL-encoded, JSON- or HTML-esca
 
 from __future__ import annotations
 
+import base64
 import datetime
+import html
 import json
 import re
 import threading
@@ -17,11 +19,112 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import PurePath
 from typing import Any
+from urllib.parse import quote, quote_plus
 from uuid import UUID
 
-from runbook.records.encodings import encodings
-from runbook.records.shapes import HARMLESS, RULES, is_authorization_code, is_secret_name
+from runbook.secrets.reference import KINDS
 from runbook.secrets.secret import MASK, Secret, forget_seen, seen
+
+# Names as compared: lower case, without "_" and "-". OAuth 2.0 (RFC 6749, 7521, 7636, 8628), Graph, StackOne, HTTP.
+_SECRET_NAMES = frozenset(
+    (
+        *("secrettext", "clientsecret", "secretvalue", "accesstoken", "refreshtoken", "idtoken", "sessiontoken"),
+        *("authtoken", "bearertoken", "token", "password", "passwd", "passphrase", "assertion", "clientassertion"),
+        *("samlresponse", "devicecode", "codeverifier", "apikey", "privatekey", "authorization"),
+        *("proxyauthorization", "cookie", "setcookie"),
+    )
+)
+_SECRET_ENDINGS = (
+    *("secrettext", "clientsecret", "accesstoken", "refreshtoken", "idtoken"),
+    *("password", "apikey", "privatekey"),
+)
+
+# Names as found in text, with quotes of JSON, Python, HTML and nested escaping around them.
+_QUOTE = r"(?:\\*[\"']|&quot;|&\#34;|&\#0?39;|&\#x27;|%22|%27)"
+# To the closing quote of the same nesting: an escaped quote inside the value has one backslash more before it.
+_UP_TO_QUOTE = r"(?P<secret>(?:(?!(?<!\\)(?P=quote))[^\n])+)"
+_NAMES = (
+    r"(?:secret_?-?text|client_?-?secret(?:_?-?value)?|secret_?-?value|(?:access|refresh|id|session|auth|bearer)_?-?token"
+    r"|(?:new_?|current_?)?password|passwd|passphrase|(?:client_?-?)?assertion|SAMLResponse|device_?-?code"
+    r"|code_?-?verifier|(?:x-|stackone_?)?api_?-?key|private_?-?key|(?:proxy-)?authorization|(?:set-)?cookie)"
+)
+_NAME_START = r"(?<![A-Za-z0-9])"
+_NAME_END = r"(?![A-Za-z0-9_-])"
+
+
+@dataclass(frozen=True)
+class _Rule:
+    kind: str
+    hints: tuple[str, ...]  # without one of these (in lower case) there is nothing to search for: most texts are short
+    pattern: re.Pattern[str]  # its group "secret" is what must not be seen
+
+
+def _rule(kind: str, hints: str, pattern: str, flags: int = 0) -> _Rule:
+    return _Rule(kind, tuple(hints.split("|")), re.compile(pattern, flags))
+
+
+_HINTS = "secret|token|passw|passphrase|assertion|samlresponse|code|key|authorization|cookie"
+
+
+_RULES: tuple[_Rule, ...] = (
+    _rule(
+        "private key",
+        "private key",
+        r"(?P<secret>-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----(?:(?!-----)[\s\S])*"
+        r"(?:-----END [A-Z0-9 ]*PRIVATE KEY-----)?)",
+    ),
+    _rule("JSON web token", "eyj", r"(?<![A-Za-z0-9_-])(?P<secret>eyJ[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*){1,4})"),
+    _rule("StackOne API key", "v1.", r"(?<![A-Za-z0-9.])(?P<secret>v1\.[a-z][a-z0-9-]*\.[A-Za-z0-9_~+/=.-]{12,})"),
+    _rule("client secret of Entra ID", "q~", r"(?P<secret>[A-Za-z0-9_~.-]{3}\dQ~[A-Za-z0-9_~.-]{31,34})"),
+    _rule(
+        "refresh token of Entra ID",
+        ".a",
+        r"(?<![A-Za-z0-9._-])(?P<secret>[01]\.A[A-Za-z0-9_-]{60,}(?:\.[A-Za-z0-9_-]+)*)",
+    ),
+    # "Basic authentication" and 'Bearer realm=""' are words, not credentials: a credential is not all lower case.
+    _rule(
+        "credentials of a header",
+        "basic|bearer",
+        r"(?i:\b(?:Basic|Bearer))\s+(?P<secret>(?![a-z]+\b)[A-Za-z0-9._~+/-]{8,}=*)",
+    ),
+    _rule("userinfo of an address", "://", r"[A-Za-z][A-Za-z0-9+.-]{0,30}://(?P<secret>[^/\s:@\"'<>]*:[^/\s@\"'<>]+)@"),
+    _rule(
+        "named value",
+        _HINTS,
+        rf"{_NAME_START}{_NAMES}{_NAME_END}{_QUOTE}?\]?\s*(?:=|:|=&gt;|%3D)\s*\[?\s*"
+        rf"[bfr]?(?P<quote>{_QUOTE}){_UP_TO_QUOTE}",
+        re.IGNORECASE,
+    ),
+    _rule(
+        "named value of a form",
+        _HINTS,
+        rf"(?:{_NAME_START}{_NAMES}|(?<![A-Za-z0-9_$])token)(?:=|%3D)(?P<secret>[^\s&;,\"'<>\\)\]}}]+)",
+        re.IGNORECASE,
+    ),
+    _rule(
+        "named value of a header",
+        _HINTS,
+        rf"{_NAME_START}{_NAMES}{_NAME_END}:[ \t]*(?:(?:Basic|Bearer)[ \t]+)?"
+        r"(?P<secret>[^\s&;,\"'<>\\(){}\[\]]{6,})",
+        re.IGNORECASE,
+    ),
+    _rule("cookies of a header", "cookie", r"\b(?:set-)?cookie:[ \t]*(?P<secret>[^\s\"'][^\r\n]{3,})", re.IGNORECASE),
+    _rule(
+        "named value of a table",
+        "</t",
+        rf">\s*[\w.-]{{0,40}}?{_NAMES}\s*</t[dh]>\s*<t[dh][^>]*>(?P<secret>[^<]+)<",
+        re.IGNORECASE,
+    ),
+    _rule("token of an answer", "token", rf"{_QUOTE}token{_QUOTE}\s*:\s*(?P<quote>{_QUOTE}){_UP_TO_QUOTE}"),
+    _rule("authorization code", "code=", r"(?:^|[?&#]|&amp;)code=(?P<secret>[^\s&\"'<>#\\]{16,})"),
+)
+# What may stand where a secret would: a mask, nothing, a type, or the reference under which a secret is kept.
+_HARMLESS = re.compile(
+    r"\*+|…|\.\.\.|None|null|true|false|str|bytes|Secret|Basic|Bearer|Secret\('?\*+'?\)?"
+    rf"|(?:{'|'.join(re.escape(kind.name) for kind in KINDS)}):.*",
+    re.IGNORECASE,
+)
+_CODE_WORDS = re.compile(r"[A-Za-z]+(?:_[A-Za-z]+)*|AADSTS\d+")
 
 _SHORTEST = 6
 """A known value with fewer characters cannot be told from ordinary text; it is masked under its name only."""
@@ -58,7 +161,7 @@ def register(*secrets: Secret | str) -> None:
         if new:
             _known.update(new)
             _known_forms = tuple(
-                sorted({form for known in _known for form in encodings(known) if len(form) >= _SHORTEST})
+                sorted({form for known in _known for form in _encodings(known) if len(form) >= _SHORTEST})
             )
 
 
@@ -176,12 +279,12 @@ def _spans(text: str) -> Iterator[tuple[str, int, int]]:
         for pattern in (re.compile(re.escape(form), re.IGNORECASE) for form in _known_forms if "%" in form):
             yield from (("known value", found.start(), found.end()) for found in pattern.finditer(text))
     lowered = text.lower()
-    for rule in RULES:
+    for rule in _RULES:
         if not any(hint in lowered for hint in rule.hints):
             continue
         for match in rule.pattern.finditer(text):
             start, end = match.span("secret")
-            if not HARMLESS.fullmatch(text, start, end):
+            if not _HARMLESS.fullmatch(text, start, end):
                 yield rule.kind, start, end
 
 
@@ -205,9 +308,9 @@ def _scrub_name(name: object) -> str:
 
 
 def _scrub_member(name: str, member: Any) -> Any:
-    if is_secret_name(name):
+    if _is_secret_name(name):
         return _mask_leaves(member)
-    if isinstance(member, str) and is_authorization_code(name, member):
+    if isinstance(member, str) and _is_authorization_code(name, member):
         return MASK
     return scrub(member)
 
@@ -219,6 +322,58 @@ def _mask_leaves(value: Any) -> Any:
         return {_scrub_name(name): _mask_leaves(member) for name, member in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_mask_leaves(member) for member in value]
-    if isinstance(value, str) and (not value or HARMLESS.fullmatch(value)):
+    if isinstance(value, str) and (not value or _HARMLESS.fullmatch(value)):
         return value
     return MASK
+
+
+def _is_secret_name(name: str) -> bool:
+    """Whether what stands under ``name`` in JSON is a secret."""
+    bare = name.lower().replace("_", "").replace("-", "")
+    return bare in _SECRET_NAMES or bare.endswith(_SECRET_ENDINGS)
+
+
+def _is_authorization_code(name: str, value: str) -> bool:
+    """An authorization code is long and random; an error code is short, or words joined by underscores."""
+    return name.lower() == "code" and len(value) >= 16 and (len(value) >= 48 or not _CODE_WORDS.fullmatch(value))
+
+
+def _encodings(value: str) -> frozenset[str]:
+    """Every form of ``value`` that is worth looking for, itself among them."""
+    return frozenset({value, *_escaped(value), *_url_encoded(value), *_in_base64(value.encode())})
+
+
+def _escaped(value: str) -> Iterator[str]:
+    yield repr(value)[1:-1]
+    yield html.escape(value, quote=False)
+    quoted = html.escape(value)  # ' becomes &#x27; other libraries (markupsafe, JavaScript) write &#39; and &#34;
+    yield quoted
+    yield quoted.replace("&#x27;", "&#39;")
+    yield quoted.replace("&#x27;", "&#39;").replace("&quot;", "&#34;")
+    for ascii_only in (True, False):
+        once = json.dumps(value, ensure_ascii=ascii_only)[1:-1]
+        yield once
+        yield json.dumps(once, ensure_ascii=ascii_only)[1:-1]  # JSON in a string of JSON
+
+
+def _url_encoded(value: str) -> Iterator[str]:
+    for form in (quote(value, safe=""), quote(value), quote_plus(value), quote(value, safe="~/+="), _strict(value)):
+        yield form
+        yield re.sub(r"%[0-9A-F]{2}", lambda match: match.group().lower(), form)
+        yield quote(form, safe="")  # an address inside an address
+
+
+def _strict(value: str) -> str:
+    """As browsers encode a form (application/x-www-form-urlencoded of the URL standard): also ``~``."""
+    return quote_plus(value).replace("~", "%7E")
+
+
+def _in_base64(value: bytes) -> Iterator[str]:
+    """The characters that ``value`` makes of any Base64 text around it, for each of the three alignments."""
+    for shift in range(3):
+        first = -(-shift * 8 // 6)  # the first character that depends on the value alone
+        last = (shift + len(value)) * 8 // 6  # the character after the last one that does
+        for encode in (base64.b64encode, base64.urlsafe_b64encode):
+            form = encode(b"\0" * shift + value).decode()[first:last]
+            if len(form) >= 8:
+                yield form

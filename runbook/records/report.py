@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from runbook import whole, words
 from runbook.errors import RecordError
-from runbook.records import scan, summary
+from runbook.records import summary
 from runbook.records.journal import GENESIS, Event, read
+from runbook.records.publishing import check_text
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -43,7 +44,7 @@ def write(folder: str | os.PathLike[str], output: str | os.PathLike[str] | None 
     """
     record = Path(folder)
     target = record / _REPORT if output is None else Path(output)
-    html = scan.check_text(target, render(read(record)))
+    html = check_text(target, render(read(record)))
     if target.parent.resolve() == record.resolve() and (record / "manifest.json").exists():
         if target.exists() and target.read_text(encoding="utf-8") == html:
             return target

@@ -113,7 +113,7 @@ class _WholeFiles:
     @classmethod
     def write(cls, text: str, path: str) -> None:
         from runbook import whole
-        from runbook.records.notebooks import publishable
+        from runbook.records.publishing import publishable
 
         whole.write(Path(path.removeprefix(_SCHEME)), publishable(json.dumps(_tidied(json.loads(text)))))
 

@@ -177,7 +177,7 @@ def opening(ctx: Context, chosen: list[Section], plan_hash: str) -> dict[str, An
 
 def _sections(journal: Journal, chosen: list[Section], tell: Callable[[Progress], None]) -> Mapping[str, Any]:
     """Execute one notebook after the other until one does not pass; how the last one ended."""
-    from runbook.records.notebooks import finish
+    from runbook.records.publishing import finish
     from runbook.runs.engine import STOP, execute
     from runbook.runs.sources import notebook
 

@@ -11,8 +11,7 @@ from operator import attrgetter
 from typing import Protocol
 
 from runbook.errors import SecretStoreError
-from runbook.secrets.kinds import KINDS, SPECS, Kind
-from runbook.secrets.reference import Reference, check_name
+from runbook.secrets.reference import KINDS, SPECS, Kind, Reference, check_name
 from runbook.secrets.secret import Secret
 
 
@@ -102,7 +101,7 @@ class _Store:
 
 
 def open_store(spec: str) -> SecretStore:
-    """The store of ``spec``: ``auto``, or a kind (:data:`runbook.secrets.kinds.KINDS`) with its place.
+    """The store of ``spec``: ``auto``, or a kind (:data:`runbook.secrets.reference.KINDS`) with its place.
 
     ``auto`` is the system's keyring where one works, else the encrypted file. Raises :class:`SecretStoreError` when
     the store cannot be used here.

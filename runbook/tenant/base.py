@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 from runbook.clients import settle
 from runbook.clients.answers import SKEW_SECONDS
 from runbook.errors import HandOver, Parked, RunbookError
-from runbook.records.done import Done
+from runbook.records.summary import Done
 from runbook.tenant.changes import Change, Evidence, pending, row
 from runbook.tenant.known import Known
 from runbook.tenant.snapshot import Snapshot

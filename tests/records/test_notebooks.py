@@ -7,8 +7,8 @@ import nbformat
 import pytest
 
 from runbook.errors import RecordError
-from runbook.records import notebooks, redaction
-from runbook.records.scan import _find_in, check
+from runbook.records import publishing, redaction
+from runbook.records.publishing import _find_in, check
 from runbook.secrets.secret import MASK
 
 from .conftest import notebook_text
@@ -48,7 +48,7 @@ def _output(kind: str, **data: object) -> dict:
 )
 def test_a_known_value_is_gone_from_every_kind_of_output(tmp_path: Path, output: dict) -> None:
     redaction.register(VALUE)
-    path = notebooks.finish(_write(tmp_path / "in.ipynb", output), tmp_path / "out.ipynb")
+    path = publishing.finish(_write(tmp_path / "in.ipynb", output), tmp_path / "out.ipynb")
     text = redaction.plain(path.read_text())
     assert VALUE not in text.replace("\\u001b[1m", "")
     assert MASK in text
@@ -60,7 +60,7 @@ def test_sources_and_metadata_are_scrubbed_too(tmp_path: Path) -> None:
     path = _write(
         tmp_path / "a.ipynb", source=f"secret = '{VALUE}'", metadata={"papermill": {"parameters": {"x": VALUE}}}
     )
-    assert VALUE not in notebooks.finish(path).read_text()
+    assert VALUE not in publishing.finish(path).read_text()
 
 
 def test_the_state_of_widgets_is_scrubbed(tmp_path: Path) -> None:
@@ -73,30 +73,30 @@ def test_the_state_of_widgets_is_scrubbed(tmp_path: Path) -> None:
     }
     state = {"version_major": 2, "version_minor": 0, "state": models}
     path = _write(tmp_path / "a.ipynb", metadata={"widgets": {WIDGETS: state}})
-    assert "typed-by-a-person" not in notebooks.finish(path).read_text()
+    assert "typed-by-a-person" not in publishing.finish(path).read_text()
 
 
 def test_a_huge_text_keeps_its_beginning_and_its_end(tmp_path: Path) -> None:
-    text = "begin\n" + "x" * 3 * notebooks._LONGEST_TEXT + "\nend"
-    path = notebooks.finish(_write(tmp_path / "a.ipynb", _output("stream", name="stdout", text=text)))
+    text = "begin\n" + "x" * 3 * publishing._LONGEST_TEXT + "\nend"
+    path = publishing.finish(_write(tmp_path / "a.ipynb", _output("stream", name="stdout", text=text)))
     kept = nbformat.read(path, as_version=4).cells[0].outputs[0].text
     assert kept.startswith("begin")
     assert kept.endswith("end")
     assert "left out of the record" in kept
-    assert len(kept) < notebooks._LONGEST_TEXT + 100
+    assert len(kept) < publishing._LONGEST_TEXT + 100
 
 
 def test_huge_data_is_left_out_and_said(tmp_path: Path) -> None:
-    data = {"text/html": "<p>" + "x" * notebooks._LONGEST_TEXT, "image/png": "x" * (notebooks._LARGEST_PICTURE + 1)}
-    path = notebooks.finish(_write(tmp_path / "a.ipynb", _output("display_data", data=data)))
+    data = {"text/html": "<p>" + "x" * publishing._LONGEST_TEXT, "image/png": "x" * (publishing._LARGEST_PICTURE + 1)}
+    path = publishing.finish(_write(tmp_path / "a.ipynb", _output("display_data", data=data)))
     kept = nbformat.read(path, as_version=4).cells[0].outputs[0].data
     assert list(kept) == ["text/plain"]
     assert "left out of the record" in kept["text/plain"]
 
 
 def test_a_picture_of_usual_size_stays(tmp_path: Path) -> None:
-    data = {"image/png": "x" * (notebooks._LONGEST_TEXT + 1), "text/plain": "<Figure>"}
-    path = notebooks.finish(_write(tmp_path / "a.ipynb", _output("display_data", data=data)))
+    data = {"image/png": "x" * (publishing._LONGEST_TEXT + 1), "text/plain": "<Figure>"}
+    path = publishing.finish(_write(tmp_path / "a.ipynb", _output("display_data", data=data)))
     assert "image/png" in nbformat.read(path, as_version=4).cells[0].outputs[0].data
 
 
@@ -107,14 +107,14 @@ def test_what_is_no_notebook_is_refused_and_left_as_it_is(tmp_path: Path, conten
     path = tmp_path / "a.ipynb"
     path.write_text(content)
     with pytest.raises(RecordError, match=r"a\.ipynb is not a notebook"):
-        notebooks.finish(path)
+        publishing.finish(path)
     assert path.read_text() == content
 
 
 def test_a_clean_notebook_is_as_it_was(tmp_path: Path) -> None:
     path = tmp_path / "a.ipynb"
     path.write_text(notebook_text("all is well"))
-    assert json.loads(notebooks.finish(path).read_text()) == json.loads(notebook_text("all is well"))
+    assert json.loads(publishing.finish(path).read_text()) == json.loads(notebook_text("all is well"))
 
 
 @pytest.mark.parametrize(

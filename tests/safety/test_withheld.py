@@ -14,7 +14,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 from runbook.errors import RecordError
 from runbook.records import redaction, verify
 from runbook.records.journal import Journal
-from runbook.records.notebooks import finish
+from runbook.records.publishing import finish
 from runbook.runs.engine import execute
 from runbook.runs.publish import publish
 from runbook.secrets import Secret

@@ -14,8 +14,8 @@ import pytest
 from entra_sandbox.store import Store
 
 from runbook.records import summary
-from runbook.records.done import _DID
 from runbook.records.journal import read
+from runbook.records.summary import _DID
 from runbook.sections import NAMES, section
 from runbook.tenant.base import SectionResult, attended, run_section
 from tests.safety.census import Books
