@@ -156,6 +156,7 @@ class _Fold:
         self.objects: dict[str, dict[str, Any]] = {name: {} for name in _OBJECTS}
         self.permissions: dict[str, Any] = {"delegated": [], "application": []}
         self.actions: list[Any] = []
+        self.clock_offsets: dict[str, Any] = {}
         self.hand_overs: list[dict[str, Any]] = []
 
     def add(self, event: Mapping[str, Any]) -> None:
@@ -198,6 +199,7 @@ class _Fold:
             self.objects[name].update(facts.get(name) or {})
         self.permissions.update(facts.get("permissions") or {})
         self.actions = list(facts.get("actions") or self.actions)
+        self.clock_offsets.update(facts.get("clock_offsets") or {})
 
     def _call(self, event: Mapping[str, Any]) -> None:
         self._done(event)
@@ -228,6 +230,7 @@ class _Fold:
             "sections": sections,
             "permissions": self._permissions(),
             "actions": self.actions,
+            "clock_offsets": self.clock_offsets,
             **self.objects,
             "http": self.http.as_dict(),
             "hand_overs": self.hand_overs,

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from runbook import catalog
 from runbook.clients.answers import explain
 from runbook.clients.settle import Progress
-from runbook.errors import Parked, SignInError
+from runbook.errors import NotSettled, Parked, SignInError
 from runbook.proof import refresh
 from runbook.proof.probing import DirectRoad, Outcome, Road, RoadName, StackOneRoad, not_tried, prove, refused
 from runbook.proof.recipes import recipes
@@ -87,7 +87,7 @@ def apply(ctx: Context, changes: Sequence[Change]) -> None:
 def verify(ctx: Context) -> Evidence:
     found = require_application(ctx)
     principal = require_principal(ctx, found["appId"])
-    state = Permissions.read(ctx)
+    state = _permissions(ctx)
     wanted = state.wanted(ctx)
     always = {"application": found, "principal": principal, "graph_principal": {"id": state.resource_id}}
     shop = Workshop(ctx, always, owner=principal["id"])
@@ -106,6 +106,20 @@ def verify(ctx: Context) -> Evidence:
                 count, seconds = len(ctx.params.actions), time.monotonic() - begun
                 ctx.graph.progress(Progress("every action is tried", len(actions), count, seconds, 0))
     return _evidence(actions, table(state, wanted, roads.tokens), shop, roads, _refresh(ctx, roads, actions))
+
+
+def _permissions(ctx: Context) -> Permissions:
+    """What is requested and granted; a grant that this run saw before is waited for, as another replica may be late."""
+
+    def seen() -> Permissions | None:
+        state = Permissions.read(ctx)
+        gone = (set(ctx.known.granted.get(kind, ())) - (state.granted[kind] or set()) for kind in TYPES)
+        return None if any(gone) else state
+
+    try:
+        return seen() or ctx.until(seen, "what was granted is seen again", deadline=ctx.graph.pace.deadline / 6)
+    except NotSettled:
+        return Permissions.read(ctx)
 
 
 def _refresh(ctx: Context, roads: Roads, actions: list[dict[str, Any]]) -> dict[str, Any]:
