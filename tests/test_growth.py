@@ -204,7 +204,7 @@ from pathlib import Path
 from runbook import parameters
 from runbook.cli.options import ALL_SECTIONS
 from runbook.runs.run import plan
-from runbook.runs.sources import notebook
+from runbook.runs.provenance import notebook
 from runbook.sections import section
 from runbook.tenant.base import open_context, run_section
 choice = parameters.parse({"secret_store": "file"})

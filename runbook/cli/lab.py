@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from runbook.runs.environment import SAFE_PATH
+from runbook.runs.engine import SAFE_PATH
 
 FOLDER = Path("runbook-notebooks")
 # JupyterLab asks the internet for news unless told otherwise.
@@ -50,7 +50,7 @@ def plain(model: dict[str, Any], **_: object) -> None:
 
 def _copy_notebooks(folder: Path) -> int:
     """Copy the notebooks that are not in ``folder`` yet; returns how many."""
-    from runbook.runs.sources import folder as sources
+    from runbook.runs.provenance import folder as sources
 
     count = 0
     for source in sorted(sources().rglob("*.ipynb")):

@@ -14,8 +14,8 @@ from runbook.catalog.scopes import Scopes
 from runbook.errors import HandOver, Parked, RunbookError
 from runbook.notebook.inputs import Inputs
 from runbook.records.journal import Journal, NullJournal
+from runbook.runs.provenance import notebook_name
 from runbook.runs.run import conclude, new_run_id, opening
-from runbook.runs.sources import notebook_name
 from runbook.tenant import whereabouts
 from runbook.tenant.base import Context, HandsOver, Section, SectionResult, attended, open_context, run_section
 from runbook.tenant.changes import Change, plan_hash

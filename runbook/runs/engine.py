@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -17,10 +18,21 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from runbook import whole
+from runbook.records import redaction
+from runbook.records.publishing import publishable
+
 _ENGINE = "entra-id-runbook"
 _SCHEME = "whole:"
 _START_TIMEOUT = 120  # seconds until the kernel answers
 _MARKER = "papermill-error-cell-tag"
+SAFE_PATH = {"PYTHONSAFEPATH": "1"}
+"""The folder one stands in is not code: no Python that is started here looks for modules there."""
+
+_TELLING = re.compile(
+    r"(SECRET|PASSWORD|PASSWD|PASSPHRASE|TOKEN|CREDENTIAL|API_?KEY|PRIVATE_?KEY|ACCESS_?KEY)", re.IGNORECASE
+)
+_REFERENCE = re.compile(r"(_FILE|_PATH|_REF|_DIR|_URL)$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -112,9 +124,6 @@ class _WholeFiles:
 
     @classmethod
     def write(cls, text: str, path: str) -> None:
-        from runbook import whole
-        from runbook.records.publishing import publishable
-
         whole.write(Path(path.removeprefix(_SCHEME)), publishable(json.dumps(_tidied(json.loads(text)))))
 
     @classmethod
@@ -148,8 +157,6 @@ def _engine() -> Any:
     from papermill.clientwrap import PapermillNotebookClient
     from papermill.engines import NBClientEngine
     from traitlets import default
-
-    from runbook.runs.environment import SAFE_PATH, child_environment
 
     class ThisInterpreter(AsyncKernelManager):
         """Starts the kernel with the interpreter that runs now."""
@@ -199,3 +206,15 @@ def _engine() -> Any:
             return client.execute(env={**child_environment(os.environ), **SAFE_PATH})
 
     return Engine
+
+
+def child_environment(parent: Mapping[str, str]) -> dict[str, str]:
+    """A copy of ``parent`` without variables whose name says that they hold a secret, or whose value is a known one.
+
+    Names that end in ``_FILE``, ``_PATH``, ``_REF``, ``_DIR`` or ``_URL`` hold a reference and stay.
+    """
+    return {
+        name: value
+        for name, value in parent.items()
+        if (not _TELLING.search(name) or _REFERENCE.search(name)) and not redaction.find(value)
+    }

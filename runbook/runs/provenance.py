@@ -1,4 +1,7 @@
-"""Who acts, with which tool, and with which notebooks: what a record says of its own making."""
+"""Who acts, with which tool, and with which notebooks: what a record says of its own making.
+
+The notebooks lie in a clone at the top level, in an installed wheel inside the package.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,13 @@ import hashlib
 import os
 import platform
 from collections.abc import Callable, Mapping
+from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from runbook.errors import SignInError, TransportError
-from runbook.runs.sources import folder
+from runbook.clients.entra import Identity
+from runbook.errors import RunbookError, SignInError, TransportError
+from runbook.sections import NAMES
 from runbook.version import VERSION
-
-if TYPE_CHECKING:
-    from runbook.clients.entra import Identity
 
 _SESSION = "JPY_SESSION_NAME"
 """Where Jupyter's server tells a kernel which file was opened (jupyter_server, ``get_kernel_env``)."""
@@ -53,3 +54,26 @@ def notebook_origin(name: str, environment: Mapping[str, str] = os.environ) -> d
 
 def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def folder() -> Path:
+    """The folder with the notebooks as they were written, without outputs."""
+    package = Path(str(files("runbook")))
+    for candidate in (package / "_notebooks", package.parent / "notebooks"):
+        if (candidate / "00_start.ipynb").is_file():
+            return candidate
+    raise RunbookError(
+        "the notebooks are not there",
+        meaning="the installation is incomplete.",
+        next_step="install the package again.",
+    )
+
+
+def notebook_name(section: str) -> str:
+    """The file name of the notebook of a section, such as ``03_redirect_uri.ipynb``."""
+    return f"{NAMES.index(section) + 1:02d}_{section}.ipynb"
+
+
+def notebook(section: str) -> Path:
+    """The notebook of a section."""
+    return folder() / notebook_name(section)

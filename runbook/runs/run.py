@@ -13,19 +13,22 @@ from datetime import UTC, datetime
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from runbook import words
 from runbook.errors import Interrupted, RecordError
+from runbook.parameters import Parameters, save
+from runbook.records import manifest, redaction, report, summary
+from runbook.records.journal import Journal, read
+from runbook.records.publishing import finish
+from runbook.runs.engine import STOP, Execution, execute
+from runbook.runs.provenance import actor, notebook, notebook_name, notebook_origin, tool
+from runbook.secrets import Secret
+from runbook.secrets.stores import SecretStore, open_store
 from runbook.sections import NAMES, section
-
-if TYPE_CHECKING:
-    from runbook.parameters import Parameters
-    from runbook.records.journal import Journal
-    from runbook.runs.engine import Execution
-    from runbook.secrets.stores import SecretStore
-    from runbook.tenant.base import Context, Section
-    from runbook.tenant.changes import Change
+from runbook.tenant import whereabouts
+from runbook.tenant.base import Context, Section, open_context, plan_sections
+from runbook.tenant.changes import Change, plan_hash
 
 _PARAMETERS = "parameters.yaml"
 _ALL = (1, len(NAMES))
@@ -85,7 +88,6 @@ def plan(params: Parameters, sections: tuple[int, int] = _ALL) -> PlanReport:
 
     Raises :class:`RunbookError` when the tenant cannot be read.
     """
-    from runbook.tenant.base import open_context
 
     with open_context(params) as ctx:
         return _plan(ctx, _chosen(sections))
@@ -103,9 +105,6 @@ def run(
     or parked. Raises :class:`RecordError` when the record cannot be written and :class:`Interrupted` on SIGINT or
     SIGTERM; the record then has no closing event and counts as incomplete.
     """
-    from runbook.parameters import save
-    from runbook.records.journal import Journal
-    from runbook.tenant.base import open_context
 
     tell = progress or (lambda _news: None)
     chosen = _chosen(sections)
@@ -137,8 +136,6 @@ def _chosen(span: tuple[int, int]) -> list[Section]:
 
 
 def _plan(ctx: Context, chosen: list[Section]) -> PlanReport:
-    from runbook.tenant.base import plan_sections
-    from runbook.tenant.changes import plan_hash
 
     changes = plan_sections(ctx, chosen)
     ctx.facts.clear()
@@ -154,10 +151,6 @@ def _plan(ctx: Context, chosen: list[Section]) -> PlanReport:
 
 def opening(ctx: Context, chosen: list[Section], plan_hash: str) -> dict[str, Any]:
     """The data of ``run.started``. Raises :class:`SecretStoreError` if the record is to be signed and cannot be."""
-    from runbook.runs.provenance import actor, notebook_origin, tool
-    from runbook.runs.publish import signing_key
-    from runbook.runs.sources import notebook_name
-    from runbook.tenant import whereabouts
 
     parameters = ctx.params.model_dump(mode="json")
     signing_key(parameters)
@@ -177,9 +170,6 @@ def opening(ctx: Context, chosen: list[Section], plan_hash: str) -> dict[str, An
 
 def _sections(journal: Journal, chosen: list[Section], tell: Callable[[Progress], None]) -> Mapping[str, Any]:
     """Execute one notebook after the other until one does not pass; how the last one ended."""
-    from runbook.records.publishing import finish
-    from runbook.runs.engine import STOP, execute
-    from runbook.runs.sources import notebook
 
     choice = {"parameters_file": str(journal.folder / _PARAMETERS), "record": str(journal.folder)}
     for each in chosen:
@@ -203,8 +193,6 @@ def _waits(tell: Callable[[Progress], None], each: Section, text: str) -> None:
 
 def _finished(journal: Journal, each: Section, execution: Execution) -> dict[str, Any]:
     """What the journal says of the section: neither papermill's stamps nor a notebook's outputs are believed."""
-    from runbook.records import summary
-    from runbook.records.journal import read
 
     events = read(journal.path)
     found = next(one for one in summary.fold(events)["sections"] if one["name"] == each.NAME)
@@ -232,8 +220,6 @@ def conclude(journal: Journal, last: Mapping[str, Any]) -> RunOutcome:
 
     ``last`` says how that section ended: ``verdict``, and ``error`` and ``next_step`` if there are.
     """
-    from runbook.records.journal import read
-    from runbook.runs.publish import publish
 
     if last["verdict"] != "incomplete":
         journal.event("run.finished", verdict=last["verdict"])
@@ -262,7 +248,6 @@ def _with_link(outcome: RunOutcome, store: SecretStore) -> RunOutcome:
 @contextmanager
 def _room_for(journal: Journal) -> Iterator[None]:
     """A file of the record that cannot be written ends the run in words; what can still be published is."""
-    from runbook.runs.publish import publish
 
     try:
         yield
@@ -279,7 +264,6 @@ def _room_for(journal: Journal) -> Iterator[None]:
 @contextmanager
 def _stoppable(tell: Callable[[Progress], None]) -> Iterator[None]:
     """The first SIGINT or SIGTERM lets the kernel clean up, the second ends it; either way the record is honest."""
-    from runbook.runs.engine import STOP
 
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -297,3 +281,31 @@ def _stoppable(tell: Callable[[Progress], None]) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def publish(folder: Path) -> dict[str, Any]:
+    """Write summary, report and manifest of the record in ``folder``; the summary is returned.
+
+    The manifest is signed if the run was begun with ``signing_key_ref``. Raises :class:`RecordError` or ``OSError``
+    when something cannot be written, :class:`SecretStoreError` when the key cannot be read any more.
+    """
+    events = read(folder)
+    folded = summary.fold(events)
+    summary.write(folder, folded)
+    report.write(folder)
+    manifest.seal(folder, signing_key(events[0].get("parameters") or {}))
+    return folded
+
+
+def signing_key(parameters: Mapping[str, Any]) -> Secret | None:
+    """The Ed25519 key that records are to be signed with, or None if they are not.
+
+    Raises :class:`SecretStoreError` if it is not in the store or is no such key.
+    """
+    reference = parameters.get("signing_key_ref")
+    if not reference:
+        return None
+    key = open_store(parameters["secret_store"]).get(reference)
+    redaction.register(key, *(line for line in key.reveal().splitlines() if not line.startswith("-----")))
+    manifest.public_key(key)  # refuses what is not a key
+    return key

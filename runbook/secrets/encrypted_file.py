@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import filelock
+import platformdirs
 from cryptography.fernet import Fernet, InvalidToken
 
 from runbook import whole
@@ -43,8 +44,6 @@ class EncryptedFileBackend:
         if moved:
             folder = Path(moved).expanduser().absolute()
             return cls(folder / "secrets.enc", folder / "secrets.key")
-        import platformdirs
-
         file = platformdirs.user_data_path(_APP, appauthor=False) / "secrets.enc"
         key_file = platformdirs.user_config_path(_APP, appauthor=False) / "secrets.key"
         # Once there is a key file it stays the key, also on a day when a keyring works.
@@ -57,8 +56,7 @@ class EncryptedFileBackend:
     def put(self, name: str, secret: Secret) -> None:
         """Keep it; the file is written whole, under a lock."""
         with self._locked():
-            entries = self._read()
-            self._write({**entries, name: secret.reveal()})
+            self._write({**self._read(), name: secret.reveal()})
 
     def get(self, name: str) -> Secret | None:
         """Read it."""
@@ -74,14 +72,13 @@ class EncryptedFileBackend:
             return False
         with self._locked():
             entries = self._read()
-            if name not in entries:
-                return False
-            self._write({key: value for key, value in entries.items() if key != name})
-        return True
+            if found := entries.pop(name, None) is not None:
+                self._write(entries)
+        return found
 
     def describe(self) -> str:
         """In words."""
-        place = "the system's keyring" if self.key_file is None else str(self.key_file)
+        place = self.key_file or "the system's keyring"
         return f"the encrypted file {self.file} (its key: {place})"
 
     @contextmanager
@@ -118,15 +115,13 @@ class EncryptedFileBackend:
         return opened
 
     def _write(self, entries: dict[str, str]) -> None:
-        content = Fernet(self._key(make=True)).encrypt(json.dumps(entries).encode())
-        whole.write(self.file, content, mode=0o600)
+        whole.write(self.file, Fernet(self._key(make=True)).encrypt(json.dumps(entries).encode()), mode=0o600)
 
     def _key(self, *, make: bool) -> bytes:
-        kept = self._kept_key()
-        if kept is not None:
+        if (kept := self._kept_key()) is not None:
             return kept
         if not make or self.file.exists():
-            where = "the keyring" if self.key_file is None else str(self.key_file)
+            where = self.key_file or "the keyring"
             raise SecretStoreError(
                 f"The key of the secrets file {self.file} is not in {where} any more.",
                 next_step="Bring it back, or move the secrets file away; secrets are then made anew.",

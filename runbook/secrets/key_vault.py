@@ -73,7 +73,6 @@ class KeyVaultBackend:
         """What ``call`` gives; ``None`` for 404, ``_TAKEN`` for 409."""
         from azure.core.exceptions import AzureError, ResourceExistsError, ResourceNotFoundError
 
-        reason: str
         try:
             return call()
         except ResourceNotFoundError:

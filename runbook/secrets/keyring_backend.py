@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import keyring
+from keyring.backends import fail, null
+from keyring.errors import KeyringError
+
 from runbook.errors import SecretStoreError
 from runbook.secrets.secret import Secret
 
@@ -15,9 +19,6 @@ def keyring_problem() -> str | None:
 
     A backend that keeps nothing (null), fails always (fail) or keeps secrets in clear is not a keyring.
     """
-    import keyring
-    from keyring.backends import fail, null
-
     backend: Any = keyring.get_keyring()
     if isinstance(backend, fail.Keyring):
         return "this system offers no keyring (no desktop session, or no Secret Service)"
@@ -48,23 +49,17 @@ class KeyringBackend:
 
     def put(self, name: str, secret: Secret) -> None:
         """Keep it."""
-        import keyring
-
         service, user = self._place(name)
         _calling("keep", lambda: keyring.set_password(service, user, secret.reveal()))
 
     def get(self, name: str) -> Secret | None:
         """Read it."""
-        import keyring
-
         service, user = self._place(name)
         value = _calling("read", lambda: keyring.get_password(service, user))
         return Secret(value) if value else None
 
     def delete(self, name: str) -> bool:
         """Forget it."""
-        import keyring
-
         service, user = self._place(name)
         if not _calling("read", lambda: keyring.get_password(service, user)):
             return False
@@ -73,8 +68,6 @@ class KeyringBackend:
 
     def describe(self) -> str:
         """In words."""
-        import keyring
-
         return f"the system's keyring ({keyring.get_keyring().name})"
 
     @staticmethod
@@ -84,12 +77,9 @@ class KeyringBackend:
 
 
 def _calling(verb: str, call: Any) -> Any:
-    import keyring.errors
-
-    reason: str
     try:
         return call()
-    except keyring.errors.KeyringError as error:
+    except KeyringError as error:
         reason = type(error).__name__
     # Raised here and without a cause: the backend's frames hold the value.
     raise SecretStoreError(

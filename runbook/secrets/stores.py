@@ -15,28 +15,6 @@ from runbook.secrets.reference import KINDS, SPECS, Kind, Reference, check_name
 from runbook.secrets.secret import Secret
 
 
-class SecretStore(Protocol):
-    """Keeps secrets under names and gives references out. Every method raises :class:`SecretStoreError`."""
-
-    def put(self, name: str, secret: Secret) -> str:
-        """Keep ``secret`` under ``name``, in place of an earlier one; returns its reference."""
-
-    def get(self, ref: str) -> Secret:
-        """The secret of a reference of any kind."""
-
-    def has(self, ref: str) -> bool:
-        """Whether there is a secret under ``ref``."""
-
-    def reference(self, name: str) -> str:
-        """The reference that ``put`` gives or would give for ``name``."""
-
-    def delete(self, ref: str) -> bool:
-        """Forget the secret of ``ref``; ``False`` when there was none."""
-
-    def describe(self) -> str:
-        """Where secrets go, in words for a person."""
-
-
 class Backend(Protocol):
     """One kind of store."""
 
@@ -56,45 +34,55 @@ class Backend(Protocol):
         """In words."""
 
 
-class _Store:
-    """A backend to write to, and the others to read from."""
+class SecretStore:
+    """Keeps secrets under names and gives references out: a backend to write to, and the others to read from.
+
+    Every method raises :class:`SecretStoreError`.
+    """
 
     def __init__(self, kind: Kind, backend: Backend) -> None:
         self._kind, self._backend = kind, backend
 
     def put(self, name: str, secret: Secret) -> str:
+        """Keep ``secret`` under ``name``, in place of an earlier one; returns its reference."""
         self._backend.put(check_name(name), secret)
         return self.reference(name)
 
-    def has(self, ref: str) -> bool:
-        reference = Reference.parse(ref)
-        return self._for(reference).get(reference.name) is not None
-
-    def reference(self, name: str) -> str:
-        return str(Reference(self._kind.name, self._backend.place(check_name(name))))
-
     def get(self, ref: str) -> Secret:
-        reference = Reference.parse(ref)
-        secret = self._for(reference).get(reference.name)
+        """The secret of a reference of any kind."""
+        backend, name = self._found(ref)
+        secret = backend.get(name)
         if secret is None:
             raise SecretStoreError(
-                f"There is no secret under {reference}.",
+                f"There is no secret under {Reference.parse(ref)}.",
                 next_step="Put it there, or name another reference in the parameters.",
             )
         return secret
 
+    def has(self, ref: str) -> bool:
+        """Whether there is a secret under ``ref``."""
+        backend, name = self._found(ref)
+        return backend.get(name) is not None
+
+    def reference(self, name: str) -> str:
+        """The reference that ``put`` gives or would give for ``name``."""
+        return str(Reference(self._kind.name, self._backend.place(check_name(name))))
+
     def delete(self, ref: str) -> bool:
-        reference = Reference.parse(ref)
-        return self._for(reference).delete(reference.name)
+        """Forget the secret of ``ref``; ``False`` when there was none."""
+        backend, name = self._found(ref)
+        return backend.delete(name)
 
     def describe(self) -> str:
+        """Where secrets go, in words for a person."""
         return self._backend.describe()
 
-    def _for(self, reference: Reference) -> Backend:
+    def _found(self, ref: str) -> tuple[Backend, str]:
+        reference = Reference.parse(ref)
         if reference.kind == self._kind.name:
-            return self._backend
+            return self._backend, reference.name
         kind = next(kind for kind in KINDS if kind.name == reference.kind)
-        return _open(kind, reference.name.split("/")[0])
+        return _open(kind, reference.name.split("/")[0]), reference.name
 
     def __repr__(self) -> str:
         return f"<secret store: {self.describe()}>"
@@ -113,7 +101,7 @@ def open_store(spec: str) -> SecretStore:
     name, colon, place = spec.partition(":")
     for kind in KINDS:
         if kind.name == name and bool(place) == bool(kind.place) == bool(colon):
-            return _Store(kind, _open(kind, place))
+            return SecretStore(kind, _open(kind, place))
     raise SecretStoreError("There is no such kind of secret store.", next_step=f"Use one of {', '.join(SPECS)}.")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from runbook.runs.sources import folder
+from runbook.runs.provenance import folder
 from tests.conftest import Listener
 from tests.notebooks.conftest import Desk, shown
 

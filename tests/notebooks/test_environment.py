@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runbook.runs.environment import child_environment
+from runbook.runs.engine import child_environment
 from runbook.records import redaction
 
 

@@ -14,7 +14,7 @@ from runbook import __version__
 from runbook.clients.entra import Identity
 from runbook.errors import SignInError
 from runbook.runs import provenance
-from runbook.runs.sources import folder
+from runbook.runs.provenance import folder
 from runbook.records.journal import read
 from tests.notebooks.conftest import Desk
 

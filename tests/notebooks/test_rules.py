@@ -9,7 +9,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from runbook.runs.sources import folder, notebook, notebook_name
+from runbook.runs.provenance import folder, notebook, notebook_name
 from runbook.parameters import Parameters
 from runbook.sections import NAMES, section
 

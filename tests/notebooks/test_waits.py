@@ -7,7 +7,7 @@ from pathlib import Path
 
 from entra_sandbox.server import running
 from runbook.runs.engine import execute
-from runbook.runs.sources import notebook
+from runbook.runs.provenance import notebook
 from tests.notebooks.conftest import shown
 
 

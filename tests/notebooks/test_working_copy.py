@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from runbook.cli.lab import _copy_notebooks
-from runbook.runs.sources import folder
+from runbook.runs.provenance import folder
 
 
 def test_every_notebook_is_copied_once_and_an_edited_one_is_kept(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 from runbook.parameters import Parameters, parse
 from runbook.records.journal import Journal, read
 from runbook.runs.engine import Execution, execute
-from runbook.runs.sources import folder
+from runbook.runs.provenance import folder
 from runbook.sections import NAMES, section
 from runbook.tenant.base import open_context, run_section
 from tests.sections.conftest import sandbox

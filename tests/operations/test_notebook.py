@@ -12,7 +12,7 @@ import pytest
 from runbook.cli.lab import _copy_notebooks
 from runbook.operations.order import ARGUMENTS
 from runbook.parameters import Parameters
-from runbook.runs.sources import folder
+from runbook.runs.provenance import folder
 
 NOTEBOOKS = sorted((folder() / "operations").glob("*.ipynb"))
 OPTIONS = {"parameters_file", "record"}

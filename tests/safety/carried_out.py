@@ -18,7 +18,6 @@ from runbook.errors import RunbookError
 from runbook.parameters import parse
 from runbook.proof import probing  # noqa: F401
 from runbook.records.journal import Journal, read
-from runbook.runs import publish  # noqa: F401
 from runbook.runs.run import conclude, new_run_id, opening
 from runbook.sections import NAMES, section
 from runbook.tenant.base import open_context, plan_sections, run_section

@@ -16,7 +16,7 @@ from runbook.records import redaction, verify
 from runbook.records.journal import Journal
 from runbook.records.publishing import finish
 from runbook.runs.engine import execute
-from runbook.runs.publish import publish
+from runbook.runs.run import publish
 from runbook.secrets import Secret
 from runbook.secrets.secret import MASK
 
