@@ -30,7 +30,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import hashlib
 import json
 import os
 import sys
@@ -43,6 +42,7 @@ from runbook import whole
 from runbook.errors import RecordError
 from runbook.records import redaction
 from runbook.records.summary import Did, Done
+from runbook.records.verify import GENESIS, JOURNAL, canonical, event_hash
 
 # One writer at a time, among processes; the lock goes with the process that held it. It is on the journal itself: a
 # lock file beside it would be a stray file in every record.
@@ -72,20 +72,8 @@ else:
 
 Event = dict[str, Any]
 
-JOURNAL = "journal.jsonl"
-GENESIS = "0" * 64
 _OWN_KEYS = frozenset({"seq", "at", "event", "prev", "hash"})
 _TAIL = 64 * 1024
-
-
-def canonical(value: Any) -> bytes:
-    """The one spelling of ``value`` in JSON: what is hashed and what is written."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")).encode()
-
-
-def _event_hash(event: Mapping[str, Any]) -> str:
-    """SHA-256 (hex) over the event without its own hash."""
-    return hashlib.sha256(canonical({key: value for key, value in event.items() if key != "hash"})).hexdigest()
 
 
 class NullJournal:
@@ -205,15 +193,13 @@ class Journal(NullJournal):
 
     def event(self, kind: str, /, **data: Any) -> int:
         """Append one event, durable when this returns; its number (from 1) is returned."""
-        clash = _OWN_KEYS & data.keys()
-        if clash:
+        if clash := _OWN_KEYS & data.keys():
             raise ValueError(f"these names belong to the journal itself: {', '.join(sorted(clash))}")
         clean = redaction.scrub(data)
         try:
             with self._thread_lock, self.path.open("r+b", buffering=0) as file, _locked(file):
                 descriptor = file.fileno()
-                torn = self._catch_up(descriptor)
-                if torn:
+                if torn := self._catch_up(descriptor):
                     self._append(descriptor, "journal.torn", _torn_data(torn))
                 self._append(descriptor, kind, clean)
                 os.fsync(descriptor)
@@ -234,7 +220,7 @@ class Journal(NullJournal):
 
     def _append(self, descriptor: int, kind: str, data: Mapping[str, Any]) -> None:
         event = {**data, "seq": self._seq + 1, "at": _now(), "event": kind, "prev": self._head}
-        event["hash"] = _event_hash(event)
+        event["hash"] = event_hash(event)
         line = canonical(event) + b"\n"
         # Over a torn tail the line is written first and the rest cut off after: killed in between, the rest is a
         # torn tail again, so nothing of it ever goes without an event that says so.
@@ -244,10 +230,8 @@ class Journal(NullJournal):
         if os.fstat(descriptor).st_size > end:
             os.ftruncate(descriptor, end)
         self._seq, self._head, self._size = event["seq"], event["hash"], end
-        if kind == "section.started":
-            self._section = event["section"]
-        elif kind == "section.finished":
-            self._section = ""
+        if kind in ("section.started", "section.finished"):
+            self._section = event["section"] if kind == "section.started" else ""
 
 
 def read(path: str | os.PathLike[str]) -> list[Event]:
@@ -273,7 +257,7 @@ def verify_chain(events: Iterable[Mapping[str, Any]]) -> list[str]:
             problems.append(f"event {number} calls itself number {event['seq']}")
         if event["prev"] != previous:
             problems.append(f"event {number} does not follow the event before it")
-        if event["hash"] != _event_hash(event):
+        if event["hash"] != event_hash(event):
             problems.append(f"event {number} was changed after it was written")
         previous = event["hash"]
     return problems
@@ -339,11 +323,10 @@ def _write_all(descriptor: int, data: bytes) -> None:
 
 
 def _read_all(descriptor: int, length: int) -> bytes:
-    pieces = []
-    while length > 0 and (piece := os.read(descriptor, length)):
-        pieces.append(piece)
-        length -= len(piece)
-    return b"".join(pieces)
+    data = b""
+    while len(data) < length and (piece := os.read(descriptor, length - len(data))):
+        data += piece
+    return data
 
 
 @contextlib.contextmanager

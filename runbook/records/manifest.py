@@ -14,7 +14,7 @@ from typing import Any
 from runbook import whole
 from runbook.errors import RecordError, SecretStoreError
 from runbook.records import publishing, verify
-from runbook.records.journal import JOURNAL, read, verify_chain
+from runbook.records.journal import read, verify_chain
 from runbook.secrets.secret import Secret
 from runbook.version import VERSION
 
@@ -38,7 +38,7 @@ def seal(folder: str | os.PathLike[str], key: Secret | None = None) -> Path:
         "run_id": events[0].get("run_id", "") if events else "",
         "tool": f"entra-id-runbook {VERSION}",
         "journal": {
-            "file": JOURNAL,
+            "file": verify.JOURNAL,
             "events": len(events),
             "head": events[-1]["hash"] if events else verify.GENESIS,
         },

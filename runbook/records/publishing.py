@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +39,8 @@ def _find_in(path: Path, text: str | None = None) -> tuple[Finding, ...]:
         text = path.read_bytes().decode("utf-8", "replace")
     findings = list(redaction.find(text))
     if path.suffix in (".json", ".ipynb"):
-        try:
+        with suppress(ValueError):  # not JSON after all: searched as text already
             findings += (finding for leaf in _leaves(json.loads(text)) for finding in redaction.find(leaf))
-        except ValueError:
-            return tuple(findings)  # not JSON after all: searched as text already
     return tuple(findings)
 
 
@@ -59,8 +58,7 @@ def check(folder: str | os.PathLike[str]) -> None:
 
 def check_text(path: Path, text: str) -> str:
     """``text`` itself if it may be written to ``path``; else ``path`` is withheld and :class:`RecordError` raised."""
-    findings = _find_in(path, text)
-    if findings:
+    if findings := _find_in(path, text):
         _withhold(path, findings)
         raise _refusal({path: findings})
     return text

@@ -167,8 +167,7 @@ def register(*secrets: Secret | str) -> None:
 
 def _learn() -> None:
     """Whatever was ever held as a :class:`Secret` here is known without being registered."""
-    new = seen() - _known
-    if new:
+    if new := seen() - _known:
         register(*new)
 
 
@@ -198,7 +197,7 @@ def scrub(value: Any) -> Any:
     if isinstance(value, bytes):
         return scrub_text(value.decode("utf-8", "backslashreplace"))
     if isinstance(value, Mapping):
-        return {_scrub_name(name): _scrub_member(str(name), member) for name, member in value.items()}
+        return {scrub_text(str(name)): _scrub_member(str(name), member) for name, member in value.items()}
     if isinstance(value, set | frozenset):
         return [scrub(member) for member in sorted(value, key=repr)]
     if isinstance(value, list | tuple):
@@ -303,10 +302,6 @@ def _scrub_lines(members: Sequence[Any]) -> list[str]:
     return list(members) if scrubbed == text else scrubbed.splitlines(keepends=True)
 
 
-def _scrub_name(name: object) -> str:
-    return scrub_text(str(name))
-
-
 def _scrub_member(name: str, member: Any) -> Any:
     if _is_secret_name(name):
         return _mask_leaves(member)
@@ -319,7 +314,7 @@ def _mask_leaves(value: Any) -> Any:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, Mapping):
-        return {_scrub_name(name): _mask_leaves(member) for name, member in value.items()}
+        return {scrub_text(str(name)): _mask_leaves(member) for name, member in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_mask_leaves(member) for member in value]
     if isinstance(value, str) and (not value or _HARMLESS.fullmatch(value)):

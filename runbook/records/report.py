@@ -12,16 +12,16 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from jinja2 import ChainableUndefined, Environment, PackageLoader
 
 from runbook import whole, words
 from runbook.errors import RecordError
 from runbook.records import summary
-from runbook.records.journal import GENESIS, Event, read
+from runbook.records.journal import Event, read
 from runbook.records.publishing import check_text
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
+from runbook.records.verify import GENESIS, MANIFEST
 
 _REPORT = "report.html"
 STAGES = ("wanted", "requested", "granted", "in_token", "used")
@@ -45,7 +45,7 @@ def write(folder: str | os.PathLike[str], output: str | os.PathLike[str] | None 
     record = Path(folder)
     target = record / _REPORT if output is None else Path(output)
     html = check_text(target, render(read(record)))
-    if target.parent.resolve() == record.resolve() and (record / "manifest.json").exists():
+    if target.parent.resolve() == record.resolve() and (record / MANIFEST).exists():
         if target.exists() and target.read_text(encoding="utf-8") == html:
             return target
         raise RecordError(
@@ -67,8 +67,6 @@ def render(events: Sequence[Event]) -> str:
 
 @cache
 def _environment() -> Environment:
-    from jinja2 import ChainableUndefined, Environment, PackageLoader
-
     environment = Environment(
         loader=PackageLoader("runbook.records", "."),
         autoescape=True,
@@ -124,22 +122,22 @@ def _section(section: Mapping[str, Any], events: Iterable[Event]) -> dict[str, A
     own = [event for event in events if event.get("section") == section["name"]]
     plans = [event["changes"] for event in own if event["event"] == "section.plan"]
     pending = [plan for plan in plans if any(change["kind"] != "same" for change in plan)]
-    evidence = [event for event in own if event["event"] == "section.evidence"]
+    evidence = next((event for event in reversed(own) if event["event"] == "section.evidence"), {})
     begun = next((event for event in own if event["event"] == "section.started"), {})
     return {
         **section,
-        "about": begun.get("about", ""),
-        "portal": begun.get("portal", ""),
+        **{name: begun.get(name, "") for name in ("about", "portal")},
         "plan": words.plan_table((pending or plans or [[]])[-1]),
         "changed": bool(pending),
-        "evidence": evidence[-1].get("rows", []) if evidence else [],
-        "notes": evidence[-1].get("notes", []) if evidence else [],
+        "evidence": evidence.get("rows", []),
+        "notes": evidence.get("notes", []),
     }
 
 
 def _action(row: Mapping[str, Any]) -> dict[str, Any]:
     """One row of the matrix: ``cells`` and ``probes`` by road, and the ``reasons`` of what did not pass."""
-    cells = {road: _stage_cells(row[road]) for road in _ROADS if row.get(road) is not None}
+    found = {road: row[road] for road in _ROADS if row.get(road) is not None}
+    cells = {road: value if isinstance(value, Mapping) else {"used": value} for road, value in found.items()}
     probes = row.get("probes") or {"": row.get("probe") or {}}
     explained = row.get("explanations") or {"": row.get("explanation") or {}}
     return {
@@ -156,11 +154,6 @@ def _reason(road: str, given: Any, probe: Mapping[str, Any]) -> dict[str, Any]:
     explanation = given if isinstance(given, Mapping) else {"cause": given}
     facts = {key: value for key, value in explanation.items() if key not in ("cause", "who", "remedy", "answer")}
     return {"road": _ROAD_TITLES.get(road, road), **explanation, "facts": facts, "probe": probe}
-
-
-def _stage_cells(value: Any) -> dict[str, Any]:
-    """One road of one action as stage -> True, False, None or a word."""
-    return dict(value) if isinstance(value, Mapping) else {"used": value}
 
 
 def _picture(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

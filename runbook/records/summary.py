@@ -24,17 +24,11 @@ VERDICTS = ("passed", "failed", "parked", "incomplete")
 _OBJECTS = ("application", "secret", "connector_profile", "account")
 _COUNTS = ("created", "updated", "deleted", "unchanged")
 # A section that only planned, or was never reached, keeps a run from passing: a plan waits for somebody to apply it.
-_WORST_FIRST = {
-    "failed": "failed",
-    "incomplete": "incomplete",
-    "not tried": "incomplete",
-    "parked": "parked",
-    "planned": "parked",
-}
+_WORST_FIRST = {"failed": "failed", "incomplete": "incomplete", "not tried": "incomplete"}
+_WORST_FIRST |= {"parked": "parked", "planned": "parked"}
 
 Did = Literal["created", "updated", "deleted"]
 _DID: tuple[Did, ...] = ("created", "updated", "deleted")
-_UNKNOWN = "perhaps changed"
 
 # Calls whose path does not say what they do (learn.microsoft.com/graph, docs.stackone.com); None: nothing that stays.
 _CALLS: Mapping[str, tuple[Did, str] | None] = {
@@ -59,15 +53,10 @@ def fold(events: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     return folded.summary()
 
 
-def _to_bytes(summary: Mapping[str, Any]) -> bytes:
-    """``summary.json`` as it is written: two-space indent, UTF-8, scrubbed of secrets."""
-    return (json.dumps(redaction.scrub(summary), ensure_ascii=False, indent=2) + "\n").encode()
-
-
 def write(folder: str | os.PathLike[str], summary: Mapping[str, Any]) -> Path:
-    """Write ``summary.json`` into a record folder, whole; returns its path. Raises ``OSError``."""
+    """Write ``summary.json`` (scrubbed) into a record folder, whole; returns its path. Raises ``OSError``."""
     path = Path(folder) / SUMMARY
-    whole.write(path, _to_bytes(summary))
+    whole.write(path, (json.dumps(redaction.scrub(summary), ensure_ascii=False, indent=2) + "\n").encode())
     return path
 
 
@@ -99,11 +88,10 @@ class Done:
         A write of which nobody knows whether it was applied stands under ``perhaps changed``.
         """
         unknown = {_noun(str(call.get("path")).partition("?")[0]): 1 for call in self.unknown.values()}
-        found = Counter((change.did, change.what) for change in self.made)
         words: dict[str, dict[str, int]] = {
-            did: {what: count for (was, what), count in found.items() if was == did} for did in _DID
+            did: dict(Counter(change.what for change in self.made if change.did == did)) for did in _DID
         }
-        return {did: kinds for did, kinds in {**words, _UNKNOWN: unknown}.items() if kinds}
+        return {did: kinds for did, kinds in {**words, "perhaps changed": unknown}.items() if kinds}
 
     def add(self, event: Mapping[str, Any]) -> None:
         """Take one event of a journal; kinds that say nothing of a change are passed over."""
@@ -134,7 +122,7 @@ class _Http:
     def add(self, event: Mapping[str, Any]) -> None:
         kind = event["event"]
         retries = int(event.get("retries") or 0)
-        host = self.by_host.setdefault(str(event.get("host") or ""), {"requests": 0, "writes": 0, "retries": 0})
+        host = self.by_host.setdefault(str(event.get("host") or ""), dict.fromkeys(self.total, 0))
         for counts in (self.total, host):
             counts["requests"] += retries + (0 if kind == "http.outcome" else 1)
             counts["writes"] += 1 if kind == "http.intent" else 0
@@ -147,7 +135,7 @@ class _Http:
 class _Fold:
     def __init__(self) -> None:
         self.started: Mapping[str, Any] = {}
-        self.finished: Mapping[str, Any] | None = None
+        self.finished: Mapping[str, Any] = {}
         self.last_at: str | None = None
         self.sections: dict[str, dict[str, Any]] = {}
         self.section_http: dict[str, _Http] = {}
@@ -216,17 +204,14 @@ class _Fold:
             section.update({**done.counts(), "done": done.words()})
             section["http"] = self.section_http.get(section["name"], _Http()).total
         return {
-            "run_id": self.started.get("run_id", ""),
-            "target": self.started.get("target", ""),
-            "tenant_id": self.started.get("tenant_id", ""),
-            "actor": self.started.get("actor") or {},
-            "tool": self.started.get("tool") or {},
+            **{name: self.started.get(name, "") for name in ("run_id", "target", "tenant_id")},
+            **{name: self.started.get(name) or {} for name in ("actor", "tool")},
             "started_at": self.started.get("at"),
-            "finished_at": self.finished.get("at") if self.finished else None,
+            "finished_at": self.finished.get("at"),
             "last_event_at": self.last_at,
-            "plan_hash": (self.finished or {}).get("plan_hash") or self.started.get("plan_hash", ""),
+            "plan_hash": self.finished.get("plan_hash") or self.started.get("plan_hash", ""),
             "verdict": self._verdict(),
-            "reason": (self.finished or {}).get("reason", ""),
+            "reason": self.finished.get("reason", ""),
             "sections": sections,
             "permissions": self._permissions(),
             "actions": self.actions,
@@ -255,7 +240,7 @@ class _Fold:
         return {kind: [of_kind[name] for name in sorted(of_kind)] for kind, of_kind in rows.items()}
 
     def _verdict(self) -> str:
-        if self.finished is None:
+        if not self.finished:
             return "incomplete"
         claimed = self.finished.get("verdict")
         found = {section["verdict"] for section in self.sections.values()}

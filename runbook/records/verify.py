@@ -26,7 +26,7 @@ import json
 import os
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -156,9 +156,8 @@ def _check_shape(manifest: dict[str, Any]) -> None:
     numbers = [manifest["journal"]["events"], *(entry["size"] for entry in manifest["files"])]
     texts += [manifest["run_id"], manifest["journal"]["head"], manifest["signed_by"] or ""]
     texts += [text for row in rows for text in row]
-    if not all(isinstance(text, str) for text in texts) or not all(isinstance(number, int) for number in numbers):
-        raise TypeError("not a manifest")
-    if any(len(row) != 2 for row in rows):
+    sound = all(isinstance(text, str) for text in texts) and all(isinstance(number, int) for number in numbers)
+    if not sound or any(len(row) != 2 for row in rows):
         raise TypeError("not a manifest")
 
 
@@ -187,8 +186,7 @@ def _check_files(root: Path, manifest: dict[str, Any], report: VerifyReport) -> 
     report.problems += [f"{name} was removed" for name in sorted(expected.keys() - there.keys())]
     report.problems += [f"{name} was added: the manifest does not know it" for name in sorted(there.keys() - expected)]
     for name in sorted(expected.keys() & there.keys()):
-        problem = _file_problem(there[name], expected[name], held)
-        if problem:
+        if problem := _file_problem(there[name], expected[name], held):
             report.problems.append(f"{name} {problem}")
 
 
@@ -236,12 +234,11 @@ def _changed_cells(content: bytes, written: list[list[str]]) -> str:
         return "it is no notebook any more"
     if len(found) != len(written):
         return f"it has {len(found)} cells, {len(written)} when it was written"
-    changes = []
-    for number, (now, before) in enumerate(zip(found, written, strict=True), 1):
-        if now[0] != before[0]:
-            changes.append(f"cell {number}")
-        elif now[1] != before[1]:
-            changes.append(f"the output of cell {number}")
+    changes = [
+        f"cell {number}" if now[0] != before[0] else f"the output of cell {number}"
+        for number, (now, before) in enumerate(zip(found, written, strict=True), 1)
+        if now != before
+    ]
     return ", ".join(changes) or "outside its cells"
 
 
@@ -254,9 +251,7 @@ def _check_journal(root: Path, manifest: dict[str, Any], report: VerifyReport) -
         return {}, {}
     if lines.pop() != b"":
         report.problems.append(f"{JOURNAL} ends in the middle of a line")
-    first: dict[str, Any] = {}
-    event: dict[str, Any] = {}
-    report.head = GENESIS
+    first, event, report.head = dict[str, Any](), dict[str, Any](), GENESIS
     for number, line in enumerate(lines, 1):
         event = _check_event(line, number, report)
         report.head = str(event.get("hash"))
@@ -281,8 +276,7 @@ def _check_journal(root: Path, manifest: dict[str, Any], report: VerifyReport) -
 def _check_event(line: bytes, number: int, report: VerifyReport) -> dict[str, Any]:
     try:
         event = json.loads(line)
-        bare = {key: value for key, value in event.items() if key != "hash"}
-        intact = _canonical(event) == line and hashlib.sha256(_canonical(bare)).hexdigest() == event["hash"]
+        intact = canonical(event) == line and event_hash(event) == event["hash"]
     except (*_UNREADABLE, LookupError, TypeError, AttributeError):
         report.problems.append(f"{JOURNAL} line {number} is not an event")
         return {}
@@ -293,8 +287,14 @@ def _check_event(line: bytes, number: int, report: VerifyReport) -> dict[str, An
     return dict(event)
 
 
-def _canonical(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+def canonical(value: Any) -> bytes:
+    """The one spelling of ``value`` in JSON: what is hashed and what is written into a journal."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")).encode()
+
+
+def event_hash(event: Mapping[str, Any]) -> str:
+    """SHA-256 (hex) over the event without its own hash."""
+    return hashlib.sha256(canonical({key: value for key, value in event.items() if key != "hash"})).hexdigest()
 
 
 def _check_summary(root: Path, opening: dict[str, Any], closing: dict[str, Any], report: VerifyReport) -> None:
@@ -351,8 +351,7 @@ def _check_signature(root: Path, manifest: dict[str, Any], expected: bytes | Non
         report.problems.append(f"signed by another key: {report.signer}, not {fingerprint(expected)}")
     if manifest and manifest.get("signed_by") != report.signer:
         report.problems.append(f"{SIGNATURE} is of another key than the manifest names")
-    problem = _signature_problem(key, signature, _bytes(root / MANIFEST) if manifest else b"")
-    if problem:
+    if problem := _signature_problem(key, signature, _bytes(root / MANIFEST) if manifest else b""):
         report.problems.append(problem)
         return
     report.signed, report.expected = True, expected is not None and key == expected

@@ -203,12 +203,12 @@ def _engine() -> Any:
                 timeout=None,
             )
             client.waits = options["waits"]
-            return client.execute(env={**child_environment(os.environ), **SAFE_PATH})
+            return client.execute(env={**_child_environment(os.environ), **SAFE_PATH})
 
     return Engine
 
 
-def child_environment(parent: Mapping[str, str]) -> dict[str, str]:
+def _child_environment(parent: Mapping[str, str]) -> dict[str, str]:
     """A copy of ``parent`` without variables whose name says that they hold a secret, or whose value is a known one.
 
     Names that end in ``_FILE``, ``_PATH``, ``_REF``, ``_DIR`` or ``_URL`` hold a reference and stay.

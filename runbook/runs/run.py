@@ -153,7 +153,7 @@ def opening(ctx: Context, chosen: list[Section], plan_hash: str) -> dict[str, An
     """The data of ``run.started``. Raises :class:`SecretStoreError` if the record is to be signed and cannot be."""
 
     parameters = ctx.params.model_dump(mode="json")
-    signing_key(parameters)
+    _signing_key(parameters)
     return {
         "target": ctx.target.name,
         "tenant_id": ctx.target.tenant_id,
@@ -293,11 +293,11 @@ def publish(folder: Path) -> dict[str, Any]:
     folded = summary.fold(events)
     summary.write(folder, folded)
     report.write(folder)
-    manifest.seal(folder, signing_key(events[0].get("parameters") or {}))
+    manifest.seal(folder, _signing_key(events[0].get("parameters") or {}))
     return folded
 
 
-def signing_key(parameters: Mapping[str, Any]) -> Secret | None:
+def _signing_key(parameters: Mapping[str, Any]) -> Secret | None:
     """The Ed25519 key that records are to be signed with, or None if they are not.
 
     Raises :class:`SecretStoreError` if it is not in the store or is no such key.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runbook.runs.engine import child_environment
+from runbook.runs.engine import _child_environment
 from runbook.records import redaction
 
 
@@ -16,7 +16,7 @@ def test_variables_that_name_a_secret_do_not_reach_a_kernel() -> None:
         "RUNBOOK_SANDBOX": "/tmp/ready.json",
         "STACKONE_API_KEY_FILE": "/run/key",
     }
-    assert child_environment(parent) == {
+    assert _child_environment(parent) == {
         "PATH": "/bin",
         "RUNBOOK_SANDBOX": "/tmp/ready.json",
         "STACKONE_API_KEY_FILE": "/run/key",
@@ -26,6 +26,6 @@ def test_variables_that_name_a_secret_do_not_reach_a_kernel() -> None:
 def test_a_known_secret_does_not_reach_a_kernel_under_any_name() -> None:
     redaction.register("canary-value-1234567890")
     try:
-        assert child_environment({"HARMLESS": "see canary-value-1234567890"}) == {}
+        assert _child_environment({"HARMLESS": "see canary-value-1234567890"}) == {}
     finally:
         redaction.forget()

@@ -13,7 +13,8 @@ import pytest
 from runbook.clients.calls import CallLog
 from runbook.errors import RecordError
 from runbook.records import summary
-from runbook.records.journal import GENESIS, Journal, NullJournal, _event_hash, canonical, read, verify_chain
+from runbook.records.journal import Journal, NullJournal, read, verify_chain
+from runbook.records.verify import GENESIS, canonical, event_hash
 from runbook.secrets import Secret
 
 WRITER = Path(__file__).with_name("writer.py")
@@ -33,7 +34,7 @@ def test_each_line_is_canonical_and_names_the_hash_of_the_line_before(journal: J
     journal.event("section.started", section="redirect_uri", title="Rückkehr")
     first, second = (json.loads(line) for line in journal.path.read_bytes().splitlines())
     assert (first["event"], first["run_id"], first["seq"], first["prev"]) == ("run.started", "run-1", 1, GENESIS)
-    assert second["prev"] == first["hash"] == _event_hash(first)
+    assert second["prev"] == first["hash"] == event_hash(first)
     assert journal.path.read_bytes().splitlines()[1] == canonical(second)
 
 

@@ -13,7 +13,8 @@ import pytest
 
 from runbook.errors import RecordError, SecretStoreError
 from runbook.records import manifest, report, verify
-from runbook.records.journal import Journal, _event_hash, canonical
+from runbook.records.journal import Journal
+from runbook.records.verify import canonical, event_hash
 from runbook.secrets import Secret
 from tests.signing import new_key
 
@@ -372,6 +373,6 @@ def _rechain(path: Path, change: Callable[[dict], None]) -> None:
         event = json.loads(line)
         change(event)
         event["prev"] = previous
-        event["hash"] = previous = _event_hash(event)
+        event["hash"] = previous = event_hash(event)
         lines.append(canonical(event) + b"\n")
     path.write_bytes(b"".join(lines))
