@@ -151,12 +151,9 @@ class ServiceError(RunbookError):
         path: str = "",
         message: str = "",
         retry_after: float | None = None,
-        meaning: str = "",
-        next_step: str = "",
-        code: str | None = None,
-        request_id: str | None = None,
+        **told: Any,
     ) -> None:
-        super().__init__(what, meaning=meaning, next_step=next_step, code=code, request_id=request_id)
+        super().__init__(what, **told)
         self.status = status
         self.method = method
         self.path = path
@@ -187,12 +184,9 @@ class TransportError(RunbookError):
         what: str,
         *,
         maybe_applied: bool = False,
-        meaning: str = "",
-        next_step: str = "",
-        code: str | None = None,
-        request_id: str | None = None,
+        **told: Any,
     ) -> None:
-        super().__init__(what, meaning=meaning, next_step=next_step, code=code, request_id=request_id)
+        super().__init__(what, **told)
         self.maybe_applied = maybe_applied
 
 

@@ -56,3 +56,11 @@ _.success
 _.docs_page
 # a wait as whoever watches it is told
 _.awaited
+# read by the template of the panels (widgets/panels.html.j2)
+_.for_phone
+_.qr_code
+_.toned
+_.caveat
+_.cannot
+_.covered
+_.pictures

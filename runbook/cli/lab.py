@@ -12,7 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from runbook import whole
 from runbook.runs.engine import SAFE_PATH
+from runbook.runs.provenance import folder as sources
 
 FOLDER = Path("runbook-notebooks")
 # JupyterLab asks the internet for news unless told otherwise.
@@ -50,7 +52,6 @@ def plain(model: dict[str, Any], **_: object) -> None:
 
 def _copy_notebooks(folder: Path) -> int:
     """Copy the notebooks that are not in ``folder`` yet; returns how many."""
-    from runbook.runs.provenance import folder as sources
 
     count = 0
     for source in sorted(sources().rglob("*.ipynb")):
@@ -77,7 +78,6 @@ def _home() -> Path:
 
 def _environment(home: Path) -> dict[str, str]:
     """The environment of JupyterLab: news off by a configuration of its own, which the user's may still override."""
-    from runbook import whole
 
     configuration = home / "config" / "labconfig"
     configuration.mkdir(parents=True, exist_ok=True)

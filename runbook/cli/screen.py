@@ -14,21 +14,22 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from runbook import catalog, words
+from runbook.catalog import explain, guide
+from runbook.catalog.drift import DriftReport
+from runbook.catalog.explain import Difference
+from runbook.catalog.guide import SEPARATORS, Separator
+from runbook.catalog.model import Action, PermissionType
+from runbook.catalog.scopes import Scopes
 from runbook.errors import InputError, Problem
+from runbook.parameters import Parameters
+from runbook.records.verify import VerifyReport
+from runbook.runs.run import PlanReport, Progress, RunOutcome
 from runbook.sections import NAMES
+from runbook.tenant.changes import Change
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from runbook.catalog.drift import DriftReport
-    from runbook.catalog.explain import Difference
-    from runbook.catalog.guide import Separator
-    from runbook.catalog.model import Action, PermissionType
-    from runbook.catalog.scopes import Scopes
-    from runbook.parameters import Parameters
-    from runbook.records.verify import VerifyReport
-    from runbook.runs.run import PlanReport, Progress, RunOutcome
-    from runbook.tenant.changes import Change
 
 _FILE_WIDTH = 160
 _REASONS = 5
@@ -205,7 +206,6 @@ class Screen:
     def scopes(
         self, choice: Parameters, computed: Scopes, separator: str | None, what_if: Difference | None = None
     ) -> None:
-        from runbook.catalog import explain, guide
 
         link = guide.link(choice.actions)
         if self.as_json:
@@ -264,7 +264,6 @@ def _signed(change: Change) -> dict[str, str]:
 
 
 def _separator(name: str) -> Separator:
-    from runbook.catalog.guide import SEPARATORS
 
     for known in SEPARATORS:
         if known == name:

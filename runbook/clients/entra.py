@@ -17,17 +17,15 @@ import threading
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from runbook.clients.answers import aadsts_code, looks_like_secret_id, told
 from runbook.clients.calls import CallLog
 from runbook.clients.msal_apps import ANSWERS_CHALLENGES, DeviceFlow, MsalHttp, OnCode, confidential, guarded, public
+from runbook.clients.target import Target
 from runbook.errors import InputError, Problem, SignInError
+from runbook.parameters import Parameters
 from runbook.secrets import Secret
-
-if TYPE_CHECKING:
-    from runbook.clients.target import Target
-    from runbook.parameters import Parameters
 
 _OFFLINE_ACCESS = "offline_access"
 

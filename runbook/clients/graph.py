@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, Unpack
+from typing import Any, NamedTuple, TypeVar, Unpack
 
 from runbook.clients import batch, odata, retry, settle
 from runbook.clients.answers import told
@@ -17,10 +17,8 @@ from runbook.clients.calls import CallLog, shown_path
 from runbook.clients.http import Answer, Client, Effect
 from runbook.clients.odata import Options
 from runbook.clients.retry import Pace
+from runbook.clients.target import Target
 from runbook.errors import GraphError, RunbookError, TransportError
-
-if TYPE_CHECKING:
-    from runbook.clients.target import Target
 
 T = TypeVar("T")
 JSON = dict[str, Any]

@@ -16,7 +16,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import Any, Literal, Self
 from urllib.parse import quote, urlencode, urlsplit
 
 import httpx
@@ -26,12 +26,10 @@ from runbook.clients.answers import told
 from runbook.clients.bounded import OutOfBounds, Unreadable
 from runbook.clients.calls import CallLog, NoLog, shown_path
 from runbook.clients.retry import Pace
+from runbook.clients.target import Target
 from runbook.clients.tls import tls_context
 from runbook.errors import RunbookError, TransportError
 from runbook.version import VERSION
-
-if TYPE_CHECKING:
-    from runbook.clients.target import Target
 
 Effect = Literal["read", "write"]
 

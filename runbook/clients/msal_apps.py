@@ -5,18 +5,16 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from runbook.clients import retry, settle
 from runbook.clients.answers import aadsts_code, told
 from runbook.clients.calls import CallLog
 from runbook.clients.http import Session
+from runbook.clients.target import Target
 from runbook.errors import HandOver, RunbookError, SignInError, TransportError
 from runbook.secrets import Secret
-
-if TYPE_CHECKING:
-    from runbook.clients.target import Target
 
 # Redeeming these a second time is refused, so a lost answer must not be asked for again by itself.
 _ONCE = ("authorization_code", "refresh_token")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
 from runbook.clients import retry
@@ -12,10 +12,8 @@ from runbook.clients.auth import ApiKey
 from runbook.clients.calls import CallLog
 from runbook.clients.http import Answer, Client, Effect
 from runbook.clients.retry import Pace
+from runbook.clients.target import Target
 from runbook.errors import InputError, Problem, StackOneError, TransportError
-
-if TYPE_CHECKING:
-    from runbook.clients.target import Target
 
 JSON = dict[str, Any]
 _PAGE_SIZE = 25

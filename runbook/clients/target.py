@@ -17,7 +17,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import field_validator
@@ -25,12 +25,9 @@ from pydantic import field_validator
 from runbook import rehearsal
 from runbook.clients.answers import Strict
 from runbook.errors import HandOver, InputError, Problem
+from runbook.parameters import Parameters
 from runbook.secrets import Secret
-
-if TYPE_CHECKING:
-    from runbook.parameters import Parameters
-    from runbook.secrets.stores import SecretStore
-
+from runbook.secrets.stores import SecretStore
 
 _ADDRESSES = ("authority", "graph", "stackone", "pages")
 _FILES = ("ca_file", "client_secret_file", "stackone_api_key_file")

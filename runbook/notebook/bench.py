@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
 from runbook import sections
 from runbook.catalog import scopes
 from runbook.catalog.scopes import Scopes
+from runbook.clients.settle import Progress
+from runbook.clients.target import Target
 from runbook.errors import HandOver, Parked, RunbookError
 from runbook.notebook.inputs import Inputs
+from runbook.parameters import Parameters
 from runbook.records.journal import Journal, NullJournal
 from runbook.runs.provenance import notebook_name
 from runbook.runs.run import conclude, new_run_id, opening
@@ -22,13 +25,9 @@ from runbook.tenant.changes import Change, plan_hash
 from runbook.widgets.guide import Chapter, GuideList, Header, Place
 from runbook.widgets.hand_over import HandOverCard
 from runbook.widgets.message import Message
+from runbook.widgets.one_time_page import SECONDS, offer
 from runbook.widgets.panel import Panel
 from runbook.widgets.plan_table import counts
-
-if TYPE_CHECKING:
-    from runbook.clients.settle import Progress
-    from runbook.clients.target import Target
-    from runbook.parameters import Parameters
 
 _WATCHED = 1.0  # seconds from which a wait is shown
 PROOF = "verify_actions"
@@ -120,7 +119,6 @@ class Workbench:
 
     def secret_page(self, reference: str) -> str:
         """Offer the secret behind ``reference`` on a page that shows it once; says where."""
-        from runbook.widgets.one_time_page import SECONDS, offer
 
         store = self._look().store
         return (

@@ -7,24 +7,24 @@ when the person asks, and each sending needs a plan of its own. ``looks``: there
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from runbook import sections, words
 from runbook.errors import InputError
-from runbook.notebook.bench import PROOF
+from runbook.notebook.bench import PROOF, Workbench
 from runbook.operations import order as orders
+from runbook.operations.order import Order
 from runbook.operations.run_action import RunAction
+from runbook.runs.provenance import notebook_origin
+from runbook.tenant.base import Section, SectionResult
+from runbook.tenant.changes import Change
 from runbook.widgets import message
 from runbook.widgets.action_cards import AnswerTable, RequestCard
+from runbook.widgets.action_form import ActionForm, Filled
 from runbook.widgets.panel import Panel, Several
 from runbook.widgets.permissions import Consent
+from runbook.widgets.picker import Choice, PickedTable, Picker
 from runbook.widgets.plan_table import PlanTable
-
-if TYPE_CHECKING:
-    from runbook.notebook.bench import Workbench
-    from runbook.operations.order import Order
-    from runbook.tenant.base import Section, SectionResult
-    from runbook.tenant.changes import Change
 
 
 class Subject:
@@ -78,7 +78,6 @@ class Guided(Subject):
 
     def choose(self, bench: Workbench, changed: Callable[[], None]) -> Panel:
         """The action picker; the choice goes into the parameters file and into the plan below it."""
-        from runbook.widgets.picker import Choice, PickedTable, Picker
 
         given = bench.inputs
         choice = Choice(given.params, given.file, chosen=given.chosen or not given.attended)
@@ -126,7 +125,6 @@ class Ordered(Subject):
 
     def choose(self, bench: Workbench, changed: Callable[[], None]) -> Panel:
         """The form, or the order as a table where nobody is there."""
-        from runbook.widgets.action_form import ActionForm, Filled
 
         if not bench.inputs.attended:
             return Filled(self._order)
@@ -161,7 +159,6 @@ class Ordered(Subject):
         return self._operation.outcome if result.verdict == "passed" else super().done(result)
 
     def opening(self) -> dict[str, Any]:
-        from runbook.runs.provenance import notebook_origin
 
         order = RequestCard(self._order).value if self._order else {}
         return {**notebook_origin(self.notebook), "order": order}

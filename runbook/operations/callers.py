@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
 from runbook.actions import AtGraph, Road, ThroughStackOne
+from runbook.catalog import PermissionType
 from runbook.clients import entra
 from runbook.clients.auth import FixedToken
 from runbook.clients.graph import GraphClient
@@ -16,12 +16,9 @@ from runbook.errors import RunbookError
 from runbook.operations.order import Order
 from runbook.secrets import Secret
 from runbook.sections.link_account import find_account
+from runbook.tenant.base import Context
 from runbook.tenant.credentials import require_current, value
 from runbook.tenant.registration import require_application
-
-if TYPE_CHECKING:
-    from runbook.catalog import PermissionType
-    from runbook.tenant.base import Context
 
 _MARGIN = timedelta(minutes=5)
 

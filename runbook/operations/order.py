@@ -10,16 +10,14 @@ import json
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Any, Literal, get_args
 
 from runbook import catalog
+from runbook.catalog import Action
 from runbook.catalog.request import Request, prepare
 from runbook.errors import InputError, Problem, SecretStoreError
+from runbook.secrets import Secret
 from runbook.secrets.reference import Reference
-
-if TYPE_CHECKING:
-    from runbook.catalog import Action
-    from runbook.secrets import Secret
 
 Caller = Literal["application", "administrator", "stackone"]
 _CALLERS: tuple[Caller, ...] = get_args(Caller)
@@ -84,7 +82,6 @@ def with_generated(body: dict[str, Any]) -> dict[str, Any]:
 
 def new_password() -> Secret:
     """A password that Entra ID takes: 24 random characters, with one of each kind that it asks for."""
-    from runbook.secrets import Secret
 
     return Secret(secrets.token_urlsafe(18) + "aA1!")
 

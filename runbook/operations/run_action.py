@@ -12,19 +12,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from runbook import catalog
 from runbook.actions import Reply, run
+from runbook.catalog import Action
 from runbook.errors import GraphError, SecretStoreError
 from runbook.operations.callers import Access, Sender, access, open_sender
 from runbook.operations.order import GENERATE, Order, new_password, secret_places
+from runbook.records import redaction
+from runbook.tenant.base import Context
 from runbook.tenant.changes import Change, Evidence, row
 from runbook.words import Kind
-
-if TYPE_CHECKING:
-    from runbook.catalog import Action
-    from runbook.tenant.base import Context
 
 NAME = "run_action"
 _SOURCE = "Microsoft Graph"
@@ -231,8 +230,6 @@ class RunAction:
     def _secret(self, ctx: Context, place: str, text: str) -> str:
         """The value for one place: from the store, or made and kept there before it is sent."""
         from uuid import uuid4
-
-        from runbook.records import redaction
 
         if text == GENERATE:
             secret = new_password()

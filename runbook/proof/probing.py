@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from runbook import catalog
 from runbook.actions import AtGraph, Reply, ThroughStackOne
+from runbook.catalog import Action
 from runbook.catalog.request import Request, filled
 from runbook.clients import retry
+from runbook.clients.graph import GraphClient
 from runbook.errors import GraphError, NotSettled, RunbookError, ServiceError, StackOneError, TransportError
 from runbook.proof.recipes import Probe, fill, recipes
 from runbook.proof.workshop import NothingFound, Thing, Values, Workshop, patiently
-
-if TYPE_CHECKING:
-    from runbook.catalog import Action
-    from runbook.clients.graph import GraphClient
-    from runbook.tenant.base import Context
+from runbook.tenant.base import Context
 
 RoadName = Literal["delegated", "application", "stackone"]
 _OWN_ONLY = "Application.ReadWrite.OwnedBy"

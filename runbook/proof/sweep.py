@@ -13,18 +13,16 @@ import re
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
 import platformdirs
 
 from runbook.clients.batch import BatchRequest
+from runbook.clients.graph import GraphClient
+from runbook.clients.http import Answer
 from runbook.clients.odata import literal
 from runbook.proof.recipes import need, recipes
-
-if TYPE_CHECKING:
-    from runbook.clients.graph import GraphClient
-    from runbook.clients.http import Answer
 
 _OLD = 60
 """Minutes after which nothing of another machine's proof is still in use."""

@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from runbook.actions import Reply
 from runbook.clients import retry
@@ -21,9 +21,7 @@ from runbook.clients.odata import literal
 from runbook.errors import GraphError, RunbookError, TransportError
 from runbook.proof.recipes import fill, need, recipes
 from runbook.proof.sweep import Mark, left_behind
-
-if TYPE_CHECKING:
-    from runbook.tenant.base import Context
+from runbook.tenant.base import Context
 
 Values = dict[str, Any]
 _PATIENCE = 60.0

@@ -9,11 +9,12 @@ the choice, so a permission that no chosen action needs any more is taken away, 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from runbook import catalog
 from runbook.errors import GraphError, NotSettled, Parked, PlanRefused, RunbookError, SignInError
 from runbook.sections import about
+from runbook.tenant.base import Context
 from runbook.tenant.changes import Change, Evidence, row
 from runbook.tenant.consent import by_api, by_link, consent_hand_over
 from runbook.tenant.credentials import current
@@ -21,9 +22,6 @@ from runbook.tenant.permissions import GRAPH_TYPE, TYPES, Permissions, Permissio
 from runbook.tenant.registration import GRAPH_APP_ID, require_application, require_principal
 from runbook.tenant.tokens import application_roles
 from runbook.words import Kind, word
-
-if TYPE_CHECKING:
-    from runbook.tenant.base import Context
 
 NAME, NUMBER, TITLE, SUMMARY, PORTAL = about("api_permissions")
 

@@ -14,13 +14,15 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from runbook.clients import retry
+from runbook.clients.entra import TokenResult
 from runbook.errors import PlanRefused, RunbookError, SignInError
 from runbook.records import redaction
 from runbook.secrets import Secret
 from runbook.sections import about
+from runbook.tenant.base import Context
 from runbook.tenant.changes import Change, Evidence, row
 from runbook.tenant.credentials import (
     Credential,
@@ -33,10 +35,6 @@ from runbook.tenant.credentials import (
 )
 from runbook.tenant.registration import application, application_path, marks, require_application
 from runbook.tenant.secret_policy import SecretPolicy, read_policy
-
-if TYPE_CHECKING:
-    from runbook.clients.entra import TokenResult
-    from runbook.tenant.base import Context
 
 NAME, NUMBER, TITLE, SUMMARY, PORTAL = about("client_secret")
 

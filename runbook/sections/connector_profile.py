@@ -11,12 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from runbook import catalog
 from runbook.catalog.guide import CONNECTOR_KEY
 from runbook.errors import HandOver, NotSettled, Parked
 from runbook.sections import about
+from runbook.tenant.base import Context
 from runbook.tenant.changes import Change, Evidence, row
 from runbook.tenant.credentials import current, require_current
 from runbook.tenant.permissions import Permissions
@@ -28,9 +29,6 @@ from runbook.tenant.registration import (
     require_application,
     with_mark,
 )
-
-if TYPE_CHECKING:
-    from runbook.tenant.base import Context
 
 NAME, NUMBER, TITLE, SUMMARY, PORTAL = about("connector_profile")
 

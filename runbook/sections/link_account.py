@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from runbook.catalog.guide import CONNECTOR_KEY
 from runbook.clients.answers import aadsts_code, told
@@ -19,12 +19,10 @@ from runbook.records import redaction
 from runbook.secrets import Secret
 from runbook.sections import about
 from runbook.sections.connector_profile import find_profile
+from runbook.tenant.base import Context
 from runbook.tenant.changes import Change, Evidence, row
 from runbook.tenant.credentials import when
 from runbook.tenant.tokens import NO_CONSENT_YET
-
-if TYPE_CHECKING:
-    from runbook.tenant.base import Context
 
 NAME, NUMBER, TITLE, SUMMARY, PORTAL = about("link_account")
 

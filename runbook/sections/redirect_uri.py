@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from runbook.errors import PlanRefused
 from runbook.redirect_rules import MAX_URIS
 from runbook.sections import about
+from runbook.tenant.base import Context
 from runbook.tenant.changes import Change, Evidence, row
 from runbook.tenant.registration import (
     application,
@@ -24,9 +25,6 @@ from runbook.tenant.registration import (
     wanted_uri,
     with_mark,
 )
-
-if TYPE_CHECKING:
-    from runbook.tenant.base import Context
 
 NAME, NUMBER, TITLE, SUMMARY, PORTAL = about("redirect_uri")
 

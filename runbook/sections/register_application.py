@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from runbook.clients.odata import key, literal
 from runbook.errors import PlanRefused, RunbookError
 from runbook.sections import about
+from runbook.tenant.base import Context
 from runbook.tenant.changes import Change, Evidence, pending, row
 from runbook.tenant.registration import (
     MARK,
@@ -26,9 +27,6 @@ from runbook.tenant.registration import (
 )
 from runbook.tenant.snapshot import address
 from runbook.words import Kind
-
-if TYPE_CHECKING:
-    from runbook.tenant.base import Context
 
 NAME, NUMBER, TITLE, SUMMARY, PORTAL = about("register_application")
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from runbook import catalog
 from runbook.catalog import guide
+from runbook.catalog.scopes import Scopes
 from runbook.sections import about
+from runbook.tenant.base import Context
 from runbook.tenant.changes import Change, Evidence, row
-
-if TYPE_CHECKING:
-    from runbook.catalog.scopes import Scopes
-    from runbook.tenant.base import Context
 
 NAME, NUMBER, TITLE, SUMMARY, PORTAL = about("select_actions")
 

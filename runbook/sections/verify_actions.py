@@ -13,10 +13,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from runbook import catalog
 from runbook.clients.answers import explain
+from runbook.clients.auth import FixedToken
+from runbook.clients.graph import GraphClient
 from runbook.clients.settle import Progress
 from runbook.errors import NotSettled, Parked, SignInError
 from runbook.proof import refresh
@@ -25,14 +27,12 @@ from runbook.proof.recipes import recipes
 from runbook.proof.workshop import Workshop
 from runbook.sections import about
 from runbook.sections.link_account import find_account
+from runbook.tenant.base import Context
 from runbook.tenant.changes import Change, Evidence, row
 from runbook.tenant.credentials import current
 from runbook.tenant.permissions import TYPES, Permissions, PermissionType, Wanted, table
 from runbook.tenant.registration import application, require_application, require_principal
 from runbook.tenant.tokens import application_roles, delegated_scopes
-
-if TYPE_CHECKING:
-    from runbook.tenant.base import Context
 
 NAME, NUMBER, TITLE, SUMMARY, PORTAL = about("verify_actions")
 
@@ -163,8 +163,6 @@ def _open_direct(
     roads: Roads,
 ) -> None:
     """A road with a fresh token of one type; without one it stays closed, with the reason."""
-    from runbook.clients.auth import FixedToken
-    from runbook.clients.graph import GraphClient
 
     if kind == "delegated" and not ctx.applying:
         roads.closed[kind] = "nobody was asked to sign in", ""

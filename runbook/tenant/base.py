@@ -15,26 +15,26 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
+from runbook import catalog
+from runbook.catalog.scopes import Scopes
 from runbook.clients import settle
 from runbook.clients.answers import SKEW_SECONDS
+from runbook.clients.entra import Administrator
+from runbook.clients.graph import GraphClient
+from runbook.clients.stackone import StackOneClient
+from runbook.clients.target import Target, open_target
 from runbook.errors import HandOver, Parked, RunbookError
+from runbook.parameters import Parameters
+from runbook.records.journal import Journal, NullJournal, read
+from runbook.records.logs import scrub_logs
 from runbook.records.summary import Done
+from runbook.secrets.stores import SecretStore, open_store
 from runbook.tenant.changes import Change, Evidence, pending, row
 from runbook.tenant.known import Known
 from runbook.tenant.snapshot import Snapshot
 from runbook.tenant.turn import turn
-
-if TYPE_CHECKING:
-    from runbook.catalog.scopes import Scopes
-    from runbook.clients.entra import Administrator
-    from runbook.clients.graph import GraphClient
-    from runbook.clients.stackone import StackOneClient
-    from runbook.clients.target import Target
-    from runbook.parameters import Parameters
-    from runbook.records.journal import Journal, NullJournal
-    from runbook.secrets.stores import SecretStore
 
 T = TypeVar("T")
 _TELL_EVERY = 2.0  # seconds
@@ -308,14 +308,6 @@ def open_context(
 
     Raises :class:`SecretStoreError`, :class:`SignInError` or :class:`TransportError` when they cannot be opened.
     """
-    from runbook import catalog
-    from runbook.clients.entra import Administrator
-    from runbook.clients.graph import GraphClient
-    from runbook.clients.stackone import StackOneClient
-    from runbook.clients.target import open_target
-    from runbook.records.journal import Journal, NullJournal, read
-    from runbook.records.logs import scrub_logs
-    from runbook.secrets.stores import open_store
 
     scrub_logs()
     record = NullJournal() if journal is None else journal

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlencode
 
 from runbook.clients.answers import told
@@ -15,11 +15,9 @@ from runbook.clients.batch import BatchRequest
 from runbook.clients.graph import graph_error
 from runbook.clients.settle import passes
 from runbook.errors import GraphError, HandOver, NotSettled, RunbookError, TransportError
+from runbook.tenant.base import Context
 from runbook.tenant.permissions import TYPES, Permissions, PermissionType, Wanted
 from runbook.tenant.registration import assignments, entra_base, wanted_uri
-
-if TYPE_CHECKING:
-    from runbook.tenant.base import Context
 
 _WHO = "A Privileged Role Administrator or Global Administrator"
 

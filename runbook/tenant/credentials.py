@@ -10,15 +10,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from runbook.clients import entra
 from runbook.clients.answers import told
+from runbook.clients.entra import TokenResult
 from runbook.errors import RunbookError, SecretStoreError, SignInError
 from runbook.secrets import Secret
-
-if TYPE_CHECKING:
-    from runbook.clients.entra import TokenResult
-    from runbook.tenant.base import Context
+from runbook.tenant.base import Context
 
 _ADDING, _NOTE = "adding", "the secret being added ends at "
 
@@ -136,7 +135,6 @@ def value(ctx: Context, credential: Credential) -> Secret:
 
 def token(ctx: Context, found: Mapping[str, Any], credential: Credential) -> TokenResult:
     """A fresh application token with this secret. Raises :class:`SignInError`."""
-    from runbook.clients import entra
 
     with aged(ctx, found, credential):
         return entra.application_token(ctx.target, found["appId"], value(ctx, credential), journal=ctx.journal)

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from runbook import catalog
 from runbook.errors import GraphError
+from runbook.tenant.base import Context
 from runbook.tenant.registration import (
     GRAPH_APP_ID,
     application,
@@ -20,9 +21,6 @@ from runbook.tenant.registration import (
     graph_principal,
     service_principal,
 )
-
-if TYPE_CHECKING:
-    from runbook.tenant.base import Context
 
 PermissionType = Literal["delegated", "application"]
 TYPES: tuple[PermissionType, ...] = ("delegated", "application")

@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from runbook.catalog.guide import CALLBACK_PATH
 from runbook.clients.odata import key, literal
 from runbook.errors import NotSettled, RunbookError
+from runbook.tenant.base import Context
 from runbook.tenant.known import Known
 from runbook.tenant.snapshot import address
-
-if TYPE_CHECKING:
-    from runbook.tenant.base import Context
 
 GRAPH_APP_ID = "00000003-0000-0000-c000-000000000000"
 MARK = "entra-id-runbook"

@@ -9,13 +9,11 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from runbook.errors import GraphError
+from runbook.tenant.base import Context
 from runbook.tenant.credentials import when
-
-if TYPE_CHECKING:
-    from runbook.tenant.base import Context
 
 _DEFAULT = "/policies/defaultAppManagementPolicy"
 _DURATION = re.compile(

@@ -9,15 +9,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
 from runbook.clients.batch import LARGEST, BatchRequest
-from runbook.clients.graph import graph_error
+from runbook.clients.graph import GraphClient, graph_error
 from runbook.errors import GraphError
-
-if TYPE_CHECKING:
-    from runbook.clients.graph import GraphClient
 
 T = TypeVar("T")
 JSON = dict[str, Any]

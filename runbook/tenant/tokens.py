@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from runbook.clients import entra
+from runbook.clients.entra import TokenResult
 from runbook.errors import NotSettled, SignInError
+from runbook.tenant.base import Context
 from runbook.tenant.credentials import aged, require_current, token, value
-
-if TYPE_CHECKING:
-    from runbook.clients.entra import TokenResult
-    from runbook.tenant.base import Context
 
 # Grants reach tokens with a delay: some 30 s are reported after consent (AADSTS65001 until then).
 _PATIENCE = 60.0
@@ -45,7 +44,6 @@ def delegated_scopes(ctx: Context, found: Mapping[str, Any], granted: frozenset[
     A person is asked once. The attendant of a rehearsal is asked again while a fresh grant has not reached the token.
     Raises :class:`Parked` when nobody is there, :class:`SignInError` when Entra ID refuses.
     """
-    from runbook.clients import entra
 
     credential = require_current(ctx, found)
     secret = value(ctx, credential)

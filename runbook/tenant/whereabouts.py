@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from runbook.errors import GraphError
-
-if TYPE_CHECKING:
-    from runbook.tenant.base import Context
+from runbook.tenant.base import Context
 
 
 def tenant(ctx: Context) -> str:

@@ -6,15 +6,15 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from runbook.operations.order import Order
 from runbook.records import redaction
+from runbook.tenant.changes import Change
 from runbook.widgets.panel import Panel, Table
 from runbook.widgets.plan_table import PlanTable
 
 if TYPE_CHECKING:
     import pandas
 
-    from runbook.operations.order import Order
-    from runbook.tenant.changes import Change
 
 _MOST_COLUMNS = 8
 _LONGEST_CELL = 120

@@ -13,10 +13,8 @@ from collections.abc import Callable
 from html import escape
 from importlib.resources import files
 from string import Template
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from runbook.secrets import Secret
+from runbook.secrets import Secret
 
 SECONDS = 120.0
 _HEADERS = {

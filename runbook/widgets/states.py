@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from runbook import catalog, words
+from runbook.catalog.scopes import Scopes
 from runbook.errors import Parked, RunbookError
+from runbook.tenant.base import SectionResult
 from runbook.widgets import message
 from runbook.widgets.evidence import ActionMatrix, EvidenceTable, PermissionMatrix, SecretAges
 from runbook.widgets.hand_over import HandOverCard, KeyValue
 from runbook.widgets.message import Message
 from runbook.widgets.panel import Panel, Several
-
-if TYPE_CHECKING:
-    from runbook.catalog.scopes import Scopes
-    from runbook.tenant.base import SectionResult
 
 
 def not_reached(what: str) -> Message:
