@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from runbook.errors import InputError, Problem
 
@@ -20,13 +22,15 @@ LARGEST = 1 << 20
 """Bytes of a file; the largest sensible choice has a few thousand."""
 _NODES = 5_000
 _DEPTH = 20
+_INVALID = "is not valid YAML or JSON."
+_TOO_DEEP = "is nested too deeply for a choice."
 
 
 def read(path: Path) -> dict[str, Any]:
     """The flat mapping in a YAML or (``*.json``) JSON file. Raises :class:`InputError`, which repeats no value."""
     text = _text(path)
     try:
-        values = _from_json(text) if path.suffix == ".json" else _from_yaml(text)
+        values = _parsed(text, _from_json if path.suffix == ".json" else _from_yaml)
     except _Refused as error:
         where = f"{path}, line {error.line}" if error.line else str(path)
         raise InputError(Problem(where, error.why)) from None
@@ -40,7 +44,7 @@ def read(path: Path) -> dict[str, Any]:
 def scalar(text: str) -> Any:
     """One value as it would be read from a file; text that is none stays as it is."""
     try:
-        return _from_yaml(text)
+        return _parsed(text, _from_yaml)
     except _Refused:
         return text
 
@@ -64,6 +68,20 @@ def _text(path: Path) -> str:
         raise InputError(Problem(str(path), f"cannot be read: {reason}.")) from None
 
 
+def _parsed(text: str, form: Callable[[str], Any]) -> Any:
+    try:
+        return form(text)
+    except RecursionError:
+        raise _Refused(_TOO_DEEP) from None
+    except json.JSONDecodeError as error:
+        raise _Refused(_INVALID, error.lineno) from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        raise _Refused(_INVALID, mark.line + 1 if mark else None) from None
+    except ValueError:  # a number of thousands of digits
+        raise _Refused(_INVALID) from None
+
+
 def _from_json(text: str) -> Any:
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
@@ -71,43 +89,20 @@ def _from_json(text: str) -> Any:
             raise _Refused(f"has {_twice([name for name, _ in pairs])!r} twice.")
         return found
 
-    try:
-        return json.loads(text, object_pairs_hook=once)
-    except RecursionError:
-        raise _Refused(_TOO_DEEP) from None
-    except json.JSONDecodeError as error:
-        raise _Refused(_INVALID, error.lineno) from None
-    except ValueError:  # a number of thousands of digits
-        raise _Refused(_INVALID) from None
-
-
-_INVALID = "is not valid YAML or JSON."
-_TOO_DEEP = "is nested too deeply for a choice."
+    return json.loads(text, object_pairs_hook=once)
 
 
 def _from_yaml(text: str) -> Any:
-    import yaml
-
-    try:
-        loader = _loader()(text)
-        node = loader.get_single_node()
-        if node is None:
-            return None
-        _measure(node, {}, 0)
-        return loader.construct_document(node)
-    except RecursionError:
-        raise _Refused(_TOO_DEEP) from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        raise _Refused(_INVALID, mark.line + 1 if mark else None) from None
-    except ValueError:
-        raise _Refused(_INVALID) from None
+    loader = _loader()(text)
+    node = loader.get_single_node()
+    if node is None:
+        return None
+    _measure(node, {}, 0)
+    return loader.construct_document(node)
 
 
 def _measure(node: Any, sizes: dict[int, int], depth: int) -> int:
     """How many nodes there are with every alias written out; raises before anything is built from them."""
-    import yaml
-
     if depth > _DEPTH:
         raise _Refused(_TOO_DEEP, node.start_mark.line + 1)
     if id(node) in sizes:
@@ -132,8 +127,6 @@ def _twice(names: list[str]) -> str:
 
 @cache
 def _loader() -> Any:
-    import yaml
-
     class Loader(yaml.SafeLoader):
         """YAML's safe loader without the scalars that mean something else than what stands there."""
 

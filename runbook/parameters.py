@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
+import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
-from runbook import catalog, mapping_file
+from runbook import catalog, mapping_file, whole
 from runbook.errors import InputError, Problem, SecretStoreError
 from runbook.redirect_rules import redirect_problems
 from runbook.secrets import reference
@@ -34,10 +35,8 @@ def _refuse(message: str) -> PydanticCustomError:
 
 
 def _tenant(value: str) -> str:
-    if value == "":
-        return value
     try:
-        return str(UUID(value))
+        return value and str(UUID(value))
     except ValueError:
         if _DOMAIN.fullmatch(value):
             return value.lower()
@@ -45,10 +44,8 @@ def _tenant(value: str) -> str:
 
 
 def _guid(value: str) -> str:
-    if value == "":
-        return value
     try:
-        return str(UUID(value))
+        return value and str(UUID(value))
     except ValueError:
         raise _refuse(f"{value!r} is not a GUID, such as 1b4e28ba-2fa1-11d2-883f-0016d3cca427.") from None
 
@@ -82,22 +79,22 @@ def _one_line(value: str) -> str:
     return value.strip()
 
 
+def _parts(value: object) -> object:
+    return [part.strip() for part in re.split(r"[,\n]", value) if part.strip()] if isinstance(value, str) else value
+
+
 def _actions(value: object) -> object:
     """Names, slugs or StackOne ids, as a list or as one comma-separated string, become slugs in the guide's order."""
-    if isinstance(value, str):
-        value = [part.strip() for part in re.split(r"[,\n]", value) if part.strip()]
+    value = _parts(value)
     if not isinstance(value, list | tuple):
         raise _refuse('must be a list of actions, such as ["List Users", "Create Group"].')
-    wrong: list[str] = []
+    wrong = [f"{item!r} is not the name of an action." for item in value if not isinstance(item, str)]
     slugs: set[str] = set()
-    for item in value:
-        if not isinstance(item, str):
-            wrong.append(f"{item!r} is not the name of an action.")
-            continue
+    for item in (item for item in value if isinstance(item, str)):
         try:
             slugs.add(catalog.action(item).slug)
         except InputError as error:
-            wrong.extend(f"{problem.what} {problem.hint}".strip() for problem in error.problems)
+            wrong += [f"{problem.what} {problem.hint}".strip() for problem in error.problems]
     if wrong:
         raise _refuse(" ".join(wrong))
     if not slugs:
@@ -106,8 +103,7 @@ def _actions(value: object) -> object:
 
 
 def _types(value: object) -> object:
-    if isinstance(value, str):
-        value = [part.strip() for part in value.split(",") if part.strip()]
+    value = _parts(value)
     if not isinstance(value, list | tuple) or not value or any(v not in ("delegated", "application") for v in value):
         raise _refuse('must be one or both of "delegated" and "application".')
     return tuple(kind for kind in ("delegated", "application") if kind in value)
@@ -137,9 +133,7 @@ class Parameters(BaseModel):
     client_id: Annotated[str, AfterValidator(_guid)] = ""
     client_secret_ref: Reference = ""
     # What
-    actions: Annotated[tuple[str, ...], BeforeValidator(_actions)] = Field(
-        default_factory=lambda: catalog.default_actions()
-    )
+    actions: Annotated[tuple[str, ...], BeforeValidator(_actions)] = Field(default_factory=catalog.default_actions)
     permission_types: Annotated[tuple[PermissionType, ...], BeforeValidator(_types)] = ("delegated", "application")
     permission_source: Literal["guide", "least"] = "guide"
     # The application
@@ -171,9 +165,8 @@ class Parameters(BaseModel):
     @model_validator(mode="after")
     def _together(self) -> Parameters:
         """What no field can tell alone."""
-        mistakes: list[tuple[str, str]] = []
-        if self.redirect_uri:
-            mistakes += [("redirect_uri", text) for text in redirect_problems(self.redirect_uri)]
+        redirect = redirect_problems(self.redirect_uri) if self.redirect_uri else ()
+        mistakes = [("redirect_uri", text) for text in redirect]
         if self.secret_renew_before_days >= self.secret_lifetime_days:
             mistakes.append(("secret_renew_before_days", "must be smaller than secret_lifetime_days."))
         if self.target == "entra":
@@ -210,11 +203,9 @@ def parse(values: Mapping[str, Any]) -> Parameters:
         raise InputError(problems + _remaining(values, rejected)) from None
 
 
-def _remaining(values: Mapping[str, Any], rejected: Iterable[str]) -> list[Problem]:
+def _remaining(values: Mapping[str, Any], rejected: set[str]) -> list[Problem]:
     """Mistakes between fields, which pydantic only looks for when every field is right by itself."""
-    sound = {key: value for key, value in values.items() if key not in set(rejected)}
-    if len(sound) == len(values):
-        return []
+    sound = {key: value for key, value in values.items() if key not in rejected}
     try:
         Parameters.model_validate(sound)
     except ValidationError as error:
@@ -226,8 +217,7 @@ def _problems(error: ValidationError) -> Iterable[Problem]:
     for item in error.errors(include_input=False, include_url=False):
         where = str(item["loc"][0]) if item["loc"] else "parameters"
         if item["type"] == "runbook_many":
-            for name, text in item["ctx"]["mistakes"]:
-                yield Problem(name, text)
+            yield from (Problem(name, text) for name, text in item["ctx"]["mistakes"])
         elif item["type"] == "extra_forbidden":
             yield Problem(where, "is not a parameter.", _did_you_mean(where))
         elif item["type"] == "runbook":
@@ -250,11 +240,7 @@ def load(path: Path, overrides: Mapping[str, Any] | None = None) -> Parameters:
 
 def save(parameters: Parameters, path: Path) -> None:
     """Write the choice whole, as YAML or (for ``*.json``) JSON, with only the values that differ from the defaults."""
-    import yaml
-
-    from runbook.whole import write
-
     values = parameters.model_dump(mode="json", exclude_defaults=True)
     values["actions"] = list(parameters.actions)
     text = json.dumps(values, indent=2) + "\n" if path.suffix == ".json" else yaml.safe_dump(values, sort_keys=False)
-    write(path, text.encode())
+    whole.write(path, text)
