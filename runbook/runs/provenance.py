@@ -63,9 +63,7 @@ def folder() -> Path:
         if (candidate / "00_start.ipynb").is_file():
             return candidate
     raise RunbookError(
-        "the notebooks are not there",
-        meaning="the installation is incomplete.",
-        next_step="install the package again.",
+        "the notebooks are not there", meaning="the installation is incomplete.", next_step="install the package again."
     )
 
 
