@@ -102,7 +102,8 @@ class Done:
             call: Mapping[str, Any] = {**self.unknown.pop(event["intent"], {}), **event}
             self.made += _changes(call)
             if not _ok(call.get("status")):
-                (self.unknown if call.get("uncertain") else self._refused)[event["intent"]] = call
+                doubtful = call.get("uncertain") and _CALLS.get(_last(call), ()) is not None
+                (self.unknown if doubtful else self._refused)[event["intent"]] = call
         elif kind == "http.settled":
             refused = self._refused.pop(event["intent"], {})
             call = self.unknown.pop(event["intent"], refused)
@@ -110,6 +111,10 @@ class Done:
                 self.made += _changes({**call, "status": 201 if event.get("created") else 200})
         elif kind == "change.made":
             self.made += [Made(event["did"], event["what"], "", {})] * int(event.get("number", 1))
+
+
+def _last(call: Mapping[str, Any]) -> str:
+    return str(call.get("path")).partition("?")[0].rpartition("/")[2]
 
 
 class _Http:
