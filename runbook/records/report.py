@@ -27,7 +27,6 @@ _REPORT = "report.html"
 STAGES = ("wanted", "requested", "granted", "in_token", "used")
 _ROADS = ("delegated", "application", "stackone")
 _ROAD_TITLES = {"delegated": "Delegated", "application": "Application", "stackone": "Through StackOne"}
-_COLUMNS = 40  # permissions in one row of the picture
 _HEADLINES = {
     "passed": "Every section of this run ended as planned.",
     "failed": "The run failed. What it did before stays done; running it again goes on from there.",
@@ -89,21 +88,17 @@ def _view(events: Sequence[Event]) -> dict[str, Any]:
     return {
         "summary": folded,
         "headline": _headline(folded["verdict"], counts),
-        "stopped": next((section for section in folded["sections"] if section.get("error")), None),
         "duration": _duration(folded["started_at"], folded["finished_at"] or folded["last_event_at"]),
         "opening": opening,
-        "origins": [one for one in (opening, *(opening.get("sections") or ())) if one.get("sha256")],
         "sections": [_section(section, events) for section in folded["sections"]],
         "actions": actions,
         "roads": [road for road in _ROADS if any(road in action["cells"] for action in actions)],
         "counts": counts,
         "stages": STAGES,
-        "failures": [action for action in actions if action["verdict"] in ("failed", "parked")],
         "pictures": {kind: _picture(rows) for kind, rows in folded["permissions"].items() if rows},
         "calls": _calls_by_section(events, folded["sections"]),
-        "torn": [event for event in events if event["event"] == "journal.torn"],
         "head": events[-1]["hash"] if events else GENESIS,
-        "events": len(events),
+        "events": events,
     }
 
 
@@ -157,29 +152,14 @@ def _reason(road: str, given: Any, probe: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _picture(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Permissions as columns, stages as rows of a grid (in SVG units), and the same in words."""
+    """Permissions and the stages that the template draws, and the same in words."""
     stages = STAGES[:4]
-    bands = -(-len(rows) // _COLUMNS)
-    cells = [
-        {
-            "x": 92 + (number % _COLUMNS) * 20,
-            "y": 22 + (number // _COLUMNS) * 112 + line * 20,
-            "mark": words.word(row.get(stage)),
-        }
-        for number, row in enumerate(rows)
-        for line, stage in enumerate(stages)
-    ]
     counts = {stage: sum(row.get(stage) is True for row in rows) for stage in stages}
     unknown = sum(row.get(stage) is None for row in rows for stage in stages)
     reached = ", ".join(f"{count} {stage.replace('_', ' ')}" for stage, count in counts.items())
     return {
         "rows": [{**row, "number": number} for number, row in enumerate(rows, 1)],
-        "cells": cells,
-        "bands": [{"y": 22 + band * 112, "first": band * _COLUMNS} for band in range(bands)],
         "stages": stages,
-        "width": 96 + min(len(rows), _COLUMNS) * 20,
-        "height": bands * 112 - 4,
-        "columns": _COLUMNS,
         "words": f"Of {len(rows)} permissions: {reached}" + (f"; {unknown} unknown" if unknown else "") + ".",
     }
 
