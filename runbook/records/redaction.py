@@ -12,6 +12,7 @@ import base64
 import datetime
 import html
 import json
+import logging
 import re
 import threading
 import tomllib
@@ -68,6 +69,9 @@ class Finding:
         return f"{self.kind} on line {self.line} (character {self.offset})"
 
 
+_LIBRARIES = frozenset({"azure", "httpcore", "httpx", "msal", "requests", "runbook", "stamina", "urllib3"})
+# httpcore shows headers as pairs of bytes.
+_PAIR = re.compile(r"(?i)(b?'(?:set-cookie|cookie|location|(?:proxy-)?authorization)', b?)('[^']*'|\"[^\"]*\")")
 _ANSI = re.compile(r"\x1b\[[0-9;:?]*[ -/]*[@-~]")
 
 _lock = threading.Lock()
@@ -298,3 +302,27 @@ def _in_base64(value: bytes) -> Iterator[str]:
             form = encode(b"\0" * shift + value).decode()[first:last]
             if len(form) >= 8:
                 yield form
+
+
+def scrub_logs() -> None:
+    """From now on no record of these libraries' loggers, at any level, leaves with a secret; once is enough.
+
+    What libraries log at their loudest holds tokens, codes and cookies: it is scrubbed as it is logged.
+    """
+    make = logging.getLogRecordFactory()
+    if not isinstance(make, _Scrubbing):
+        logging.setLogRecordFactory(_Scrubbing(make))
+
+
+class _Scrubbing:
+    """A factory of log records around another one. Loggers that are off never come here."""
+
+    def __init__(self, make: Any) -> None:
+        self._make = make
+
+    def __call__(self, *args: Any, **options: Any) -> logging.LogRecord:
+        record: logging.LogRecord = self._make(*args, **options)
+        if record.name.partition(".")[0] in _LIBRARIES:
+            text = _PAIR.sub(rf"\1'{MASK}'", record.getMessage())
+            record.msg, record.args = scrub_text(text), None
+        return record

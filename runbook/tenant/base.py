@@ -28,7 +28,7 @@ from runbook.clients.target import Target, open_target
 from runbook.errors import HandOver, Parked, RunbookError
 from runbook.parameters import Parameters
 from runbook.records.journal import Journal, NullJournal, read
-from runbook.records.logs import scrub_logs
+from runbook.records.redaction import scrub_logs
 from runbook.records.summary import Done
 from runbook.secrets.stores import SecretStore, open_store
 from runbook.tenant.changes import Change, Evidence, pending, row
