@@ -7,8 +7,8 @@ from tests.public_names import ROOT, unneeded
 HOOKS = {
     # called by name by a library: html.parser, httpx, httpcore, papermill
     "catalog/sources.py:_Finder.handle_starttag",
-    "clients/auth.py:ApiKey.auth_flow",
-    "clients/auth.py:Bearer.auth_flow",
+    "clients/calls.py:ApiKey.auth_flow",
+    "clients/calls.py:Bearer.auth_flow",
     "clients/bounded.py:_Backend.connect_tcp",
     "clients/bounded.py:_Stream.get_extra_info",
     "clients/bounded.py:_Stream.start_tls",

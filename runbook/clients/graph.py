@@ -1,19 +1,21 @@
 """Microsoft Graph v1.0: objects, collections, links and batches; its errors as ours.
 
-Every path is relative to ``/v1.0``. Bodies and answers are plain dicts as Graph's reference describes them.
+Every path is relative to ``/v1.0``. Bodies and answers are plain dicts as Graph's reference describes them. A batch
+takes up to 20 requests in one (learn.microsoft.com/graph/json-batching); 200 for it says nothing about its parts: each
+has its own status and is throttled by itself.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar, Unpack
 
-from runbook.clients import batch, odata, retry, settle
+from runbook.clients import odata, retry, settle
 from runbook.clients.answers import told
-from runbook.clients.auth import Bearer, TokenSource
-from runbook.clients.batch import BatchRequest
-from runbook.clients.calls import CallLog, shown_path
+from runbook.clients.calls import Bearer, CallLog, TokenSource, shown_path
 from runbook.clients.http import Answer, Client, Effect
 from runbook.clients.odata import Options
 from runbook.clients.retry import Pace
@@ -25,7 +27,7 @@ JSON = dict[str, Any]
 Params = Mapping[str, str]
 Note = Mapping[str, Any] | None
 
-
+LARGEST = 20  # parts of one batch
 _MOST_PAGES = 10_000  # of 100 items at least: more than any list that is read whole here
 
 
@@ -35,6 +37,28 @@ class Page(NamedTuple):
     items: tuple[JSON, ...]
     total: int | None
     next_link: str | None
+
+
+@dataclass(frozen=True)
+class BatchRequest:
+    """One part: ``path`` relative to ``/v1.0`` with its query; ``note`` goes into the journal with it."""
+
+    method: str
+    path: str
+    body: Any = None
+    note: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def shown(self) -> dict[str, Any]:
+        """As the journal has it."""
+        return {"method": self.method, "path": shown_path(self.path), **self.note}
+
+    def part(self, number: int) -> dict[str, Any]:
+        """As it stands in the body of a batch; a body needs its content type."""
+        part = {"id": str(number), "method": self.method, "url": "/" + self.path.lstrip("/")}
+        if self.body is None:
+            return part
+        return {**part, "headers": {"Content-Type": "application/json"}, "body": self.body}
 
 
 class GraphClient(Client):
@@ -201,15 +225,51 @@ class GraphClient(Client):
         )
 
     def batch(self, requests: Iterable[BatchRequest]) -> Sequence[Answer]:
-        """Many requests in few (:func:`runbook.clients.batch.run`); answers in order, errors of parts included."""
-        return batch.run(
-            requests,
-            lambda body, effect, note, outcome: self._send(
-                "POST", "/$batch", json=body, effect=effect, note=note, outcome=outcome
-            ),
-            self.pace,
-            self.progress,
-        )
+        """Many requests in as few batches as possible; answers in order, errors of parts included.
+
+        Parts that were throttled are sent again (after the longest Retry-After among them); reads also after 500, 502,
+        503 and 504. A part that fails otherwise keeps its answer. Raises what sending the batch itself raises.
+        """
+        parts = [*requests]
+        answers: dict[int, Answer] = {}
+        pending, attempts = [*range(len(parts))], 0
+
+        def attempt() -> bool:
+            nonlocal pending, attempts
+            attempts += 1
+            for start in range(0, len(pending), LARGEST):
+                answers.update(self._exchange({number: parts[number] for number in pending[start : start + LARGEST]}))
+            pending = [number for number in pending if _again(parts[number], answers[number])]
+            asked = max((retry.retry_after(answers[number].headers) or 0.0 for number in pending), default=0.0)
+            if pending and attempts < self.pace.attempts and asked <= self.pace.longest_retry_after:
+                raise _Throttled(f"{len(pending)} parts of a batch were put off", asked)
+            return True
+
+        with suppress(_Throttled):
+            describe = "every part of the batch is served"
+            self.until(attempt, describe, passing=lambda error: isinstance(error, _Throttled))
+        return [answers[number] for number in range(len(parts))]
+
+    def _exchange(self, chunk: Mapping[int, BatchRequest]) -> Iterator[tuple[int, Answer]]:
+        effect: Effect = "read" if all(request.method == "GET" for request in chunk.values()) else "write"
+        note = {"parts": [request.shown for request in chunk.values()]}
+
+        def outcome(answer: Answer) -> dict[str, Any]:
+            found = _parts(answer)
+            return {"parts": [{**one.shown, "status": found.get(str(n), {}).get("status")} for n, one in chunk.items()]}
+
+        body = {"requests": [request.part(number) for number, request in chunk.items()]}
+        answer = self._send("POST", "/$batch", json=body, effect=effect, note=note, outcome=outcome)
+        found = _parts(answer)
+        for number, request in chunk.items():
+            part = found.get(str(number), {})
+            if not isinstance(part.get("status"), int):
+                raise TransportError(
+                    f"The batch's answer leaves out {request.method} {shown_path(request.path)}.",
+                    maybe_applied=request.method != "GET",
+                )
+            headers = {str(name).lower(): str(value) for name, value in (part.get("headers") or {}).items()}
+            yield number, Answer(part["status"], headers, "", part.get("body"))
 
     def _write(
         self, method: str, path: str, body: JSON | None = None, effect: Effect = "write", note: Note = None
@@ -269,3 +329,20 @@ def _has(found: Any, wanted: Any) -> bool:
     if isinstance(wanted, Mapping):
         return isinstance(found, Mapping) and all(_has(found.get(name), value) for name, value in wanted.items())
     return bool(found == wanted)
+
+
+class _Throttled(TransportError):
+    def __init__(self, what: str, retry_after: float) -> None:
+        super().__init__(what)
+        self.retry_after = retry_after
+
+
+def _parts(answer: Answer) -> dict[str, dict[str, Any]]:
+    """The answers to the parts, by id."""
+    parts = answer.body.get("responses") if isinstance(answer.body, dict) else None
+    return {str(part.get("id")): part for part in parts or () if isinstance(part, dict)}
+
+
+def _again(request: BatchRequest, answer: Answer) -> bool:
+    statuses = retry.table().statuses
+    return answer.status in (statuses.busy | statuses.uncertain if request.method == "GET" else statuses.not_applied)

@@ -26,8 +26,7 @@ from runbook.clients.answers import told
 from runbook.clients.bounded import OutOfBounds, Unreadable
 from runbook.clients.calls import CallLog, NoLog, shown_path
 from runbook.clients.retry import Pace
-from runbook.clients.target import Target
-from runbook.clients.tls import tls_context
+from runbook.clients.target import Target, tls_context
 from runbook.errors import RunbookError, TransportError
 from runbook.version import VERSION
 

@@ -8,8 +8,7 @@ from urllib.parse import quote
 
 from runbook.clients import retry
 from runbook.clients.answers import told
-from runbook.clients.auth import ApiKey
-from runbook.clients.calls import CallLog
+from runbook.clients.calls import ApiKey, CallLog
 from runbook.clients.http import Answer, Client, Effect
 from runbook.clients.retry import Pace
 from runbook.clients.target import Target

@@ -1,6 +1,7 @@
 """Where a run goes: the sandbox or a real tenant, with its addresses and the credentials of the administrator.
 
-Nothing else in the product knows a host name. A sandbox describes itself by its ready line; Microsoft's clouds lie in
+Nothing else in the product knows a host name, nor whom to trust: a target's own CA file and nothing else, or what this
+machine trusts. A sandbox describes itself by its ready line; Microsoft's clouds lie in
 ``clouds.json``.
 """
 
@@ -10,6 +11,7 @@ import functools
 import ipaddress
 import json
 import os
+import ssl
 import stat
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -20,6 +22,7 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import SplitResult, urlsplit
 
+import certifi
 from pydantic import field_validator
 
 from runbook import rehearsal
@@ -29,6 +32,8 @@ from runbook.parameters import Parameters
 from runbook.secrets import Secret
 from runbook.secrets.stores import SecretStore
 
+# In the order in which requests (and so msal and the Azure libraries) and then OpenSSL look.
+_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 _ADDRESSES = ("authority", "graph", "stackone", "pages")
 _FILES = ("ca_file", "client_secret_file", "stackone_api_key_file")
 _NEEDED = (*_ADDRESSES[:3], *_FILES, "tenant_id", "client_id")
@@ -245,3 +250,33 @@ def _need_private(path: Path, found: os.stat_result) -> None:
         )
     if found.st_uid != os.geteuid():
         raise InputError(Problem(str(path), "holds a secret and belongs to another user."))
+
+
+def tls_context(ca_file: Path | None) -> ssl.SSLContext:
+    """A verifying TLS context.
+
+    With ``ca_file`` exactly that CA is trusted, whatever the environment says: on many machines REQUESTS_CA_BUNDLE is
+    set, and a sandbox must work in spite of it. Without it, those variables are honoured as real tenants behind
+    company proxies need; else the system's store. Raises :class:`InputError` for a file that cannot be used.
+    """
+    if ca_file is not None:
+        return _from(str(ca_file), "the target's CA file")
+    for name in _VARIABLES:
+        if value := os.environ.get(name):
+            return _from(value, name)
+    context = ssl.create_default_context()
+    if not context.cert_store_stats()["x509_ca"]:
+        # Some installations of Python come without a store of their own.
+        context.load_verify_locations(cafile=certifi.where())
+    return context
+
+
+def _from(value: str, where: str) -> ssl.SSLContext:
+    path = Path(value)
+    try:
+        if path.is_dir():
+            return ssl.create_default_context(capath=value)
+        return ssl.create_default_context(cafile=value)
+    except (OSError, ssl.SSLError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else "it holds no certificate"
+        raise InputError(Problem(where, f"{value} cannot be used: {reason}.")) from None

@@ -23,8 +23,7 @@ from runbook.tenant import whereabouts
 from runbook.tenant.base import Context, HandsOver, Section, SectionResult, attended, open_context, run_section
 from runbook.tenant.changes import Change, plan_hash
 from runbook.widgets.guide import Chapter, GuideList, Header, Place
-from runbook.widgets.hand_over import HandOverCard
-from runbook.widgets.message import Message
+from runbook.widgets.message import HandOverCard, Message
 from runbook.widgets.one_time_page import SECONDS, offer
 from runbook.widgets.panel import Panel
 from runbook.widgets.plan_table import counts

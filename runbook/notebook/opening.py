@@ -1,4 +1,8 @@
-"""How a notebook begins: its parameters are read and checked, and what an earlier beginning holds open is closed."""
+"""How a notebook begins: its parameters are read and checked, and what an earlier beginning holds open is closed.
+
+How it ends where nobody is there: in one line, because the reason was shown above it. And the front page: the guide as
+a list, the target, and what is missing before one can begin.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +10,11 @@ import atexit
 from collections.abc import Callable, Collection, Mapping, MutableMapping
 from typing import Any, TypeVar
 
-from runbook.errors import InputError, Problem
+from runbook.errors import InputError, Problem, RunbookError
 from runbook.notebook import inputs
 from runbook.notebook.bench import Workbench
-from runbook.notebook.stopped import InputRefused
-from runbook.widgets import message
+from runbook.widgets import message, states
+from runbook.widgets.panel import Panel
 
 T = TypeVar("T")
 
@@ -45,3 +49,62 @@ def begin(
     _bench = Workbench(given)
     atexit.register(_bench.close)
     return _bench, made
+
+
+class Stopped(Exception):
+    """Ends the notebook in one line: the reason was shown above, and a stack would tell nobody anything."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"{type(self).__name__}: {self}"]
+
+
+class InputRefused(Stopped):
+    """The parameters have mistakes; nothing was sent."""
+
+
+class SectionFailed(Stopped):
+    """The section failed."""
+
+
+class SectionParked(Stopped):
+    """The section waits for a person."""
+
+
+def start(namespace: MutableMapping[str, Any]) -> Front:
+    """Begin the front page. Raises :class:`InputRefused` as :func:`runbook.notebook.open` does."""
+    bench, _ = begin(namespace, (), dict)
+    return Front(bench)
+
+
+class Front:
+    """What the front page calls, a method a cell."""
+
+    def __init__(self, bench: Workbench) -> None:
+        self._bench = bench
+        self._error: RunbookError | None = None
+
+    def header(self) -> Panel:
+        """Target, tenant, and who is signed in."""
+        try:
+            return self._bench.header(0)
+        except RunbookError as error:
+            self._error = error
+            return message.failure(error)
+
+    def guide(self) -> Panel:
+        """The eight steps with their state, as the tenant says."""
+        if self._error is not None:
+            return states.not_reached("The guide")
+        return self._bench.guide()
+
+    def verdict(self) -> Panel:
+        """Whether one can begin, and with what."""
+        if self._error is None:
+            first = self._bench.next_notebook()
+            sentence = "the tenant answers, one can begin." if first else "every step is as wanted."
+            return message.verdict("passed", sentence, f"open {first}." if first else "nothing.")
+        shown = message.verdict("failed", self._error.what, self._error.next_step)
+        if not self._bench.inputs.attended:
+            shown.display()
+            raise SectionFailed(self._error.what)
+        return shown

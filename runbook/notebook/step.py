@@ -13,19 +13,17 @@ from typing import Any
 from runbook.errors import HandOver, Parked, RunbookError
 from runbook.notebook import inputs
 from runbook.notebook.bench import PROOF, Workbench
-from runbook.notebook.opening import begin
-from runbook.notebook.stopped import SectionFailed, SectionParked
+from runbook.notebook.opening import SectionFailed, SectionParked, begin
 from runbook.notebook.subject import Guided, Subject, read_order
 from runbook.operations import order as orders
 from runbook.tenant.base import Context, SectionResult
 from runbook.tenant.changes import Change
 from runbook.widgets import message, states
-from runbook.widgets.apply_button import ApplyButton, Offer
-from runbook.widgets.evidence import ActionMatrix
-from runbook.widgets.hand_over import HandOverCard
+from runbook.widgets.apply_button import ApplyButton, Offer, Watch
+from runbook.widgets.message import HandOverCard
 from runbook.widgets.panel import Area, Panel
 from runbook.widgets.plan_table import PlanTable, counts
-from runbook.widgets.watch import Watch
+from runbook.widgets.states import ActionMatrix
 
 _LOOKS = 4.0  # seconds between two looks whether a person has acted
 

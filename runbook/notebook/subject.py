@@ -19,12 +19,11 @@ from runbook.runs.provenance import notebook_origin
 from runbook.tenant.base import Section, SectionResult
 from runbook.tenant.changes import Change
 from runbook.widgets import message
-from runbook.widgets.action_cards import AnswerTable, RequestCard
 from runbook.widgets.action_form import ActionForm, Filled
 from runbook.widgets.panel import Panel, Several
 from runbook.widgets.permissions import Consent
 from runbook.widgets.picker import Choice, PickedTable, Picker
-from runbook.widgets.plan_table import PlanTable
+from runbook.widgets.plan_table import AnswerTable, PlanTable, RequestCard
 
 
 class Subject:

@@ -11,21 +11,29 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 
 from runbook import catalog
-from runbook.actions import Reply, run
-from runbook.catalog import Action
-from runbook.errors import GraphError, SecretStoreError
-from runbook.operations.callers import Access, Sender, access, open_sender
+from runbook.actions import AtGraph, Reply, Road, ThroughStackOne, run
+from runbook.catalog import Action, PermissionType
+from runbook.clients import entra
+from runbook.clients.calls import FixedToken
+from runbook.clients.graph import GraphClient
+from runbook.errors import GraphError, RunbookError, SecretStoreError
 from runbook.operations.order import GENERATE, Order, new_password, secret_places
 from runbook.records import redaction
+from runbook.secrets import Secret
+from runbook.sections.link_account import find_account
 from runbook.tenant.base import Context
 from runbook.tenant.changes import Change, Evidence, row
+from runbook.tenant.credentials import require_current, value
+from runbook.tenant.registration import require_application
 from runbook.words import Kind
 
 NAME = "run_action"
+_MARGIN = timedelta(minutes=5)
 _SOURCE = "Microsoft Graph"
 
 
@@ -70,7 +78,7 @@ class RunAction:
         self.sent_by = ""
         """Whose token, in words."""
         self._reply: Reply | None = None
-        self._access: Access | None = None
+        self._access: _Access | None = None
 
     @property
     def outcome(self) -> str:
@@ -145,10 +153,10 @@ class RunAction:
         return f"needs {needs or 'a permission type that it does not support'}; the token has no documented set for it"
 
     @contextmanager
-    def _sender(self, ctx: Context) -> Iterator[Sender]:
+    def _sender(self, ctx: Context) -> Iterator[_Sender]:
         if self.order.caller == "application" and (self._access is None or self._access.ending):
-            self._access = access(ctx)
-        with open_sender(ctx, self.order, self._access) as sender:
+            self._access = _fresh_access(ctx)
+        with _open_sender(ctx, self.order, self._access) as sender:
             self.sent_by = sender.description
             yield sender
 
@@ -262,3 +270,69 @@ def _shown(value: Any) -> str:
     if value is None:
         return ""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+@dataclass(frozen=True)
+class _Sender:
+    """The road of one order, in words, and the permissions of its token; None where they cannot be seen."""
+
+    road: Road
+    description: str
+    kind: PermissionType
+    permissions: frozenset[str] | None
+
+
+@dataclass(frozen=True)
+class _Access:
+    """A token of the connector application, good until ``expires`` (UTC), and what it carries."""
+
+    token: Secret
+    expires: datetime
+    permissions: frozenset[str]
+    name: str
+
+    @property
+    def ending(self) -> bool:
+        """Whether a new one is due."""
+        return self.expires - datetime.now(UTC) < _MARGIN
+
+
+def _fresh_access(ctx: Context) -> _Access:
+    """A fresh token of the connector application, by client credentials with the secret that is kept here.
+
+    Raises :class:`SignInError`, or :class:`RunbookError` when the application or its secret is not there yet.
+    """
+    found = require_application(ctx)
+    secret = value(ctx, require_current(ctx, found))
+    result = entra.application_token(ctx.target, found["appId"], secret, journal=ctx.journal)
+    return _Access(result.token, result.expires, frozenset(result.roles), str(found["displayName"]))
+
+
+@contextmanager
+def _open_sender(ctx: Context, order: Order, of_application: _Access | None) -> Iterator[_Sender]:
+    """The sender of an order. ``of_application`` is needed where the connector application sends it.
+
+    Raises :class:`RunbookError` when no account is linked that StackOne could act as.
+    """
+    if order.caller == "stackone":
+        yield _Sender(_through_stackone(ctx), "StackOne, as the linked account", "delegated", None)
+    elif of_application is not None:
+        with GraphClient(ctx.target, FixedToken(of_application.token), ctx.journal) as client:
+            description = f"Microsoft Graph, as {of_application.name}"
+            yield _Sender(AtGraph(client), description, "application", of_application.permissions)
+    else:
+        identity = ctx.administrator.identity()
+        kind: PermissionType = "application" if identity.kind == "app" else "delegated"
+        description = f"Microsoft Graph, as {identity.name}"
+        yield _Sender(AtGraph(ctx.graph), description, kind, frozenset(identity.permissions))
+
+
+def _through_stackone(ctx: Context) -> Road:
+    account = find_account(ctx)
+    if account is None or account.get("status") != "active":
+        raise RunbookError(
+            f"No account of {ctx.params.account_owner_id!r} is linked and active at StackOne.",
+            meaning="StackOne runs actions as a linked account; section 7 links it.",
+            next_step="run section 7 (link account) first.",
+        )
+    return ThroughStackOne(ctx.stackone, str(account["id"]))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from runbook import catalog
@@ -15,10 +17,12 @@ from runbook.errors import GraphError, NotSettled, RunbookError, ServiceError, S
 from runbook.proof.recipes import Probe, fill, recipes
 from runbook.proof.workshop import NothingFound, Thing, Values, Workshop, patiently
 from runbook.tenant.base import Context
+from runbook.tenant.credentials import when
 
 RoadName = Literal["delegated", "application", "stackone"]
 _OWN_ONLY = "Application.ReadWrite.OwnedBy"
 _ATTEMPTS = 3
+_LONGEST_LIFE = timedelta(minutes=90)
 _UNWELL_PATIENCE = 30.0
 
 
@@ -186,3 +190,29 @@ def refused(road: RoadName, action: Action, error: RunbookError) -> Outcome:
 def not_tried(road: RoadName, action: Action, cause: str, next_step: str = "") -> Outcome:
     """An outcome of a probe that was not sent, and why."""
     return Outcome(road, None, action.method, action.path, cause=cause, next_step=next_step)
+
+
+def renewed(account: Mapping[str, Any], *, works: bool, now: datetime) -> dict[str, Any]:
+    """Proof that StackOne renews the tokens of the linked account:
+    ``{"refresh": "proven" | "not yet" | "unknown", "refresh_reason": words, "refresh_provable_at": time or None}``.
+
+    No documented call makes StackOne refresh. But an access token of Microsoft Graph lives 60 to 90 minutes
+    (learn.microsoft.com/entra/identity-platform/access-tokens, "Token lifetime"), so an account that nobody touched
+    longer than that and through which an action works now must have been refreshed since.
+    ``account`` as StackOne lists it; ``works``: an action was carried out through it just now.
+    """
+    touched = when(account.get("updated_at"))
+    if touched is None:
+        return _said("unknown", "StackOne does not say when the account was changed last")
+    if not works:
+        return _said("unknown", "no action went through the account in this run")
+    provable = touched + _LONGEST_LIFE
+    if now < provable:
+        words = "the first access token may still be the one in use; run section 8 again after that time"
+        return _said("not yet", words, provable)
+    return _said("proven", "an action works although every access token from the linking has ended", provable)
+
+
+def _said(state: str, reason: str, provable: datetime | None = None) -> dict[str, Any]:
+    at = provable.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if provable else None
+    return {"refresh": state, "refresh_reason": reason, "refresh_provable_at": at}

@@ -17,12 +17,11 @@ from typing import Any
 
 from runbook import catalog
 from runbook.clients.answers import explain
-from runbook.clients.auth import FixedToken
+from runbook.clients.calls import FixedToken
 from runbook.clients.graph import GraphClient
 from runbook.clients.settle import Progress
 from runbook.errors import NotSettled, Parked, SignInError
-from runbook.proof import refresh
-from runbook.proof.probing import DirectRoad, Outcome, Road, RoadName, StackOneRoad, not_tried, prove, refused
+from runbook.proof.probing import DirectRoad, Outcome, Road, RoadName, StackOneRoad, not_tried, prove, refused, renewed
 from runbook.proof.recipes import recipes
 from runbook.proof.workshop import Workshop
 from runbook.sections import about
@@ -126,7 +125,7 @@ def _refresh(ctx: Context, roads: Roads, actions: list[dict[str, Any]]) -> dict[
     if roads.account is None:
         return {}
     works = any(isinstance(action["stackone"], dict) and action["stackone"]["used"] is True for action in actions)
-    return refresh.proof(roads.account, works=works, now=ctx.stackone.session.now())
+    return renewed(roads.account, works=works, now=ctx.stackone.session.now())
 
 
 def _open_roads(ctx: Context, stack: ExitStack, found: Mapping[str, Any], state: Permissions) -> Roads:

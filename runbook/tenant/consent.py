@@ -11,8 +11,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from runbook.clients.answers import told
-from runbook.clients.batch import BatchRequest
-from runbook.clients.graph import graph_error
+from runbook.clients.graph import BatchRequest, graph_error
 from runbook.clients.settle import passes
 from runbook.errors import GraphError, HandOver, NotSettled, RunbookError, TransportError
 from runbook.tenant.base import Context

@@ -12,8 +12,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
-from runbook.clients.batch import LARGEST, BatchRequest
-from runbook.clients.graph import GraphClient, graph_error
+from runbook.clients.graph import LARGEST, BatchRequest, GraphClient, graph_error
 from runbook.errors import GraphError
 
 T = TypeVar("T")

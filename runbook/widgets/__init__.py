@@ -1,1 +1,1 @@
-"""What notebooks show: one thing a file, each with HTML, text and a plain table of the same facts."""
+"""What notebooks show: each thing with HTML, text and a plain table of the same facts."""

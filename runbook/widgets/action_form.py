@@ -13,9 +13,8 @@ from runbook.catalog.request import shape_words
 from runbook.errors import InputError
 from runbook.operations import order as orders
 from runbook.operations.order import Order
-from runbook.widgets import markup
 from runbook.widgets.message import Message
-from runbook.widgets.panel import Live, Panel, Table
+from runbook.widgets.panel import Live, Panel, Table, page, render
 
 _CALLERS = {
     "application": "the connector application, with exactly its permissions",
@@ -170,7 +169,7 @@ class ActionForm(Live):
         for name in body:
             self._add("body", name, _text(body[name]))
         self._arrange()
-        self._about.value = markup.page(markup.render("ActionAbout", action))
+        self._about.value = page(render("ActionAbout", action))
         self._say()
 
     def _add(self, part: str, name: str, value: str, placeholder: str = "", tip: str = "") -> None:

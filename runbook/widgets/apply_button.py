@@ -1,13 +1,13 @@
-"""Buttons that do something: nothing is written before a person presses one."""
+"""Buttons that do something: nothing is written before a person presses one. And noticing what they did elsewhere."""
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from runbook.widgets import markup
-from runbook.widgets.panel import Live
+from runbook.widgets.panel import Live, page, render
 
 if TYPE_CHECKING:
     import ipywidgets
@@ -52,7 +52,7 @@ class ApplyButton(Live):
         """Put words beside the buttons."""
         self.value = words
         if self._said is not None:
-            self._said.value = markup.page(f'<span role="status">{markup.render("linked", words)}</span>')
+            self._said.value = page(f'<span role="status">{render("linked", words)}</span>')
 
     def press(self, offer: Offer) -> None:
         """What pressing its button does; nothing while an earlier press is at work."""
@@ -91,3 +91,46 @@ class ApplyButton(Live):
         # The second click of a double click comes when the first has been worked off: its button is gone by then.
         if self._row is not None and button in self._row.children:
             self.press(offer)
+
+
+class Watch:
+    """Looks ``every`` few seconds until ``changed()`` is true, then calls ``then()`` once.
+
+    It lives on the kernel's own event loop, so other cells run in between. ``tell`` gets the seconds that are left.
+    """
+
+    def __init__(
+        self,
+        changed: Callable[[], bool],
+        then: Callable[[], None],
+        tell: Callable[[int], None],
+        seconds: float,
+        every: float,
+    ) -> None:
+        self._changed, self._then, self._tell, self._seconds, self._every = changed, then, tell, seconds, every
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to look; without a running event loop there is nobody to notice for, and nothing happens."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return
+        self._task = loop.create_task(self._look(loop))
+
+    def stop(self) -> None:
+        """Look no longer."""
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+
+    async def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        end = loop.time() + self._seconds
+        while (left := end - loop.time()) > 0:
+            self._tell(int(left))
+            await asyncio.sleep(self._every)
+            if self._changed():
+                self._task = None  # what follows may begin a watch of its own
+                self._then()
+                return
+        self._tell(0)

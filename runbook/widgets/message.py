@@ -1,12 +1,12 @@
-"""One line with its reason: the verdict of a section, or an error with what it means and what to do next."""
+"""One line with its reason (a verdict, an error), and what a person takes elsewhere: a hand-over, a value to copy."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from runbook import words
-from runbook.errors import InputError, RunbookError
-from runbook.widgets.panel import Panel
+from runbook.errors import HandOver, InputError, RunbookError
+from runbook.widgets.panel import Panel, Table
 
 
 class Message(Panel):
@@ -48,3 +48,42 @@ def failure(error: RunbookError) -> Message:
             "Request id": error.request_id or "",
         },
     )
+
+
+class HandOverCard(Panel):
+    """Who has to do what, where, with which values; no field of it is a secret.
+
+    Where nobody is at the screen the card ends in a record, so a link that is kept in the secret store stays there.
+    """
+
+    def __init__(self, hand_over: HandOver, *, attended: bool = True) -> None:
+        self.hand_over = hand_over
+        self.shown = attended or not hand_over.kept
+        self.elsewhere = f"kept as {hand_over.kept}; the terminal of a run shows it"
+        kinds = ("link_account", "admin_consent", "device_sign_in")
+        self.for_phone = self.shown and hand_over.kind in kinds and hand_over.url.startswith(("https://", "http://"))
+
+    def text(self) -> str:
+        item = self.hand_over
+        lines = [item.title, f"Who: {item.who}", f"Link: {item.url if self.shown else self.elsewhere}"]
+        lines += [f"{number}. {step}" for number, step in enumerate(item.steps, start=1)]
+        lines += [f"Until: {item.expires_at}"] if item.expires_at else []
+        values = Table(("Field", "Value"), tuple(item.fields.items()), "Values to put in")
+        return "\n".join(lines) + (f"\n{values.text()}" if item.fields else "")
+
+    def qr_code(self) -> str:
+        """The link as an inline SVG of a QR code (ISO/IEC 18004), dark on white so that any camera reads it."""
+        import segno
+
+        svg = segno.make(self.hand_over.url, error="m").svg_inline(scale=3, border=2, dark="#111", light="#fff")
+        return f'<span class="qr" role="img" aria-label="QR code of the link">{svg}</span>'
+
+
+class KeyValue(Panel):
+    """The one value that somebody takes away from a step, in large letters and with a copy button; it is not secret."""
+
+    def __init__(self, name: str, value: str) -> None:
+        self.name, self.value = name, value
+
+    def text(self) -> str:
+        return f"{self.name}: {self.value}"

@@ -1,16 +1,22 @@
-"""What a cell shows: HTML for a person, text for a terminal; the same facts in each."""
+"""What a cell shows: HTML for a person, text for a terminal; the same facts in each.
+
+The HTML is from ``panels.html.j2``: one macro a panel, every value escaped.
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
 from textwrap import wrap
 from typing import Any
 from uuid import uuid4
 
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
 from runbook import words
-from runbook.widgets import markup
 
 _WIDEST = 60  # characters of a column in text before it is wrapped
 
@@ -61,11 +67,11 @@ class Panel(ABC):
 
     def fragment(self) -> str:
         """The inner HTML, escaped, without the style sheet: the macro of this class's name."""
-        return markup.render(type(self).__name__, self)
+        return render(type(self).__name__, self)
 
     def html(self) -> str:
         """The complete HTML with its style sheet."""
-        return markup.page(self.fragment())
+        return page(self.fragment())
 
     def display(self, display_id: str | None = None, *, again: bool = False, wait: str = "") -> None:
         """Show it in the running cell, or ``again`` wherever ``display_id`` was shown before.
@@ -119,7 +125,7 @@ class Live(Panel):
         from ipywidgets import HTML, VBox
 
         self._twin = f"rb-{uuid4().hex}"
-        live = VBox([HTML(f"{markup.style()}<style>#{self._twin} {{ display: none }}</style>"), self.layout])
+        live = VBox([HTML(f"{style()}<style>#{self._twin} {{ display: none }}</style>"), self.layout])
         view = {"application/vnd.jupyter.widget-view+json": live.get_view_spec(), "text/plain": ""}
         display(view, raw=True, metadata={"runbook": {"live": True}})  # type: ignore[no-untyped-call]
         self.display(self._twin)
@@ -142,3 +148,32 @@ class Area:
 
     def _ipython_display_(self) -> None:
         self.panel.display(self._display_id)
+
+
+@cache
+def _macros() -> Any:
+    loader = PackageLoader("runbook.widgets", ".")
+    environment = Environment(
+        loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
+    )
+    environment.filters["tone"] = words.tone
+    return environment.get_template("panels.html.j2").module
+
+
+def render(macro: str, *values: object) -> str:
+    """What a macro makes of ``values``: a text that a template takes as it is."""
+    made: str = getattr(_macros(), macro)(*values)
+    return made.strip()
+
+
+@cache
+def style() -> str:
+    """The style sheet of everything shown, as a ``<style>`` element."""
+    css = files("runbook.widgets").joinpath("style.css").read_text(encoding="utf-8")
+    return f"<style>{' '.join(css.split())}</style>"
+
+
+def page(fragment: str) -> str:
+    """The fragment in the frame that carries the style."""
+    # JupyterLab takes what stands between two dollar signs for mathematics; ours are $select, $top and $ref.
+    return f'{style()}<div class="rb mathjax_ignore tex2jax_ignore">{fragment}</div>'

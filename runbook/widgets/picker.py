@@ -16,8 +16,7 @@ from runbook.catalog.model import RESOURCES, Action
 from runbook.catalog.scopes import Scopes
 from runbook.errors import InputError
 from runbook.parameters import Parameters, parse, save
-from runbook.widgets import markup
-from runbook.widgets.panel import Live, Panel, Table
+from runbook.widgets.panel import Live, Panel, Table, page, render
 from runbook.widgets.permissions import Pictures, ScopesPanel
 
 TYPES: tuple[catalog.PermissionType, ...] = ("delegated", "application")
@@ -137,7 +136,7 @@ class _PickerRows:
     def _row(self, action: Action, chosen: bool) -> ipywidgets.HBox:
         box = ipywidgets.Checkbox(chosen, description=action.name, indent=False, style=self._style, layout=self._tick)
         box.observe(lambda change: self._tell([action.slug], bool(change["new"])), names="value")
-        cost = ipywidgets.HTML(markup.render("Cost", action, _cost(action)), layout=self._cost)
+        cost = ipywidgets.HTML(render("Cost", action, _cost(action)), layout=self._cost)
         row = ipywidgets.HBox([box, cost], layout=ipywidgets.Layout(align_items="center", flex="0 0 auto"))
         row.add_class("rb-row")
         self._boxes[action.slug], self._rows[action.slug] = box, row
@@ -207,7 +206,7 @@ class Picker(Live):
 
     def html(self) -> str:
         """The twin, and the picture below it, which is no widget and stays to be seen."""
-        return super().html() + markup.page(markup.render("Pictures", Pictures.of(self.choice.scopes)))
+        return super().html() + page(render("Pictures", Pictures.of(self.choice.scopes)))
 
     @property
     def layout(self) -> Any:
@@ -305,5 +304,5 @@ class Picker(Live):
         choice = self.choice
         wins = "The parameters cell sets actions and wins over the file when it runs again." if self._overridden else ""
         count = f"{len(choice.actions)} of {len(catalog.actions())} actions"
-        self._state.value = markup.page(markup.render("Chosen", count, f"{choice.note} {wins}".strip()))
+        self._state.value = page(render("Chosen", count, f"{choice.note} {wins}".strip()))
         self._cost.value = f'<div class="rb">{ScopesPanel(choice.scopes, self._separator.value).fragment()}</div>'

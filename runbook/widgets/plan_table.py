@@ -1,12 +1,24 @@
-"""The plan: what is, what is wanted and the difference, with a sign and a word for each change."""
+"""The plan: what is, what is wanted and the difference, with a sign and a word for each change.
+
+Of one action: its request before it is sent, with whose token and by which permission; and what it answered.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from runbook import words
+from runbook.operations.order import Order
+from runbook.records import redaction
 from runbook.tenant.changes import Change, pending
 from runbook.widgets.panel import Panel, Table
+
+_MOST_COLUMNS = 8
+_LONGEST_CELL = 120
+_FIRST = ("displayName", "userPrincipalName", "id")
+_WORDS = {"read": "reads, changes nothing", "write": "WRITES", "delete": "DELETES"}
 
 
 class PlanTable(Panel):
@@ -31,3 +43,104 @@ def counts(changes: Sequence[Change]) -> str:
 def _table(changes: Sequence[Change], caption: str = "") -> Table:
     columns, rows = words.plan_table(change.shown() for change in changes)
     return Table(columns, tuple(rows), caption, toned=("Change",))
+
+
+if TYPE_CHECKING:
+    import pandas
+
+
+class RequestCard(Panel):
+    """The plan of one action. ``sender`` says whose token; ``changes`` are what it would change, once it is planned."""
+
+    def __init__(self, order: Order, sender: str = "", changes: Sequence[Change] = ()) -> None:
+        self.order, self._sender = order, sender
+        self._permission = changes[0].note if changes else ""
+        self.plan = PlanTable(changes) if changes and order.action.effect != "read" else None
+        self.effect = _WORDS[order.action.effect]
+
+    @property
+    def value(self) -> dict[str, Any]:
+        """The request as data; secrets of the body are references in it."""
+        request = self.order.request
+        return {
+            "action": self.order.action.slug,
+            "method": request.method,
+            "path": request.path,
+            "query": dict(request.query),
+            "headers": dict(request.headers),
+            "body": dict(request.body) if request.body is not None else None,
+            "as_": self.order.caller,
+            "effect": self.order.action.effect,
+        }
+
+    def text(self) -> str:
+        table = Table(("What", "Value"), tuple(self.rows()), self.order.action.name)
+        return "\n\n".join([table.text(), *([self.plan.text()] if self.plan else [])])
+
+    def rows(self) -> list[tuple[str, str]]:
+        """What there is to say of it."""
+        request, action = self.order.request, self.order.action
+        query = "&".join(f"{name}={value}" for name, value in request.query.items())
+        rows = [
+            ("Request", f"{request.method} {request.path}" + (f"?{query}" if query else "")),
+            ("Headers", ", ".join(f"{name}: {value}" for name, value in request.headers.items())),
+            ("Body", json.dumps(request.body, ensure_ascii=False) if request.body else ""),
+            ("Effect", f"{self.effect}: {action.summary}"),
+            ("Sent by", self._sender),
+            ("Permission", self._permission),
+            ("Licence", action.licence.needs if action.licence else ""),
+            ("Note", action.notes),
+        ]
+        return [(name, text) for name, text in rows if text]
+
+
+class AnswerTable(Panel):
+    """``value`` is the whole answer as a DataFrame; what is shown leaves out empty columns and cuts long cells.
+
+    Anything that looks like a secret is masked before it gets here.
+    """
+
+    def __init__(self, rows: Sequence[Mapping[str, Any]], *, is_list: bool, more: bool = False) -> None:
+        self.rows = [
+            {name: v for name, v in redaction.scrub(row).items() if not name.startswith("@odata.")} for row in rows
+        ]
+        self._is_list, self._more = is_list, more
+
+    @property
+    def value(self) -> pandas.DataFrame:
+        """One row an object, a column a property, as Graph gave them."""
+        import pandas
+
+        return pandas.DataFrame(self.rows)
+
+    def table(self) -> Table:
+        """What is shown of it."""
+        if not self._is_list:
+            found = self.rows[0] if self.rows else {}
+            return Table(
+                ("Property", "Value"), tuple((name, _words(v)) for name, v in found.items() if v not in (None, []))
+            )
+        columns = self._columns()[:_MOST_COLUMNS]
+        rows = tuple(tuple(_words(row.get(name)) for name in columns) for row in self.rows)
+        return Table(tuple(columns), rows, self._caption())
+
+    def text(self) -> str:
+        return self.table().text() if self.rows else "Answer: nothing in it"
+
+    def _caption(self) -> str:
+        count = f"{len(self.rows)} row{'s' * (len(self.rows) != 1)}"
+        rest = self._columns()[_MOST_COLUMNS:]
+        parts = [f"first {count}; raise max_rows for more" if self._more else f"all {count}"]
+        return "; ".join(parts + ([f"not shown here: {', '.join(rest)}"] if rest else []))
+
+    def _columns(self) -> list[str]:
+        filled = dict.fromkeys(name for row in self.rows for name, v in row.items() if v not in (None, [], ""))
+        first = [name for name in _FIRST if name in filled]
+        return first + [name for name in filled if name not in first]
+
+
+def _words(value: Any) -> str:
+    if value is None:
+        return ""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _LONGEST_CELL else f"{text[: _LONGEST_CELL - 1]}…"

@@ -1,8 +1,12 @@
-"""What the cells of a step show in each state: before, planned, applied, failed, parked."""
+"""What the cells of a step show in each state: before, planned, applied, failed, parked.
+
+What was read back, and from where: rows of evidence, permissions, actions, and ages of client secrets.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +15,14 @@ from runbook.catalog.scopes import Scopes
 from runbook.errors import Parked, RunbookError
 from runbook.tenant.base import SectionResult
 from runbook.widgets import message
-from runbook.widgets.evidence import ActionMatrix, EvidenceTable, PermissionMatrix, SecretAges
-from runbook.widgets.hand_over import HandOverCard, KeyValue
-from runbook.widgets.message import Message
-from runbook.widgets.panel import Panel, Several
+from runbook.widgets.message import HandOverCard, KeyValue, Message
+from runbook.widgets.panel import Panel, Several, Table
+
+STAGES = ("wanted", "requested", "granted", "in_token")
+_ROADS = {"delegated": "Delegated", "application": "Application", "stackone": "StackOne"}
+_SOON = 30  # days before its end in which a secret asks for attention
+_WIDTH, _LONGEST = 320, 730  # of a bar, in pixels and in days
+_NEVER = 36_500  # days that stand for a secret without an end
 
 
 def not_reached(what: str) -> Message:
@@ -114,3 +122,140 @@ def _reasons(scopes: Scopes) -> dict[str, dict[str, str]]:
         | {name: ", ".join(catalog.action(slug).name for slug in slugs) for name, slugs in scopes.of(kind).why.items()}
         for kind in scopes.types
     }
+
+
+class EvidenceTable(Panel):
+    """Rows of ``what``, ``value``, ``source`` and ``request_id`` (folded away), and notes below them."""
+
+    def __init__(self, rows: Sequence[Mapping[str, str]], notes: Sequence[str] = ()) -> None:
+        self.notes = tuple(notes)
+        self.shown = _table(rows, ("what", "value", "source"))
+        self.requests = _table([row for row in rows if row.get("request_id")], ("what", "request_id"))
+        ids = ("request_id",) if self.requests.rows else ()
+        self._all = _table(rows, ("what", "value", "source", *ids), "Evidence: read back after applying")
+
+    def text(self) -> str:
+        return "\n\n".join([self._all.text(), *self.notes])
+
+
+class PermissionMatrix(Panel):
+    """One row a permission and type: wanted / requested / granted / in token, and why it is there.
+
+    ``permissions`` has the shape of the summary: type -> rows of ``name`` and the four stages, each True, False
+    or None (unknown, which is never shown as good). ``why`` gives the reason by type and name.
+    """
+
+    def __init__(
+        self, permissions: Mapping[str, Sequence[Mapping[str, Any]]], why: Mapping[str, Mapping[str, str]]
+    ) -> None:
+        self._permissions, self._why = permissions, why
+
+    def tables(self) -> list[tuple[str, Table]]:
+        """The table of each type."""
+        stages = tuple(map(_title, STAGES))
+        return [
+            (kind, Table(("Permission", *stages, "Because of"), tuple(self._rows(kind)), "", stages))
+            for kind in self._permissions
+        ]
+
+    def text(self) -> str:
+        rows = tuple((kind, *row) for kind, table in self.tables() for row in table.rows)
+        return Table(("Type", "Permission", *map(_title, STAGES), "Because of"), rows, "Permissions").text()
+
+    def _rows(self, kind: str) -> Iterator[tuple[str, ...]]:
+        why = self._why.get(kind, {})
+        for row in self._permissions[kind]:
+            name = str(row["name"])
+            yield name, *(words.word(row.get(stage)) for stage in STAGES), why.get(name, "")
+
+
+class ActionMatrix(Panel):
+    """One row an action: for each permission type, and through StackOne, every stage from the wish to its use.
+
+    ``actions`` has the shape of the summary: ``name``, ``delegated``, ``application`` and optionally ``stackone``,
+    each a mapping of stage to True, False, None or a word, plus ``verdict`` and ``explanation``.
+    """
+
+    def __init__(self, actions: Sequence[Mapping[str, Any]]) -> None:
+        self.actions = [{"explanation": "", "verdict": "", **action} for action in actions]
+        self.counts = words.tally(str(action["verdict"]) for action in self.actions)
+        roads = {road: [a[road] for a in self.actions if a.get(road) is not None] for road in _ROADS}
+        self._stages = {
+            road: list(dict.fromkeys(stage for cell in cells if isinstance(cell, Mapping) for stage in cell)) or [""]
+            for road, cells in roads.items()
+            if any(road in action for action in self.actions)
+        }
+
+    def grouped(self) -> Table:
+        """The table with the roads above their stages."""
+        pairs = [(road, stage) for road, stages in self._stages.items() for stage in stages]
+        columns = ("Action", *(_title(stage) if stage else _ROADS[road] for road, stage in pairs), "Verdict")
+        rows = tuple(
+            (str(action["name"]), *(_cell(action.get(road), stage) for road, stage in pairs), str(action["verdict"]))
+            for action in self.actions
+        )
+        groups = (("", 1), *((_ROADS[road], len(stages)) for road, stages in self._stages.items()), ("", 1))
+        return Table(columns, rows, "", columns[1:], groups)
+
+    def text(self) -> str:
+        names = [
+            f"{_ROADS[road]}: {_title(stage).lower()}" if stage else _ROADS[road]
+            for road, stages in self._stages.items()
+            for stage in stages
+        ]
+        return replace(self.grouped(), columns=("Action", *names, "Verdict"), caption=self.counts).text()
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One secret in the picture of ages: whose it is, what is left of it in words and in pixels."""
+
+    name: str
+    left: str
+    length: int
+    tone: words.Tone
+    state: str
+
+
+class SecretAges(Panel):
+    """``secrets`` as section 5 tells them: ``description``, ``key_id``, ``ours`` and ``days_left`` of each."""
+
+    def __init__(self, secrets: Sequence[Mapping[str, Any]]) -> None:
+        self._secrets = sorted(secrets, key=lambda secret: int(secret["days_left"]))
+        longest = max([_SOON, *(min(int(secret["days_left"]), _LONGEST) for secret in self._secrets)])
+        self.bars = [_bar(secret, longest) for secret in self._secrets]
+        self.left = 8 + 7 * max((len(bar.name) for bar in self.bars), default=0)
+
+    def table(self) -> Table:
+        """The secrets, the first to end first."""
+        rows = tuple(
+            (str(s["description"]), "ours" if s["ours"] else "not ours", bar.left, bar.state, str(s["key_id"]))
+            for s, bar in zip(self._secrets, self.bars, strict=True)
+        )
+        caption = words.plural(len(rows), "client secret") + " on the application, the first to end first"
+        return Table(("Description", "Whose", "Left", "State", "Key id"), rows, caption)
+
+    def text(self) -> str:
+        return self.table().text()
+
+
+def _bar(secret: Mapping[str, Any], longest: int) -> Bar:
+    days, whose = int(secret["days_left"]), "ours" if secret["ours"] else "not ours"
+    left = "no end" if days >= _NEVER else "ended" if days < 0 else words.plural(days, "day")
+    length = max(3, round(_WIDTH * max(0, min(days, longest)) / longest))
+    tone: words.Tone = "bad" if days < 0 else "wait" if days < _SOON else "good"
+    state = {"bad": "ended", "wait": "ends soon"}.get(tone, "valid")
+    return Bar(f"{secret['description']} ({whose})", left, length, tone, state)
+
+
+def _table(rows: Sequence[Mapping[str, str]], fields: Sequence[str], caption: str = "") -> Table:
+    names = tuple(map(_title, fields))
+    return Table(names, tuple(tuple(row.get(field, "") for field in fields) for row in rows), caption, ("Value",))
+
+
+def _cell(cell: Any, stage: str) -> str:
+    return words.word(cell.get(stage) if isinstance(cell, Mapping) else cell)
+
+
+def _title(stage: str) -> str:
+    return stage.replace("_", " ").capitalize()

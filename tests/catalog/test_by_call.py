@@ -25,7 +25,7 @@ from runbook import actions as calls
 from runbook import catalog
 from runbook.catalog import Action, PermissionType
 from runbook.clients import retry
-from runbook.clients.auth import FixedToken
+from runbook.clients.calls import FixedToken
 from runbook.clients.graph import GraphClient
 from runbook.errors import GraphError
 from runbook.parameters import parse

@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from runbook.clients.auth import FixedToken
-from runbook.clients.batch import BatchRequest
-from runbook.clients.graph import GraphClient
+from runbook.clients.calls import FixedToken
+from runbook.clients.graph import BatchRequest, GraphClient
 from runbook.clients.retry import Pace
 from runbook.clients.target import Target
 from runbook.errors import TransportError

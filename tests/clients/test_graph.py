@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from runbook.clients.auth import FixedToken
+from runbook.clients.calls import FixedToken
 from runbook.clients.graph import GraphClient
 from runbook.clients.odata import _is_advanced, key, literal, query
 from runbook.clients.retry import Pace

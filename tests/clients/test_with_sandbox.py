@@ -20,10 +20,9 @@ import pytest
 from entra_sandbox import server
 
 from runbook.clients import entra, settle
-from runbook.clients.auth import FixedToken
-from runbook.clients.batch import BatchRequest
+from runbook.clients.calls import FixedToken
 from runbook.clients.entra import Administrator
-from runbook.clients.graph import GraphClient
+from runbook.clients.graph import BatchRequest, GraphClient
 from runbook.clients.odata import key, literal
 from runbook.clients.stackone import StackOneClient
 from runbook.clients.target import Target, open_target

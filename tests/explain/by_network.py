@@ -15,7 +15,7 @@ import pytest
 import trustme
 
 from runbook.clients import bounded, retry
-from runbook.clients.auth import FixedToken
+from runbook.clients.calls import FixedToken
 from runbook.clients.entra import Administrator, application_token
 from runbook.clients.graph import GraphClient
 from runbook.clients.http import Session

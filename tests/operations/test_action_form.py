@@ -20,9 +20,9 @@ from runbook.operations import order as orders
 from runbook.operations.order import Order
 from runbook.parameters import Parameters
 from runbook.records.journal import read
-from runbook.widgets.action_cards import AnswerTable, RequestCard
 from runbook.widgets.action_form import ActionForm, Filled
 from runbook.widgets.apply_button import ApplyButton
+from runbook.widgets.plan_table import AnswerTable, RequestCard
 
 
 def form_of(slug: str) -> ActionForm:

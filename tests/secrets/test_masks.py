@@ -12,7 +12,7 @@ import traceback
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from runbook.clients.auth import ApiKey, Bearer, FixedToken
+from runbook.clients.calls import ApiKey, Bearer, FixedToken
 from runbook.clients.entra import TokenResult
 from runbook.clients.target import Endpoints, Target
 from runbook.secrets import Secret

@@ -16,7 +16,7 @@ from runbook.sections import NAMES, section
 from runbook.tenant.base import Context, SectionResult, attended, run_section
 from runbook.tenant.permissions import Permissions
 from runbook.tenant.registration import require_application
-from runbook.widgets.hand_over import HandOverCard
+from runbook.widgets.message import HandOverCard
 from tests.sections.conftest import REGISTERS, Journey, of_administrator
 
 Begin = Callable[..., Journey]

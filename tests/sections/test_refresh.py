@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from runbook.proof.refresh import _LONGEST_LIFE, proof
+from runbook.proof.probing import _LONGEST_LIFE, renewed
 from runbook.sections import NAMES
 from tests.sections.conftest import Journey
 
@@ -46,12 +46,12 @@ def test_it_is_proven_once_the_first_token_has_ended_and_not_before(
 
 
 def test_the_last_minute_of_a_token_is_no_proof() -> None:
-    early = proof(ACCOUNT, works=True, now=LINKED + _LONGEST_LIFE - timedelta(seconds=1))
+    early = renewed(ACCOUNT, works=True, now=LINKED + _LONGEST_LIFE - timedelta(seconds=1))
     assert early["refresh"] == "not yet"
     assert early["refresh_provable_at"] == "2026-11-23T13:30:00Z"
-    assert proof(ACCOUNT, works=True, now=LINKED + _LONGEST_LIFE)["refresh"] == "proven"
+    assert renewed(ACCOUNT, works=True, now=LINKED + _LONGEST_LIFE)["refresh"] == "proven"
 
 
 def test_without_a_call_or_a_time_it_is_unknown() -> None:
-    assert proof(ACCOUNT, works=False, now=LINKED + 2 * _LONGEST_LIFE)["refresh"] == "unknown"
-    assert proof({}, works=True, now=LINKED)["refresh"] == "unknown"
+    assert renewed(ACCOUNT, works=False, now=LINKED + 2 * _LONGEST_LIFE)["refresh"] == "unknown"
+    assert renewed({}, works=True, now=LINKED)["refresh"] == "unknown"

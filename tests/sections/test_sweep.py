@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from runbook.proof.sweep import Mark
+from runbook.proof.workshop import Mark
 from runbook.sections import NAMES
 from runbook.tenant.registration import require_application
 from tests.sections.conftest import Journey

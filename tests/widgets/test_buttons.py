@@ -9,9 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 
 from runbook.secrets import Secret
-from runbook.widgets.apply_button import ApplyButton, Offer
+from runbook.widgets.apply_button import ApplyButton, Offer, Watch
 from runbook.widgets.one_time_page import offer
-from runbook.widgets.watch import Watch
 
 
 def test_nothing_happens_before_the_button_is_pressed_and_offers_follow_the_state() -> None:

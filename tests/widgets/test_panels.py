@@ -10,14 +10,15 @@ import pytest
 from runbook.errors import GraphError, HandOver, InputError, Problem
 from runbook.parameters import parse
 from runbook.tenant.changes import Change, row
-from runbook.widgets import markup, message
-from runbook.widgets.evidence import ActionMatrix, EvidenceTable, PermissionMatrix, SecretAges
+from runbook.widgets import message
+from runbook.widgets import panel as panels
 from runbook.widgets.guide import Chapter, GuideList, Header, Place
-from runbook.widgets.hand_over import HandOverCard, KeyValue
+from runbook.widgets.message import HandOverCard, KeyValue
 from runbook.widgets.panel import Panel
 from runbook.widgets.permissions import Consent, Pictures, ScopesPanel
 from runbook.widgets.picker import Choice, PickedTable
 from runbook.widgets.plan_table import PlanTable
+from runbook.widgets.states import ActionMatrix, EvidenceTable, PermissionMatrix, SecretAges
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 PLACE = Place((Chapter(1, HOSTILE, "done", "", ""),), 1, HOSTILE, HOSTILE, HOSTILE, rehearsal=True)
@@ -124,7 +125,7 @@ def test_the_picture_marks_every_use_and_names_powerful_permissions_in_words() -
 
     for choice in (["list_users"], [action.slug for action in catalog.actions()]):
         scopes = catalog.compute(choice)
-        drawn = unescape(markup.render("Pictures", Pictures.of(scopes)))
+        drawn = unescape(panels.render("Pictures", Pictures.of(scopes)))
         tables = [explain.matrix(scopes, kind) for kind in scopes.types]
         different = {(table.permissions, table.cells, table.forced) for table in tables}
         assert drawn.count("<g class=") == sum(used for _, cells, _ in different for row in cells for used in row)
@@ -133,7 +134,7 @@ def test_the_picture_marks_every_use_and_names_powerful_permissions_in_words() -
             assert permission.name in drawn
             assert (f"▲ {permission.name}" in drawn) == bool(permission.powerful)
             assert not permission.powerful or permission.powerful in drawn
-    assert markup.render("Pictures", Pictures.of(catalog.compute([]))) == ""
+    assert panels.render("Pictures", Pictures.of(catalog.compute([]))) == ""
 
 
 def test_consent_names_what_is_powerful_and_says_of_each_permission_what_it_can_do() -> None:

@@ -11,7 +11,7 @@ from runbook.cli.screen import Screen
 from runbook.records import report
 from runbook.runs.run import PlanReport
 from runbook.tenant.changes import Change
-from runbook.widgets import markup
+from runbook.widgets import panel as panels
 from runbook.widgets.plan_table import PlanTable
 
 CHANGES = [Change(f"thing {kind}", "before", "after", kind, "a note", hashed=f"hash of {kind}") for kind in words.SIGNS]
@@ -61,13 +61,13 @@ def test_a_tone_is_the_class_of_a_word_in_the_notebook_and_in_the_report() -> No
     for kind in words.SIGNS:
         said, tone = words.signed(kind), words.tone(kind)
         assert re.search(rf'<span class="word {tone}">{re.escape(said)}</span>', html), kind
-        assert markup.render("word", said) == (said if tone == "none" else f'<span class="word {tone}">{said}</span>')
+        assert panels.render("word", said) == (said if tone == "none" else f'<span class="word {tone}">{said}</span>')
 
 
 @pytest.mark.parametrize("name", [*words.VERDICTS, *words.SIGNS, "done", "next", "open", "yes", "no", "read", "delete"])
 def test_every_word_has_a_tone_that_each_medium_knows(name: str) -> None:
     assert words.style(name) == words._STYLES[words.tone(name)]
-    for css in (markup.style(), report._environment().loader.get_source(report._environment(), "report.css")[0]):  # type: ignore[union-attr]
+    for css in (panels.style(), report._environment().loader.get_source(report._environment(), "report.css")[0]):  # type: ignore[union-attr]
         assert f"--{words.tone(name)}" in css or f".{words.tone(name)}" in css
 
 
