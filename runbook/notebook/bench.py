@@ -33,6 +33,25 @@ PROOF = "verify_actions"
 """The section that changes nothing and still has to be carried out: it tries what the others prepared."""
 
 
+class Stopped(Exception):
+    """Ends the notebook in one line: the reason was shown above, and a stack would tell nobody anything."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"{type(self).__name__}: {self}"]
+
+
+class InputRefused(Stopped):
+    """The parameters have mistakes; nothing was sent."""
+
+
+class SectionFailed(Stopped):
+    """The section failed."""
+
+
+class SectionParked(Stopped):
+    """The section waits for a person."""
+
+
 class Workbench:
     """Opens the tenant when it is first looked at; closes everything when the notebook begins anew or ends."""
 

@@ -1,7 +1,6 @@
 """How a notebook begins: its parameters are read and checked, and what an earlier beginning holds open is closed.
 
-How it ends where nobody is there: in one line, because the reason was shown above it. And the front page: the guide as
-a list, the target, and what is missing before one can begin.
+And the front page: the guide as a list, the target, and what is missing before one can begin.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from typing import Any, TypeVar
 
 from runbook.errors import InputError, Problem, RunbookError
 from runbook.notebook import inputs
-from runbook.notebook.bench import Workbench
+from runbook.notebook.bench import InputRefused, SectionFailed, Workbench
 from runbook.widgets import message, states
 from runbook.widgets.panel import Panel
 
@@ -49,25 +48,6 @@ def begin(
     _bench = Workbench(given)
     atexit.register(_bench.close)
     return _bench, made
-
-
-class Stopped(Exception):
-    """Ends the notebook in one line: the reason was shown above, and a stack would tell nobody anything."""
-
-    def _render_traceback_(self) -> list[str]:
-        return [f"{type(self).__name__}: {self}"]
-
-
-class InputRefused(Stopped):
-    """The parameters have mistakes; nothing was sent."""
-
-
-class SectionFailed(Stopped):
-    """The section failed."""
-
-
-class SectionParked(Stopped):
-    """The section waits for a person."""
 
 
 def start(namespace: MutableMapping[str, Any]) -> Front:

@@ -12,8 +12,8 @@ from typing import Any
 
 from runbook.errors import HandOver, Parked, RunbookError
 from runbook.notebook import inputs
-from runbook.notebook.bench import PROOF, Workbench
-from runbook.notebook.opening import SectionFailed, SectionParked, begin
+from runbook.notebook.bench import PROOF, SectionFailed, SectionParked, Workbench
+from runbook.notebook.opening import begin
 from runbook.notebook.subject import Guided, Subject, read_order
 from runbook.operations import order as orders
 from runbook.tenant.base import Context, SectionResult

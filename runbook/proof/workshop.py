@@ -118,7 +118,7 @@ class Workshop:
 
     def sweep(self, slugs: Iterable[str]) -> None:
         """Remove what earlier proofs of these actions left. Raises :class:`TransportError` when it cannot be listed."""
-        for kind, item, in_bin in left_behind(self.ctx.graph, self.mark, slugs):
+        for kind, item, in_bin in _left_behind(self.ctx.graph, self.mark, slugs):
             thing = Thing(kind, {"it": item}, gone=in_bin)
             self.swept.append(f"{kind.replace('_', ' ')} {self._label(thing.values)}")
             self._remove(thing)
@@ -270,7 +270,7 @@ class Mark:
         return found is not None and (found[1] == self.home or self.minute - int(found[2], 16) > _OLD)
 
 
-def left_behind(graph: GraphClient, mark: Mark, slugs: Iterable[str]) -> Iterator[tuple[str, Mapping[str, Any], bool]]:
+def _left_behind(graph: GraphClient, mark: Mark, slugs: Iterable[str]) -> Iterator[tuple[str, Mapping[str, Any], bool]]:
     """Kind, object, and whether it is in a bin, of everything that earlier proofs of these actions left.
 
     One request. What may not be listed with this sign-in could not have been made with it either. Raises

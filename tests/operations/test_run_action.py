@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from runbook import notebook
-from runbook.notebook.opening import InputRefused
+from runbook.notebook.bench import InputRefused
 from runbook.parameters import Parameters
 from runbook.records import summary as summaries
 from runbook.records.verify import verify
