@@ -116,7 +116,7 @@ def run(action: Action, client: GraphClient, arguments: dict[str, Any]) -> Any:
         with attempt:
             try:
                 answer = calls.call(client, action.slug, **arguments)
-                return list(answer.items()) if action.effect == "read" else answer.first
+                return list(answer.items()) if action.effect == "read" else answer.first.body
             except GraphError as error:
                 if error.status in NOT_PROVEN.get(action.slug, ()):
                     return None
