@@ -19,9 +19,9 @@ from runbook.parameters import Parameters
 from runbook.records.journal import Journal, NullJournal
 from runbook.runs.provenance import notebook_name
 from runbook.runs.run import conclude, new_run_id, opening
-from runbook.tenant import whereabouts
 from runbook.tenant.base import Context, HandsOver, Section, SectionResult, attended, open_context, run_section
 from runbook.tenant.changes import Change, plan_hash
+from runbook.tenant.registration import signed_in, tenant
 from runbook.widgets.guide import Chapter, GuideList, Header, Place
 from runbook.widgets.message import HandOverCard, Message
 from runbook.widgets.one_time_page import SECONDS, offer
@@ -160,8 +160,8 @@ class Workbench:
             steps=self._chapters() if number is not None else (),
             current=number or 0,
             target=ctx.target.description,
-            tenant=whereabouts.tenant(ctx),
-            signed_in=whereabouts.signed_in(ctx),
+            tenant=tenant(ctx),
+            signed_in=signed_in(ctx),
             rehearsal=ctx.target.rehearsal,
         )
         return Header(place, title, about, portal)

@@ -26,9 +26,9 @@ from runbook.runs.provenance import actor, notebook, notebook_name, notebook_ori
 from runbook.secrets import Secret
 from runbook.secrets.stores import SecretStore, open_store
 from runbook.sections import NAMES, section
-from runbook.tenant import whereabouts
 from runbook.tenant.base import Context, Section, open_context, plan_sections
 from runbook.tenant.changes import Change, plan_hash
+from runbook.tenant.registration import tenant
 
 _PARAMETERS = "parameters.yaml"
 _ALL = (1, len(NAMES))
@@ -164,7 +164,7 @@ def opening(ctx: Context, chosen: list[Section], plan_hash: str) -> dict[str, An
         ],
         "actor": actor(ctx.administrator.identity, ctx.target.client_id),
         "tool": tool(),
-        "known": {**ctx.known.as_dict(), "tenant": whereabouts.tenant(ctx)},
+        "known": {**ctx.known.as_dict(), "tenant": tenant(ctx)},
     }
 
 

@@ -17,10 +17,9 @@ from runbook.sections import about
 from runbook.tenant.base import Context
 from runbook.tenant.changes import Change, Evidence, row
 from runbook.tenant.consent import by_api, by_link, consent_hand_over
-from runbook.tenant.credentials import current
+from runbook.tenant.credentials import application_roles, current
 from runbook.tenant.permissions import GRAPH_TYPE, TYPES, Permissions, PermissionType, Wanted, table
 from runbook.tenant.registration import GRAPH_APP_ID, require_application, require_principal
-from runbook.tenant.tokens import application_roles
 from runbook.words import Kind, word
 
 NAME, NUMBER, TITLE, SUMMARY, PORTAL = about("api_permissions")

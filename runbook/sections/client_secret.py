@@ -22,19 +22,11 @@ from runbook.errors import PlanRefused, RunbookError, SignInError
 from runbook.records import redaction
 from runbook.secrets import Secret
 from runbook.sections import about
+from runbook.tenant import credentials
 from runbook.tenant.base import Context
 from runbook.tenant.changes import Change, Evidence, row
-from runbook.tenant.credentials import (
-    Credential,
-    current,
-    note_adding,
-    of_application,
-    require_current,
-    secret_name,
-    token,
-)
+from runbook.tenant.credentials import Credential, SecretPolicy, of_application, secret_name
 from runbook.tenant.registration import application, application_path, marks, require_application
-from runbook.tenant.secret_policy import SecretPolicy, read_policy
 
 NAME, NUMBER, TITLE, SUMMARY, PORTAL = about("client_secret")
 
@@ -59,10 +51,10 @@ class Observed:
 
 def read(ctx: Context) -> Observed:
     found = application(ctx)
-    policy = read_policy(ctx, found)
+    policy = credentials.read_policy(ctx, found)
     if found is None:
         return Observed(policy=policy, now=ctx.graph.session.now())
-    good, refused = current(ctx, found), None
+    good, refused = credentials.current(ctx, found), None
     if good is not None:
         try:
             ctx.snapshot.remember(f"proof of {good.key_id}", functools.partial(_prove, ctx, found, good))
@@ -78,7 +70,7 @@ def _prove(ctx: Context, found: dict[str, Any], credential: Credential) -> Token
     """A token with this secret; the first refusals of a young one are waited out."""
     young = credential.starts is not None and ctx.graph.session.now() - credential.starts < YOUNG
     return ctx.graph.until(
-        lambda: token(ctx, found, credential),
+        lambda: credentials.token(ctx, found, credential),
         "Entra ID accepts the new client secret",
         passing=lambda error: young and (retry.transient(error) is not None or error.code in _UNKNOWN_YET),
     )
@@ -106,19 +98,14 @@ def _main(ctx: Context, observed: Observed) -> Change:
         now = "absent" if good is None else f"{good.days_left(observed.now)} days left"
         return Change(label, now, wanted, "unknown", note, {"forbidden": observed.policy.name})
     if good is not None:
-        now, note = (
-            f"{good.days_left(observed.now)} days left",
-            f"renewed {margin} days before it ends; the old one stays",
-        )
+        now = f"{good.days_left(observed.now)} days left"
+        note = f"renewed {margin} days before it ends; the old one stays"
     elif observed.refused:
         now = f"refused by Entra ID ({observed.refused.code})"
         note = f"{observed.refused.meaning.rstrip('.')}; a new one is made"
     elif elsewhere := _elsewhere(observed.secrets, observed.now):
-        now, note = (
-            f"key {elsewhere[0].key_id}, value not kept here",
-            "Entra ID shows a value only once; "
-            + ("a new one is made" if ctx.params.new_secret else "no other is made without new_secret"),
-        )
+        instead = "a new one is made" if ctx.params.new_secret else "no other is made without new_secret"
+        now, note = f"key {elsewhere[0].key_id}, value not kept here", f"Entra ID shows a value only once; {instead}"
         if not ctx.params.new_secret:
             return Change(label, now, wanted, "unknown", note, {"elsewhere": True})
     else:
@@ -162,20 +149,18 @@ def _forbidden(name: str) -> PlanRefused:
 
 
 def _other(secret: Credential, observed: Observed) -> Change:
-    label = f"client secret {secret.description!r} ({secret.key_id})"
+    label, remove = f"client secret {secret.description!r} ({secret.key_id})", {"remove": secret.key_id}
     left = "ended" if secret.expired(observed.now) else f"{secret.days_left(observed.now)} days left"
     if not secret.ours:
         return Change(label, left, "left alone", "same", "not ours", hashed="another's secret")
     if secret.lost:
         note = "its value was lost with a run that ended before it was kept"
-        return Change(label, left, "absent", "removed", note, {"remove": secret.key_id}, hashed="lost secret")
+        return Change(label, left, "absent", "removed", note, remove, hashed="lost secret")
     if secret.expired(observed.now):
-        return Change(
-            label, left, "absent", "removed", "of use to nobody", {"remove": secret.key_id}, hashed="ended secret"
-        )
+        return Change(label, left, "absent", "removed", "of use to nobody", remove, hashed="ended secret")
     if observed.good is not None and observed.profile_key == observed.good.key_id:
         note = "superseded: the connector profile uses the other one"
-        return Change(label, left, "absent", "removed", note, {"remove": secret.key_id}, hashed="superseded secret")
+        return Change(label, left, "absent", "removed", note, remove, hashed="superseded secret")
     note = "StackOne may be using it until the connector profile is switched"
     return Change(label, left, "left alone", "same", note, hashed="earlier secret")
 
@@ -198,7 +183,7 @@ def _add(ctx: Context, found: dict[str, Any], days: int) -> None:
     # No two runs choose the same end, so that the note of one is never taken for a secret of another.
     # By the service's clock, as it is compared there with what a policy allows.
     ends = ctx.graph.session.now().replace(microsecond=0) + timedelta(days=days, seconds=-secrets.randbelow(3600))
-    note_adding(ctx, found["appId"], f"{ends:%Y-%m-%dT%H:%M:%SZ}")
+    credentials.note_adding(ctx, found["appId"], f"{ends:%Y-%m-%dT%H:%M:%SZ}")
     before = {item["keyId"] for item in found.get("passwordCredentials") or ()}
     made = _made(ctx, found, f"{ends:%Y-%m-%dT%H:%M:%SZ}", before)
     secret = Secret(made.pop("secretText"))
@@ -206,7 +191,7 @@ def _add(ctx: Context, found: dict[str, Any], days: int) -> None:
     key_id = str(made["keyId"])
     try:
         ref = ctx.store.put(secret_name(ctx, found["appId"], key_id), secret)
-        note_adding(ctx, found["appId"], "")
+        credentials.note_adding(ctx, found["appId"], "")
     except RunbookError:
         # A secret whose value nobody keeps is only a risk.
         _remove(ctx, found, key_id)
@@ -273,38 +258,25 @@ def _remove(ctx: Context, found: dict[str, Any], key_id: str) -> None:
 
 def verify(ctx: Context) -> Evidence:
     found = require_application(ctx)
-    credential = require_current(ctx, found)
+    credential = credentials.require_current(ctx, found)
     _prove(ctx, found, credential)
     proven_at = ctx.graph.session.now()
     ends = f"{credential.ends:%Y-%m-%dT%H:%M:%SZ}" if credential.ends else ""
-    source = "GET " + application_path(ctx)
+    source, endpoint = "GET " + application_path(ctx), f"POST /{ctx.target.tenant_id}/oauth2/v2.0/token"
     rows = [
         row("key id", credential.key_id, source),
         row("description", credential.description, source),
         row("ends at", f"{ends} ({credential.days_left(proven_at)} days left)", source),
         row("value kept in", credential.ref, "secret store"),
-        row(
-            "proof",
-            f"a token was obtained with it at {proven_at:%H:%M:%S} UTC",
-            f"POST /{ctx.target.tenant_id}/oauth2/v2.0/token",
-        ),
+        row("proof", f"a token was obtained with it at {proven_at:%H:%M:%S} UTC", endpoint),
     ]
     others = [item for item in of_application(ctx, found) if item.key_id != credential.key_id]
     rows += [row("another secret", f"{item.description!r}, hint {item.hint}…", source) for item in others]
-    secret = {
-        "key_id": credential.key_id,
-        "ends_at": ends,
-        "ref": credential.ref,
-        "description": credential.description,
-        "proven_at": f"{proven_at:%Y-%m-%dT%H:%M:%SZ}",
-    }
+    secret = {name: getattr(credential, name) for name in ("key_id", "ref", "description")}
+    secret |= {"ends_at": ends, "proven_at": f"{proven_at:%Y-%m-%dT%H:%M:%SZ}"}
     ages = [
-        {
-            "key_id": item.key_id,
-            "description": item.description,
-            "ours": item.ours,
-            "days_left": item.days_left(proven_at),
-        }
+        {name: getattr(item, name) for name in ("key_id", "description", "ours")}
+        | {"days_left": item.days_left(proven_at)}
         for item in (credential, *others)
     ]
     return Evidence(True, rows, {"secret": secret, "secrets": ages})

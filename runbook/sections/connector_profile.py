@@ -17,18 +17,11 @@ from runbook import catalog
 from runbook.catalog.guide import CONNECTOR_KEY
 from runbook.errors import HandOver, NotSettled, Parked
 from runbook.sections import about
+from runbook.tenant import registration
 from runbook.tenant.base import Context
 from runbook.tenant.changes import Change, Evidence, row
 from runbook.tenant.credentials import current, require_current
 from runbook.tenant.permissions import Permissions
-from runbook.tenant.registration import (
-    application,
-    application_path,
-    fingerprint,
-    marks,
-    require_application,
-    with_mark,
-)
 
 NAME, NUMBER, TITLE, SUMMARY, PORTAL = about("connector_profile")
 
@@ -68,7 +61,9 @@ class Form:
 
     def fingerprint(self) -> str:
         """Equal for equal content; the secret is in it by its key id."""
-        return fingerprint(self.name, self.kind, self.client_id, self.key_id, *self.scopes, "/", *sorted(self.actions))
+        return registration.fingerprint(
+            self.name, self.kind, self.client_id, self.key_id, *self.scopes, "/", *sorted(self.actions)
+        )
 
 
 @dataclass(frozen=True)
@@ -88,7 +83,7 @@ def find_profile(ctx: Context) -> dict[str, Any] | None:
 
 
 def read(ctx: Context) -> Observed:
-    found = application(ctx)
+    found = registration.application(ctx)
     profile = find_profile(ctx)
     if found is None:
         return Observed(profile, None)
@@ -118,12 +113,12 @@ def _scopes(ctx: Context) -> tuple[str, ...]:
 
 
 def _first(found: Mapping[str, Any], name: str) -> str:
-    return next(iter(marks(found, name)), "")
+    return next(iter(registration.marks(found, name)), "")
 
 
 def _version(profile: Mapping[str, Any] | None) -> str:
     """What changes whenever somebody saves the profile."""
-    return fingerprint(str(profile["id"]), str(profile.get("updated_at"))) if profile else "none"
+    return registration.fingerprint(str(profile["id"]), str(profile.get("updated_at"))) if profile else "none"
 
 
 def plan(ctx: Context, observed: Observed) -> list[Change]:
@@ -135,18 +130,18 @@ def plan(ctx: Context, observed: Observed) -> list[Change]:
 
     if observed.profile is None:
         return [Change(label, "absent", content, "added", "a person fills in StackOne's form", hashed=hashed)]
-    if not observed.profile.get("active", True):
-        note = "a disabled profile makes its linked accounts inactive"
-        return [Change(label, "disabled", content, "changed", note, hashed=hashed)]
-    if observed.form is None:
-        return [Change(label, "there, of another secret", content, "changed", "needs the new secret", hashed=hashed)]
-    if observed.confirmed == observed.form.fingerprint():
+    if observed.form and observed.profile.get("active", True) and observed.confirmed == observed.form.fingerprint():
         return [Change(label, content, content, "same", hashed=hashed)]
-    if _saved_since_asked(observed):
+    if not observed.profile.get("active", True):
+        now, note = "disabled", "a disabled profile makes its linked accounts inactive"
+    elif observed.form is None:
+        now, note = "there, of another secret", "needs the new secret"
+    elif _saved_since_asked(observed):
+        now = "saved, not confirmed yet"
         note = "it was saved after the values were handed over; this is noted on the application"
-        return [Change(label, "saved, not confirmed yet", content, "changed", note, hashed=hashed)]
-    note = "its secret, scopes or actions differ from what is wanted"
-    return [Change(label, "out of date", content, "changed", note, hashed=hashed)]
+    else:
+        now, note = "out of date", "its secret, scopes or actions differ from what is wanted"
+    return [Change(label, now, content, "changed", note, hashed=hashed)]
 
 
 def _saved_since_asked(observed: Observed) -> bool:
@@ -158,16 +153,16 @@ def _saved_since_asked(observed: Observed) -> bool:
 
 
 def apply(ctx: Context, _changes: Sequence[Change]) -> None:
-    found = require_application(ctx)
+    found = registration.require_application(ctx)
     credential = require_current(ctx, found)
     form = _form(ctx, found, credential.key_id, credential.ref)
     observed = Observed(find_profile(ctx), form, _first(found, CONFIRMED), _first(found, ASKED))
     if not _saved_since_asked(observed):
         ROADS["hand-over"](ctx, found, observed, form)
     ctx.snapshot.forget()
-    tags = require_application(ctx).get("tags") or ()
-    tags = with_mark(tags, CONFIRMED, [form.fingerprint()])
-    tags = with_mark(with_mark(tags, KEY, [form.key_id]), ASKED, [])
+    tags = registration.require_application(ctx).get("tags") or ()
+    tags = registration.with_mark(tags, CONFIRMED, [form.fingerprint()])
+    tags = registration.with_mark(registration.with_mark(tags, KEY, [form.key_id]), ASKED, [])
     ctx.graph.set(f"/applications/{found['id']}", {"tags": tags})
 
 
@@ -177,7 +172,7 @@ def _by_hand_over(ctx: Context, found: Mapping[str, Any], observed: Observed, fo
     asked = f"{form.fingerprint()}.{before}"
     if _first(found, ASKED) != asked:
         # Noted before anybody is asked: whoever runs next can tell that the person was here in between.
-        tags = with_mark(found.get("tags") or (), ASKED, [asked])
+        tags = registration.with_mark(found.get("tags") or (), ASKED, [asked])
         ctx.graph.set(f"/applications/{found['id']}", {"tags": tags})
     hand_over = _hand_over(ctx, form, observed.profile)
     ctx.hand_over(hand_over)
@@ -221,7 +216,7 @@ def _hand_over(ctx: Context, form: Form, profile: Mapping[str, Any] | None) -> H
 
 def verify(ctx: Context) -> Evidence:
     def confirmed() -> Form | None:
-        found = require_application(ctx)
+        found = registration.require_application(ctx)
         credential = current(ctx, found)
         form = credential and _form(ctx, found, credential.key_id, credential.ref)
         return form if form and _first(found, CONFIRMED) == form.fingerprint() else None
@@ -238,22 +233,12 @@ def verify(ctx: Context) -> Evidence:
         row(name, f"{there} ({'as wanted' if there == wanted else f'wanted {wanted}'})", "GET /auth_configs")
         for name, (there, wanted) in compared.items()
     ]
-    mark = "mark on GET " + application_path(ctx)
+    mark = "mark on GET " + registration.application_path(ctx)
     rows.append(row("client id, secret, scopes, actions", "as handed over and confirmed", mark))
     ok = all(there == wanted for there, wanted in compared.values())
-    facts = {
-        "connector_profile": {
-            "id": profile["id"],
-            "name": profile["name"],
-            "connector_key": profile.get("connector_key"),
-            "type": compared["type"][0],
-            "active": profile.get("active"),
-            "client_id": form.client_id,
-            "scopes": list(form.scopes),
-            "actions": list(form.actions),
-            "updated_at": profile.get("updated_at"),
-        }
-    }
+    facts = {name: profile.get(name) for name in ("id", "name", "connector_key", "active", "updated_at")}
+    facts |= {"type": compared["type"][0], "client_id": form.client_id}
+    facts |= {"scopes": list(form.scopes), "actions": list(form.actions)}
     note = "StackOne's list does not show client id, secret and scopes; linking an account proves them."
     next_step = "" if ok else "edit the profile in StackOne as the hand-over says, then run again."
-    return Evidence(ok, rows, facts, [note], next_step)
+    return Evidence(ok, rows, {"connector_profile": facts}, [note], next_step)

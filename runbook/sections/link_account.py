@@ -21,8 +21,7 @@ from runbook.sections import about
 from runbook.sections.connector_profile import find_profile
 from runbook.tenant.base import Context
 from runbook.tenant.changes import Change, Evidence, row
-from runbook.tenant.credentials import when
-from runbook.tenant.tokens import NO_CONSENT_YET
+from runbook.tenant.credentials import NO_CONSENT_YET, when
 
 NAME, NUMBER, TITLE, SUMMARY, PORTAL = about("link_account")
 
@@ -85,12 +84,8 @@ def apply(ctx: Context, _changes: Sequence[Change]) -> None:
             next_step="run section 6 (connector profile) first.",
         )
 
-    def attempt() -> bool:
-        _link(ctx, observed)
-        return True
-
     ctx.graph.until(
-        attempt,
+        functools.partial(_link, ctx, observed),
         "the consent just given is known everywhere",
         # Nobody is asked twice for another reason.
         passing=lambda error: NO_CONSENT_YET in str(error) and ctx.target.attend is not None,
@@ -98,8 +93,8 @@ def apply(ctx: Context, _changes: Sequence[Change]) -> None:
     )
 
 
-def _link(ctx: Context, observed: Observed) -> None:
-    """Open a session, hand its link over, and wait until the account is active."""
+def _link(ctx: Context, observed: Observed) -> bool:
+    """Open a session, hand its link over, and wait until the account is active: True."""
     profile = observed.profile or {}
     ask = functools.partial(
         ctx.stackone.connect_session,
@@ -123,6 +118,7 @@ def _link(ctx: Context, observed: Observed) -> None:
     _wait(ctx, session, observed, hand_over)
     ctx.journal.made("updated" if observed.account else "created", "linked account")
     ctx.store.delete(hand_over.kept)
+    return True
 
 
 def _hand_over(ctx: Context, session: Mapping[str, Any]) -> HandOver:
@@ -156,10 +152,7 @@ def _wait(ctx: Context, session: Mapping[str, Any], before: Observed, hand_over:
 
     try:
         ctx.until(
-            linked,
-            "StackOne lists the account as active",
-            deadline=float(ctx.params.link_timeout_seconds),
-            sightings=1,
+            linked, "StackOne lists the account as active", deadline=float(ctx.params.link_timeout_seconds), sightings=1
         )
     except NotSettled:
         raise Parked(hand_over) from None
@@ -185,8 +178,7 @@ def verify(ctx: Context) -> Evidence:
     profile, account = find_profile(ctx), find_account(ctx)
     if account is None:
         return Evidence(None, [row("linked account", "absent", "GET /accounts")], next_step="run section 7 again.")
-    read_back = ctx.stackone.account(account["id"])
-    source = "GET /accounts/{id}"
+    read_back, source = ctx.stackone.account(account["id"]), "GET /accounts/{id}"
     status = str(read_back.get("status"))
     rows = [
         row("account", account["id"], source),
@@ -195,14 +187,9 @@ def verify(ctx: Context) -> Evidence:
         row("linked by", read_back.get("origin_username") or "not told by StackOne", source),
         row("connector profile", (profile or {}).get("id", "absent"), "GET /auth_configs"),
     ]
-    facts = {
-        "account": {
-            "id": account["id"],
-            "provider": read_back.get("provider"),
-            "status": status,
-            "owner_id": read_back.get("origin_owner_id"),
-            "username": read_back.get("origin_username"),
-        }
-    }
+    said = read_back.get
+    linked = {"id": account["id"], "provider": said("provider"), "status": status}
+    linked |= {"owner_id": said("origin_owner_id"), "username": said("origin_username")}
     ok = status == "active"
-    return Evidence(ok, rows, facts, next_step="" if ok else "run section 7 again: the person signs in once more.")
+    next_step = "" if ok else "run section 7 again: the person signs in once more."
+    return Evidence(ok, rows, {"account": linked}, next_step=next_step)

@@ -14,17 +14,9 @@ from typing import Any
 from runbook.errors import PlanRefused
 from runbook.redirect_rules import MAX_URIS
 from runbook.sections import about
+from runbook.tenant import registration
 from runbook.tenant.base import Context
 from runbook.tenant.changes import Change, Evidence, row
-from runbook.tenant.registration import (
-    application,
-    application_path,
-    fingerprint,
-    marks,
-    require_application,
-    wanted_uri,
-    with_mark,
-)
 
 NAME, NUMBER, TITLE, SUMMARY, PORTAL = about("redirect_uri")
 
@@ -41,7 +33,7 @@ class Observed:
 
 
 def read(ctx: Context) -> Observed:
-    found = application(ctx)
+    found = registration.application(ctx)
     return Observed() if found is None else _observed(found)
 
 
@@ -50,12 +42,12 @@ def _observed(found: dict[str, Any]) -> Observed:
     return Observed(
         uris=tuple((found.get("web") or {}).get("redirectUris") or ()),
         elsewhere=tuple(uri for uris in other for uri in uris),
-        ours=tuple(marks(found, _MARK)),
+        ours=tuple(registration.marks(found, _MARK)),
     )
 
 
 def plan(ctx: Context, observed: Observed) -> list[Change]:
-    wanted = wanted_uri(ctx)
+    wanted = registration.wanted_uri(ctx)
     changes = []
     if wanted in observed.uris:
         changes.append(Change(f"redirect URI {wanted}", "registered", "registered", "same"))
@@ -67,17 +59,9 @@ def plan(ctx: Context, observed: Observed) -> list[Change]:
     for uri in observed.uris:
         if uri == wanted:
             continue
-        if fingerprint(uri) in observed.ours:
-            changes.append(
-                Change(
-                    f"redirect URI {uri}",
-                    "registered",
-                    "absent",
-                    "removed",
-                    "registered by an earlier run",
-                    {"uri": uri},
-                )
-            )
+        if registration.fingerprint(uri) in observed.ours:
+            note, label = "registered by an earlier run", f"redirect URI {uri}"
+            changes.append(Change(label, "registered", "absent", "removed", note, {"uri": uri}))
         else:
             changes.append(Change(f"redirect URI {uri}", "registered", "registered", "same", "not ours, stays"))
     if (number := sum(change.kind != "removed" for change in changes)) > MAX_URIS:
@@ -86,34 +70,34 @@ def plan(ctx: Context, observed: Observed) -> list[Change]:
 
 
 def apply(ctx: Context, changes: Sequence[Change]) -> None:
-    found = require_application(ctx)
+    found = registration.require_application(ctx)
     observed = _observed(found)
-    wanted = wanted_uri(ctx)
+    wanted = registration.wanted_uri(ctx)
     gone = {change.data.get("uri") for change in changes if change.kind == "removed"}
     uris = [uri for uri in observed.uris if uri not in gone]
     # A URI that was there before us gets no mark: it is not ours to remove later.
-    ours = [mark for mark in observed.ours if mark in {fingerprint(uri) for uri in uris}]
+    ours = [mark for mark in observed.ours if mark in {registration.fingerprint(uri) for uri in uris}]
     if wanted not in uris:
         uris.append(wanted)
-        ours.append(fingerprint(wanted))
+        ours.append(registration.fingerprint(wanted))
     if len(uris) > MAX_URIS:
         raise PlanRefused(
             f"The application would have {len(uris)} redirect URIs; Entra ID accepts {MAX_URIS}.",
             next_step="remove redirect URIs that nobody uses any more, then run again.",
         )
-    tags = with_mark(found.get("tags") or (), _MARK, list(dict.fromkeys(ours)))
+    tags = registration.with_mark(found.get("tags") or (), _MARK, list(dict.fromkeys(ours)))
     ctx.graph.set(f"/applications/{found['id']}", {"web": {"redirectUris": uris}, "tags": tags})
 
 
 def verify(ctx: Context) -> Evidence:
-    wanted = wanted_uri(ctx)
+    wanted = registration.wanted_uri(ctx)
 
     def seen() -> tuple[str, ...] | None:
-        found = application(ctx)
+        found = registration.application(ctx)
         uris = _observed(found).uris if found else ()
         return uris if wanted in uris else None
 
     uris = ctx.read_back(seen, f"the application lists {wanted}")
-    source = "GET " + application_path(ctx)
+    source = "GET " + registration.application_path(ctx)
     rows = [row("redirect URI", uri, source) for uri in uris]
     return Evidence(True, rows, {"redirect_uri": {"uri": wanted, "others": sum(uri != wanted for uri in uris)}})

@@ -15,30 +15,24 @@ from typing import Any
 from runbook.clients.odata import key, literal
 from runbook.errors import PlanRefused, RunbookError
 from runbook.sections import about
+from runbook.tenant import registration
 from runbook.tenant.base import Context
 from runbook.tenant.changes import Change, Evidence, pending, row
-from runbook.tenant.registration import (
-    MARK,
-    application,
-    application_path,
-    portal_link,
-    require_application,
-    service_principal,
-)
 from runbook.tenant.snapshot import address
-from runbook.words import Kind
 
 NAME, NUMBER, TITLE, SUMMARY, PORTAL = about("register_application")
 
 _AUDIENCES = {"single": "AzureADMyOrg", "multi": "AzureADMultipleOrgs"}
 # As the portal sets it; Graph leaves it null. It protects the copies of a multi-tenant application in other tenants.
-_LOCK = {
-    "isEnabled": True,
-    "allProperties": True,
-    "credentialsWithUsageVerify": True,
-    "credentialsWithUsageSign": True,
-    "tokenEncryptionKeyId": True,
-}
+_LOCKED = "isEnabled allProperties credentialsWithUsageVerify credentialsWithUsageSign tokenEncryptionKeyId"
+_LOCK = dict.fromkeys(_LOCKED.split(), True)
+# What is read back of it: Graph's name, the name among the facts, and in words.
+_OWN = (
+    ("appId", "app_id", "application (client) id"),
+    ("id", "object_id", "object id"),
+    ("displayName", "display_name", "display name"),
+    ("signInAudience", "sign_in_audience", "supported account types"),
+)
 # The tag by which the portal lists a service principal under "Enterprise applications".
 _ENTERPRISE = "WindowsAzureActiveDirectoryIntegratedApp"
 _DELETED_APPLICATIONS = "/directory/deletedItems/microsoft.graph.application"
@@ -57,13 +51,13 @@ class Observed:
 
 
 def read(ctx: Context) -> Observed:
-    found = application(ctx)
+    found = registration.application(ctx)
     _refuse_other(ctx, found)
     deleted = None
     if found is None:
         deleted = _deleted(ctx, _DELETED_APPLICATIONS, "uniqueName", ctx.params.unique_name)
     app_id = (found or deleted or {}).get("appId")
-    principal = service_principal(ctx, app_id) if app_id and found else None
+    principal = registration.service_principal(ctx, app_id) if app_id and found else None
     deleted_principal = None
     if app_id and principal is None:
         deleted_principal = _deleted(ctx, _DELETED_PRINCIPALS, "appId", app_id)
@@ -108,9 +102,8 @@ def plan(ctx: Context, observed: Observed) -> list[Change]:
     changes = [*_application_changes(ctx, observed), _principal_change(observed)]
     for other in observed.look_alikes:
         name = f"application {other['displayName']!r} ({other['appId']})"
-        changes.append(
-            Change(name, "present", "left alone", "same", "same display name, not ours", hashed="look-alike")
-        )
+        note = "same display name, not ours"
+        changes.append(Change(name, "present", "left alone", "same", note, hashed="look-alike"))
     return changes
 
 
@@ -139,28 +132,18 @@ def _application_changes(ctx: Context, observed: Observed) -> list[Change]:
 
 def _drift(ctx: Context, current: Mapping[str, Any]) -> list[Change]:
     """The properties that differ from what is wanted, as one change each; ``data`` is the body that mends it."""
-    wanted = _wanted(ctx)
-    changes = []
-    for name, label in (("displayName", "display name"), ("signInAudience", "supported account types")):
-        now = str(current.get(name))
-        kind: Kind = "same" if now == wanted[name] else "changed"
-        changes.append(Change(label, now, wanted[name], kind, data={"body": {name: wanted[name]}}))
-    locked = _locked(current)
-    lock = {"servicePrincipalLockConfiguration": _LOCK}
-    changes.append(
-        Change(
-            "app instance property lock",
-            "on" if locked else "off",
-            "on",
-            "same" if locked else "changed",
-            data={"body": lock},
-        )
-    )
-    tags = list(current.get("tags") or ())
-    if MARK not in tags:
-        changes.append(
-            Change("mark of the runbook", "absent", "present", "changed", data={"body": {"tags": [*tags, MARK]}})
-        )
+
+    def change(what: str, now: str, target: str, body: Mapping[str, Any], note: str = "") -> Change:
+        return Change(what, now, target, "same" if now == target else "changed", note, {"body": body})
+
+    wanted, tags, lock = _wanted(ctx), list(current.get("tags") or ()), {"servicePrincipalLockConfiguration": _LOCK}
+    changes = [
+        change(label, str(current.get(name)), wanted[name], {name: wanted[name]})
+        for name, label in (("displayName", "display name"), ("signInAudience", "supported account types"))
+    ]
+    changes.append(change("app instance property lock", "on" if _locked(current) else "off", "on", lock))
+    if registration.MARK not in tags:
+        changes.append(change("mark of the runbook", "absent", "present", {"tags": [*tags, registration.MARK]}))
     if not current.get("uniqueName"):
         body = {"uniqueName": ctx.params.unique_name}
         note = "an adopted application gets it once; it cannot be changed afterwards"
@@ -196,15 +179,20 @@ def apply(ctx: Context, changes: Sequence[Change]) -> None:
 
 def _write_application(ctx: Context, changes: Sequence[Change]) -> None:
     if any(change.kind == "added" for change in changes):
-        path, body = "/applications" + key("uniqueName", ctx.params.unique_name), {**_wanted(ctx), "tags": [MARK]}
+        path, body = (
+            "/applications" + key("uniqueName", ctx.params.unique_name),
+            {**_wanted(ctx), "tags": [registration.MARK]},
+        )
         made = ctx.graph.set(path, body, create_missing=True)
-        ctx.known.app_id = str((made or require_application(ctx))["appId"])
+        ctx.known.app_id = str((made or registration.require_application(ctx))["appId"])
     elif changes:
         if any(change.data.get("step") == "restore" for change in changes):
-            _restore(ctx, _DELETED_APPLICATIONS, "uniqueName", ctx.params.unique_name, lambda: application(ctx))
+            _restore(
+                ctx, _DELETED_APPLICATIONS, "uniqueName", ctx.params.unique_name, lambda: registration.application(ctx)
+            )
         body = {key: value for change in changes for key, value in change.data.get("body", {}).items()}
         if body:
-            ctx.graph.set(f"/applications/{require_application(ctx)['id']}", body)
+            ctx.graph.set(f"/applications/{registration.require_application(ctx)['id']}", body)
 
 
 def _restore(ctx: Context, path: str, name: str, value: str, find: Callable[[], dict[str, Any] | None]) -> None:
@@ -222,14 +210,14 @@ def _restore(ctx: Context, path: str, name: str, value: str, find: Callable[[], 
 
 
 def _write_principal(ctx: Context, step: str) -> None:
-    app_id = ctx.known.app_id or str(require_application(ctx)["appId"])
+    app_id = ctx.known.app_id or str(registration.require_application(ctx)["appId"])
     if step == "restore":
-        _restore(ctx, _DELETED_PRINCIPALS, "appId", app_id, lambda: service_principal(ctx, app_id))
+        _restore(ctx, _DELETED_PRINCIPALS, "appId", app_id, lambda: registration.service_principal(ctx, app_id))
     elif step == "enable":
         ctx.graph.set("/servicePrincipals" + key("appId", app_id), {"accountEnabled": True})
     else:
         made, _ = ctx.graph.ensure(
-            lambda: service_principal(ctx, app_id),
+            lambda: registration.service_principal(ctx, app_id),
             lambda: ctx.graph.post("/servicePrincipals", {"appId": app_id, "tags": [_ENTERPRISE]}),
             what="The service principal",
             absent=True,
@@ -239,31 +227,18 @@ def _write_principal(ctx: Context, step: str) -> None:
 
 def verify(ctx: Context) -> Evidence:
     def seen() -> tuple[dict[str, Any], dict[str, Any]] | None:
-        found = application(ctx)
+        found = registration.application(ctx)
         if found is None or any(change.kind != "same" for change in _drift(ctx, found)):
             return None
-        principal = service_principal(ctx, found["appId"])
+        principal = registration.service_principal(ctx, found["appId"])
         return (found, principal) if principal and principal.get("accountEnabled") is not False else None
 
     found, principal = ctx.read_back(seen, "the application and its service principal are read back as wanted")
-    source = "GET " + application_path(ctx)
-    rows = [
-        row("application (client) id", found["appId"], source),
-        row("object id", found["id"], source),
-        row("display name", found["displayName"], source),
-        row("supported account types", found["signInAudience"], source),
-        row("service principal object id", principal["id"], f"GET /servicePrincipals(appId='{found['appId']}')"),
-    ]
-    if link := portal_link(ctx, found["appId"]):
+    source = "GET " + registration.application_path(ctx)
+    rows = [row(label, found[name], source) for name, _, label in _OWN]
+    principal_path = f"GET /servicePrincipals(appId='{found['appId']}')"
+    rows.append(row("service principal object id", principal["id"], principal_path))
+    if link := registration.portal_link(ctx, found["appId"]):
         rows.append(row("page in the portal", link, "Entra admin center"))
-    facts = {
-        "application": {
-            "app_id": found["appId"],
-            "object_id": found["id"],
-            "unique_name": found.get("uniqueName") or "",
-            "display_name": found["displayName"],
-            "sign_in_audience": found["signInAudience"],
-            "service_principal_id": principal["id"],
-        }
-    }
-    return Evidence(True, rows, facts)
+    facts = {fact: found[name] for name, fact, _ in _OWN} | {"unique_name": found.get("uniqueName") or ""}
+    return Evidence(True, rows, {"application": facts | {"service_principal_id": principal["id"]}})

@@ -40,18 +40,14 @@ def powerful(ctx: Context) -> dict[str, str]:
 
 def verify(ctx: Context) -> Evidence:
     """The permissions, each with the actions that need it, and the guide's address for this choice."""
+    by_name = {slug: catalog.action(slug).name for slug in ctx.params.actions}
     rows = [
-        row(
-            f"{name} ({kind})",
-            "needed by " + ", ".join(catalog.action(slug).name for slug in of.why[name]),
-            "catalogue",
-        )
+        row(f"{name} ({kind})", f"needed by {', '.join(by_name[slug] for slug in of.why[name])}", "catalogue")
         for kind, of in (("delegated", ctx.scopes.delegated), ("application", ctx.scopes.application))
         for name in of.names
     ]
-    rows.append(
-        row("sign-in permissions (delegated)", " ".join(ctx.scopes.base), "OAuth 2.0, needed to link an account")
-    )
+    base = " ".join(ctx.scopes.base)
+    rows.append(row("sign-in permissions (delegated)", base, "OAuth 2.0, needed to link an account"))
     rows.append(row("guide for this choice", guide.link(ctx.params.actions), "StackOne guide"))
     notes = [f"{name}: {words}." for name, words in powerful(ctx).items()]
     facts: dict[str, Any] = {

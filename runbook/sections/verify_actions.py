@@ -28,10 +28,10 @@ from runbook.sections import about
 from runbook.sections.link_account import find_account
 from runbook.tenant.base import Context
 from runbook.tenant.changes import Change, Evidence, row
-from runbook.tenant.credentials import current
+from runbook.tenant.credentials import application_roles, current, delegated_scopes
 from runbook.tenant.permissions import TYPES, Permissions, PermissionType, Wanted, table
 from runbook.tenant.registration import application, require_application, require_principal
-from runbook.tenant.tokens import application_roles, delegated_scopes
+from runbook.words import Kind
 
 NAME, NUMBER, TITLE, SUMMARY, PORTAL = about("verify_actions")
 
@@ -70,13 +70,9 @@ def plan(ctx: Context, observed: list[str]) -> list[Change]:
     note = "disposable objects are made and removed again" if writes and ctx.allow_writes else ""
     if writes and not ctx.allow_writes:
         note = f"{writes} of them write and are not tried, because allow_writes is off"
-    if observed:
-        return [
-            Change(
-                f"proof of {count}", f"needs {' and '.join(observed)}", "tried anew", "unknown", note, hashed="proof"
-            )
-        ]
-    return [Change(f"proof of {count}", "tried anew in every run", "tried anew", "same", note, hashed="proof")]
+    kind: Kind = "unknown" if observed else "same"
+    now = f"needs {' and '.join(observed)}" if observed else "tried anew in every run"
+    return [Change(f"proof of {count}", now, "tried anew", kind, note, hashed="proof")]
 
 
 def apply(ctx: Context, changes: Sequence[Change]) -> None:
@@ -184,12 +180,7 @@ def _open_direct(
 
 
 def _action(
-    ctx: Context,
-    slug: str,
-    shop: Workshop,
-    roads: Roads,
-    state: Permissions,
-    wanted: Mapping[PermissionType, Wanted],
+    ctx: Context, slug: str, shop: Workshop, roads: Roads, state: Permissions, wanted: Mapping[PermissionType, Wanted]
 ) -> dict[str, Any]:
     """One row of the matrix, in the shape of ``summary.json``."""
     action = catalog.action(slug)
@@ -311,11 +302,7 @@ def _in_words(outcomes: Mapping[RoadName, Outcome], explained: Mapping[str, Mapp
 
 
 def _evidence(
-    actions: list[dict[str, Any]],
-    permissions: dict[str, Any],
-    shop: Workshop,
-    roads: Roads,
-    refreshed: dict[str, Any],
+    actions: list[dict[str, Any]], permissions: dict[str, Any], shop: Workshop, roads: Roads, refreshed: dict[str, Any]
 ) -> Evidence:
     verdicts = [action["verdict"] for action in actions]
     failed, untried = verdicts.count("failed"), verdicts.count("not tried")

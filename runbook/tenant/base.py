@@ -11,11 +11,15 @@ A section is a module with ``NAME``, ``NUMBER``, ``TITLE``, ``SUMMARY``, ``PORTA
 from __future__ import annotations
 
 import functools
+import hashlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Protocol, TypeVar
+
+import filelock
+import platformdirs
 
 from runbook import catalog
 from runbook.catalog.scopes import Scopes
@@ -32,9 +36,7 @@ from runbook.records.redaction import scrub_logs
 from runbook.records.summary import Done
 from runbook.secrets.stores import SecretStore, open_store
 from runbook.tenant.changes import Change, Evidence, pending, row
-from runbook.tenant.known import Known
-from runbook.tenant.snapshot import Snapshot
-from runbook.tenant.turn import turn
+from runbook.tenant.snapshot import Known, Snapshot
 
 T = TypeVar("T")
 _TELL_EVERY = 2.0  # seconds
@@ -86,13 +88,9 @@ class Context:
             with self.snapshot.anew():
                 return check()
 
+        pace, progress = self.graph.pace, self.graph.progress
         return settle.until(
-            look,
-            pace=self.graph.pace,
-            progress=self.graph.progress,
-            describe=describe,
-            deadline=deadline,
-            sightings=sightings,
+            look, pace=pace, progress=progress, describe=describe, deadline=deadline, sightings=sightings
         )
 
     def read_back(self, check: Callable[[], T | None], describe: str) -> T:
@@ -184,12 +182,9 @@ def run_section(ctx: Context, section: Section, *, apply: bool, shown: bool = Fa
     except RunbookError as error:
         failure = error
     except Exception as error:
-        result = _result(ctx, section, changes, evidence, error)
-        _finish(ctx, result)
+        _finish(ctx, section, changes, evidence, error)
         raise
-    result = _result(ctx, section, changes, evidence, failure)
-    _finish(ctx, result)
-    return result
+    return _finish(ctx, section, changes, evidence, failure)
 
 
 def _note_clocks(ctx: Context, evidence: Evidence) -> None:
@@ -224,9 +219,37 @@ def _told(ctx: Context) -> Iterator[None]:
         ctx.graph.progress = before
 
 
-def _turn(ctx: Context) -> AbstractContextManager[None]:
-    place = (ctx.target.endpoints.graph, ctx.target.tenant_id, ctx.params.unique_name)
-    return turn(*place, patience=ctx.graph.pace.deadline)
+@contextmanager
+def _turn(ctx: Context) -> Iterator[None]:
+    """Wait until no other section writes to this application from this machine, and keep others waiting meanwhile.
+
+    Two runs of one application take turns, notebooks and operations included. The lock is the operating system's and
+    goes with the process that holds it, however that ends. Two machines have no lock in common: there the unique name
+    and looking before each create keep things from being made twice. Raises :class:`RunbookError` when the other has
+    not ended after the target's patience.
+    """
+    ours, patience = ctx.params.unique_name, ctx.graph.pace.deadline
+    place = (ctx.target.endpoints.graph, ctx.target.tenant_id, ours)
+    name = hashlib.sha256("\n".join(place).encode()).hexdigest()[:16]
+    folder = platformdirs.user_data_path("entra-id-runbook", appauthor=False) / "turns"
+    lock = filelock.FileLock(folder / f"{name}.lock", timeout=patience, mode=0o600)
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock.acquire()
+    except filelock.Timeout:
+        raise RunbookError(
+            f"Another run has been at work on the application {ours!r} from this machine for {patience:.0f} s.",
+            meaning="Two at once would get in each other's way, so this one has changed nothing.",
+            next_step="let the other one end (or stop it), then run again.",
+        ) from None
+    except OSError:
+        # Where nothing can be written (a read-only HOME) a lock is no reason not to run; who needs the disk says so.
+        yield
+        return
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _notebook(section: Section) -> str:
@@ -244,11 +267,11 @@ def _verdict(evidence: Evidence | None, failure: BaseException | None) -> Verdic
     return "parked" if evidence.ok is None else ("passed" if evidence.ok else "failed")
 
 
-def _result(
+def _finish(
     ctx: Context, section: Section, changes: list[Change], evidence: Evidence | None, failure: BaseException | None
 ) -> SectionResult:
     next_step = failure.next_step if isinstance(failure, RunbookError) else (evidence.next_step if evidence else "")
-    return SectionResult(
+    result = SectionResult(
         section=section.NAME,
         number=section.NUMBER,
         title=section.TITLE,
@@ -262,35 +285,18 @@ def _result(
         next_step=next_step,
         done=ctx.journal.done.words(),
     )
-
-
-def _finish(ctx: Context, result: SectionResult) -> None:
-    ctx.journal.event(
-        "section.finished",
-        section=result.section,
-        verdict=result.verdict,
-        unchanged=result.unchanged,
-        facts=result.facts,
-        error=None if result.error is None else str(result.error),
-        next_step=result.next_step,
-    )
+    told = {name: getattr(result, name) for name in ("section", "verdict", "facts", "next_step")}
+    error_text = None if result.error is None else str(result.error)
+    ctx.journal.event("section.finished", **told, unchanged=result.unchanged, error=error_text)
+    return result
 
 
 def attended(target: Target, journal: Journal | NullJournal) -> HandsOver:
     """How a run without anybody at the screen hands over: to the rehearsal's attendant, or by parking."""
 
     def hand_over(item: HandOver) -> None:
-        journal.event(
-            "hand_over",
-            kind=item.kind,
-            title=item.title,
-            url="" if item.kept else item.url,
-            kept=item.kept,
-            steps=list(item.steps),
-            fields=item.fields,
-            who=item.who,
-            expires_at=item.expires_at,
-        )
+        shown = asdict(item) | {"url": "" if item.kept else item.url, "steps": list(item.steps)}
+        journal.event("hand_over", **shown)
         if target.attend is None or not target.attend(item):
             raise Parked(item)
         journal.event("hand_over.done", kind=item.kind)

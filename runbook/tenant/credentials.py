@@ -1,21 +1,24 @@
 """The client secrets of our application: whose they are, whether their value is kept here, whether they work.
 
+With them what the tenant's policy says about secrets, and fresh tokens, waited for until they carry what is granted.
+
 The store keeps a value under tenant, application and key id, so it is found again from what the tenant says alone. A
 secret counts as good when a token call with it succeeds, and for no other reason.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from runbook.clients import entra
 from runbook.clients.answers import told
 from runbook.clients.entra import TokenResult
-from runbook.errors import RunbookError, SecretStoreError, SignInError
+from runbook.errors import GraphError, NotSettled, RunbookError, SecretStoreError, SignInError
 from runbook.secrets import Secret
 from runbook.tenant.base import Context
 
@@ -136,12 +139,12 @@ def value(ctx: Context, credential: Credential) -> Secret:
 def token(ctx: Context, found: Mapping[str, Any], credential: Credential) -> TokenResult:
     """A fresh application token with this secret. Raises :class:`SignInError`."""
 
-    with aged(ctx, found, credential):
+    with _aged(ctx, found, credential):
         return entra.application_token(ctx.target, found["appId"], value(ctx, credential), journal=ctx.journal)
 
 
 @contextmanager
-def aged(ctx: Context, found: Mapping[str, Any], credential: Credential) -> Iterator[None]:
+def _aged(ctx: Context, found: Mapping[str, Any], credential: Credential) -> Iterator[None]:
     """A refused sign-in within knows how young the youngest of what it relies on is, all by the service's clock."""
     try:
         yield
@@ -149,3 +152,131 @@ def aged(ctx: Context, found: Mapping[str, Any], credential: Credential) -> Iter
         born = [moment for moment in (credential.starts, when(found.get("createdDateTime"))) if moment is not None]
         age = (ctx.graph.session.now() - max(born)).total_seconds() if born else None
         raise told(error, age_seconds=age) from error.__cause__
+
+
+# Grants reach tokens with a delay: some 30 s are reported after consent (AADSTS65001 until then).
+_PATIENCE = 60.0
+NO_CONSENT_YET = "AADSTS65001"
+# The other: the code was redeemed, and the answer with the token lost on its way.
+_AGAIN = frozenset({NO_CONSENT_YET, "AADSTS54005"})
+
+
+def application_roles(ctx: Context, found: Mapping[str, Any], granted: frozenset[str] | None) -> TokenResult:
+    """An application token by client credentials; waits a while until it carries every granted permission.
+
+    Raises :class:`SignInError`.
+    """
+    credential = require_current(ctx, found)
+    last: list[TokenResult] = []
+
+    def attempt() -> TokenResult | None:
+        last[:] = [token(ctx, found, credential)]
+        return last[0] if (granted or frozenset()) <= set(last[0].roles) else None
+
+    try:
+        return ctx.until(
+            attempt, "a fresh token carries every granted permission", deadline=_patience(ctx), sightings=1
+        )
+    except NotSettled:
+        return last[0]
+
+
+def delegated_scopes(ctx: Context, found: Mapping[str, Any], granted: frozenset[str] | None) -> TokenResult:
+    """A delegated token by device code, for the person to whom the code is handed over.
+
+    A person is asked once. The attendant of a rehearsal is asked again while a fresh grant has not reached the token.
+    Raises :class:`Parked` when nobody is there, :class:`SignInError` when Entra ID refuses.
+    """
+
+    credential = require_current(ctx, found)
+    secret = value(ctx, credential)
+    last: list[TokenResult] = []
+
+    def attempt() -> TokenResult | None:
+        with _aged(ctx, found, credential):
+            last[:] = [entra.delegated_token(ctx.target, found["appId"], secret, ctx.hand_over, journal=ctx.journal)]
+        return last[0] if (granted or frozenset()) <= set(last[0].scopes) else None
+
+    try:
+        return ctx.graph.until(
+            attempt,
+            "a delegated token carries every granted permission",
+            passing=lambda error: isinstance(error, SignInError) and error.code in _AGAIN,
+            deadline=0 if ctx.target.attend is None else _patience(ctx),
+        )
+    except NotSettled:
+        return last[0]
+
+
+def _patience(ctx: Context) -> float:
+    return 10.0 if ctx.target.rehearsal else _PATIENCE
+
+
+_DEFAULT_POLICY = "/policies/defaultAppManagementPolicy"
+_DURATION = re.compile(
+    r"P(?:(?P<years>\d+)Y)?(?:(?P<months>\d+)M)?(?:(?P<weeks>\d+)W)?(?:(?P<days>\d+)D)?"
+    r"(?:T(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+)(?:\.\d+)?S)?)?"
+)
+
+
+@dataclass(frozen=True)
+class SecretPolicy:
+    """``max_days`` is None without a limit; ``known`` is False when the policy may not be read.
+
+    ``perhaps``: forbidden to all but callers that the policy exempts. ``name``: of the policy.
+    """
+
+    known: bool = True
+    forbidden: bool = False
+    perhaps: bool = False
+    max_days: int | None = None
+    name: str = ""
+
+
+def days(duration: str) -> int | None:
+    """Whole days of an ISO 8601 duration; a month counts 30 and a year 365, so the result is never too long."""
+    match = _DURATION.fullmatch(duration)
+    if match is None or duration in ("P", "PT"):
+        return None
+    part = {name: int(text) for name, text in match.groupdict().items() if text}
+    whole = 365 * part.pop("years", 0) + 30 * part.pop("months", 0)
+    return whole + timedelta(**part).days
+
+
+def read_policy(ctx: Context, found: Mapping[str, Any] | None) -> SecretPolicy:
+    """What binds our application (or one made now): a policy of its own, else the tenant's default policy.
+
+    Source: learn.microsoft.com/graph/api/resources/appmanagementconfiguration (passwordCredentials restrictions).
+    """
+    try:
+        own = ctx.snapshot.items(f"/applications/{found['id']}/appManagementPolicies", _DEFAULT_POLICY) if found else []
+        policy = own[0] if own else ctx.snapshot.find(_DEFAULT_POLICY)
+    except GraphError as error:
+        if error.status == 403:
+            return SecretPolicy(known=False)
+        raise
+    if not policy or not policy.get("isEnabled"):
+        return SecretPolicy()
+    restrictions = policy.get("restrictions" if own else "applicationRestrictions") or {}
+    rules = list(_in_force(restrictions.get("passwordCredentials") or (), found))
+    limits = [days(str(r.get("maxLifetime") or "")) for r in rules if r.get("restrictionType") == "passwordLifetime"]
+    known = [limit for limit in limits if limit is not None]
+    forbidding = [rule for rule in rules if rule.get("restrictionType") == "passwordAddition"]
+    # Which callers are exempt depends on attributes that few sign-ins may read: that shows when it is tried.
+    strict = [rule for rule in forbidding if not (rule.get("excludeActors") or {}).get("customSecurityAttributes")]
+    return SecretPolicy(
+        forbidden=bool(strict) or 0 in known,
+        perhaps=bool(forbidding) and not strict,
+        max_days=min(known) if known else None,
+        name=str(policy.get("displayName") or ""),
+    )
+
+
+def _in_force(rules: Iterable[Mapping[str, Any]], found: Mapping[str, Any] | None) -> Iterable[Mapping[str, Any]]:
+    """The rules that are enabled and concern this application: some hold only for those created after a date."""
+    created = when((found or {}).get("createdDateTime"))
+    for rule in rules:
+        after = when(rule.get("restrictForAppsCreatedAfterDateTime"))
+        exempt = after is not None and created is not None and created < after
+        if rule.get("state", "enabled") == "enabled" and not exempt:
+            yield rule

@@ -186,9 +186,7 @@ def _application(
 
 
 def table(
-    state: Permissions,
-    wanted: Mapping[PermissionType, Wanted],
-    tokens: Mapping[PermissionType, frozenset[str] | None],
+    state: Permissions, wanted: Mapping[PermissionType, Wanted], tokens: Mapping[PermissionType, frozenset[str] | None]
 ) -> dict[str, list[dict[str, Any]]]:
     """The rows of ``summary.json``: ``{delegated: [{name, wanted, requested, granted, in_token}], application: …}``.
 

@@ -13,30 +13,20 @@ from typing import Any
 
 from runbook.catalog.guide import CALLBACK_PATH
 from runbook.clients.odata import key, literal
-from runbook.errors import NotSettled, RunbookError
+from runbook.errors import GraphError, NotSettled, RunbookError
 from runbook.tenant.base import Context
-from runbook.tenant.known import Known
-from runbook.tenant.snapshot import address
+from runbook.tenant.snapshot import Known, address
 
 GRAPH_APP_ID = "00000003-0000-0000-c000-000000000000"
 MARK = "entra-id-runbook"
 
 _APPLICATION_FIELDS = (
-    "id",
-    "appId",
-    "displayName",
-    "uniqueName",
-    "signInAudience",
-    "tags",
-    "web",
-    "spa",
-    "publicClient",
-    "requiredResourceAccess",
-    "passwordCredentials",
-    "servicePrincipalLockConfiguration",
-    "createdDateTime",
+    "id,appId,displayName,uniqueName,signInAudience,tags,web,spa,publicClient,requiredResourceAccess,"
+    "passwordCredentials,servicePrincipalLockConfiguration,createdDateTime"
 )
-_PRINCIPAL_FIELDS = ("id", "appId", "displayName", "accountEnabled", "tags")
+_PRINCIPAL_FIELDS = "id,appId,displayName,accountEnabled,tags"
+# Every member of a tenant has the role User (its template id is Microsoft's); it says nothing.
+_EVERYBODY = frozenset({"b79fbf4d-3ef9-4689-8143-76b194e85509", "a0b1b346-4d3e-4e8b-98f8-753987be4970"})
 
 
 def application_path(ctx: Context) -> str:
@@ -120,10 +110,8 @@ def _belongings(ctx: Context) -> Iterator[str]:
 
 def graph_principal(ctx: Context) -> dict[str, Any]:
     """The tenant's own Microsoft Graph service principal with the permissions that it publishes."""
-    path = address(
-        "/servicePrincipals" + key("appId", GRAPH_APP_ID),
-        select=("id", "appId", "displayName", "oauth2PermissionScopes", "appRoles"),
-    )
+    fields = "id,appId,displayName,oauth2PermissionScopes,appRoles"
+    path = address("/servicePrincipals" + key("appId", GRAPH_APP_ID), select=fields)
     found = ctx.snapshot.find(path, _application(ctx), *_belongings(ctx), lasting=True)
     if found is None:
         raise RunbookError(
@@ -136,25 +124,20 @@ def graph_principal(ctx: Context) -> dict[str, Any]:
 
 def require_application(ctx: Context) -> dict[str, Any]:
     """Our application; :class:`RunbookError` when section 2 has not made it yet."""
-    found = application(ctx)
-    if found is None:
-        raise RunbookError(
-            f"There is no application with the unique name {ctx.params.unique_name!r} in this tenant.",
-            meaning="Section 2 makes it, and every later section builds on it.",
-            next_step="run section 2 (register application) first.",
-        )
-    return found
+    happened = f"There is no application with the unique name {ctx.params.unique_name!r} in this tenant."
+    return _required(application(ctx), happened, "Section 2 makes it, and every later section builds on it.")
 
 
 def require_principal(ctx: Context, app_id: str) -> dict[str, Any]:
     """The service principal of our application; :class:`RunbookError` when section 2 has not made it yet."""
-    found = service_principal(ctx, app_id)
+    happened = f"The application {app_id} has no service principal in this tenant."
+    meaning = "Permissions are granted to the service principal, and nobody can sign in without it."
+    return _required(service_principal(ctx, app_id), happened, meaning)
+
+
+def _required(found: dict[str, Any] | None, happened: str, meaning: str) -> dict[str, Any]:
     if found is None:
-        raise RunbookError(
-            f"The application {app_id} has no service principal in this tenant.",
-            meaning="Permissions are granted to the service principal, and nobody can sign in without it.",
-            next_step="run section 2 (register application) first.",
-        )
+        raise RunbookError(happened, meaning=meaning, next_step="run section 2 (register application) first.")
     return found
 
 
@@ -190,3 +173,40 @@ def portal_link(ctx: Context, app_id: str) -> str:
     portal = ctx.target.endpoints.portal
     page = "#view/Microsoft_AAD_RegisteredApps/ApplicationMenuBlade/~/Overview/appId/"
     return f"{portal}/{page}{app_id}" if portal else ""
+
+
+def tenant(ctx: Context) -> str:
+    """The tenant's name, default domain and id; the id alone where the caller may not read the organization."""
+    if not ctx.known.tenant:
+        ctx.known.tenant = _asked(ctx)
+    return ctx.known.tenant
+
+
+def _asked(ctx: Context) -> str:
+    try:
+        found = list(ctx.graph.list("/organization", params={"$select": "displayName,verifiedDomains"}))
+    except GraphError:
+        return ctx.target.tenant_id
+    if not found:
+        return ctx.target.tenant_id
+    domains = found[0].get("verifiedDomains") or ()
+    default = next((str(domain["name"]) for domain in domains if domain.get("isDefault")), "")
+    return ", ".join(filter(None, (str(found[0].get("displayName") or ""), default, ctx.target.tenant_id)))
+
+
+def signed_in(ctx: Context) -> str:
+    """Who works here, and with which roles (a person) or how many permissions (an application)."""
+    who = ctx.administrator.identity()
+    if who.kind == "app":
+        return f"application {who.name}, {len(who.permissions)} application permissions"
+    roles = ", ".join(_role_names(ctx, who.role_ids)) or "no directory role"
+    return f"{who.name}, {roles}"
+
+
+def _role_names(ctx: Context, ids: tuple[str, ...]) -> list[str]:
+    """Names of directory roles by template id; the ids where the caller may not read them."""
+    try:
+        names = {str(item["id"]): str(item["displayName"]) for item in ctx.graph.list("/directoryRoleTemplates")}
+    except GraphError:
+        names = {}
+    return sorted(names.get(identifier, identifier) for identifier in ids if identifier not in _EVERYBODY)

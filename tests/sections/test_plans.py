@@ -9,9 +9,8 @@ from runbook import catalog
 from runbook.parameters import parse
 from runbook.sections import client_secret, redirect_uri
 from runbook.tenant.base import Context
-from runbook.tenant.credentials import Credential
+from runbook.tenant.credentials import Credential, SecretPolicy
 from runbook.tenant.permissions import Permissions
-from runbook.tenant.secret_policy import SecretPolicy
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import pytest
+from runbook.tenant.secret_policy import days
 
 from runbook.tenant.credentials import when
-from runbook.tenant.secret_policy import days
 
 
 @pytest.mark.parametrize(
