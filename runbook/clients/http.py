@@ -172,15 +172,8 @@ class Session:
         effect = effect or ("read" if method in _READS else "write")
         self.writes += effect == "write"
         call_id = str(uuid.uuid4())
-        fields = {
-            "service": self.service,
-            "host": _host(httpx.URL(url)),
-            "method": method,
-            "path": shown_path(url),
-            "effect": effect,
-            "client_request_id": call_id,
-            **(note or {}),
-        }
+        fields = {"service": self.service, "host": _host(httpx.URL(url)), "method": method, "path": shown_path(url)}
+        fields |= {"effect": effect, "client_request_id": call_id, **(note or {})}
         options = {"json": json, "data": form, "headers": {"client-request-id": call_id, **(headers or {})}}
         call = _Call(method, url, effect, effect == "read" if repeatable is None else repeatable, fields, options)
         if self.pace.spaced:

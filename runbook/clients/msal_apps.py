@@ -99,37 +99,22 @@ def confidential(
     target: Target, http: MsalHttp, client_id: str, secret: Secret, capabilities: list[str] | None = None
 ) -> Any:
     """A new ``ConfidentialClientApplication`` of the target's tenant, with nothing cached."""
-    import msal
-
-    # The authority comes from our own table or from the sandbox, so msal need not ask login.microsoftonline.com for it.
-    return guarded(
-        lambda: msal.ConfidentialClientApplication(
-            client_id,
-            client_credential=secret.reveal(),
-            authority=_authority(target),
-            instance_discovery=False,
-            http_client=http,
-            client_capabilities=capabilities,
-        ),
-        unknown=target,
-    )
+    options = {"client_credential": secret.reveal(), "client_capabilities": capabilities}
+    return _application("ConfidentialClientApplication", target, http, client_id, **options)
 
 
 def public(target: Target, http: MsalHttp) -> Any:
     """A ``PublicClientApplication`` of the target's tenant, for people; its cache is encrypted on disk or in memory."""
+    options = {"client_capabilities": ANSWERS_CHALLENGES, "token_cache": _token_cache()}
+    return _application("PublicClientApplication", target, http, target.client_id, **options)
+
+
+def _application(kind: str, target: Target, http: MsalHttp, client_id: str, **options: Any) -> Any:
     import msal
 
-    return guarded(
-        lambda: msal.PublicClientApplication(
-            target.client_id,
-            authority=_authority(target),
-            instance_discovery=False,
-            http_client=http,
-            client_capabilities=ANSWERS_CHALLENGES,
-            token_cache=_token_cache(),
-        ),
-        unknown=target,
-    )
+    # The authority comes from our own table or from the sandbox, so msal need not ask login.microsoftonline.com for it.
+    options |= {"authority": f"{target.endpoints.authority}/{target.tenant_id}", "instance_discovery": False}
+    return guarded(lambda: getattr(msal, kind)(client_id, http_client=http, **options), unknown=target)
 
 
 def guarded(work: Callable[[], T], *, unknown: Target | None = None) -> T:
@@ -229,10 +214,6 @@ def _hand_over(flow: dict[str, Any], lifetime: float) -> HandOver:
         who="the person whose account is used",
         expires_at=expires.isoformat(timespec="seconds"),
     )
-
-
-def _authority(target: Target) -> str:
-    return f"{target.endpoints.authority}/{target.tenant_id}"
 
 
 def _token_cache() -> Any:

@@ -48,22 +48,15 @@ class StackOneClient(Client):
         It is open for half an hour. The same owner id, owner name and provider opens the existing account again.
         The answer's ``token`` opens the session too: do not show or keep it.
         """
-        body = {
-            "origin_owner_id": owner_id,
-            "origin_owner_name": owner_name,
-            "origin_username": username,
-            "provider": provider,
-            "connector_profile_id": connector_profile_id,
-            "account_id": account_id,
-            "expires_in": 1800,
-            "type": "PRODUCTION",
-        }
-        return self._send("POST", "/connect_sessions", json=_present(body)).object("POST /connect_sessions")
+        body = {"origin_owner_id": owner_id, "origin_owner_name": owner_name, "origin_username": username}
+        body |= {"provider": provider, "connector_profile_id": connector_profile_id, "account_id": account_id}
+        return self._send(
+            "POST", "/connect_sessions", json=_present({**body, "expires_in": 1800, "type": "PRODUCTION"})
+        ).object("POST /connect_sessions")
 
     def accounts(self, *, provider: str | None = None, owner_id: str | None = None) -> Iterator[JSON]:
         """Linked accounts (``GET /accounts``); a plain list and an object with ``data`` are both understood."""
-        params = {"provider": provider, "origin_owner_id": owner_id}
-        return self._numbered_pages("/accounts", params)
+        return self._numbered_pages("/accounts", {"provider": provider, "origin_owner_id": owner_id})
 
     def account(self, account_id: str) -> JSON:
         """One linked account."""
@@ -98,7 +91,8 @@ class StackOneClient(Client):
     def _numbered_pages(self, path: str, filters: Mapping[str, Any]) -> Iterator[JSON]:
         number, seen = 1, 0
         while True:
-            params = _strings({**filters, "page": number, "page_size": _PAGE_SIZE})
+            asked = _present({**filters, "page": number, "page_size": _PAGE_SIZE})
+            params = {name: str(value) for name, value in asked.items()}
             body = self._send("GET", path, params=params).body
             items = _items(body, f"GET {path}")
             yield from items
@@ -150,7 +144,3 @@ def _items(body: Any, call: str) -> list[JSON]:
 
 def _present(values: Mapping[str, Any]) -> JSON:
     return {name: value for name, value in values.items() if value is not None}
-
-
-def _strings(values: Mapping[str, Any]) -> dict[str, str]:
-    return {name: str(value) for name, value in values.items() if value is not None}

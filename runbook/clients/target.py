@@ -135,18 +135,15 @@ def _real(params: Parameters, store: SecretStore) -> Target:
     missing = [Problem(name, "is needed for a real tenant.") for name in needed if not getattr(params, name)]
     if missing:
         raise InputError(missing)
-    cloud = _clouds()[params.cloud]
-    stackone = _table().stackone
-    with_secret = params.sign_in == "client-secret"
+    cloud, stackone = _clouds()[params.cloud], _table().stackone
     return Target(
         name="entra",
         description=f"PRODUCTION tenant {params.tenant_id}, {cloud.label}",
         endpoints=Endpoints(cloud.authority, cloud.graph, stackone, stackone, portal=cloud.portal),
         tenant_id=params.tenant_id,
         client_id=params.client_id,
-        client_secret=store.get(params.client_secret_ref) if with_secret else None,
+        client_secret=store.get(params.client_secret_ref) if params.sign_in == "client-secret" else None,
         stackone_api_key=store.get(params.stackone_api_key_ref) if params.stackone_api_key_ref else None,
-        rehearsal=False,
     )
 
 

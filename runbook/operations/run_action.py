@@ -318,8 +318,8 @@ def _open_sender(ctx: Context, order: Order, of_application: _Access | None) -> 
         yield _Sender(_through_stackone(ctx), "StackOne, as the linked account", "delegated", None)
     elif of_application is not None:
         with GraphClient(ctx.target, FixedToken(of_application.token), ctx.journal) as client:
-            description = f"Microsoft Graph, as {of_application.name}"
-            yield _Sender(AtGraph(client), description, "application", of_application.permissions)
+            said = f"Microsoft Graph, as {of_application.name}"
+            yield _Sender(AtGraph(client), said, "application", of_application.permissions)
     else:
         identity = ctx.administrator.identity()
         kind: PermissionType = "application" if identity.kind == "app" else "delegated"

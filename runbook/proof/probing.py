@@ -166,18 +166,9 @@ def _reached(error: ServiceError) -> bool:
 
 def _refused(road: RoadName, request: Request, error: RunbookError) -> Outcome:
     cause = error.what + (f" {error.meaning}" if error.meaning else "")
-    return Outcome(
-        road,
-        False,
-        request.method,
-        request.path,
-        error.status if isinstance(error, ServiceError) else None,
-        error.request_id or "",
-        error.code or "",
-        cause,
-        error.next_step,
-        error,
-    )
+    status = error.status if isinstance(error, ServiceError) else None
+    ids = error.request_id or "", error.code or ""
+    return Outcome(road, False, request.method, request.path, status, *ids, cause, error.next_step, error)
 
 
 def refused(road: RoadName, action: Action, error: RunbookError) -> Outcome:

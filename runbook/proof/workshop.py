@@ -175,8 +175,7 @@ class Workshop:
         item = self.note(kind, made_of, values, made)
         if owned and spec.owned and self._owner:
             link = {"@odata.id": f"{values['graph']}/directoryObjects/{self._owner}"}
-            owners = fill(spec.owned, {**values, "it": item})
-            self._post(owners, link)
+            self._post(fill(spec.owned, {**values, "it": item}), link)
         return item
 
     def _post(self, path: str, body: Any) -> Any:
@@ -188,8 +187,7 @@ class Workshop:
     def note(self, kind: str, body: Any, values: Values, made: list[Thing]) -> Values:
         """Remember something that was made, with what it was made from, so that it is removed."""
         spec = recipes().made[kind]
-        item: Values = {name: values[name] for name in spec.needs}
-        item |= body if isinstance(body, dict) else {}
+        item: Values = {name: values[name] for name in spec.needs} | (body if isinstance(body, dict) else {})
         made.append(Thing(kind, {**values, "it": item}))
         return item
 
@@ -233,8 +231,7 @@ class Workshop:
         if hangs_on or not retry.maybe_applied(error):
             return  # what hangs on a disposable object goes with it
         if "displayName" in spec.body:
-            condition = f"displayName eq {literal(values['name'])}"
-            found = list(self.ctx.graph.list(spec.path, filter=condition))
+            found = [*self.ctx.graph.list(spec.path, filter=f"displayName eq {literal(values['name'])}")]
         for item in found:
             self.note(kind, item, values, made)
         if found:

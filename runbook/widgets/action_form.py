@@ -232,11 +232,8 @@ class ActionForm(Live):
 
     def _say(self) -> None:
         value = self.value
-        said = (
-            {str(i): str(problem) for i, problem in enumerate(value.problems, 1)}
-            if isinstance(value, InputError)
-            else {}
-        )
+        problems = value.problems if isinstance(value, InputError) else ()
+        said = {str(i): str(problem) for i, problem in enumerate(problems, 1)}
         shown = Message("To correct", "bad", "", said) if said else Message("Complete.", "good", "")
         self._state.value = shown.html()
 

@@ -29,25 +29,13 @@ def verdict(state: str, sentence: str, next_step: str = "") -> Message:
 def failure(error: RunbookError) -> Message:
     """An error as a person reads it: what happened, what it means, the next thing to do."""
     if isinstance(error, InputError):
-        problems = {
-            f"{i}. {problem.where}": f"{problem.what} {problem.hint}".strip()
-            for i, problem in enumerate(error.problems, 1)
-        }
-        return Message(
-            "Not started", "bad", "the input has mistakes; nothing was sent.", {**problems, "Next": error.next_step}
-        )
-    return Message(
-        "Stopped",
-        "bad",
-        error.what,
-        {
-            "What it means": error.meaning,
-            "Who can mend it": error.who,
-            "Next": error.next_step,
-            "Code": error.code or "",
-            "Request id": error.request_id or "",
-        },
-    )
+        numbered = enumerate(error.problems, 1)
+        said = {f"{i}. {problem.where}": f"{problem.what} {problem.hint}".strip() for i, problem in numbered}
+        said["Next"] = error.next_step
+        return Message("Not started", "bad", "the input has mistakes; nothing was sent.", said)
+    said = {"What it means": error.meaning, "Who can mend it": error.who, "Next": error.next_step}
+    ids = {"Code": error.code or "", "Request id": error.request_id or ""}
+    return Message("Stopped", "bad", error.what, said | ids)
 
 
 class HandOverCard(Panel):
