@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.lines_of_code import by_room, functions
 
 ROOT = Path(__file__).resolve().parent.parent
-MOST = 12_750  # wanted: 11,500; this may only go down
+MOST = 11_500
 
 
 def test_the_package_grows_no_further() -> None:

@@ -6,6 +6,7 @@ import csv
 from pathlib import Path
 
 FACTS = {row["name"]: row for row in csv.DictReader((Path(__file__).parent / "facts.csv").open(encoding="utf-8"))}
+"""By name, of the actions that the guide had when this was written; a later one the emulator's facts alone hold."""
 GUID = "11111111-2222-4333-8444-555555555555"
 VALUES = {
     "guid": GUID,

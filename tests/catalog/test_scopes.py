@@ -25,7 +25,7 @@ def computed(choice: list[str], kind: PermissionType, source: scopes.Source = "g
     return scopes.compute(choice, [kind], source).of(kind)
 
 
-@pytest.mark.parametrize("slug", SLUGS)
+@pytest.mark.parametrize("slug", [slug for slug in SLUGS if catalog.action(slug).name in FACTS])
 def test_the_least_source_takes_microsofts_least_usable_set_for_a_single_action(slug: str) -> None:
     fact = FACTS[catalog.action(slug).name]
     for kind in PERMISSION_TYPES:
