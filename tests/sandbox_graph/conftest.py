@@ -98,10 +98,10 @@ class World:
         return found
 
     def everything(self) -> GraphClient:
-        """App-only with every application permission that Microsoft Graph publishes here."""
-        graph = self.microsoft_graph()
-        names = [role["value"] for role in graph["appRoles"]]
-        return self.application(name for name in names if not name.endswith(".OwnedBy"))
+        """App-only with the permissions that the administrator's app was given."""
+        names = {role["id"]: role["value"] for role in self.microsoft_graph()["appRoles"]}
+        held = self.store.find("appRoleAssignment", self.tenant, principalId=self.principal()["id"])
+        return self.application(names[one["appRoleId"]] for one in held)
 
     def microsoft_graph(self) -> dict[str, Any]:
         """The service principal of Microsoft Graph."""

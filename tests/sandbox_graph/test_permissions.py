@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import random
 import re
 import uuid
 from typing import Any
 
 import pytest
+from entra_sandbox.graph.access import taken
 
 from runbook.catalog import Action, actions, permissions
 from tests.sandbox_graph.conftest import GraphClient, World
@@ -45,8 +47,9 @@ def test_a_read_takes_each_single_application_permission_that_is_documented_and_
 ) -> None:
     path = path_of(action, admin)
     documented = {one[0] for one in action.application.alternatives if len(one) == 1}
-    published = {role["value"] for role in world.microsoft_graph()["appRoles"]}
-    for permission in sorted(published | set(permissions())):
+    published = [role["value"] for role in world.microsoft_graph()["appRoles"]]
+    others = random.Random(action.slug).sample(published, 12)
+    for permission in sorted({*others, *taken("application"), *permissions()}):
         answer = world.application([permission]).get(path)
         assert (answer.status_code == 200) == (permission in documented), f"{permission}: {answer.text[:200]}"
         assert answer.status_code == 200 or denied(answer)
@@ -296,3 +299,27 @@ def test_people_see_their_own_app_roles_and_grants(
     me = world.person(["Directory.Read.All"])
     assert assigned["id"] in [one["id"] for one in me.get("/me/appRoleAssignments").json()["value"]]
     assert granted["id"] in [one["id"] for one in me.get("/me/oauth2PermissionGrants").json()["value"]]
+
+
+class TestTheDirectoryAsTheUser:
+    """learn.microsoft.com/graph/permissions-reference: Directory.AccessAsUser.All, what the person may do."""
+
+    SCOPE = ("Directory.AccessAsUser.All",)
+
+    @pytest.mark.parametrize("path", ["/users", "/groups", "/applications", "/servicePrincipals", "/devices", "/me"])
+    def test_it_reads_what_a_member_reads(self, world: World, path: str) -> None:
+        assert world.person(self.SCOPE).get(path).status_code == 200
+
+    def test_it_changes_what_the_persons_role_allows(self, world: World, group: dict[str, Any]) -> None:
+        statuses = [
+            world.person(self.SCOPE, roles).patch(f"/groups/{group['id']}", {"description": "x"}).status_code
+            for roles in ((), ("Groups Administrator",))
+        ]
+        assert statuses == [403, 204]
+
+    @pytest.mark.parametrize("path", ["/identity/conditionalAccess/policies", "/policies/authorizationPolicy"])
+    def test_it_is_of_the_directory_alone(self, world: World, path: str) -> None:
+        assert denied(world.person(self.SCOPE, ["Global Administrator"]).get(path))
+
+    def test_there_is_no_such_application_permission(self, world: World) -> None:
+        assert denied(world.application(self.SCOPE).get("/users"))

@@ -263,6 +263,57 @@ class TestUsers:
         place = f"/users/{user['id']}"
         assert [admin.patch(place, {name: "a" * size}).status_code for size in (most, most + 1)] == [204, 400]
 
+    @pytest.mark.parametrize(
+        ("field", "taken", "refused"),
+        [
+            (
+                "otherMails",
+                [f"{number}@example.com" for number in range(250)],
+                [f"{n}@example.com" for n in range(251)],
+            ),
+            ("otherMails", ["a@example.com"], ["no address"]),
+            ("onPremisesExtensionAttributes", {"extensionAttribute1": "a" * 1024}, {"extensionAttribute2": "a" * 1025}),
+            ("ageGroup", "NotAdult", "Old"),
+            ("consentProvidedForMinor", "NotRequired", "Perhaps"),
+            ("passwordPolicies", "DisablePasswordExpiration, DisableStrongPassword", "DisableEverything"),
+            ("preferredLanguage", "en-US", "plain English"),
+            ("mail", "someone@example.com", "müller@example.com"),
+            ("usageLocation", "NL", "NLD"),
+            ("userType", "Guest", "Visitor"),
+        ],
+    )
+    def test_values_are_those_that_the_page_names(
+        self, admin: GraphClient, user: dict[str, Any], field: str, taken: Any, refused: Any
+    ) -> None:
+        place = f"/users/{user['id']}"
+        answers = [admin.patch(place, {field: value}) for value in (taken, refused)]
+        assert [one.status_code for one in answers] == [204, 400]
+        assert answers[1].json()["error"]["target"] == field
+
+    @pytest.mark.parametrize("change", [{"onPremisesImmutableId": "x"}, {"businessPhones": ["+31 30 1"]}])
+    def test_sensitive_properties_of_an_administrator_take_the_directory_as_the_user(
+        self, world: World, change: dict[str, Any]
+    ) -> None:
+        """learn.microsoft.com/graph/api/resources/users, who can perform sensitive actions"""
+        held = {name: one["roles"] for name, one in world.ready["users"].items()}
+        place = next(f"/users/{name}" for name, roles in held.items() if "Application Developer" in roles)
+        for granted, status in (("User.ReadWrite.All", 403), ("Directory.AccessAsUser.All", 204)):
+            person = world.person([granted], ["Privileged Authentication Administrator", "User Administrator"])
+            assert person.patch(place, change).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "most"),
+    [("/applications", "description", 1024), ("/servicePrincipals", "notes", 1024), ("/groups", "displayName", 256)],
+)
+def test_texts_of_other_types_have_their_documented_length(
+    admin: GraphClient, group: dict[str, Any], application: dict[str, Any], path: str, name: str, most: int
+) -> None:
+    made = {"/groups": group, "/applications": application}.get(path)
+    made = made or admin.post("/servicePrincipals", {"appId": application["appId"]}).json()
+    place = f"{path}/{made['id']}"
+    assert [admin.patch(place, {name: "a" * size}).status_code for size in (most, most + 1)] == [204, 400]
+
 
 class TestConditionalAccess:
     """learn.microsoft.com/graph/api/conditionalaccesspolicy-update"""

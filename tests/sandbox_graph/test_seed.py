@@ -73,6 +73,27 @@ def test_microsoft_graph_publishes_every_permission_of_the_catalogue(seeded: tup
         assert roles.get(permission.name) == permission.application_id
 
 
+def test_microsoft_graph_publishes_the_permissions_of_every_workload(seeded: tuple[Store, SeedResult]) -> None:
+    """Ids of learn.microsoft.com/graph/permissions-reference, so that nobody's scope is unknown (AADSTS650053)."""
+    store, result = seeded
+    graph = store.get("servicePrincipal", result.ids["microsoft_graph"])
+    assert graph is not None
+    scopes = {scope["value"]: scope for scope in graph["oauth2PermissionScopes"]}
+    roles = {role["value"]: role for role in graph["appRoles"]}
+    assert (len(scopes), len(roles)) > (590, 530)
+    for name, id, kind in (
+        ("Mail.Read", "570282fd-fa5c-430d-a7fd-fc8dc98a9dca", "User"),
+        ("Files.ReadWrite.All", "863451e7-0667-486c-a5d6-d135439485f0", "User"),
+        ("Sites.FullControl.All", "5a54b8b3-347c-476d-8f8e-42d5c7424d29", "Admin"),
+        ("email", "64a6cdd6-aab1-4aaf-94b8-3cc8405e90d0", "User"),
+    ):
+        assert (scopes[name]["id"], scopes[name]["type"]) == (id, kind)
+    assert roles["Mail.Read"]["id"] == "810c84a8-4a9e-49e6-bf7d-12d183f40d01"
+    for published in (scopes, roles):
+        ids = [one["id"] for one in published.values()]
+        assert len(set(ids)) == len(ids)
+
+
 def test_the_tenant_is_like_one(seeded: tuple[Store, SeedResult]) -> None:
     store, result = seeded
     users = store.find("user", result.tenant_id)

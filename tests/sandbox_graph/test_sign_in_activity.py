@@ -61,3 +61,25 @@ def test_a_page_with_it_holds_120_people_at_most(admin: GraphClient) -> None:
     assert len(page["value"]) == 120
     assert len(admin.get(page["@odata.nextLink"]).json()["value"]) == 120
     assert len(admin.get("/users?$select=id&$top=150").json()["value"]) == 150
+
+
+def filtered(client: GraphClient, condition: str, **more: Any) -> Any:
+    return client.get("/users", params={"$filter": condition, "$select": "id,signInActivity", **more})
+
+
+def test_people_are_found_by_it_and_by_it_alone(world: World, admin: GraphClient) -> None:
+    """learn.microsoft.com/graph/api/resources/user: $filter, but not with any other filterable property."""
+    name = "ines.moreau@contoso.com"
+    sign_in(world, grant_type="password", username=name, password=world.ready["users"][name]["password"])
+    since = filtered(admin, "signInActivity/lastSignInDateTime ge 2020-01-01T00:00:00Z").json()["value"]
+    assert world.user(name)["id"] in {one["id"] for one in since}
+    assert all(one["signInActivity"]["lastSignInDateTime"] for one in since)
+    assert not filtered(admin, "signInActivity/lastSignInDateTime le 2020-01-01T00:00:00Z").json()["value"]
+    both = filtered(admin, "signInActivity/lastSignInDateTime ge 2020-01-01T00:00:00Z and accountEnabled eq true")
+    assert (both.status_code, both.json()["error"]["code"]) == (400, "Request_UnsupportedQuery")
+
+
+def test_a_filter_by_it_takes_its_permission_too(world: World) -> None:
+    condition = {"$filter": "signInActivity/lastSignInDateTime ge 2020-01-01T00:00:00Z"}
+    for granted, status in ((["User.Read.All"], 403), (["User.Read.All", "AuditLog.Read.All"], 200)):
+        assert world.application(granted).get("/users", params=condition).status_code == status

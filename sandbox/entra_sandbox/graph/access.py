@@ -1,14 +1,15 @@
 """Who may do what: permission sets per operation, and for delegated calls the directory roles and ownership behind.
 
 ``facts/actions.json`` holds the operations behind the connector's actions, ``operations.json`` the others and the
-groups of people that both name: who may do it when somebody is signed in.
+groups of people that both name: who may do it when somebody is signed in. Below the collections of "as the user"
+``Directory.AccessAsUser.All`` does whatever the person may do (learn.microsoft.com/graph/permissions-reference).
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -18,10 +19,23 @@ from entra_sandbox.graph import errors
 from entra_sandbox.graph.call import Call
 from entra_sandbox.graph.roles import GLOBAL_ADMINISTRATOR, role_id
 
-__all__ = ["Operation", "authorize", "has_premium", "holds_role", "may", "operations", "owns", "require_owner"]
+__all__ = [
+    "AS_USER",
+    "Operation",
+    "authorize",
+    "has_premium",
+    "holds_role",
+    "may",
+    "operations",
+    "owns",
+    "require_owner",
+    "taken",
+]
 
+AS_USER = "Directory.AccessAsUser.All"
 Sets = tuple[frozenset[str], ...]
 
+_AS_USER = frozenset({AS_USER})
 _OWNER_LINKS = {
     "application": "application.owners",
     "servicePrincipal": "servicePrincipal.owners",
@@ -43,6 +57,13 @@ class Operation:
     also: frozenset[str]
     conditional_access: bool
     cost: int = 1
+    as_user: bool = False
+
+    def sets(self, kind: facts.Kind) -> Sets:
+        """Every set of permissions that suffices."""
+        if kind == "application":
+            return self.application
+        return (*self.delegated, _AS_USER) if self.as_user else self.delegated
 
 
 @cache
@@ -54,7 +75,13 @@ def operations() -> Mapping[str, Operation]:
     found = {name: _operation(name, people, **described) for name, described in data["operations"].items()}
     for one in facts.actions().values():
         found[one.operation] = _operation(one.operation, people, one.who, one.delegated, one.application, one.cost)
-    return found
+    directory = frozenset(data["as the user"])
+    return {name: replace(one, as_user=name.split("/")[1] in directory) for name, one in found.items()}
+
+
+def taken(kind: facts.Kind) -> frozenset[str]:
+    """Every permission that some operation takes."""
+    return frozenset(name for one in operations().values() for names in one.sets(kind) for name in names)
 
 
 def _operation(
@@ -70,8 +97,7 @@ def authorize(call: Call, operation: Operation) -> None:
     """Let the call pass or raise 403. Leaves in the call which sets suffice and whether it reaches only own objects."""
     if call.caller.app_only and operation.name.split()[1].startswith("/me"):
         raise errors.bad_gateway_request("/me request is only valid with delegated authentication flow.")
-    wanted = operation.application if call.caller.app_only else operation.delegated
-    call.sets = tuple(one for one in wanted if one <= call.caller.granted)
+    call.sets = tuple(one for one in operation.sets(_kind(call)) if one <= call.caller.granted)
     refused = errors.scopes_missing() if operation.conditional_access else errors.denied()
     if not call.sets and not _partly(call, operation):
         raise refused
@@ -112,9 +138,11 @@ def has_premium(call: Call) -> bool:
 
 def may(call: Call, name: str) -> bool:
     """Whether the token's permissions alone would allow another operation."""
-    operation = operations()[name]
-    wanted = operation.application if call.caller.app_only else operation.delegated
-    return any(one <= call.caller.granted for one in wanted)
+    return any(one <= call.caller.granted for one in operations()[name].sets(_kind(call)))
+
+
+def _kind(call: Call) -> facts.Kind:
+    return "application" if call.caller.app_only else "delegated"
 
 
 def holds_role(call: Call, roles: frozenset[str]) -> bool:

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterator
 from typing import Any
 
-from entra_sandbox.graph import access, errors, links, objects, schema
+from entra_sandbox.graph import access, errors, limits, links, objects, schema
 from entra_sandbox.graph.call import Answer, Call
 from entra_sandbox.graph.odata.answer import context
 from entra_sandbox.graph.query import Query
@@ -33,8 +33,9 @@ def routes(resource: Resource) -> Iterator[Route]:
 def list_(call: Call, resource: Resource) -> Answer:
     """One page of the collection."""
     query = Query.of(call, resource.entity, page=resource.page, page_max=resource.page_max, advanced=resource.advanced)
-    selected = {name.split("/")[0] for name in call.options.select}
-    query.size = min([query.size, *(most for name, most in resource.costly.items() if name in selected)])
+    used = query.names | objects.selected(call)
+    query.size = min([query.size, *(most for name, most in resource.costly.items() if name in used)])
+    objects.ask(call, resource, query.names)
     rows = query.rows(call, resource.entity)
     shown = [objects.show(call, resource, row.doc) for row in rows]
     links.expand(call, resource, shown, [row.doc for row in rows])
@@ -44,6 +45,7 @@ def list_(call: Call, resource: Resource) -> Answer:
 def count(call: Call, resource: Resource) -> Answer:
     """``/$count``: a number as text."""
     query = Query.of(call, resource.entity, page=0, page_max=0, advanced=resource.advanced, counting=True)
+    objects.ask(call, resource, query.names)
     return Answer(200, str(query.total(call, resource.entity)).encode(), {"Content-Type": "text/plain"})
 
 
@@ -129,6 +131,7 @@ def _check(resource: Resource, body: Document, old: Document | None) -> Document
             if clean[name] not in (None, [], (old or {}).get(name)):
                 raise errors.read_only(name)
             del clean[name]
+    limits.check(resource.entity, clean)
     return clean
 
 

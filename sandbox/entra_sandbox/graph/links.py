@@ -293,8 +293,9 @@ def show(call: Call, row: Row, select: tuple[str, ...]) -> Document:
     doc = row.doc
     if resource is None or not access.may(call, f"GET /{resource.path}/{{}}"):
         doc = {"id": row.id}
-    elif resource.present:
-        doc = resource.present(call, doc)
+    else:
+        objects.ask(call, resource, frozenset(name.split("/")[0] for name in select))
+        doc = resource.present(call, doc) if resource.present else doc
     shown = shape(row.kind, select, default, lenient=True)(doc)
     if call.cast:
         return shown

@@ -40,7 +40,8 @@ def find(call: Call, resource: Resource, key: Key) -> Row:
 
 
 def show(call: Call, resource: Resource, doc: Document) -> Document:
-    """The document as the answer shows it."""
+    """The document as the answer shows it; :class:`GraphFault` for a property that the caller may not read."""
+    ask(call, resource, selected(call))
     if resource.present:
         doc = resource.present(call, doc)
     entity = resource.entity
@@ -48,6 +49,17 @@ def show(call: Call, resource: Resource, doc: Document) -> Document:
         entity = kind.removeprefix("#microsoft.graph.")
     lenient = entity != resource.entity
     return shape(entity, call.options.select, resource.select, lenient)(doc)
+
+
+def ask(call: Call, resource: Resource, names: frozenset[str]) -> None:
+    """:class:`GraphFault` if a property takes more than the call has."""
+    for name in names & resource.asks.keys():
+        resource.asks[name](call)
+
+
+def selected(call: Call) -> frozenset[str]:
+    """The properties that ``$select`` names."""
+    return frozenset(name.split("/")[0] for name in call.options.select)
 
 
 def merged(old: Document, changes: Document) -> Document:

@@ -19,7 +19,8 @@ _EVERYTHING = 1_000_000
 
 @dataclass
 class Query:
-    """The SQL of one list request. ``size`` is the page's; ``more`` is set when another page follows."""
+    """The SQL of one list request. ``size`` is the page's; ``more`` is set when another page follows; ``names``
+    are the properties that it filters by."""
 
     where: list[str] = field(default_factory=list)
     args: list[Any] = field(default_factory=list)
@@ -29,6 +30,7 @@ class Query:
     counted: bool = False
     more: int | None = None
     tenant: str | None = None
+    names: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, call: Call, entity: str, *, page: int, page_max: int, advanced: bool, counting: bool = False) -> Query:
@@ -48,6 +50,7 @@ class Query:
         if options.filter:
             found = filter_sql(entity, options.filter)
             query.where.append(found.sql)
+            query.names = found.names
             query.args += found.args
             if advanced and found.advanced and not eventual:
                 raise errors.unsupported_query(

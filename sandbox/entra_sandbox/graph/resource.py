@@ -62,7 +62,8 @@ class Resource:
     select          what an answer shows without ``$select``; empty for all
     required        in a create; ``read_only`` never set; ``create_only`` not changed later; ``defaults`` when left out
     page, page_max  ``$top`` when absent and at most; page 0: everything in one answer
-    costly          properties that make pages smaller when they are selected: name -> most in a page
+    costly          properties that make pages smaller when they are selected or filtered by: name -> most in a page
+    asks            properties that take more than the object does: name -> check of the call
     advanced        queries follow the directory's rules (ConsistencyLevel)
     soft_delete     goes to the bin (a function of the document, or always)
     rows            ``$expand`` of what is kept as objects of their own: name, kind, property that holds this one's id
@@ -83,6 +84,7 @@ class Resource:
     page: int = 100
     page_max: int = 999
     costly: Mapping[str, int] = field(default_factory=dict)
+    asks: Mapping[str, Callable[[Call], None]] = field(default_factory=dict)
     advanced: bool = True
     soft_delete: bool | Callable[[Document], bool] = False
     upsert: str = ""

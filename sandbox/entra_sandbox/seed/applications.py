@@ -10,6 +10,7 @@ from typing import Any
 from entra_sandbox import facts
 from entra_sandbox.entra import credentials
 from entra_sandbox.entra.principals import from_application
+from entra_sandbox.graph import access
 from entra_sandbox.graph.resources.applications import defaults as application_defaults
 from entra_sandbox.seed.tenant import Tenant, data, moment
 from entra_sandbox.store import Document
@@ -91,9 +92,10 @@ def add_application(tenant: Tenant, described: dict[str, Any], graph: Document |
 
 
 def add_administrator(tenant: Tenant, graph: Document) -> tuple[str, str]:
-    """The administrator's app: every application permission that Microsoft Graph publishes here."""
+    """The administrator's app: every application permission that an operation of this sandbox takes."""
     described = data()["administrator"]
-    names = [role["value"] for role in graph["appRoles"] if role["value"] not in described["without"]]
+    used = {*access.taken("application"), *described["with"]} - {*described["without"]}
+    names = [role["value"] for role in graph["appRoles"] if role["value"] in used]
     wanted = {
         "name": described["name"],
         "audience": "AzureADMyOrg",
@@ -174,14 +176,14 @@ def _required(graph: Document, described: dict[str, Any]) -> list[Document]:
 
 
 def scope(id: str, value: str, kind: str) -> Document:
-    """A delegated permission that an API publishes."""
+    """A delegated permission that an API publishes. Its name stands for Microsoft's texts, which are not here."""
     return {
-        "adminConsentDescription": f"Allows the app to use {value} on behalf of the signed-in user.",
+        "adminConsentDescription": value,
         "adminConsentDisplayName": value,
         "id": id,
         "isEnabled": True,
         "type": kind,
-        "userConsentDescription": f"Allows the app to use {value} on your behalf.",
+        "userConsentDescription": value,
         "userConsentDisplayName": value,
         "value": value,
     }
@@ -190,7 +192,7 @@ def scope(id: str, value: str, kind: str) -> Document:
 def _app_role(id: str, value: str, member: str) -> Document:
     return {
         "allowedMemberTypes": [member],
-        "description": f"Allows the {'app' if member == 'Application' else 'person'} to use {value}.",
+        "description": value,
         "displayName": value,
         "id": id,
         "isEnabled": True,

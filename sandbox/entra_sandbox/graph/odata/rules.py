@@ -24,7 +24,8 @@ class Rules:
     """``filter``: property -> operators; ``open`` kinds allow all.
 
     ``advanced``: property -> operators that need the advanced capabilities with it, ``null`` for comparisons with null
-    (``ne``, ``not``, ``endsWith`` and ``$count`` always do); ``orderby_advanced`` is sorted only with them.
+    (``ne``, ``not``, ``endsWith`` and ``$count`` always do); ``orderby_advanced`` is sorted only with them;
+    ``alone`` are not filtered together with others.
     """
 
     open: bool
@@ -33,6 +34,7 @@ class Rules:
     search: tuple[str, ...]
     advanced: dict[str, frozenset[str]] = field(default_factory=dict)
     orderby_advanced: tuple[str, ...] = ()
+    alone: frozenset[str] = frozenset()
 
     def allows(self, steps: tuple[str, ...], operator: str) -> bool:
         """Whether the operator may be used on the property path (canonical spelling)."""
@@ -83,6 +85,7 @@ def _read(entity: str, described: dict[str, object]) -> Rules:
         _texts(described["search"]),
         _advanced(entity, described.get("advanced", {})),
         _texts(described.get("orderby advanced", [])),
+        frozenset(_texts(described.get("alone", []))),
     )
 
 

@@ -36,11 +36,13 @@ _TOKENS = re.compile(r'\s*(?:"((?:[^"\\]|\\.)*)"|(AND|OR|NOT)\b|([()]))', re.IGN
 
 @dataclass
 class Filter:
-    """A condition for the store; ``advanced`` says what of it needs the advanced query capabilities, if anything."""
+    """A condition for the store on the properties ``names``; ``advanced`` says what of it needs the advanced query
+    capabilities, if anything."""
 
     sql: str
     args: list[Any]
     advanced: str
+    names: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ class _Compiler:
     rules: Rules
     args: list[Any] = field(default_factory=list)
     advanced: str = ""
+    names: set[str] = field(default_factory=set)
     variables: dict[str, tuple[str, schema.PropertyType, tuple[str, ...]]] = field(default_factory=dict)
 
     # conditions
@@ -188,6 +191,7 @@ class _Compiler:
         else:
             prefix = ()
             names, kind = _root(self.entity, path)
+            self.names.add(names[0])
             sql = "o.id" if names == ["id"] else value_of(".".join(names))
         if kind.collection or (kind.complex and operator != "eq"):
             raise errors.bad_request(f"The property '{path.steps[-1]}' cannot be compared to one value.")
@@ -204,6 +208,7 @@ class _Compiler:
             source, steps = f"{alias}.value", (*prefix, *names)
         else:
             names, kind = _root(self.entity, path)
+            self.names.add(names[0])
             source, steps = "o.doc", tuple(names)
         if not kind.collection:
             raise errors.bad_request(f"The property '{path.steps[-1]}' is not a collection.")
@@ -241,7 +246,9 @@ def filter_sql(entity: str, text: str) -> Filter:
         raise errors.bad_request(f"Invalid filter clause: {error}") from None
     compiler = _Compiler(entity, rules(entity))
     sql = compiler.condition(node)
-    return Filter(sql, compiler.args, compiler.advanced)
+    if len(compiler.names) > 1 and (alone := sorted(compiler.names & compiler.rules.alone)):
+        raise errors.unsupported_query(f"Property '{alone[0]}' is not supported together with others in a filter.")
+    return Filter(sql, compiler.args, compiler.advanced, frozenset(compiler.names))
 
 
 def orderby_sql(entity: str, text: str, *, advanced: bool) -> str:

@@ -15,21 +15,21 @@ __all__ = ["BASIC", "USERS", "change", "present"]
 
 BASIC = ("displayName", "givenName", "id", "mail", "surname", "userPrincipalName")
 _SENSITIVE = frozenset(
-    {"accountEnabled", "businessPhones", "mobilePhone", "otherMails", "passwordProfile", "userPrincipalName"}
+    {
+        "accountEnabled",
+        "businessPhones",
+        "mobilePhone",
+        "onPremisesImmutableId",
+        "otherMails",
+        "passwordProfile",
+        "userPrincipalName",
+    }
 )
 _ADMINISTRATORS_OF_ADMINISTRATORS = "7be44c8a-adaf-4e2a-84d6-ab2649e08a13"
 _UPN = re.compile(r"[A-Za-z0-9'._\-!#^~]{1,64}@([A-Za-z0-9.\-]{1,255})\Z")
 _NICKNAME = re.compile(r"[^\s@()\\\[\]\";:<>,]{1,64}\Z")
 # What the cloud keeps of a synchronized user: it is none of the attributes that Microsoft Entra Connect Sync writes.
 _OF_THE_CLOUD = frozenset({"usageLocation", "userType", "preferredDataLocation", "ageGroup", "consentProvidedForMinor"})
-LENGTHS = {
-    **dict.fromkeys(("givenName", "surname", "department", "companyName", "mailNickname"), 64),
-    **dict.fromkeys(("mobilePhone", "faxNumber"), 64),
-    **dict.fromkeys(("jobTitle", "city", "country", "officeLocation", "state"), 128),
-    **{"displayName": 256, "employeeId": 16, "postalCode": 40, "streetAddress": 1024},
-}
-"""Most characters of a property, as learn.microsoft.com/graph/api/resources/user states them."""
-
 _CLASSES = (r"[a-z]", r"[A-Z]", r"\d", r"[^A-Za-z0-9]")
 
 
@@ -69,21 +69,10 @@ def delete(call: Call, doc: Document) -> None:
 
 
 def present(call: Call, doc: Document) -> Document:
-    """``User.ReadBasic.All`` shows the basic profile alone; sign-ins take a permission of their own."""
-    if "signInActivity" in {name.split("/")[0] for name in call.options.select}:
-        _check_audit(call)
+    """``User.ReadBasic.All`` shows the basic profile alone."""
     if call.sets and all(one == {"User.ReadBasic.All"} for one in call.sets) and doc["id"] != call.caller.object_id:
         return {name: value for name, value in doc.items() if name in BASIC}
     return doc
-
-
-def _check_values(doc: Document) -> None:
-    """No empty text, no text over its length, one business phone."""
-    for name, value in doc.items():
-        if value == "" or (isinstance(value, str) and len(value) > LENGTHS.get(name, len(value))):
-            raise errors.invalid_value(name, "User")
-    if len(doc.get("businessPhones") or []) > 1:
-        raise errors.invalid_value("businessPhones", "User")
 
 
 def _check_audit(call: Call) -> None:
@@ -98,7 +87,6 @@ def _check_audit(call: Call) -> None:
 
 
 def _check_names(call: Call, doc: Document, own_id: str | None) -> None:
-    _check_values(doc)
     if (name := doc.get("userPrincipalName")) is not None:
         match = _UPN.match(name)
         domain = call.store.get("domain", match.group(1), call.tenant) if match else None
@@ -114,12 +102,8 @@ def _check_names(call: Call, doc: Document, own_id: str | None) -> None:
             raise errors.conflict("userPrincipalName")
     if (nickname := doc.get("mailNickname")) is not None and not _NICKNAME.match(nickname):
         raise errors.invalid_value("mailNickname", "User")
-    if "displayName" in doc and not 1 <= len(doc["displayName"] or "") <= 256:
+    if "displayName" in doc and not doc["displayName"]:
         raise errors.invalid_value("displayName", "User")
-    if doc.get("usageLocation") is not None and not re.fullmatch(r"[A-Za-z]{2}", doc["usageLocation"]):
-        raise errors.invalid_value("usageLocation", "User")
-    if doc.get("userType") not in (None, "Member", "Guest"):
-        raise errors.invalid_value("userType", "User")
 
 
 def _initial(call: Call) -> str | None:
@@ -154,10 +138,14 @@ def _check_properties(call: Call, changes: Document) -> None:
 
 
 def _check_administrator(call: Call, doc: Document) -> None:
-    """Sensitive changes of a person who holds a directory role need a higher one (also for an app)."""
+    """Sensitive changes of a person who holds a directory role need a higher one, and from a person
+    ``Directory.AccessAsUser.All``: learn.microsoft.com/graph/api/resources/users, "Who can perform sensitive actions".
+    """
     if not call.store.links_to("directoryRole.members", doc["id"]) or doc["id"] == call.caller.object_id:
         return
     if not access.holds_role(call, frozenset({_ADMINISTRATORS_OF_ADMINISTRATORS})):
+        raise errors.denied()
+    if not call.caller.app_only and access.AS_USER not in call.caller.granted:
         raise errors.denied()
 
 
@@ -168,6 +156,7 @@ USERS = Resource(
     entity="user",
     keys=("id", "userPrincipalName"),
     costly={"signInActivity": 120},
+    asks={"signInActivity": _check_audit},
     select=(
         "businessPhones",
         "displayName",
