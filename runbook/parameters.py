@@ -233,9 +233,9 @@ def _did_you_mean(name: str) -> str:
     return f"Did you mean {found[0]}?" if found else "The README lists the parameters."
 
 
-def load(path: Path, overrides: Mapping[str, Any] | None = None) -> Parameters:
-    """Read and check a parameters file; ``overrides`` win over it."""
-    return parse({**mapping_file.read(path), **(overrides or {})})
+def load(path: Path) -> Parameters:
+    """Read and check a parameters file."""
+    return parse(mapping_file.read(path))
 
 
 def save(parameters: Parameters, path: Path) -> None:

@@ -66,12 +66,12 @@ class DriftReport:
         return {**asdict(self), "changed": self.changed}
 
 
-def check_source(source: str, kind: Kind | None = None) -> DriftReport:
+def check_source(source: str) -> DriftReport:
     """Compare with a file or an https address. Raises InputError or TransportError when it cannot be read."""
-    return check(fetch(source), kind, source)
+    return check(fetch(source), source)
 
 
-def check(text: str, kind: Kind | None = None, name: str = "the list") -> DriftReport:
+def check(text: str, name: str = "the list") -> DriftReport:
     """Compare the catalogue with a newer list; what kind it is, is told from its contents.
 
     ``guide``: a saved page of StackOne's guide, or the JSON list in it (id, label, scopes).
@@ -82,7 +82,7 @@ def check(text: str, kind: Kind | None = None, name: str = "the list") -> DriftR
 
     Raises InputError when the text is none of these.
     """
-    table = parse(text, kind, name)
+    table = parse(text, name)
     if table.actions:
         return _compare_actions(table)
     changes = [*_compare_facts(table)]

@@ -14,7 +14,6 @@ from runbook.catalog.model import PermissionType
 from runbook.errors import InputError, Problem, TransportError
 
 Kind = Literal["guide", "actions", "permissions", "microsoft-table"]
-KINDS: tuple[Kind, ...] = ("guide", "actions", "permissions", "microsoft-table")
 
 _ATTRIBUTE = "data-guide-actions-json"
 _TIMEOUT_S = 20.0
@@ -81,10 +80,8 @@ def _download(url: str) -> str:
         ) from error
 
 
-def parse(text: str, kind: Kind | None = None, name: str = "the list") -> Table:
-    """Tell what the text is (unless ``kind`` says so) and read it. Raises InputError when it is nothing known."""
-    if kind is not None and kind not in KINDS:
-        raise InputError(Problem("kind", f"{kind!r} is not one.", f"Use {', '.join(KINDS)}."))
+def parse(text: str, name: str = "the list") -> Table:
+    """Tell what the text is and read it. Raises InputError when it is nothing known."""
     try:
         table = _parse(text)
     except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
@@ -92,8 +89,6 @@ def parse(text: str, kind: Kind | None = None, name: str = "the list") -> Table:
     if table is None:
         hint = f"Known are a saved guide page (with {_ATTRIBUTE}), a JSON list of actions, and tables of permissions."
         raise InputError(Problem(name, "is none of the lists that can be compared.", hint))
-    if kind is not None and table.kind != kind:
-        raise InputError(Problem(name, f"was to be read as {kind}, but it is {table.kind}."))
     return table
 
 

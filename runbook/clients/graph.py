@@ -18,7 +18,6 @@ from runbook.clients.answers import told
 from runbook.clients.calls import Bearer, CallLog, TokenSource, shown_path
 from runbook.clients.http import Answer, Client, Effect
 from runbook.clients.odata import Options
-from runbook.clients.retry import Pace
 from runbook.clients.target import Target
 from runbook.errors import GraphError, RunbookError, TransportError
 
@@ -64,10 +63,8 @@ class BatchRequest:
 class GraphClient(Client):
     """Calls to one tenant's Graph with one token source. Safe to use from several threads."""
 
-    def __init__(
-        self, target: Target, tokens: TokenSource, journal: CallLog | None = None, *, pace: Pace | None = None
-    ) -> None:
-        super().__init__(target, f"{target.endpoints.graph}/v1.0", "graph", Bearer(tokens), journal, pace)
+    def __init__(self, target: Target, tokens: TokenSource, journal: CallLog | None = None) -> None:
+        super().__init__(target, f"{target.endpoints.graph}/v1.0", "graph", Bearer(tokens), journal)
         self._made: dict[str, float] = {}  # when, by object id and application id
         self.progress: settle.Listener | None = None
 
@@ -85,9 +82,9 @@ class GraphClient(Client):
                 return None
             raise
 
-    def page(self, path: str, params: Params | None = None, **options: Unpack[Options]) -> Page:
+    def page(self, path: str, **options: Unpack[Options]) -> Page:
         """One page of a collection. ``path`` may be the ``next_link`` of the page before, with the same options."""
-        asked, headers = odata.prepare(path, params, **options)
+        asked, headers = odata.prepare(path, None, **options)
         # A next link has the parameters in it, and is followed as it was given.
         return self._page(path, {} if path.startswith("https://") else asked, headers)
 
@@ -115,27 +112,25 @@ class GraphClient(Client):
             raise TransportError(f"GET {shown_path(path)} answered something that is not a collection.")
         return Page(tuple(items), body.get("@odata.count"), body.get("@odata.nextLink"))
 
-    def post(
-        self, path: str, body: JSON | None = None, *, effect: Effect = "write", fresh: bool = False, note: Note = None
-    ) -> JSON | None:
+    def post(self, path: str, body: JSON | None = None, *, fresh: bool = False, note: Note = None) -> JSON | None:
         """Create, or call a function, once; ``None`` when the answer has no body.
 
         ``fresh``: an object in it was just made, so answers that say "not everywhere yet" are waited out.
         """
         if not fresh:
-            return self._write("POST", path, body, effect, note)
+            return self._write("POST", path, body, note)
         return self.until(
-            lambda: (self._write("POST", path, body, effect, note),),
+            lambda: (self._write("POST", path, body, note),),
             f"{shown_path(path)} takes a new object",
             passing=_not_applied,
         )[0]
 
-    def delete(self, path: str, *, missing_ok: bool = True) -> bool:
-        """Delete, once; ``False`` when it was not there any more (an error unless ``missing_ok``)."""
+    def delete(self, path: str) -> bool:
+        """Delete, once; ``False`` when it was not there any more."""
         try:
             self._write("DELETE", path)
         except GraphError as error:
-            if error.status == 404 and missing_ok:
+            if error.status == 404:
                 return False
             raise
         return True
@@ -271,10 +266,8 @@ class GraphClient(Client):
             headers = {str(name).lower(): str(value) for name, value in (part.get("headers") or {}).items()}
             yield number, Answer(part["status"], headers, "", part.get("body"))
 
-    def _write(
-        self, method: str, path: str, body: JSON | None = None, effect: Effect = "write", note: Note = None
-    ) -> JSON | None:
-        answer = self._send(method, path, json=body, effect=effect, note=note)
+    def _write(self, method: str, path: str, body: JSON | None = None, note: Note = None) -> JSON | None:
+        answer = self._send(method, path, json=body, note=note)
         return answer.body if isinstance(answer.body, dict) else None
 
     def _send(self, method: str, path: str, **options: Any) -> Answer:

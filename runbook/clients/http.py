@@ -38,15 +38,6 @@ _PASSING = (httpx.TimeoutException, httpx.NetworkError, httpx.RemoteProtocolErro
 
 
 @dataclass(frozen=True)
-class Timeouts:
-    """Seconds: to connect, between two pieces of an answer, and for one whole attempt."""
-
-    connect: float = 10
-    read: float = 60
-    whole: float = 120
-
-
-@dataclass(frozen=True)
 class Answer:
     """One HTTP answer, read whole. ``body`` is the parsed JSON, ``None`` when there is none.
 
@@ -108,14 +99,12 @@ class Session:
         ca_file: Path | None = None,
         auth: httpx.Auth | None = None,
         journal: CallLog | None = None,
-        timeouts: Timeouts = Timeouts(),
         pinned: bool = True,
     ) -> None:
         self.base = base.rstrip("/")
         self.service = service
         self.pace = pace
         self._journal: CallLog = journal or NoLog()
-        self._timeouts = timeouts
         self._pinned = pinned
         self.clock_offset: float | None = None
         """Seconds that the service's clock is ahead of this machine's, by the Date of its latest answer."""
@@ -127,7 +116,7 @@ class Session:
                 verify=tls_context(ca_file),
                 trust_env=ca_file is None,
                 auth=auth,
-                timeout=httpx.Timeout(timeouts.read, connect=timeouts.connect, pool=timeouts.connect),
+                timeout=httpx.Timeout(pace.read, connect=pace.connect, pool=pace.connect),
                 headers={"user-agent": f"entra-id-runbook/{VERSION}", "accept": "application/json"},
                 follow_redirects=False,
             )
@@ -231,7 +220,7 @@ class Session:
 
     def _once(self, call: _Call) -> Answer:
         with (
-            bounded.Deadline(self._timeouts.whole),
+            bounded.Deadline(self.pace.whole),
             self._client.stream(call.method, call.url, **call.options) as response,
         ):
             raw = bounded.content(response.iter_bytes())
@@ -285,9 +274,8 @@ class Client:
         service: str,
         auth: httpx.Auth | None,
         journal: CallLog | None,
-        pace: Pace | None,
     ) -> None:
-        self.pace = pace or retry.pace(rehearsal=target.rehearsal)
+        self.pace = target.pace
         ca_file = target.endpoints.ca_file
         self.session = Session(base, service, pace=self.pace, ca_file=ca_file, auth=auth, journal=journal)
 

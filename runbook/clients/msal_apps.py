@@ -38,7 +38,7 @@ class MsalHttp:
         self.session = Session(
             target.endpoints.authority,
             "entra",
-            pace=retry.pace(rehearsal=target.rehearsal),
+            pace=target.pace,
             ca_file=target.endpoints.ca_file,
             journal=journal,
             pinned=False,  # the discovery document may name a sister host of the same cloud

@@ -29,7 +29,10 @@ logging.getLogger("stamina").addHandler(logging.NullHandler())
 
 
 class Pace(Strict):
-    """How fast to ask and how long to wait, in seconds; a rehearsal is brisk, a real tenant is not."""
+    """How fast to ask and how long to wait, in seconds; a rehearsal is brisk, a real tenant is not.
+
+    ``connect`` is for a connection, ``read`` between two pieces of an answer, ``whole`` for one attempt.
+    """
 
     interval: float = Field(gt=0)
     longest_interval: float = Field(gt=0)
@@ -41,6 +44,9 @@ class Pace(Strict):
     jitter: float = Field(ge=0)
     longest_retry_after: float = Field(gt=0)
     spaced: bool
+    connect: float = Field(gt=0)
+    read: float = Field(gt=0)
+    whole: float = Field(gt=0)
 
 
 class Spacing(Strict):

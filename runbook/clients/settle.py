@@ -6,7 +6,6 @@ Microsoft's reference). The number of sightings, the interval and the deadline c
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -47,21 +46,19 @@ def until(
     describe: str,
     sightings: int | None = None,
     deadline: float | None = None,
-    stop: threading.Event | None = None,
     progress: Listener | None = None,
     passing: Callable[[RunbookError], bool] = passes,
     insist: bool = False,
-    next_step: str = "",
 ) -> T:
     """Call ``check`` until it gives a truthy value several times in a row, and return the last one.
 
     The one way to wait. ``check`` gives ``None`` (or anything falsy) while the change cannot be seen; an error that is
     ``passing`` counts as that too, any other ends the wait. ``sightings`` and ``deadline`` (seconds) default to the
-    pace's. ``describe`` completes "waiting until …". ``stop`` ends the wait early. ``progress`` is told before each
+    pace's. ``describe`` completes "waiting until …". ``progress`` is told before each
     pause. At the deadline raises :class:`NotSettled`, or (``insist``) the last error that was passing.
     """
     wanted, limit = sightings or pace.sightings, pace.deadline if deadline is None else deadline
-    stop, started, interval = stop or threading.Event(), time.monotonic(), pace.interval
+    started, interval = time.monotonic(), pace.interval
     seen, last, failure = 0, "it was never seen", None
     while True:
         value, asked = None, 0.0
@@ -78,10 +75,10 @@ def until(
         waited = time.monotonic() - started
         if progress is not None:
             progress(Progress(describe, seen, wanted, waited, limit))
-        if waited >= limit or stop.is_set():
+        if waited >= limit:
             break
         interval = pace.interval if value else interval
-        stop.wait(max(0.0, min(max(interval, asked), limit - waited)))
+        time.sleep(max(0.0, min(max(interval, asked), limit - waited)))
         interval = min(interval * 1.5, pace.longest_interval)
     if insist and failure is not None:
         raise failure
@@ -89,7 +86,7 @@ def until(
     raise NotSettled(
         f"After {waited:.0f} s still waiting until {describe}: {found}",
         meaning="The change was accepted, but it could not be read back reliably before the deadline of this step.",
-        next_step=next_step or "Run again; nothing that was done is repeated. If it stays like this, check the tenant.",
+        next_step="Run again; nothing that was done is repeated. If it stays like this, check the tenant.",
     )
 
 

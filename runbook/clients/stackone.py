@@ -10,7 +10,6 @@ from runbook.clients import retry
 from runbook.clients.answers import told
 from runbook.clients.calls import ApiKey, CallLog
 from runbook.clients.http import Answer, Client, Effect
-from runbook.clients.retry import Pace
 from runbook.clients.target import Target
 from runbook.errors import InputError, Problem, StackOneError, TransportError
 
@@ -24,10 +23,10 @@ class StackOneClient(Client):
     Raises :class:`InputError` at the first call when the target has no API key.
     """
 
-    def __init__(self, target: Target, journal: CallLog | None = None, *, pace: Pace | None = None) -> None:
+    def __init__(self, target: Target, journal: CallLog | None = None) -> None:
         key = target.stackone_api_key
         self._has_key = key is not None
-        super().__init__(target, target.endpoints.stackone, "stackone", ApiKey(key) if key else None, journal, pace)
+        super().__init__(target, target.endpoints.stackone, "stackone", ApiKey(key) if key else None, journal)
 
     def auth_configs(self, *, connector_key: str | None = None) -> Iterator[JSON]:
         """The project's connector profiles (``GET /auth_configs``), page by page."""
@@ -69,7 +68,6 @@ class StackOneClient(Client):
         *,
         path: Mapping[str, Any] | None = None,
         query: Mapping[str, Any] | None = None,
-        headers: Mapping[str, Any] | None = None,
         body: Any = None,
         effect: Effect = "write",
     ) -> JSON:
@@ -77,7 +75,7 @@ class StackOneClient(Client):
 
         ``effect="read"`` for an action that only reads: it may then be repeated after a failure.
         """
-        content = _present({"action": action_id, "path": path, "query": query, "headers": headers, "body": body})
+        content = _present({"action": action_id, "path": path, "query": query, "body": body})
         answer = self._send(
             "POST",
             "/actions/rpc",

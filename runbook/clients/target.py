@@ -26,7 +26,9 @@ import certifi
 from pydantic import field_validator
 
 from runbook import rehearsal
+from runbook.clients import retry
 from runbook.clients.answers import Strict
+from runbook.clients.retry import Pace
 from runbook.errors import HandOver, InputError, Problem
 from runbook.parameters import Parameters
 from runbook.secrets import Secret
@@ -74,6 +76,7 @@ class Target:
     client_secret: Secret | None = field(default=None, repr=False)
     stackone_api_key: Secret | None = field(default=None, repr=False)
     rehearsal: bool = False
+    pace: Pace = field(default_factory=lambda: retry.pace(rehearsal=False), repr=False)
     attend: Callable[[HandOver], bool] | None = field(default=None, repr=False)
     discovery: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
@@ -171,6 +174,7 @@ def _sandbox(ready: Mapping[str, Any], store: SecretStore) -> Target:
         client_secret=_secret(files["client_secret_file"]),
         stackone_api_key=_secret(files["stackone_api_key_file"]),
         rehearsal=True,
+        pace=retry.pace(rehearsal=True),
         attend=lambda hand_over: rehearsal.attend(ready, hand_over, lambda ref: store.get(ref).reveal()),
     )
 

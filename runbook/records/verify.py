@@ -377,12 +377,12 @@ def _signature_problem(public_key: bytes, signature: bytes, content: bytes) -> s
     return ""
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main() -> int:
     """``python verify.py DIR [--public-key FILE]``; returns the exit code."""
     parser = argparse.ArgumentParser(prog="verify", description="Check the record of a run, offline.")
     parser.add_argument("folder", help="the record: the folder that holds manifest.json")
     parser.add_argument("--public-key", metavar="FILE", help="the Ed25519 public key that must have signed it (PEM)")
-    given = parser.parse_args(arguments)
+    given = parser.parse_args()
     try:
         key = Path(given.public_key).read_text() if given.public_key else None
         report = verify(given.folder, key)

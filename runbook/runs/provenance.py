@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 
@@ -39,14 +39,14 @@ def tool() -> dict[str, str]:
     return {"name": "entra-id-runbook", "version": VERSION, "python": platform.python_version()}
 
 
-def notebook_origin(name: str, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+def notebook_origin(name: str) -> dict[str, str]:
     """The notebook ``name`` of this version as ``{"notebook", "sha256"}``: the hash of the file without outputs.
 
     In a kernel of Jupyter's also ``opened`` and ``opened_sha256``: the person's own copy, as it was last saved. A
     frontend that does not tell its kernel the file leaves them out.
     """
     origin = {"notebook": Path(name).name, "sha256": _sha256(folder() / name)}
-    opened = Path(environment.get(_SESSION) or "")
+    opened = Path(os.environ.get(_SESSION) or "")
     if opened.name == origin["notebook"] and opened.is_file():
         origin |= {"opened": opened.name, "opened_sha256": _sha256(opened)}
     return origin

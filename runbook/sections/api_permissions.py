@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from runbook import catalog
-from runbook.errors import GraphError, NotSettled, Parked, PlanRefused, RunbookError, SignInError
+from runbook.errors import GraphError, NotSettled, Parked, PlanRefused, SignInError
 from runbook.sections import about
 from runbook.tenant.base import Context
 from runbook.tenant.changes import Change, Evidence, row
@@ -201,6 +201,6 @@ def _tokens(ctx: Context, state: Permissions) -> dict[PermissionType, frozenset[
 
 def _as_wanted(state: Permissions, wanted: dict[PermissionType, Wanted]) -> bool:
     names = {kind: frozenset(wanted[kind].why) for kind in TYPES}
-    if state.principal is None:
-        raise RunbookError("The service principal is gone.", next_step="run section 2 (register application) again.")
-    return all(state.requested[kind] == names[kind] and state.granted[kind] == names[kind] for kind in TYPES)
+    return state.principal is not None and all(
+        state.requested[kind] == names[kind] and state.granted[kind] == names[kind] for kind in TYPES
+    )

@@ -75,12 +75,32 @@ def _expected(ctx: Context, look: Callable[[], dict[str, Any] | None], known: st
 
 def grants(ctx: Context, principal: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The delegated grants of a service principal. Raises :class:`GraphError`, 403 where they may not be read."""
-    return ctx.snapshot.items(_grants(principal["id"]), _assignments(principal["id"]))
+    return _of_principal(ctx, principal, _grants, _assignments)
 
 
 def assignments(ctx: Context, principal: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The app roles that are assigned to a service principal. Raises :class:`GraphError` as :func:`grants` does."""
-    return ctx.snapshot.items(_assignments(principal["id"]), _grants(principal["id"]))
+    return _of_principal(ctx, principal, _assignments, _grants)
+
+
+def _of_principal(
+    ctx: Context, principal: Mapping[str, Any], of: Callable[[str], str], along: Callable[[str], str]
+) -> list[dict[str, Any]]:
+    """A list that belongs to a service principal that was read a moment ago: 404 means "not everywhere yet"."""
+    path, beside = of(principal["id"]), along(principal["id"])
+
+    def look() -> tuple[list[dict[str, Any]]] | None:
+        try:
+            return (ctx.snapshot.items(path, beside),)
+        except GraphError as error:
+            if error.status != 404:
+                raise
+            return None
+
+    found = look()
+    if found is None and not ctx.snapshot.looking:
+        found = ctx.until(look, f"{path.partition('?')[0]} can be read", sightings=1)
+    return found[0] if found else []
 
 
 def _application(ctx: Context) -> str:
@@ -185,7 +205,8 @@ def tenant(ctx: Context) -> str:
 def _asked(ctx: Context) -> str:
     try:
         found = list(ctx.graph.list("/organization", params={"$select": "displayName,verifiedDomains"}))
-    except GraphError:
+    except RunbookError:
+        # Whoever is not signed in, or may not read it, is told by what comes next.
         return ctx.target.tenant_id
     if not found:
         return ctx.target.tenant_id

@@ -189,11 +189,6 @@ def test_what_is_no_list_is_bad_input(text: str, message: str) -> None:
         drift.check(text)
 
 
-def test_a_list_of_another_kind_than_asked_for_is_bad_input() -> None:
-    with pytest.raises(InputError, match="it is guide"):
-        drift.check(json.dumps(entries()), "permissions")
-
-
 def test_a_file_is_read_and_a_missing_one_is_bad_input(tmp_path: Path) -> None:
     file = tmp_path / "guide.html"
     file.write_text(page(entries()), encoding="utf-8")

@@ -11,7 +11,7 @@ import pytest
 import trustme
 
 from runbook.clients import retry
-from runbook.clients.http import Session, Timeouts
+from runbook.clients.http import Session
 from runbook.clients.retry import Pace
 from runbook.clients.target import Endpoints, Target
 from runbook.secrets import Secret
@@ -72,7 +72,8 @@ def service(authority: tuple[trustme.CA, Path]) -> Iterator[Service]:
 def pace() -> Pace:
     """A rehearsal's pace, only shorter still."""
     brisk = {"interval": 0.005, "longest_interval": 0.01, "first_wait": 0.005, "longest_wait": 0.01, "jitter": 0}
-    return retry.pace(rehearsal=True).model_copy(update={**brisk, "attempts": 4, "deadline": 5})
+    limits = {"attempts": 4, "deadline": 5, "connect": 5, "read": 5, "whole": 10}
+    return retry.pace(rehearsal=True).model_copy(update=brisk | limits)
 
 
 @pytest.fixture
@@ -88,13 +89,12 @@ def session(service: Service, pace: Pace, log: Log) -> Iterator[Session]:
         pace=pace,
         ca_file=service.ca_file,
         journal=log,
-        timeouts=Timeouts(5, 5, 10),
     ) as one:
         yield one
 
 
 @pytest.fixture
-def target(service: Service) -> Target:
+def target(service: Service, pace: Pace) -> Target:
     """The scripted service as a tenant."""
     return Target(
         name="sandbox",
@@ -105,4 +105,5 @@ def target(service: Service) -> Target:
         client_secret=Secret("Adm1n~canary.secret_value-000000"),
         stackone_api_key=Secret("v1.eu1.canary-stackone-api-key-0000"),
         rehearsal=True,
+        pace=pace,
     )

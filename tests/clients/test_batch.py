@@ -50,8 +50,8 @@ def endpoint(service: Service) -> Endpoint:
 
 
 @pytest.fixture
-def graph(target: Target, pace: Pace, log: Log) -> GraphClient:
-    return GraphClient(target, FixedToken(Secret("t")), log, pace=pace)
+def graph(target: Target, log: Log) -> GraphClient:
+    return GraphClient(target, FixedToken(Secret("t")), log)
 
 
 def test_no_batch_is_larger_than_20_and_every_part_is_answered(graph: GraphClient, endpoint: Endpoint) -> None:

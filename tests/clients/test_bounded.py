@@ -7,7 +7,7 @@ import gzip
 import pytest
 
 from runbook.clients import bounded
-from runbook.clients.http import Session, Timeouts
+from runbook.clients.http import Session
 from runbook.clients.retry import Pace
 from runbook.errors import TransportError
 
@@ -44,10 +44,9 @@ def test_it_is_an_error_in_words_and_its_outcome_is_noted(
 
 def test_headers_that_drip_in_forever_end_in_a_timeout(service: Service, pace: Pace) -> None:
     service.on("GET", "/ping", Reply(200, {}, drip_head=0.02))
-    limits = Timeouts(connect=5, read=5, whole=0.2)
-    once = pace.model_copy(update={"attempts": 1})
+    once = pace.model_copy(update={"attempts": 1, "whole": 0.2})
     with (
-        Session(service.base, "graph", pace=once, ca_file=service.ca_file, timeouts=limits) as session,
+        Session(service.base, "graph", pace=once, ca_file=service.ca_file) as session,
         pytest.raises(TransportError, match="took over"),
     ):
         session.request("GET", "/ping")

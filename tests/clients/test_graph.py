@@ -13,7 +13,6 @@ import pytest
 from runbook.clients.calls import FixedToken
 from runbook.clients.graph import GraphClient
 from runbook.clients.odata import _is_advanced, key, literal, query
-from runbook.clients.retry import Pace
 from runbook.clients.target import Target
 from runbook.errors import GraphError, SignInError, TransportError
 from runbook.secrets import Secret
@@ -48,8 +47,8 @@ def tokens() -> Tokens:
 
 
 @pytest.fixture
-def graph(target: Target, tokens: Tokens, pace: Pace, log: Log) -> Iterator[GraphClient]:
-    with GraphClient(target, tokens, log, pace=pace) as client:
+def graph(target: Target, tokens: Tokens, log: Log) -> Iterator[GraphClient]:
+    with GraphClient(target, tokens, log) as client:
         yield client
 
 
@@ -266,8 +265,6 @@ def test_a_fresh_write_that_may_have_been_applied_is_not_repeated(service: Servi
 def test_a_delete_of_what_is_gone_is_no_error(service: Service, graph: GraphClient) -> None:
     service.on("DELETE", "/v1.0/groups/1", Reply(404, body_of_error("Request_ResourceNotFound", "x")))
     assert graph.delete("/groups/1") is False
-    with pytest.raises(GraphError):
-        graph.delete("/groups/1", missing_ok=False)
 
 
 def challenge(claims: dict[str, object]) -> dict[str, str]:
@@ -308,9 +305,9 @@ class NoTokens:
 
 
 def test_a_write_for_which_there_is_no_token_has_an_outcome_all_the_same(
-    service: Service, target: Target, pace: Pace, log: Log
+    service: Service, target: Target, log: Log
 ) -> None:
-    with GraphClient(target, NoTokens(), log, pace=pace) as graph, pytest.raises(SignInError):
+    with GraphClient(target, NoTokens(), log) as graph, pytest.raises(SignInError):
         graph.post("/groups", {})
     assert [(kind, line.get("error")) for kind, line in log.lines] == [("intent", None), ("outcome", "no token")]
     assert service.asked == []
@@ -323,10 +320,10 @@ def test_a_refusal_whose_body_is_broken_is_still_a_refusal(service: Service, gra
     assert caught.value.status == 403
 
 
-def test_a_fixed_token_is_not_replaced(service: Service, target: Target, pace: Pace) -> None:
+def test_a_fixed_token_is_not_replaced(service: Service, target: Target) -> None:
     service.on("GET", "/v1.0/me", Reply(401, body_of_error("InvalidAuthenticationToken", "x"), challenge(CLAIMS)))
     with (
-        GraphClient(target, FixedToken(Secret("fixed")), pace=pace) as graph,
+        GraphClient(target, FixedToken(Secret("fixed"))) as graph,
         pytest.raises(GraphError, match="InvalidAuthenticationToken"),
     ):
         graph.get("/me")

@@ -14,7 +14,7 @@ import stamina
 from stamina.instrumentation import RetryDetails, set_on_retry_hooks
 
 from runbook.clients.calls import shown_path
-from runbook.clients.http import Session, Spacing, Timeouts, _spacing_of
+from runbook.clients.http import Session, Spacing, _spacing_of
 from runbook.clients.retry import Pace
 from runbook.errors import InputError, TransportError
 
@@ -186,10 +186,9 @@ def test_a_write_to_a_closed_port_was_surely_not_applied(pace: Pace, service: Se
 
 def test_a_silent_server_ends_in_a_timeout(service: Service, pace: Pace) -> None:
     service.on("GET", "/ping", Reply(silent=True))
-    once = pace.model_copy(update={"attempts": 1})
-    limits = Timeouts(connect=5, read=0.1, whole=5)
+    once = pace.model_copy(update={"attempts": 1, "read": 0.1})
     with (
-        Session(service.base, "graph", pace=once, ca_file=service.ca_file, timeouts=limits) as session,
+        Session(service.base, "graph", pace=once, ca_file=service.ca_file) as session,
         pytest.raises(TransportError),
     ):
         session.request("GET", "/ping")
@@ -197,10 +196,9 @@ def test_a_silent_server_ends_in_a_timeout(service: Service, pace: Pace) -> None
 
 def test_an_answer_that_drips_in_forever_ends_in_a_timeout(service: Service, pace: Pace) -> None:
     service.on("GET", "/ping", Reply(200, {"text": "x" * 2000}, drip=0.02))
-    once = pace.model_copy(update={"attempts": 1})
-    limits = Timeouts(connect=5, read=5, whole=0.2)
+    once = pace.model_copy(update={"attempts": 1, "whole": 0.2})
     with (
-        Session(service.base, "graph", pace=once, ca_file=service.ca_file, timeouts=limits) as session,
+        Session(service.base, "graph", pace=once, ca_file=service.ca_file) as session,
         pytest.raises(TransportError, match="took over"),
     ):
         session.request("GET", "/ping")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -72,15 +71,6 @@ def test_any_other_error_ends_the_wait(pace: Pace) -> None:
 def test_after_the_deadline_the_error_says_what_was_awaited_and_what_was_seen(pace: Pace) -> None:
     with pytest.raises(NotSettled, match=r"waiting until the group can be read: .*Request_ResourceNotFound"):
         settle.until(steps(NOT_YET), pace=pace, describe="the group can be read", deadline=0.02)
-
-
-def test_a_stopped_wait_ends_at_once(pace: Pace) -> None:
-    stop = threading.Event()
-    stop.set()
-    calls: list[int] = []
-    with pytest.raises(NotSettled):
-        settle.until(lambda: calls.append(1), pace=pace, describe="never", stop=stop)
-    assert calls == [1]
 
 
 class Shelf:

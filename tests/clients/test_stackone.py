@@ -9,7 +9,6 @@ from dataclasses import replace
 
 import pytest
 
-from runbook.clients.retry import Pace
 from runbook.clients.stackone import StackOneClient
 from runbook.clients.target import Target
 from runbook.errors import InputError, StackOneError, TransportError
@@ -19,8 +18,8 @@ from .service import Asked, Reply, Service
 
 
 @pytest.fixture
-def stackone(target: Target, pace: Pace, log: Log) -> Iterator[StackOneClient]:
-    with StackOneClient(target, log, pace=pace) as client:
+def stackone(target: Target, log: Log) -> Iterator[StackOneClient]:
+    with StackOneClient(target, log) as client:
         yield client
 
 

@@ -40,8 +40,8 @@ from .provoke import (
 
 
 def brisk(stage: Stage) -> GraphClient:
-    pace = stage.ctx.graph.pace.model_copy(update={"attempts": 1})
-    return GraphClient(stage.ctx.target, FixedToken(stage.ctx.administrator.token()), pace=pace)
+    target = dataclasses.replace(stage.ctx.target, pace=stage.ctx.graph.pace.model_copy(update={"attempts": 1}))
+    return GraphClient(target, FixedToken(stage.ctx.administrator.token()))
 
 
 @provokes("way_untrusted")

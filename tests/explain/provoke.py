@@ -60,11 +60,15 @@ def as_administrator(stage: Stage, secret: str = "") -> None:
         administrator.token()
 
 
-def patch(graph: GraphClient, path: str, body: dict[str, Any]) -> None:
-    """One PATCH, sent once."""
-    answer = graph.session.request("PATCH", path, json=body)
+def once(graph: GraphClient, method: str, path: str, body: dict[str, Any] | None = None) -> None:
+    """One PATCH or DELETE, sent once, whatever the answer is."""
+    answer = graph.session.request(method, path, json=body)
     if not answer.ok:
-        raise graph_error(answer.status, answer.body, "PATCH", path, answer.headers, answer.request_id)
+        raise graph_error(answer.status, answer.body, method, path, answer.headers, answer.request_id)
+
+
+def patch(graph: GraphClient, path: str, body: dict[str, Any]) -> None:
+    once(graph, "PATCH", path, body)
 
 
 def graph_saying(stage: Stage, call: str, status: int, code: str, message: str) -> RunbookError:
@@ -75,7 +79,7 @@ def graph_saying(stage: Stage, call: str, status: int, code: str, message: str) 
         "GET": lambda: graph.get(path),
         "POST": lambda: graph.post(path, {}),
         "PATCH": lambda: patch(graph, path, {}),
-        "DELETE": lambda: graph.delete(path, missing_ok=False),
+        "DELETE": lambda: once(graph, "DELETE", path),
     }
     with stage.ill({**reply, "match": {"service": "graph", "method": method, "path": f"/v1.0{path}"}}):
         return failing(calls[method])

@@ -81,9 +81,12 @@ def test_a_refused_sign_in_is_recorded_with_its_reason() -> None:
 
 
 @pytest.mark.parametrize("name", ["", FIRST])
-def test_a_copy_that_a_person_opened_is_hashed_as_it_was_saved(tmp_path: Path, name: str) -> None:
+def test_a_copy_that_a_person_opened_is_hashed_as_it_was_saved(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     own = tmp_path / FIRST
     own.write_text("edited")
-    origin = provenance.notebook_origin(FIRST, {"JPY_SESSION_NAME": str(tmp_path / name) if name else ""})
+    monkeypatch.setenv("JPY_SESSION_NAME", str(tmp_path / name) if name else "")
+    origin = provenance.notebook_origin(FIRST)
     assert origin["sha256"] == hashlib.sha256((folder() / FIRST).read_bytes()).hexdigest()
     assert origin.get("opened_sha256") == (hashlib.sha256(b"edited").hexdigest() if name else None)

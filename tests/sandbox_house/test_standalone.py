@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,7 +86,11 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Alone]:
     )
     try:
         assert server.stdout is not None
-        assert json.loads(server.stdout.readline()) == found.ready
+        line = server.stdout.readline()
+        while not (folder / "ready.json").read_text().endswith("\n"):  # tee writes to the terminal first
+            assert server.poll() is None
+            threading.Event().wait(0.01)
+        assert json.loads(line) == found.ready
         yield found
     finally:
         os.killpg(server.pid, signal.SIGTERM)

@@ -1,9 +1,8 @@
 from __future__ import annotations
 
 import pytest
-from runbook.tenant.secret_policy import days
 
-from runbook.tenant.credentials import when
+from runbook.tenant.credentials import days, when
 
 
 @pytest.mark.parametrize(
