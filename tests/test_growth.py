@@ -213,3 +213,73 @@ with open_context(choice) as ctx:
 print(ALL_SECTIONS, result.verdict, notebook("hand_in").name, plan(choice).titles["hand_in"])
 """
     assert copy.tries(code) == "1..9 passed 09_hand_in.ipynb Hand it in\n"
+
+
+CONTRACTS = """
+from entra_sandbox.graph.registry import register
+from entra_sandbox.graph.resource import Resource
+
+register(Resource(path="contracts", entity="contract", operations=("list",), page=0, advanced=False))
+"""
+
+USES_CONTRACTS = """
+import json
+from pathlib import Path
+
+import httpx
+from entra_sandbox.server import running
+
+with running(Path("state.db")) as ready, httpx.Client(verify=ready["ca_file"]) as client:
+    secret = Path(ready["client_secret_file"]).read_text().strip()
+    form = {"client_id": ready["client_id"], "client_secret": secret, "grant_type": "client_credentials"}
+    form["scope"] = "https://graph.microsoft.com/.default"
+    token = client.post(f"{ready['authority']}/{ready['tenant_id']}/oauth2/v2.0/token", data=form).json()
+    bearer = {"Authorization": "Bearer " + token["access_token"]}
+    found = client.get(ready["graph"] + "/v1.0/contracts", headers=bearer)
+    wrong = client.get(ready["graph"] + "/v1.0/contracts?$filter=price%20eq%201", headers=bearer)
+print(found.status_code, found.json()["value"], wrong.status_code)
+"""
+
+
+def test_a_resource_of_the_emulators_graph_is_one_module_and_its_rows(copy: Copy) -> None:
+    copy.write("sandbox/entra_sandbox/graph/resources/contracts.py", CONTRACTS)
+    sets = '[["Directory.Read.All"]]'
+    access = f'{{"who": "members", "delegated": {sets}, "application": {sets}}}'
+    rows = {
+        "operations.json": ('"operations": {', f'"operations": {{"GET /contracts": {access},'),
+        "schema.json": (
+            '"types": {',
+            '"types": {"contract": {"base": "entity", "properties": {"displayName": "String?"}},',
+        ),
+    }
+    for name, (old, new) in rows.items():
+        copy.replace(f"sandbox/entra_sandbox/graph/{name}", old, new)
+    assert copy.tries(USES_CONTRACTS) == "200 [] 400\n"
+
+
+def test_a_column_of_the_plan_is_one_row(copy: Copy) -> None:
+    copy.replace(
+        "runbook/words.py", '_Column("Note", "note"),', '_Column("Note", "note"),\n    _Column("Data", "hashed"),'
+    )
+    code = """
+from runbook import parameters, words
+from runbook.runs.run import plan
+changes = plan(parameters.parse({"secret_store": "file"})).changes["select_actions"]
+titles, rows = words.plan_table(change.shown() for change in changes)
+print(titles[-1], rows[0][-1] == changes[0].hashed)
+"""
+    assert copy.tries(code) == "Data True\n"
+
+
+def test_what_an_answer_means_is_one_row(copy: Copy) -> None:
+    row = {
+        **{"name": "tired", "when": {"service": ["graph"], "status": [418]}, "cause": "Graph is a teapot."},
+        **{"who": "nobody", "remedy": "Make tea.", "source": "RFC 2324"},
+    }
+    copy.replace("runbook/clients/answers.json", '"rows": [', f'"rows": [{json.dumps(row)},')
+    code = """
+from runbook.clients.graph import graph_error
+from runbook.clients.answers import told
+print(told(graph_error(418, {"error": {"code": "x", "message": "y"}}, "GET", "/me", {})))
+"""
+    assert "Make tea." in copy.tries(code)
