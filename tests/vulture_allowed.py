@@ -54,8 +54,6 @@ _.not_relied_on
 _.default_top
 _.success
 _.docs_page
-# a wait as whoever watches it is told
-_.awaited
 # read by the template of the panels (widgets/panels.html.j2)
 _.for_phone
 _.qr_code

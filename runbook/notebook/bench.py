@@ -208,7 +208,7 @@ class Workbench:
         def tell(news: Progress) -> None:
             if others is not None:
                 others(news)
-            if news.waited >= _WATCHED or ctx.facts.get("tried"):
+            if news.waited >= _WATCHED or ctx.tried:
                 limit = f" of {news.deadline:.0f}" if news.deadline else ""
                 seen = f"seen {news.seen} of {news.wanted}, {news.waited:.0f}{limit} s"
                 self.watcher(f"waiting until {news.awaited}: {seen}", ctx)

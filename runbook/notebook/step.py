@@ -246,7 +246,7 @@ class Step:
         """While a button is at work: what is waited for beside it, and the matrix as far as it is filled."""
         if self._buttons is not None:
             self._buttons.say(text)
-        if tried := ctx.facts.get("tried"):
+        if tried := ctx.tried:
             self._show("evidence", ActionMatrix(tried))
 
     def _finish(self) -> None:

@@ -138,7 +138,6 @@ def _chosen(span: tuple[int, int]) -> list[Section]:
 def _plan(ctx: Context, chosen: list[Section]) -> PlanReport:
 
     changes = plan_sections(ctx, chosen)
-    ctx.facts.clear()
     return PlanReport(
         plan_hash=plan_hash(changes),
         changes=changes,

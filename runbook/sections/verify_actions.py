@@ -93,7 +93,7 @@ def verify(ctx: Context) -> Evidence:
         pool = stack.enter_context(ThreadPoolExecutor(_WORKERS, "probe"))
         # Leaving early (an interrupt, a defect) must not wait for probes that have not begun; those under way clean up.
         stack.callback(pool.shutdown, cancel_futures=True)
-        actions = ctx.facts["tried"] = list[dict[str, Any]]()
+        actions = ctx.tried = []
         begun = time.monotonic()
         for action in pool.map(lambda slug: _action(ctx, slug, shop, roads, state, wanted), ctx.params.actions):
             actions.append(action)

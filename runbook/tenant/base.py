@@ -47,7 +47,7 @@ Verdict = Literal["passed", "failed", "parked", "planned"]
 
 @dataclass
 class Context:
-    """What a section works with: clients, not settings for clients. ``facts`` are shared between sections.
+    """What a section works with: clients, not settings for clients. ``tried`` holds what section 8 found so far.
 
     ``applying`` is set while a section runs with leave to write: proofs that write wait for it. ``known`` is what this
     run made or saw before.
@@ -62,7 +62,7 @@ class Context:
     journal: Journal | NullJournal
     hand_over: Callable[[HandOver], None]
     scopes: Scopes
-    facts: dict[str, Any] = field(default_factory=dict)
+    tried: list[dict[str, Any]] = field(default_factory=list)
     applying: bool = False
     known: Known = field(default_factory=Known)
 
@@ -177,7 +177,6 @@ def run_section(ctx: Context, section: Section, *, apply: bool, shown: bool = Fa
             if apply or not pending(changes):
                 evidence = section.verify(ctx)
                 _note_clocks(ctx, evidence)
-                ctx.facts.update(evidence.facts)
                 ctx.journal.event("section.evidence", section=section.NAME, rows=evidence.rows, notes=evidence.notes)
     except RunbookError as error:
         failure = error
