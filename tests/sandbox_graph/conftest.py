@@ -23,18 +23,24 @@ EVENTUAL = {"ConsistencyLevel": "eventual"}
 
 
 class GraphClient:
-    """Calls below ``/v1.0`` with one token; checks the shape of what comes back."""
+    """Calls below ``/v1.0``, or another version, with one token; checks the shape of what comes back."""
 
-    def __init__(self, http: httpx.Client, token: str) -> None:
+    def __init__(self, http: httpx.Client, token: str, version: str = "v1.0") -> None:
         self._http = http
+        self._token = token
+        self._version = version
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
 
     def request(self, method: str, path: str, *, headers: dict[str, str] | None = None, **more: Any) -> httpx.Response:
         """Send it; ``path`` may also be a whole nextLink."""
-        address = path if path.startswith("https://") else f"/v1.0{path}"
+        address = path if path.startswith("https://") else f"/{self._version}{path}"
         response = self._http.request(method, address, headers={**self._headers, **(headers or {})}, **more)
         check_answer(method, response)
         return response
+
+    def of(self, version: str) -> GraphClient:
+        """The same below another version."""
+        return GraphClient(self._http, self._token, version)
 
     def get(self, path: str, **more: Any) -> httpx.Response:
         return self.request("GET", path, **more)

@@ -58,16 +58,17 @@ def check_entity(name: str, value: dict[str, Any], path: str = "") -> None:
 
 def _check_success(method: str, response: httpx.Response) -> None:
     body = response.json()
-    path = response.request.url.raw_path.decode().split("?")[0].removeprefix("/v1.0")
+    version, _, path = response.request.url.raw_path.decode().split("?")[0].lstrip("/").partition("/")
+    path = f"/{path}"
     if path.strip("/").lower() == "$batch":
         for part in body["responses"]:
             assert isinstance(part["status"], int)
             if part["status"] >= 400 and part["status"] != 424:
                 check_error(part["body"])
         return
-    assert body["@odata.context"].startswith(f"https://{response.request.url.netloc.decode()}/v1.0/$metadata#")
+    assert body["@odata.context"].startswith(f"https://{response.request.url.netloc.decode()}/{version}/$metadata#")
     match = _ROUTER.match(method, path)
-    if match.property or path.endswith(("Password", "Key", "MemberGroups")):
+    if match.property or path.endswith(("Password", "Key", "MemberGroups", "MemberObjects")):
         return
     name = match.cast or _entity_of(path, match.resource.entity)
     for one in body.get("value", [body]):
@@ -94,6 +95,10 @@ def _entity_of(path: str, default: str) -> str:
         "registeredusers",
         "manager",
         "getbyids",
+        "owneddevices",
+        "registereddevices",
+        "ownedobjects",
+        "directreports",
         "restore",
     }
     related = (

@@ -33,7 +33,7 @@ class _Versions(BaseRoute):
 
 
 def routes(services: Services) -> list[BaseRoute]:
-    """Everything under ``/v1.0`` (and a refusal under ``/beta``); illnesses come from ``services.extras["faults"]``."""
+    """Everything under ``/v1.0`` and ``/beta``; illnesses come from ``services.extras["faults"]``."""
     from entra_sandbox.entra import tokens
     from entra_sandbox.graph.app import Settings, TokenRefused, create_app
 

@@ -1,4 +1,4 @@
-"""Microsoft Graph v1.0 as an ASGI application.
+"""Microsoft Graph v1.0 as an ASGI application; ``/beta`` answers what v1.0 answers.
 
 A request goes through the same steps in the same order: address, token, permissions, handler; every refusal is a
 :class:`GraphFault` and becomes one error body. What makes the service ill (lag, throttling, broken connections) stands
@@ -32,7 +32,6 @@ __all__ = ["Faults", "Graph", "Settings", "TokenRefused", "create_app"]
 log = logging.getLogger("entra_sandbox.graph")
 
 _LIMIT = 4 * 1024 * 1024
-_VERSION = "/v1.0"
 _AUDIENCES = frozenset({"https://graph.microsoft.com", "00000003-0000-0000-c000-000000000000"})
 # Conditional access is another service behind the same address, with codes of its own.
 _CONDITIONAL_ACCESS = "identity/conditionalAccess/"
@@ -126,7 +125,7 @@ class Graph:
             raise errors.method_not_allowed()
         caller = self.caller(request)
         method = "GET" if request.method == "HEAD" else request.method
-        match = self.router.match(method, request.path)
+        match = self._match(method, request.path, base)
         call = Call(
             method=method,
             path=_canonical(request.path),
@@ -155,6 +154,15 @@ class Graph:
         answer = _property(call, match, answer) if match.property else answer
         answer.headers["x-ms-resource-unit"] = str(_units(call, match.operation))
         return answer
+
+    def _match(self, method: str, path: str, base: str) -> Match:
+        try:
+            return self.router.match(method, path)
+        except GraphFault as fault:
+            # Nobody can tell here what beta has besides v1.0, so nothing there is the caller's mistake.
+            if base.endswith("/beta") and fault.status == 400:
+                raise errors.not_emulated(unquote(path), "beta") from None
+            raise
 
     def caller(self, request: RequestInfo) -> Caller:
         """Who sends the request; :class:`GraphFault` 401 or 403 for a token that does not hold."""
@@ -185,7 +193,7 @@ _DIAGNOSTIC = (
 
 
 def create_app(store: Store, settings: Settings, faults: Callable[[], Faults | None] | None = None) -> ASGIApplication:
-    """The ASGI application for everything under ``/v1.0``. ``faults`` is asked at each request for the illnesses."""
+    """The ASGI application for ``/v1.0`` and ``/beta``. ``faults`` is asked at each request for the illnesses."""
     return ASGIApplication(Graph(store, settings), faults or (lambda: None))
 
 
@@ -203,12 +211,12 @@ class ASGIApplication:
         prefix, _, path = raw.lstrip("/").partition("/")
         body = await _body(receive)
         request_id = str(uuid.uuid4())
-        base = f"{scope.get('scheme', 'https')}://{headers.get('host', 'localhost')}{_VERSION}"
+        version = f"/{prefix.lower()}"
+        base = f"{scope.get('scheme', 'https')}://{headers.get('host', 'localhost')}{version}"
         request = RequestInfo(
             scope["method"], f"/{path}", scope["query_string"].decode("latin-1"), headers, body or b"", None
         )
-        refused = body is None or f"/{prefix.lower()}" != _VERSION
-        refusal = self._refused(body is None, prefix, request_id) if refused else None
+        refusal = self._too_large(request_id) if body is None else None
         await _send(await self._served(request, base, request_id, refusal), scope["method"], send)
 
     async def _served(self, request: RequestInfo, base: str, request_id: str, refusal: Answer | None = None) -> Answer:
@@ -231,10 +239,8 @@ class ASGIApplication:
             return self.graph.signed(request, request_id, fault)
         return self.graph.signed(request, request_id, answer)
 
-    def _refused(self, too_large: bool, prefix: str, request_id: str) -> Answer:
-        fault = errors.bad_gateway_request(f"Invalid version: {unquote(prefix)}.")
-        if too_large:
-            fault = GraphFault(413, "RequestEntityTooLarge", "The request body is larger than the limit.")
+    def _too_large(self, request_id: str) -> Answer:
+        fault = GraphFault(413, "RequestEntityTooLarge", "The request body is larger than the limit.")
         body = fault.body(now=self.graph.store.now(), request_id=request_id, client_request_id=request_id)
         return Answer(fault.status, body, {"request-id": request_id, "client-request-id": request_id})
 

@@ -27,7 +27,15 @@ def routes(resource: Resource) -> Iterator[Route]:
     }
     for name in resource.operations:
         method, path, handler, operation = handlers[name]
-        yield Route(method, path, handler, operation)
+        yield Route(method, path, handler, operation, single=name == "get")
+
+
+def every_route(resource: Resource) -> Iterator[Route]:
+    """All routes of a resource: its operations, its relationships, and what is special."""
+    yield from routes(resource)
+    for link in resource.links:
+        yield from links.routes(resource, link)
+    yield from resource.routes
 
 
 def list_(call: Call, resource: Resource) -> Answer:

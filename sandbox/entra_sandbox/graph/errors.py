@@ -76,9 +76,11 @@ def unknown_segment(segment: str) -> GraphFault:
     return bad_gateway_request(f"Resource not found for the segment '{segment}'.")
 
 
-def not_emulated(address: str) -> GraphFault:
+def not_emulated(address: str, version: str = "v1.0") -> GraphFault:
     """501, the sandbox's own: what Microsoft documents and the sandbox lacks is no mistake of the caller's."""
     message = f"Microsoft Graph v1.0 has '{address}', and this sandbox does not emulate it."
+    if version == "beta":
+        message = f"Of beta this sandbox has what it has of v1.0, and '{address}' is not in that."
     return GraphFault(501, NOT_EMULATED, message, target=address)
 
 

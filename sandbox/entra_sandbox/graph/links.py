@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote
 
-from entra_sandbox.graph import access, errors, objects
+from entra_sandbox.graph import access, errors, objects, schema
 from entra_sandbox.graph.call import Answer, Call, Key
 from entra_sandbox.graph.odata.answer import context, shape
 from entra_sandbox.graph.odata.options import Expand
@@ -19,6 +19,7 @@ from entra_sandbox.store import Row, value_of
 
 EXPANDED = 20
 BOUND = 20
+_KINDS = schema.subtypes("directoryObject") | {"appManagementPolicy"}
 _REFERENCE = re.compile(r"(?:.*/)?(?:([A-Za-z]+)/)?([^/()]+|\w+\([^()]*\))/?\Z")
 
 
@@ -52,7 +53,7 @@ def target_of(call: Call, reference: Any) -> Row:
     if inside := re.search(r"\(\s*(?:\w+\s*=\s*)?'?([^')]*)'?\s*\)", key):
         key = inside.group(1)
     rows = call.store.rows(None, call.tenant, where="o.id = ?", args=(key,), limit=2)
-    rows = [row for row in rows if "." not in row.kind]
+    rows = [row for row in rows if row.kind in _KINDS]
     if not rows and "@" in key and (user := call.store.first("user", call.tenant, userPrincipalName=key)):
         rows = call.store.rows("user", call.tenant, where="o.id = ?", args=(user["id"],), limit=1)
     if not rows:

@@ -18,12 +18,14 @@ class Route:
     """An operation of its own: ``path`` below the resource's, ``{}`` for a key, such as ``{}/addPassword``.
 
     ``access`` names the operation whose permissions apply where they are another's; None: the handler asks itself.
+    ``single``: the answer is one object of the resource, whose properties have addresses of their own.
     """
 
     method: str
     path: str
     handler: Callable[[Call, Resource], Answer]
     access: str | None = ""
+    single: bool = False
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from functools import cache
 from importlib.resources import files
 from urllib.parse import unquote
 
-from entra_sandbox.graph import entities, errors, links, schema
+from entra_sandbox.graph import entities, errors, schema
 from entra_sandbox.graph.access import Operation, operations
 from entra_sandbox.graph.call import Key
 from entra_sandbox.graph.resource import Resource, Route
@@ -50,7 +50,7 @@ class Router:
         self._root = _Node()
         known = operations()
         for resource in resources:
-            for route in _routes(resource):
+            for route in entities.every_route(resource):
                 path = f"/{resource.path}/{route.path}".rstrip("/")
                 name = route.access or f"{route.method} {path}"
                 if route.access is not None and name not in known:
@@ -77,7 +77,10 @@ class Router:
         for index, raw in enumerate(segments):
             name, key = _split(unquote(raw))
             lacking = self._documented.get(node.path, ())
-            if match := _CAST.match(name):
+            match = _CAST.match(name)
+            if match and match.group(1).lower() in node.children:
+                name = match.group(1)
+            elif match:
                 if match.group(1).lower() in lacking:
                     raise errors.not_emulated(f"{node.path}/{match.group(1)}")
                 cast = _type(match.group(1), name)
@@ -110,7 +113,7 @@ class Router:
     def _property(self, method: str, node: _Node, rest: list[str], keys: tuple[Key, ...]) -> Match:
         name = unquote(rest[0])
         found = node.routes.get("GET")
-        if found is None or not keys or len(rest) > 2 or found[1].handler is not entities.get:
+        if found is None or len(rest) > 2 or not found[1].single:
             raise errors.unknown_segment(name)
         resource, route, operation = found
         spelling = schema.entity(resource.entity).find(name)
@@ -135,14 +138,8 @@ def _documented() -> Mapping[str, frozenset[str]]:
     """Segments of Microsoft Graph v1.0 that lead to nothing here, in lower case, by the address before them."""
     text = files("entra_sandbox.graph").joinpath("documented.json").read_text(encoding="utf-8")
     named: dict[str, list[str]] = json.loads(text)
+    named["me"] = named["users/{}"]
     return {f"/{path}".rstrip("/"): frozenset(name.lower() for name in names) for path, names in named.items()}
-
-
-def _routes(resource: Resource) -> Iterator[Route]:
-    yield from entities.routes(resource)
-    for link in resource.links:
-        yield from links.routes(resource, link)
-    yield from resource.routes
 
 
 def _split(segment: str) -> tuple[str, Key | None]:

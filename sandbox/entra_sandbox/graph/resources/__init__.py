@@ -7,8 +7,9 @@ from pkgutil import iter_modules
 
 from entra_sandbox.graph.registry import registered
 from entra_sandbox.graph.resource import Resource
+from entra_sandbox.graph.resources.me import mirror
 
 for _module in iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")
 
-RESOURCES: tuple[Resource, ...] = registered()
+RESOURCES: tuple[Resource, ...] = (*registered(), mirror(registered()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from entra_sandbox.graph import errors, objects
+from entra_sandbox.graph import errors, objects, schema
 from entra_sandbox.graph.call import Answer, Call
 from entra_sandbox.graph.odata.answer import context
 from entra_sandbox.graph.registry import register, resource_of
@@ -12,6 +12,7 @@ from entra_sandbox.store import Row
 __all__ = ["found"]
 
 MOST = 1000
+_KINDS = schema.subtypes("directoryObject")
 
 
 def read(call: Call, _resource: Resource) -> Answer:
@@ -25,7 +26,7 @@ def found(call: Call) -> Row:
     """The object of any kind that the first key names; :class:`GraphFault` 404 if there is none."""
     key = call.keys[0].value
     row = call.store.resolve([key]).get(key.lower())
-    if row is None or row.tenant != call.tenant or "." in row.kind or row.read_from > call.at:
+    if row is None or row.tenant != call.tenant or row.kind not in _KINDS or row.read_from > call.at:
         raise errors.not_found(key)
     return row
 
@@ -39,7 +40,7 @@ def get_by_ids(call: Call, _resource: Resource) -> Answer:
     if not 1 <= len(ids) <= MOST:
         raise errors.bad_request(f"Between 1 and {MOST} ids may be given.")
     wanted = {one.lower() for one in types} - {"directoryobject"}
-    rows = [row for row in call.store.resolve(ids).values() if row.tenant == call.tenant and "." not in row.kind]
+    rows = [row for row in call.store.resolve(ids).values() if row.tenant == call.tenant and row.kind in _KINDS]
     shown = [_show(call, row) for row in rows if not wanted or row.kind.lower() in wanted]
     return Answer(200, {"@odata.context": context(call.base, "directoryObjects", ()), "value": shown})
 

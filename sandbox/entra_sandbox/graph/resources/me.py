@@ -1,17 +1,18 @@
-"""``/me``: the signed-in user."""
+"""``/me``: the signed-in user, with everything that is read below ``/users/{id}``."""
 
 from __future__ import annotations
 
-from entra_sandbox.graph import access, entities, errors, links, objects
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+
+from entra_sandbox.graph import access, entities
 from entra_sandbox.graph.call import Answer, Call, Key
-from entra_sandbox.graph.odata.answer import context
-from entra_sandbox.graph.query import Query
-from entra_sandbox.graph.registry import register
-from entra_sandbox.graph.resource import Document, Resource, Route
-from entra_sandbox.graph.resources.app_role_assignments import ASSIGNMENTS
-from entra_sandbox.graph.resources.oauth2_permission_grants import GRANTS
+from entra_sandbox.graph.resource import Resource, Route
 from entra_sandbox.graph.resources.users import USERS
 
+__all__ = ["mirror"]
+
+# Besides these a person is changed as every user is, with its permissions: learn.microsoft.com/graph/api/user-update
 _OWN = frozenset(
     {
         "aboutMe",
@@ -29,60 +30,36 @@ _OWN = frozenset(
         "skills",
     }
 )
+_READING = frozenset({"getMemberGroups", "checkMemberGroups", "getMemberObjects", "checkMemberObjects"})
+
+Handler = Callable[[Call, Resource], Answer]
 
 
-def read(call: Call, _resource: Resource) -> Answer:
-    """The caller's own user."""
-    doc = _self(call)
-    shown = objects.show(call, USERS, doc)
-    links.expand(call, USERS, [shown], [doc])
-    return Answer(200, {"@odata.context": context(call.base, "users", call.options.select, single=True), **shown})
+def mirror(resources: Iterable[Resource]) -> Resource:
+    """``/me`` with the reads of every resource at ``/users``; ``operations.json`` says what each of them takes."""
+    return Resource(path="me", entity="user", operations=(), routes=tuple(_routes(resources)))
 
 
-def change(call: Call, _resource: Resource) -> Answer:
-    """Properties that people may change of themselves; the others need what ``PATCH /users/{id}`` needs."""
+def _routes(resources: Iterable[Resource]) -> Iterator[Route]:
+    yield Route("GET", "", _of_caller(entities.get, USERS), single=True)
+    yield Route("PATCH", "", _change)
+    for resource in resources:
+        for route in entities.every_route(resource) if resource.path == USERS.path else ():
+            name = route.path.removeprefix("{}/")
+            if name != route.path and (route.method == "GET" or name in _READING):
+                read = (route.access or "").replace("/users/{}", "/me")
+                yield replace(route, path=name, handler=_of_caller(route.handler, resource), access=read)
+
+
+def _of_caller(handler: Handler, users: Resource) -> Handler:
+    def handle(call: Call, _resource: Resource) -> Answer:
+        call.keys = [Key(call.caller.object_id), *call.keys]
+        return handler(call, users)
+
+    return handle
+
+
+def _change(call: Call, resource: Resource) -> Answer:
     if {name for name in call.json() if "@" not in name} - _OWN:
         access.authorize(call, access.operations()["PATCH /users/{}"])
-    call.keys = [Key(call.caller.object_id)]
-    return entities.update(call, USERS)
-
-
-def _related(target: Resource, name: str) -> Route:
-    kind = target.entity
-
-    def handle(call: Call, _resource: Resource) -> Answer:
-        query = Query.of(call, kind, page=100, page_max=999, advanced=True)
-        query.restrict("(o.doc ->> '$.principalId') = ?", call.caller.object_id)
-        shown = [objects.show(call, target, row.doc) for row in query.rows(call, kind)]
-        return Answer(200, query.page(call, f"users('{call.caller.object_id}')/{name}", shown, kind))
-
-    return Route("GET", name, handle)
-
-
-def member_of(call: Call, _resource: Resource) -> Answer:
-    """Groups and roles of the caller."""
-    call.keys = [Key(call.caller.object_id)]
-    return links.list_link(call, USERS, "memberOf")
-
-
-def _self(call: Call) -> Document:
-    doc = call.store.get("user", call.caller.object_id, call.tenant)
-    if doc is None:
-        raise errors.not_found(call.caller.object_id)
-    return doc
-
-
-register(
-    Resource(
-        path="me",
-        entity="user",
-        operations=(),
-        routes=(
-            Route("GET", "", read),
-            Route("PATCH", "", change),
-            Route("GET", "memberOf", member_of),
-            _related(ASSIGNMENTS, "appRoleAssignments"),
-            _related(GRANTS, "oauth2PermissionGrants"),
-        ),
-    ),
-)
+    return _of_caller(entities.update, USERS)(call, resource)

@@ -1,6 +1,6 @@
-"""Memberships through groups: getMemberGroups, checkMemberGroups, transitiveMemberOf, transitiveMembers.
+"""Memberships through groups: getMemberGroups, getMemberObjects, their checks, transitiveMemberOf, transitiveMembers.
 
-learn.microsoft.com/graph/api/directoryobject-getmembergroups
+learn.microsoft.com/graph/api/directoryobject-getmembergroups, directoryobject-getmemberobjects
 """
 
 from __future__ import annotations
@@ -40,6 +40,25 @@ def _groups(call: Call, object_id: str) -> list[Row]:
     return [row for row in call.store.resolve(ids).values() if hidden.may_see(call, row.doc)]
 
 
+def _objects(call: Call, object_id: str) -> list[Row]:
+    """The same with the directory roles of the object and of its groups."""
+    groups = _groups(call, object_id)
+    held = [one for held in (object_id, *(row.id for row in groups)) for one in _roles(call, held)]
+    return [*groups, *call.store.resolve(list(dict.fromkeys(held))).values()]
+
+
+def _roles(call: Call, object_id: str) -> list[str]:
+    return call.store.links_to("directoryRole.members", object_id, at=call.at)
+
+
+def _checked(call: Call, name: str, found: list[Row]) -> Answer:
+    wanted = _parameter(call, name, list)
+    if not 1 <= len(wanted) <= MOST_CHECKED or not all(isinstance(one, str) for one in wanted):
+        raise errors.bad_request(f"Between 1 and {MOST_CHECKED} ids may be checked.", target=name)
+    ids = {row.id.lower() for row in found}
+    return _ids(call, [one for one in wanted if one.lower() in ids])
+
+
 def _routes(read: str, find: Callable[[Call], Row]) -> tuple[Route, ...]:
     def get_groups(call: Call, _: Resource) -> Answer:
         only_security = _parameter(call, "securityEnabledOnly", bool)
@@ -47,11 +66,17 @@ def _routes(read: str, find: Callable[[Call], Row]) -> tuple[Route, ...]:
         return _ids(call, [row.id for row in rows if row.doc.get("securityEnabled") or not only_security])
 
     def check_groups(call: Call, _: Resource) -> Answer:
-        wanted = _parameter(call, "groupIds", list)
-        if not 1 <= len(wanted) <= MOST_CHECKED or not all(isinstance(one, str) for one in wanted):
-            raise errors.bad_request(f"Between 1 and {MOST_CHECKED} group ids may be checked.")
-        found = {row.id.lower() for row in _groups(call, find(call).id)}
-        return _ids(call, [one for one in wanted if one.lower() in found])
+        return _checked(call, "groupIds", _groups(call, find(call).id))
+
+    def get_objects(call: Call, _: Resource) -> Answer:
+        only_security, row = _parameter(call, "securityEnabledOnly", bool), find(call)
+        if only_security and row.kind != "user":
+            raise errors.bad_request("securityEnabledOnly can be true for a user alone.", target="securityEnabledOnly")
+        found = _objects(call, row.id)
+        return _ids(call, [one.id for one in found if one.doc.get("securityEnabled") or not only_security])
+
+    def check_objects(call: Call, _: Resource) -> Answer:
+        return _checked(call, "ids", _objects(call, find(call).id))
 
     def transitive_member_of(call: Call, _: Resource) -> Answer:
         return links.list_ids(call, [row.id for row in _groups(call, find(call).id)])
@@ -62,6 +87,8 @@ def _routes(read: str, find: Callable[[Call], Row]) -> tuple[Route, ...]:
     return (
         Route("POST", "{}/getMemberGroups", get_groups, read),
         Route("POST", "{}/checkMemberGroups", check_groups, read),
+        Route("POST", "{}/getMemberObjects", get_objects, read),
+        Route("POST", "{}/checkMemberObjects", check_objects, read),
         Route("GET", "{}/transitiveMemberOf", transitive_member_of, read),
         Route("GET", "{}/transitiveMemberOf/$count", count_member_of, read),
     )
@@ -105,12 +132,12 @@ def _part(source: Resource, *routes: Route) -> Resource:
     return Resource(path=source.path, entity=source.entity, operations=(), routes=(*of_source, *routes))
 
 
-# /directoryObjects offers the two actions, not the list.
+# /directoryObjects offers the actions, not the list.
 _ANY = Resource(
     path="directoryObjects",
     entity="directoryObject",
     operations=(),
-    routes=_routes("GET /directoryObjects/{}", directory_objects.found)[:2],
+    routes=_routes("GET /directoryObjects/{}", directory_objects.found)[:4],
 )
 
 

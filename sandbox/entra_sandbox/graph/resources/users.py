@@ -9,7 +9,8 @@ from entra_sandbox.entra import credentials
 from entra_sandbox.graph import access, errors, hidden, schema
 from entra_sandbox.graph.call import Call
 from entra_sandbox.graph.registry import register
-from entra_sandbox.graph.resource import Document, Link, Resource
+from entra_sandbox.graph.resource import Document, Link, Resource, Route
+from entra_sandbox.graph.resources.oauth2_permission_grants import list_of
 
 __all__ = ["BASIC", "USERS", "change", "present"]
 
@@ -214,4 +215,12 @@ USERS = Resource(
     ),
 )
 
-register(USERS)
+register(
+    USERS,
+    Resource(
+        path="users",
+        entity="user",
+        operations=(),
+        routes=(Route("GET", "{}/oauth2PermissionGrants", list_of("principalId", USERS)),),
+    ),
+)
