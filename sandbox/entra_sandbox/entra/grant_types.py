@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from entra_sandbox.entra import tokens
+from entra_sandbox.entra import tokens, traces
 from entra_sandbox.entra.call import Call
 from entra_sandbox.entra.directory import Client, Tenant, User, is_password_of, user_by_id, user_by_name
 from entra_sandbox.entra.errors import AadError
@@ -159,8 +159,9 @@ def password(grant: Grant) -> dict[str, Any]:
     if grant.proof == "0" and not grant.client.public:
         raise AadError(7000218)
     user = user_by_name(call.store, call.need("username"), grant.tenant.name if grant.tenant else call.segment)
-    if not is_password_of(call.store, user, call.need("password")):
-        raise AadError(50126)
+    with traces.watched(call, user, grant.client):
+        if not is_password_of(call.store, user, call.need("password")):
+            raise AadError(50126)
     _check_tenant(grant, user)
     sign_in = SignIn(user, ("pwd",), call.store.now())
     return user_answer(call, grant.client, sign_in, parse(call.get("scope"), call.own), grant.proof)

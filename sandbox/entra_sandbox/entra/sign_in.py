@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from entra_sandbox.entra import consents
+from entra_sandbox.entra import consents, traces
 from entra_sandbox.entra.call import Call, call_of, form_of
 from entra_sandbox.entra.directory import GRAPH, User, is_password_of, service_principal, user_by_id, user_by_name
 from entra_sandbox.entra.errors import AadError
@@ -124,7 +124,8 @@ def _signed_in(
     target = resource_of(call.store, user.tenant, purpose.resource_name).app_id if purpose.resource_name else GRAPH
     device = interaction.kind == "device"
     try:
-        check_sign_in(call.store, user, purpose.client, principal, target, sign_in.methods, device_code=device)
+        with traces.watched(call, user, purpose.client):
+            check_sign_in(call.store, user, purpose.client, principal, target, sign_in.methods, device_code=device)
     except AadError as error:
         if silent:
             return purpose.fail(error)
@@ -196,10 +197,12 @@ def _login(call: Call, browser: Browser) -> Response:
     name = call.get("login").strip()
     try:
         user = user_by_name(call.store, name, tenant.name if tenant else interaction.segment)
-        if not is_password_of(call.store, user, call.get("passwd")):
-            raise AadError(50126)
-        if user.document.get("accountEnabled") is False:
-            raise AadError(50057)
+        asked = replace(call, segment=interaction.segment, parameters=interaction.parameters)
+        with traces.watched(call, user, purpose_of(asked, interaction.kind, interaction.extras).client):
+            if not is_password_of(call.store, user, call.get("passwd")):
+                raise AadError(50126)
+            if user.document.get("accountEnabled") is False:
+                raise AadError(50057)
     except AadError as error:
         return advance(call, replace(interaction, user=None), browser, error, name)
     browser = browser.signed_in(user, ("pwd",))

@@ -5,12 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-import uuid
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
-from entra_sandbox.entra import consents, tokens
+from entra_sandbox.entra import consents, tokens, traces
 from entra_sandbox.entra.call import Call
 from entra_sandbox.entra.directory import Client, Tenant, User, service_principal
 from entra_sandbox.entra.errors import AadError
@@ -29,11 +27,6 @@ __all__ = [
     "user_answer",
 ]
 
-_ACTIVITY = (
-    *("lastSignInDateTime", "lastSignInRequestId"),
-    *("lastNonInteractiveSignInDateTime", "lastNonInteractiveSignInRequestId"),
-    *("lastSuccessfulSignInDateTime", "lastSuccessfulSignInRequestId"),
-)
 REFRESH_SECONDS = 90 * 86400
 REFRESH_KIND = "entra.refreshToken"
 
@@ -127,8 +120,9 @@ def user_answer(
     user, store = sign_in.user, call.store
     principal = service_principal(store, user.tenant, client.app_id)
     resource = resource_of(store, user.tenant, wanted.resource)
-    check_sign_in(store, user, client, principal, resource.app_id, sign_in.methods, device_code=device_code)
-    names = _consented(call, client, principal, user, resource, wanted)
+    with traces.watched(call, user, client):
+        check_sign_in(store, user, client, principal, resource.app_id, sign_in.methods, device_code=device_code)
+        names = _consented(call, client, principal, user, resource, wanted)
     token = tokens.mint_user(
         call.services,
         call.base,
@@ -141,7 +135,7 @@ def user_answer(
         roles=consents.application_roles(store, user.id, resource),
         capabilities=capabilities(call),
     )
-    _note(store, user, interactive=interactive)
+    traces.signed_in(call, user, client, resource.document, interactive=interactive, methods=sign_in.methods)
     answer = _bearer(token, tokens.USER_SECONDS)
     answer["scope"] = " ".join(_words(wanted, names))
     if keep or wanted.offline:
@@ -158,19 +152,6 @@ def user_answer(
     if call.get("client_info") == "1":
         answer["client_info"] = tokens.client_info(user)
     return answer
-
-
-def _note(store: Store, user: User, *, interactive: bool) -> None:
-    """Leave the trace that Microsoft Graph shows as ``signInActivity``."""
-    at = datetime.fromtimestamp(store.now(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    kinds = ("lastSignIn" if interactive else "lastNonInteractiveSignIn", "lastSuccessfulSignIn")
-    request = str(uuid.uuid4())
-    new = {f"{kind}{part}": value for kind in kinds for part, value in (("DateTime", at), ("RequestId", request))}
-    with store.transaction():
-        row = store.row("user", user.id, user.tenant.id)
-        if row is not None:
-            known = row.doc.get("signInActivity") or dict.fromkeys(_ACTIVITY)
-            store.put("user", {**row.doc, "signInActivity": {**known, **new}}, row.tenant)
 
 
 def _consented(

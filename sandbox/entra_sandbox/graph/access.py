@@ -47,7 +47,7 @@ _OWNER_LINKS = {
 class Operation:
     """The complete permission sets of one operation, and the directory roles (template ids) that may use it.
 
-    ``cost`` is in resource units.
+    ``cost`` is in resource units; ``premium``: the tenant needs Entra ID P1.
     """
 
     name: str
@@ -57,6 +57,7 @@ class Operation:
     also: frozenset[str]
     conditional_access: bool
     cost: int = 1
+    premium: bool = False
     as_user: bool = False
 
     def sets(self, kind: facts.Kind) -> Sets:
@@ -85,12 +86,20 @@ def taken(kind: facts.Kind) -> frozenset[str]:
 
 
 def _operation(
-    name: str, people: Mapping[str, Any], who: str, delegated: Any, application: Any, cost: int = 1
+    name: str,
+    people: Mapping[str, Any],
+    who: str,
+    delegated: Any,
+    application: Any,
+    cost: int = 1,
+    *,
+    premium: bool = False,
 ) -> Operation:
     roles = frozenset(role_id(role) for role in people[who].get("roles", ()))
     also = frozenset(people[who].get("also", ()))
     conditional = "/identity/conditionalAccess/" in name
-    return Operation(name, _sets(delegated), _sets(application), roles, also, conditional, cost)
+    delegated, application = _sets(delegated), _sets(application)
+    return Operation(name, delegated, application, roles, also, conditional, cost, premium or conditional)
 
 
 def authorize(call: Call, operation: Operation) -> None:
@@ -101,8 +110,8 @@ def authorize(call: Call, operation: Operation) -> None:
     refused = errors.scopes_missing() if operation.conditional_access else errors.denied()
     if not call.sets and not _partly(call, operation):
         raise refused
-    if operation.conditional_access and not has_premium(call):
-        raise errors.not_licensed()
+    if operation.premium and not has_premium(call):
+        raise errors.not_licensed() if operation.conditional_access else errors.no_premium()
     reads = operation.name.startswith("GET ")
     owned = bool(call.sets) and all(any(name.endswith(".OwnedBy") for name in one) for one in call.sets)
     call.must_own = owned and not reads

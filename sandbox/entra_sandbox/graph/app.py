@@ -18,7 +18,7 @@ from urllib.parse import unquote
 from anyio import to_thread
 from starlette.types import Receive, Scope, Send
 
-from entra_sandbox.graph import access, batch, errors, schema
+from entra_sandbox.graph import access, audit, batch, errors, schema
 from entra_sandbox.graph.call import Answer, Call, Caller, RequestInfo
 from entra_sandbox.graph.errors import GraphFault
 from entra_sandbox.graph.odata.answer import context
@@ -145,8 +145,11 @@ class Graph:
         if match.operation is not None:
             access.authorize(call, match.operation)
         try:
+            operation = f"{method} /{match.resource.path}/{match.route.path}".rstrip("/")
+            old = audit.before(call, match.resource, operation)
             with self.store.behind(delays.get("stale", 0.0)):
                 answer = match.route.handler(call, match.resource)
+            audit.note(call, operation, match.resource, old, answer)
         except GraphFault as fault:
             if match.resource.path.startswith(_CONDITIONAL_ACCESS):
                 fault.code = _OTHER_CODES.get(fault.code, fault.code)

@@ -44,6 +44,7 @@ def list_(call: Call, resource: Resource) -> Answer:
     used = query.names | objects.selected(call)
     query.size = min([query.size, *(most for name, most in resource.costly.items() if name in used)])
     objects.ask(call, resource, query.names)
+    query.order = query.order or resource.order
     rows = query.rows(call, resource.entity)
     shown = [objects.show(call, resource, row.doc) for row in rows]
     links.expand(call, resource, shown, [row.doc for row in rows])

@@ -200,6 +200,12 @@ def not_licensed() -> GraphFault:
     )
 
 
+def no_premium() -> GraphFault:
+    """403 of the sign-in logs in a tenant without Entra ID P1."""
+    code = "Authentication_RequestFromNonPremiumTenantOrB2CTenant"
+    return GraphFault(403, code, "Neither tenant is B2C or tenant doesn't have premium license")
+
+
 def identity_not_found() -> GraphFault:
     """403 for an app-only token without a service principal."""
     return GraphFault(

@@ -64,6 +64,7 @@ class Resource:
     select          what an answer shows without ``$select``; empty for all
     required        in a create; ``read_only`` never set; ``create_only`` not changed later; ``defaults`` when left out
     page, page_max  ``$top`` when absent and at most; page 0: everything in one answer
+    order           of a list that the caller does not sort: SQL over ``o``
     costly          properties that make pages smaller when they are selected or filtered by: name -> most in a page
     asks            properties that take more than the object does: name -> check of the call
     advanced        queries follow the directory's rules (ConsistencyLevel)
@@ -85,6 +86,7 @@ class Resource:
     defaults: Callable[[], Document] | None = None
     page: int = 100
     page_max: int = 999
+    order: str = ""
     costly: Mapping[str, int] = field(default_factory=dict)
     asks: Mapping[str, Callable[[Call], None]] = field(default_factory=dict)
     advanced: bool = True

@@ -83,8 +83,7 @@ def _check_audit(call: Call) -> None:
         message = "Calling principal does not have required MSGraph permissions AuditLog.Read.All"
         raise errors.GraphFault(403, code, message)
     if not access.has_premium(call):
-        code = "Authentication_RequestFromNonPremiumTenantOrB2CTenant"
-        raise errors.GraphFault(403, code, "Neither tenant is B2C or tenant doesn't have premium license")
+        raise errors.no_premium()
 
 
 def _check_names(call: Call, doc: Document, own_id: str | None) -> None:
