@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.sandbox_graph.conftest import GraphClient, World
-from tests.sandbox_graph.test_sign_in_activity import sign_in
+from tests.sandbox_graph.test_sign_in_activity import consent, sign_in
 
 INES = "ines.moreau@contoso.com"
 KOFI = "kofi.mensah@contoso.com"
@@ -100,8 +100,7 @@ class TestDirectoryAudits:
 
 class TestSignIns:
     def test_a_success_and_a_failure_are_told(self, world: World, admin: GraphClient) -> None:
-        granted = {"clientId": world.principal()["id"], "consentType": "AllPrincipals", "scope": "openid"}
-        admin.post("/oauth2PermissionGrants", {**granted, "resourceId": world.microsoft_graph()["id"]})
+        consent(world, admin)
         password = world.ready["users"][KOFI]["password"]
         sign_in(world, grant_type="password", username=KOFI, password=password)
         with pytest.raises(AssertionError, match="AADSTS50126"):
