@@ -19,12 +19,24 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from entra_sandbox.errors import SandboxError
-from entra_sandbox.tables import ALTERNATE_KEYS, SEEN, SEEN_LINKS, condition, name_of, of_tenant, prepare, value_of
+from entra_sandbox.tables import (
+    ALTERNATE_KEYS,
+    COLUMNS,
+    SEEN,
+    SEEN_LINKS,
+    Change,
+    Row,
+    condition,
+    name_of,
+    of_tenant,
+    prepare,
+    row_of,
+    value_of,
+)
 
 __all__ = ["ALTERNATE_KEYS", "Document", "Row", "Store", "UnsafeStateFile", "value_of"]
 
@@ -36,29 +48,6 @@ skew: ContextVar[float] = ContextVar("skew", default=0.0)
 
 class UnsafeStateFile(SandboxError):
     """The state file can be read by others than its owner."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """A stored document with what the store knows of it."""
-
-    seq: int
-    kind: str
-    id: str
-    tenant: str
-    deleted: bool
-    read_from: float
-    link_from: float
-    text: str
-
-    @property
-    def doc(self) -> Document:
-        """The document, a fresh copy on each access."""
-        document: Document = json.loads(self.text)
-        return document
-
-
-_COLUMNS = "o.seq, o.kind, o.id, o.tenant, o.deleted, o.read_from, o.link_from, o.doc"
 
 
 class Store:
@@ -242,11 +231,11 @@ class Store:
             values.append(after)
         source, seen = self._seen(at)
         values = [*seen, *values]
-        sql = f"SELECT {_COLUMNS} FROM {source} o WHERE {clause} ORDER BY {order + ', ' if order else ''}o.seq"
+        sql = f"SELECT {COLUMNS} FROM {source} o WHERE {clause} ORDER BY {order + ', ' if order else ''}o.seq"
         if limit is not None:
             sql += " LIMIT ? OFFSET ?"
             values += [limit, offset]
-        return [_row(record) for record in self._connection().execute(sql, values)]
+        return [row_of(record) for record in self._connection().execute(sql, values)]
 
     def page(self, kind: str, tenant: str | None = None, *, limit: int = 100, after: int = 0) -> list[Row]:
         """``limit`` rows after the row with ``seq`` ``after``."""
@@ -275,9 +264,9 @@ class Store:
             part = list(ids[start : start + 500])
             state = "" if deleted is None else f" AND o.deleted = {int(deleted)}"
             marks = ", ".join("?" * len(part))
-            sql = f"SELECT {_COLUMNS} FROM object o WHERE o.id IN ({marks}) AND instr(o.kind, '.') = 0{state}"
+            sql = f"SELECT {COLUMNS} FROM object o WHERE o.id IN ({marks}) AND instr(o.kind, '.') = 0{state}"
             for record in self._connection().execute(sql, part):
-                found[record[2].lower()] = _row(record)
+                found[record[2].lower()] = row_of(record)
         return found
 
     # links
@@ -326,6 +315,19 @@ class Store:
     def seen_links(self, at: float | None) -> tuple[str, list[float]]:
         """The table of arrows as a replica sees it, to stand after ``FROM``, and its arguments."""
         return ("link", []) if at is None else (SEEN_LINKS, [at, at])
+
+    # changes
+
+    def last_change(self) -> int:
+        """The number of the newest change; 0 if there is none."""
+        return int(self._connection().execute("SELECT coalesce(max(number), 0) FROM change").fetchone()[0])
+
+    def changes(self, kinds: Sequence[str], tenant: str, since: int, until: int) -> list[tuple[int, Change]]:
+        """Changes of these kinds after one number and up to another, oldest first."""
+        marks = ", ".join("?" * len(kinds))
+        sql = f"SELECT number, kind, id, other FROM change WHERE kind IN ({marks}) AND tenant = ? AND number > ?"
+        found = self._connection().execute(f"{sql} AND number <= ? ORDER BY number", (*kinds, tenant, since, until))
+        return [(number, Change(*rest)) for number, *rest in found]
 
     # settings
 
@@ -392,7 +394,3 @@ def _make_private(path: Path) -> None:
 
 def _dump(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
-def _row(record: tuple[Any, ...]) -> Row:
-    return Row(record[0], record[1], record[2], record[3], bool(record[4]), record[5], record[6], record[7])

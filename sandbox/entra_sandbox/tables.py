@@ -1,21 +1,30 @@
-"""The tables of the store, their indexes, and the conditions that are put to them."""
+"""The tables of the store, their indexes, and the conditions that are put to them.
+
+``change`` numbers what delta queries tell of: each change of a user, a group or a membership.
+"""
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 __all__ = [
     "ALTERNATE_KEYS",
+    "COLUMNS",
     "SECURITY_ATTRIBUTES",
     "SEEN",
     "SEEN_LINKS",
+    "Change",
+    "Row",
     "condition",
     "name_of",
     "of_tenant",
     "prepare",
+    "row_of",
     "value_of",
 ]
 
@@ -62,6 +71,29 @@ CREATE TABLE IF NOT EXISTS past_link (
   until REAL NOT NULL, seq INTEGER NOT NULL,
   name TEXT NOT NULL, source TEXT NOT NULL COLLATE NOCASE, target TEXT NOT NULL COLLATE NOCASE
 );
+CREATE TABLE IF NOT EXISTS change (
+  number INTEGER PRIMARY KEY AUTOINCREMENT,
+  kind TEXT NOT NULL, id TEXT NOT NULL, tenant TEXT NOT NULL, other TEXT NOT NULL DEFAULT ''
+);
+CREATE TRIGGER IF NOT EXISTS object_made AFTER INSERT ON object WHEN new.kind IN ('user', 'group') BEGIN
+  INSERT INTO change (kind, id, tenant) VALUES (new.kind, new.id, new.tenant);
+END;
+CREATE TRIGGER IF NOT EXISTS object_changed AFTER UPDATE ON object WHEN new.kind IN ('user', 'group')
+  AND (old.deleted <> new.deleted
+       OR json_remove(old.doc, '$.signInActivity') <> json_remove(new.doc, '$.signInActivity')) BEGIN
+  INSERT INTO change (kind, id, tenant) VALUES (new.kind, new.id, new.tenant);
+END;
+CREATE TRIGGER IF NOT EXISTS object_gone AFTER DELETE ON object WHEN old.kind IN ('user', 'group') BEGIN
+  INSERT INTO change (kind, id, tenant) VALUES (old.kind, old.id, old.tenant);
+END;
+CREATE TRIGGER IF NOT EXISTS link_made AFTER INSERT ON link WHEN new.name = 'group.members' BEGIN
+  INSERT INTO change (kind, id, tenant, other)
+  SELECT new.name, new.source, tenant, new.target FROM object WHERE id = new.source AND kind = 'group';
+END;
+CREATE TRIGGER IF NOT EXISTS link_gone AFTER DELETE ON link WHEN old.name = 'group.members' BEGIN
+  INSERT INTO change (kind, id, tenant, other)
+  SELECT old.name, old.source, tenant, old.target FROM object WHERE id = old.source AND kind = 'group';
+END;
 CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
 SEEN = """(
@@ -133,3 +165,39 @@ def condition(
         found += f" AND ({where})"
         values += args
     return found, values
+
+
+@dataclass(frozen=True)
+class Row:
+    """A stored document with what the store knows of it."""
+
+    seq: int
+    kind: str
+    id: str
+    tenant: str
+    deleted: bool
+    read_from: float
+    link_from: float
+    text: str
+
+    @property
+    def doc(self) -> dict[str, Any]:
+        """The document, a fresh copy on each access."""
+        document: dict[str, Any] = json.loads(self.text)
+        return document
+
+
+class Change(NamedTuple):
+    """What changed: the object, and for a membership the member."""
+
+    kind: str
+    id: str
+    other: str
+
+
+COLUMNS = "o.seq, o.kind, o.id, o.tenant, o.deleted, o.read_from, o.link_from, o.doc"
+
+
+def row_of(record: tuple[Any, ...]) -> Row:
+    """A record of ``COLUMNS``."""
+    return Row(record[0], record[1], record[2], record[3], bool(record[4]), record[5], record[6], record[7])

@@ -29,6 +29,7 @@ _TEXTS = {
     "time": re.compile(r"([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,12})?\Z"),
 }
 _OTHERS: dict[str, Any] = {"boolean": bool, "integer": int, "number": (int, float), "object": dict, "any": object}
+_FUNCTIONS = frozenset({"delta"})  # an address of its own, not a key
 _INNER_DATE = "/error/innerError/date"
 
 
@@ -70,7 +71,10 @@ def operation_of(method: str, path: str) -> dict[str, str] | None:
         parts = template.strip("/").lower().split("/")
         if verb != method or len(parts) != len(segments):
             continue
-        if all(part in ("{}", segment) for part, segment in zip(parts, segments, strict=True)):
+        if all(
+            part == segment or (part == "{}" and segment not in _FUNCTIONS)
+            for part, segment in zip(parts, segments, strict=True)
+        ):
             literal = sum(part != "{}" for part in parts)
             if best is None or literal > best[0]:
                 best = (literal, operation)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ssl
 import uuid
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -129,10 +131,9 @@ class World:
         return GraphClient(self.http, self.mint(**claims))
 
 
-@pytest.fixture(scope="session")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+@contextmanager
+def served(state: Path) -> Iterator[World]:
     """A freshly seeded sandbox on sockets of its own."""
-    state = tmp_path_factory.mktemp("graph") / "state.sqlite3"
     with running(state) as ready:
         store, folder = Store(state), Folder(state)
         addresses = Addresses(ready["graph"], ready["pages"])
@@ -141,6 +142,13 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         with httpx.Client(base_url=ready["graph"], verify=context, trust_env=False, timeout=30) as http:
             yield World(ready, services, http)
         store.close()
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """One for all tests."""
+    with served(tmp_path_factory.mktemp("graph") / "state.sqlite3") as world:
+        yield world
 
 
 @pytest.fixture

@@ -84,7 +84,7 @@ class Query:
                     f"Invalid page size specified: '{top}'. Must be between 1 and {page_max} inclusive."
                 )
         if call.options.skiptoken:
-            self.start = read_token(call.store, call.path, call.options.skiptoken)
+            (self.start,) = read_token(call.store, call.path, call.options.skiptoken)
         elif call.options.skip:
             self.start = call.options.skip
             self.order = self.order or "o.seq"

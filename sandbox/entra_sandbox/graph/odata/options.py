@@ -47,13 +47,14 @@ class Options:
     skip: int | None = None
     count: bool = False
     skiptoken: str = ""
+    deltatoken: str = ""
     given: dict[str, str] = field(default_factory=dict)
 
-    def link(self, skiptoken: str) -> str:
-        """The query string of the next page."""
-        kept = {name: value for name, value in self.given.items() if name.lower() != "$skiptoken"}
-        kept["$skiptoken"] = skiptoken
-        return "&".join(f"{quote(name, safe='$')}={quote(value, safe='')}" for name, value in kept.items())
+    def link(self, token: str, name: str = "$skiptoken") -> str:
+        """The query string of the next page, or with another name of the next round."""
+        kept = {key: value for key, value in self.given.items() if key.lower() not in ("$skiptoken", "$deltatoken")}
+        kept[name] = token
+        return "&".join(f"{quote(key, safe='$')}={quote(value, safe='')}" for key, value in kept.items())
 
 
 def parse_options(query: str) -> Options:
@@ -86,7 +87,7 @@ def _set(options: Options, name: str, value: str) -> None:
         options.select = tuple(part.strip() for part in value.split(",") if part.strip())
     elif name == "$expand":
         options.expand = _expands(value)
-    elif name in ("$filter", "$search", "$orderby", "$skiptoken"):
+    elif name in ("$filter", "$search", "$orderby", "$skiptoken", "$deltatoken"):
         if not value.strip():
             raise errors.bad_gateway_request(f"The value of the query option '{name}' must not be empty.")
         setattr(options, name[1:], value)

@@ -17,13 +17,13 @@ __all__ = ["read_token", "write_token"]
 _SETTING = "graph.pageKey"
 
 
-def write_token(store: Store, path: str, start: int) -> str:
-    """A token for the page of ``path`` that begins after ``start`` (a sequence number or an offset)."""
-    body = json.dumps([path.lower(), start], separators=(",", ":")).encode()
+def write_token(store: Store, path: str, *place: int) -> str:
+    """A token for the page of ``path`` that begins at a place: numbers that mean something to whoever reads them."""
+    body = json.dumps([path.lower(), *place], separators=(",", ":")).encode()
     return base64.urlsafe_b64encode(_sign(store, body) + body).decode().rstrip("=")
 
 
-def read_token(store: Store, path: str, token: str) -> int:
+def read_token(store: Store, path: str, token: str) -> tuple[int, ...]:
     """Where the page begins; :class:`GraphFault` 400 for a token of another list or of somebody else."""
     try:
         raw = base64.urlsafe_b64decode(token.encode() + b"=" * (-len(token) % 4))
@@ -32,10 +32,10 @@ def read_token(store: Store, path: str, token: str) -> int:
     signature, body = raw[:16], raw[16:]
     if not hmac.compare_digest(signature, _sign(store, body)):
         raise _refused()
-    written_for, start = json.loads(body)
+    written_for, *place = json.loads(body)
     if written_for != path.lower():
         raise _refused()
-    return int(start)
+    return tuple(place)
 
 
 def _sign(store: Store, body: bytes) -> bytes:

@@ -98,7 +98,7 @@ def _page(call: Call, resource: Resource, found: list[Document]) -> Answer:
     if top is not None and not 1 <= top <= _MOST:
         raise errors.bad_request(f"Invalid page size specified: '{top}'. Must be between 1 and {_MOST} inclusive.")
     if call.options.skiptoken:
-        start = read_token(call.store, call.path, call.options.skiptoken)
+        (start,) = read_token(call.store, call.path, call.options.skiptoken)
     end = start + (top or _MOST)
     body: Document = {"@odata.context": context(call.base, resource.path, call.options.select)}
     if call.options.count:
