@@ -58,9 +58,7 @@ _CONFLICTS = {
 
 def heal(services: Services) -> None:
     """Stop playing illnesses, also those that a sandbox that was killed left in the tenant."""
-    played = services.extras.pop("faults", None)
-    if played is not None:
-        played.heal()
+    services.extras.pop("faults", None)
     disguise.put_off(services.store)
 
 
@@ -164,7 +162,7 @@ class Sick:
             await self._app(scope, receive, self._dated(send))
             return
         request = (service_of(scope["path"]), scope["method"], scope["path"])
-        off = skew.set(played.skews.get(request[0], 0.0))
+        off = skew.set(played.skew(request[0]))
         severed = _sever.set(lambda reset: self._cut(scope, reset=reset))
         try:
             await self._ill(played, request, scope, receive, self._dated(send))

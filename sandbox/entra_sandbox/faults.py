@@ -28,7 +28,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from entra_sandbox import disguise, states
+from entra_sandbox import states
 from entra_sandbox.errors import SandboxError
 from entra_sandbox.illnesses import (
     Ahead,
@@ -85,27 +85,21 @@ class Faults:
         self._seen: dict[str, float] = {}
         self._late = max((one.seconds for one in course.illnesses if isinstance(one, LateGrants)), default=0.0)
         self._challenged: set[str] = set()
-        self._offset: float | None = None
-        self.skews: dict[str, float] = {}
+        self._skews: dict[str | None, float] = {}
         self._young: dict[tuple[str, str], float] = {}
         if self._late:
             self._seen = dict.fromkeys(_granted(store), -9e9)
         for illness in course.illnesses:
-            if isinstance(illness, ClockSkew) and illness.service is not None:
-                self.skews[illness.service] = illness.seconds
-            elif isinstance(illness, ClockSkew):
-                self._offset = float(store.setting("clock.offset") or 0.0)
-                store.shift_clock(illness.seconds)
+            if isinstance(illness, ClockSkew):
+                self._skews[illness.service] = illness.seconds
             elif isinstance(illness, State):
                 states.put_on(illness, store)
         withheld = (one.permissions for one in course.illnesses if isinstance(one, Unpublished))
         self._unpublished: frozenset[str] = frozenset(name for names in withheld for name in names)
 
-    def heal(self) -> None:
-        """Undo what outlives a request."""
-        disguise.put_off(self._store)
-        if self._offset is not None:
-            self._store.shift_clock(self._offset)
+    def skew(self, service: str) -> float:
+        """Seconds by which the clock of a service is off: its own, and that of all."""
+        return self._skews.get(service, 0.0) + self._skews.get(None, 0.0)
 
     def report(self) -> dict[str, Any]:
         """The course, and how often each illness had its chance and struck."""
@@ -173,7 +167,7 @@ class Faults:
         wait = self._late
         if wait == 0:
             return list(names)
-        now = self._store.now()
+        now = self._store.steady()
         with self._guard:
             first = {name: self._seen.setdefault(f"{client}/{resource}/{name}", now) for name in names}
         return [name for name, seen in first.items() if now >= seen + wait]
@@ -192,12 +186,12 @@ class Faults:
     def born(self, method: str, path: str, *names: str) -> None:
         """Note that this Graph request made something with these ids, or a secret for it."""
         for illness, draw in self.strikes(Young, "graph", method, path):
-            until = self._store.now() + draw.uniform(*illness.seconds)
+            until = self._store.steady() + draw.uniform(*illness.seconds)
             self._young |= {(illness.error, name.lower()): until for name in names}
 
     def young(self, name: str, errors: Iterable[str]) -> str | None:
         """The first of the errors that are still given for what has this id, or None."""
-        now = self._store.now()
+        now = self._store.steady()
         return next((error for error in errors if now < self._young.get((error, name.lower()), 0.0)), None)
 
     def consent_lies(self) -> bool:

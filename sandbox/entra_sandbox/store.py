@@ -72,8 +72,12 @@ class Store:
     # time
 
     def now(self) -> float:
-        """Seconds since the epoch by the sandbox's clock, which may be set off from the machine's, all or one's."""
-        return self._clock() + self._offset + skew.get()
+        """Seconds since the epoch by the clock of the service that answers: the sandbox's, with what an illness adds."""
+        return self.steady() + skew.get()
+
+    def steady(self) -> float:
+        """Seconds since the epoch by the sandbox's clock, which no illness puts off: for when something is seen."""
+        return self._clock() + self._offset
 
     def shift_clock(self, seconds: float) -> None:
         """Set the sandbox's clock off from the machine's by ``seconds``, for good."""
@@ -237,10 +241,6 @@ class Store:
             values += [limit, offset]
         return [row_of(record) for record in self._connection().execute(sql, values)]
 
-    def page(self, kind: str, tenant: str | None = None, *, limit: int = 100, after: int = 0) -> list[Row]:
-        """``limit`` rows after the row with ``seq`` ``after``."""
-        return self.rows(kind, tenant, limit=limit, after=after)
-
     def count(
         self,
         kind: str | None,
@@ -289,7 +289,7 @@ class Store:
         """Take the arrow away; False if it was not there."""
         with self.transaction():
             if self._behind:
-                until = self.now() + self._behind
+                until = self.steady() + self._behind
                 remember = "SELECT ?, seq, name, source, target FROM link WHERE name = ? AND source = ? AND target = ?"
                 self._connection().execute(f"INSERT INTO past_link {remember}", (until, name, source, target))
             sql = "DELETE FROM link WHERE name = ? AND source = ? AND target = ?"
@@ -354,7 +354,7 @@ class Store:
         """Keep the object of Microsoft Graph as it is now for slow replicas, which get changes in their order."""
         if not self._behind or "." in kind:
             return
-        now = self.now()
+        now = self.steady()
         where, args = of_tenant("kind = ? AND id = ?", [kind, id], tenant)
         self._connection().execute("DELETE FROM past WHERE until <= ?", (now,))
         self._connection().execute(

@@ -199,6 +199,24 @@ def test_one_services_clock_stands_in_what_it_writes(play: Play, graph: httpx.Cl
     assert datetime.fromisoformat(made["createdDateTime"]).timestamp() >= before + 200
 
 
+@pytest.mark.parametrize("service", ["graph", None])
+def test_what_was_made_by_a_clock_ahead_is_seen_and_linked_when_the_clock_is_right_again(
+    play: Play, graph: httpx.Client, control: httpx.Client, service: str | None
+) -> None:
+    play({"kind": "clock_skew", "seconds": 240, "service": service}, {"kind": "lag", "read": [0, 0], "link": [0, 0]})
+    made = graph.post("/v1.0/applications", json={"displayName": f"Ahead, {service}"}).json()
+    control.delete("/_sandbox/faults")
+    assert graph.get(f"/v1.0/applications/{made['id']}").status_code == 200
+    assert graph.post("/v1.0/servicePrincipals", json={"appId": made["appId"]}).status_code == 201
+
+
+def test_a_lag_is_counted_by_a_clock_that_is_right(play: Play, graph: httpx.Client, control: httpx.Client) -> None:
+    play({"kind": "clock_skew", "seconds": -240, "service": "graph"}, {"kind": "lag", "read": [60, 60]})
+    made = graph.post("/v1.0/applications", json={"displayName": "Behind its time"}).json()
+    control.delete("/_sandbox/faults")
+    assert graph.get(f"/v1.0/applications/{made['id']}").status_code == 404
+
+
 @pytest.mark.parametrize("error", ["Error_MsaAppDoesNotExist", "Directory_ConcurrencyViolation"])
 def test_a_young_application_refuses_changes_by_every_key(
     play: Play, graph: httpx.Client, control: httpx.Client, error: str

@@ -60,7 +60,7 @@ def test_pages_go_on_where_the_last_one_ended(store: Store) -> None:
     store.put_many("user", ({"id": str(number)} for number in range(25)), "t")
     seen: list[str] = []
     last = 0
-    while rows := store.page("user", "t", limit=10, after=last):
+    while rows := store.rows("user", "t", limit=10, after=last):
         seen += [row.id for row in rows]
         last = rows[-1].seq
     assert seen == [str(number) for number in range(25)]

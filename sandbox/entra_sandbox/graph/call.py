@@ -10,7 +10,7 @@ from typing import Any
 
 from entra_sandbox.graph import errors
 from entra_sandbox.graph.odata.options import Options
-from entra_sandbox.store import Store
+from entra_sandbox.store import Store, skew
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,12 @@ class Call:
     @property
     def at(self) -> float:
         """Up to when the replica that serves this call knows of changes (``delays["ahead"]``: how fresh it is)."""
-        return self.now + self.delays.get("ahead", 0.0)
+        return self.steady + self.delays.get("ahead", 0.0)
+
+    @property
+    def steady(self) -> float:
+        """:attr:`now` by a clock that no illness puts off, as what is made meanwhile must be seen after it."""
+        return self.now - skew.get()
 
     @property
     def tenant(self) -> str:

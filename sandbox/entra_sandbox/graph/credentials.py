@@ -98,7 +98,7 @@ def new_password(call: Call, doc: Document, wanted: Document) -> Document:
         raise errors.bad_request("The limit of password credentials for this application has been reached.")
     text = _secret_text()
     key_id = str(uuid.uuid4())
-    credentials.keep_secret(call.store, key_id, text, usable_from=call.now + call.delays.get("secret", 0.0))
+    credentials.keep_secret(call.store, key_id, text, usable_from=call.steady + call.delays.get("secret", 0.0))
     return {
         "customKeyIdentifier": wanted.get("customKeyIdentifier"),
         "displayName": wanted.get("displayName"),

@@ -121,7 +121,7 @@ def _create(call: Call, resource: Resource, body: Document) -> Answer:
         if resource.create:
             doc = resource.create(call, doc)
         _stamp(resource, call, doc)
-        read_from, link_from = (call.now + call.delays.get(kind, 0.0) for kind in ("read", "link"))
+        read_from, link_from = (call.steady + call.delays.get(kind, 0.0) for kind in ("read", "link"))
         call.store.put(resource.entity, doc, call.tenant, read_from=read_from, link_from=link_from)
         links.bind(call, resource, doc, bound)
         answer = resource.created(call, doc) if resource.created else doc

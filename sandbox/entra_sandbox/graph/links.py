@@ -215,7 +215,7 @@ def _draw(call: Call, link: Link, doc: Document, target: Row) -> None:
         )
     if link.add:
         link.add(call, doc, target.doc)
-    if not call.store.link(link.arrow, doc["id"], target.id, read_from=call.now + call.delays.get("link", 0.0)):
+    if not call.store.link(link.arrow, doc["id"], target.id, read_from=call.steady + call.delays.get("link", 0.0)):
         raise errors.existing_reference(link.name)
 
 

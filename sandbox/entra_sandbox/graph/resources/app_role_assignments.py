@@ -47,7 +47,7 @@ def routes_of(source: Resource, name: str, end: str) -> tuple[Route, ...]:
         with call.store.transaction():
             found = objects.find(call, source, call.keys[0])
             doc = _new(call, found, end)
-            call.store.put(_ENTITY, doc, call.tenant, read_from=call.now + call.delays.get("read", 0.0))
+            call.store.put(_ENTITY, doc, call.tenant, read_from=call.steady + call.delays.get("read", 0.0))
         place = context(call.base, _place(source, found, name), (), single=True)
         return Answer(201, {"@odata.context": place, **objects.show(call, ASSIGNMENTS, doc)})
 
