@@ -98,6 +98,9 @@ class Run(Choice):
     sections: Annotated[str, typer.Option(help="Sections of the guide to run, such as 2..5.", metavar="FROM..TO")] = (
         ALL_SECTIONS
     )
+    new_secret: Annotated[
+        bool, typer.Option("--new-secret", help="Make a client secret although the value of ours is kept elsewhere.")
+    ] = False
 
 
 @dataclass(frozen=True, kw_only=True)

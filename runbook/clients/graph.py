@@ -276,8 +276,8 @@ class GraphClient(Client):
             error = graph_error(answer.status, answer.body, method, path, answer.headers, answer.request_id)
             error.ticket = answer.ticket
             raise told(error, age_seconds=self.age(f"{path} {options.get('json')}"))
-        if answer.status == 201 and isinstance(answer.body, dict):
-            ids = [str(answer.body[name]) for name in ("id", "appId") if answer.body.get(name)]
+        if method in ("POST", "PATCH") and isinstance(answer.body, dict):  # addPassword makes one and says 200
+            ids = [str(answer.body[name]) for name in ("id", "appId", "keyId") if answer.body.get(name)]
             self._made |= dict.fromkeys(ids, time.monotonic())
         return answer
 

@@ -16,11 +16,11 @@ import platform
 import re
 import secrets
 import threading
-import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -94,7 +94,7 @@ class Workshop:
 
     def __init__(self, ctx: Context, always: Mapping[str, Any], *, owner: str = "") -> None:
         self.ctx = ctx
-        self.mark = Mark.now(str(always["application"]["appId"]))
+        self.mark = Mark.now(str(always["application"]["appId"]), ctx.graph.session.now())
         self.litter: list[str] = []
         self.swept: list[str] = []
         self._always = {**always, "mark": self.mark.text, "graph": f"{ctx.target.endpoints.graph}/v1.0"}
@@ -246,16 +246,19 @@ class Workshop:
 
 @dataclass(frozen=True)
 class Mark:
-    """``text`` is in the names of a proof's objects; ``of`` is the part that all proofs of one application share."""
+    """``text`` is in the names of a proof's objects; ``of`` is the part that all proofs of one application share.
+
+    ``minute`` by the service's clock, as proofs on other machines compare it with theirs.
+    """
 
     of: str
     home: str
     minute: int
 
     @classmethod
-    def now(cls, app_id: str) -> Mark:
+    def now(cls, app_id: str, moment: datetime) -> Mark:
         here = f"{platform.node()}\n{platformdirs.user_data_path('entra-id-runbook', appauthor=False)}"
-        return cls(_short(app_id, 8), _short(here, 4), int(time.time()) // 60)
+        return cls(_short(app_id, 8), _short(here, 4), int(moment.timestamp()) // 60)
 
     @property
     def text(self) -> str:

@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from runbook.clients import retry
 from runbook.clients.entra import TokenResult
 from runbook.errors import PlanRefused, RunbookError, SignInError
 from runbook.records import redaction
@@ -29,12 +28,6 @@ from runbook.tenant.credentials import Credential, SecretPolicy, of_application,
 from runbook.tenant.registration import application, application_path, marks, require_application
 
 NAME, NUMBER, TITLE, SUMMARY, PORTAL = about("client_secret")
-
-# Right after it was made, a secret is refused for some seconds (learn.microsoft.com gives no figure; 4 to 20 are seen).
-YOUNG = timedelta(minutes=2)
-# What Entra ID says of a secret, or of an application, that it does not know (yet).
-_UNKNOWN_YET = frozenset({"AADSTS7000215", "AADSTS700016"})
-_ATTEMPTS = 3
 
 
 @dataclass(frozen=True)
@@ -68,12 +61,7 @@ def read(ctx: Context) -> Observed:
 
 def _prove(ctx: Context, found: dict[str, Any], credential: Credential) -> TokenResult:
     """A token with this secret; the first refusals of a young one are waited out."""
-    young = credential.starts is not None and ctx.graph.session.now() - credential.starts < YOUNG
-    return ctx.graph.until(
-        lambda: credentials.token(ctx, found, credential),
-        "Entra ID accepts the new client secret",
-        passing=lambda error: young and (retry.transient(error) is not None or error.code in _UNKNOWN_YET),
-    )
+    return ctx.graph.until(lambda: credentials.token(ctx, found, credential), "Entra ID accepts the new client secret")
 
 
 def plan(ctx: Context, observed: Observed) -> list[Change]:
@@ -104,7 +92,7 @@ def _main(ctx: Context, observed: Observed) -> Change:
         now = f"refused by Entra ID ({observed.refused.code})"
         note = f"{observed.refused.meaning.rstrip('.')}; a new one is made"
     elif elsewhere := _elsewhere(observed.secrets, observed.now):
-        instead = "a new one is made" if ctx.params.new_secret else "no other is made without new_secret"
+        instead = "a new one is made" if ctx.params.new_secret else "no other is made without --new-secret"
         now, note = f"key {elsewhere[0].key_id}, value not kept here", f"Entra ID shows a value only once; {instead}"
         if not ctx.params.new_secret:
             return Change(label, now, wanted, "unknown", note, {"elsewhere": True})
@@ -130,7 +118,7 @@ def _kept_elsewhere(what: str) -> PlanRefused:
         meaning="StackOne may be using that one. It is kept elsewhere (on another machine, or in another store), and a "
         "value can be read only when it is made.",
         next_step="run where it was made, or name in secret_store a store that both machines use (an Azure Key Vault), "
-        "or have another one made with --set new_secret=true.",
+        "or have another one made: --new-secret, new_secret: true in a parameters file.",
     )
 
 
@@ -191,7 +179,6 @@ def _add(ctx: Context, found: dict[str, Any], days: int) -> None:
     key_id = str(made["keyId"])
     try:
         ref = ctx.store.put(secret_name(ctx, found["appId"], key_id), secret)
-        credentials.note_adding(ctx, found["appId"], "")
     except RunbookError:
         # A secret whose value nobody keeps is only a risk.
         _remove(ctx, found, key_id)
@@ -199,6 +186,8 @@ def _add(ctx: Context, found: dict[str, Any], days: int) -> None:
     kept = {"key_id": key_id, "ends_at": made.get("endDateTime"), "ref": ref, "description": made.get("displayName")}
     ctx.journal.event("secret.kept", section=NAME, secret=kept)
     credential = ctx.until(lambda: _seen(ctx, key_id), "the new client secret is listed on the application")
+    _remove_lost(ctx, before)
+    credentials.note_adding(ctx, found["appId"], "")
     _yield_to_another(ctx, found, credential, before)
     _prove(ctx, found, credential)
 
@@ -214,33 +203,37 @@ def _yield_to_another(ctx: Context, found: dict[str, Any], mine: Credential, bef
 
 def _made(ctx: Context, found: dict[str, Any], ends: str, before: set[str]) -> dict[str, Any]:
     """The answer of ``addPassword``, with the value. A secret whose answer was lost on the way is removed again."""
-    credential = {"displayName": ctx.params.secret_description, "endDateTime": ends}
-    path = f"/applications/{found['id']}/addPassword"
-    for attempt in range(1, _ATTEMPTS + 1):
+    body = {"passwordCredential": {"displayName": ctx.params.secret_description, "endDateTime": ends}}
+    doubt: RunbookError | None = None
+
+    def create() -> dict[str, Any] | None:
+        nonlocal doubt
         try:
-            made = ctx.graph.post(path, {"passwordCredential": credential}, fresh=True)
+            return ctx.graph.post(f"/applications/{found['id']}/addPassword", body, fresh=True)
         except RunbookError as error:
-            if not retry.maybe_applied(error):
-                raise
-            _remove_lost(ctx, before, error)
-            if attempt == _ATTEMPTS:
-                raise
-            continue
-        if made and made.get("secretText"):
-            return made
+            doubt = error
+            raise
+
+    # What is found has no value and is of no use: it is removed, so that one more is made.
+    made, _ = ctx.graph.ensure(
+        lambda: _remove_lost(ctx, before, doubt), create, what="A client secret with its value", absent=True
+    )
+    if made.get("secretText"):
+        return made
     raise RunbookError(
         "Graph added a client secret without giving its value.",
         next_step="run again: a new one is made, and this one removed once the connector profile has the new one.",
     )
 
 
-def _remove_lost(ctx: Context, before: set[str], doubt: RunbookError) -> None:
-    """Remove the secret whose answer was lost in ``doubt``: nobody knows its value."""
+def _remove_lost(ctx: Context, before: set[str], doubt: RunbookError | None = None) -> None:
+    """Remove the secrets, in ``doubt`` until now, whose answers were lost: nobody knows their values."""
     ctx.snapshot.forget()
     found = require_application(ctx)
     lost = [item for item in of_application(ctx, found) if item.lost and item.key_id not in before]
-    ctx.graph.session.settled(doubt.ticket, applied=bool(lost), created=bool(lost))
     for item in lost:
+        if doubt is not None:
+            ctx.graph.session.settled(doubt.ticket, applied=True, created=True)
         _remove(ctx, found, item.key_id)
 
 

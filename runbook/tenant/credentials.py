@@ -145,12 +145,17 @@ def token(ctx: Context, found: Mapping[str, Any], credential: Credential) -> Tok
 
 @contextmanager
 def _aged(ctx: Context, found: Mapping[str, Any], credential: Credential) -> Iterator[None]:
-    """A refused sign-in within knows how young the youngest of what it relies on is, all by the service's clock."""
+    """A refused sign-in within knows how young the youngest of what it relies on is.
+
+    By what this run made itself, without any clock; of what was made before it, by the service's clock alone.
+    """
     try:
         yield
     except SignInError as error:
+        age = ctx.graph.age(f"{credential.key_id} {found['appId']}")
         born = [moment for moment in (credential.starts, when(found.get("createdDateTime"))) if moment is not None]
-        age = (ctx.graph.session.now() - max(born)).total_seconds() if born else None
+        if age is None and born:
+            age = (ctx.graph.session.now() - max(born)).total_seconds()
         raise told(error, age_seconds=age) from error.__cause__
 
 

@@ -206,7 +206,7 @@ def test_a_living_secret_whose_value_is_elsewhere_is_replaced_only_when_asked_an
     assert (change.kind, change.now) == ("unknown", f"key {old}, value not kept here")
     refused = linked.run(*NAMES[:7])["client_secret"]
     assert refused.verdict == "failed"
-    assert "new_secret=true" in refused.next_step
+    assert "--new-secret" in refused.next_step
     with linked.context() as ctx:
         assert [secret["keyId"] for secret in require_application(ctx)["passwordCredentials"]] == [old]
 

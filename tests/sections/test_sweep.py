@@ -18,7 +18,7 @@ def test_the_next_proof_removes_what_one_of_this_machine_left_and_what_is_old_an
     own = journey(actions=["create_user", "create_group"])
     own.run()
     with own.context() as ctx:
-        mine = Mark.now(require_application(ctx)["appId"])
+        mine = Mark.now(require_application(ctx)["appId"], ctx.graph.session.now())
         theirs = replace(mine, home="0000")
         gone = [f"runbook probe {mine.text} 1", f"runbook probe {replace(theirs, minute=mine.minute - 61).text} 2"]
         kept = [
