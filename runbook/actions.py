@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from runbook.catalog.request import Request, prepare
+from runbook.clients.bounded import Pages
 from runbook.clients.graph import GraphClient, graph_error
 from runbook.clients.http import Effect
 from runbook.clients.stackone import StackOneClient
-from runbook.errors import TransportError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -94,14 +94,12 @@ class Result:
 
     def items(self) -> Iterator[JSON]:
         """The objects of the answer; further pages of a list are fetched when they are reached."""
-        reply, seen = self.first, {""}
+        reply, pages = self.first, Pages(f"The list of {self.request.action.name}")
         yield from map(dict, reply.objects)
-        while reply.following not in seen:
-            seen.add(reply.following)
+        while reply.following:
+            pages.turn(reply.following)
             reply = self.road.send(self.request, reply.following)
             yield from map(dict, reply.objects)
-        if reply.following:
-            raise TransportError(f"The list of {self.request.action.name} leads back to a page that was there already.")
 
     def frame(self, limit: int | None = None) -> pd.DataFrame:
         """The objects as a table, one row each; at most ``limit`` rows, and no page beyond them is fetched."""

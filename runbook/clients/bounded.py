@@ -1,4 +1,4 @@
-"""Answers from the net in bounds: how large, how deep, in which letters, and how long until they are there.
+"""Answers from the net in bounds: how large, how deep, in how many pages, in which letters, and until when.
 
 A service that was taken over, or a proxy on the way to it, can send anything. What goes beyond these bounds is no
 answer of Microsoft Graph or StackOne, and is refused before it costs memory or time without end.
@@ -15,9 +15,12 @@ from typing import Any
 import httpcore
 import httpx
 
+from runbook.errors import TransportError
+
 LARGEST = 64 << 20
 """Bytes of one answer after decompression; a page of 999 users with every property has some 5 MiB."""
 _DEEPEST = 100
+MOST_PAGES = 10_000  # of 100 items at least: more than any list that is read whole here
 
 
 class OutOfBounds(httpx.DecodingError):
@@ -29,6 +32,24 @@ class Unreadable(Exception):
 
 
 _now = threading.local()
+
+
+class Pages:
+    """The pages of one list, in their order: none comes twice, and none is without end. ``call`` names the list."""
+
+    def __init__(self, call: str) -> None:
+        self._call = call
+        self._turned: set[str] = set()
+
+    def turn(self, page: object) -> None:
+        """Go on to ``page``: its address, its cursor, or what is in it. Raises :class:`TransportError`."""
+        if not isinstance(page, str) or page in self._turned or len(self._turned) >= MOST_PAGES:
+            raise TransportError(
+                f"{self._call} names a next page that leads nowhere or back; {len(self._turned)} pages were read.",
+                meaning="A service, or something on the way to it, answers the same page again and again.",
+                next_step="Run again in a while; if it stays, check what stands between this machine and the host.",
+            )
+        self._turned.add(page)
 
 
 class Deadline:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, TypeVar, Unpack
 
 from runbook.clients import odata, retry, settle
 from runbook.clients.answers import told
+from runbook.clients.bounded import Pages
 from runbook.clients.calls import Bearer, CallLog, TokenSource, shown_path
 from runbook.clients.http import Answer, Client, Effect
 from runbook.clients.odata import Options
@@ -27,7 +28,6 @@ Params = Mapping[str, str]
 Note = Mapping[str, Any] | None
 
 LARGEST = 20  # parts of one batch
-_MOST_PAGES = 10_000  # of 100 items at least: more than any list that is read whole here
 
 
 class Page(NamedTuple):
@@ -92,15 +92,9 @@ class GraphClient(Client):
         """Every item, page after page as they are consumed; ``@odata.nextLink`` is followed as it is given."""
         asked, headers = odata.prepare(path, params, **options)
         link: str | None = path
-        followed: set[str] = set()
+        pages = Pages(f"GET {shown_path(path)}")
         while link is not None:
-            if link in followed or len(followed) >= _MOST_PAGES:
-                raise TransportError(
-                    f"GET {shown_path(path)} names a next page without end; {len(followed)} pages were read.",
-                    meaning="A service, or something on the way to it, answers the same page again and again.",
-                    next_step="Run again in a while; if it stays, check what stands between this machine and the host.",
-                )
-            followed.add(link)
+            pages.turn(link)
             page = self._page(link, asked, headers)
             yield from page.items
             link, asked = page.next_link, {}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
 from runbook.clients import retry
 from runbook.clients.answers import told
+from runbook.clients.bounded import Pages
 from runbook.clients.calls import ApiKey, CallLog
 from runbook.clients.http import Answer, Client, Effect
 from runbook.clients.target import Target
@@ -87,12 +89,13 @@ class StackOneClient(Client):
         return answer.object(f"POST /actions/rpc {action_id}")
 
     def _numbered_pages(self, path: str, filters: Mapping[str, Any]) -> Iterator[JSON]:
-        number, seen = 1, 0
+        number, seen, pages = 1, 0, Pages(f"GET {path}")
         while True:
             asked = _present({**filters, "page": number, "page_size": _PAGE_SIZE})
             params = {name: str(value) for name, value in asked.items()}
             body = self._send("GET", path, params=params).body
             items = _items(body, f"GET {path}")
+            pages.turn(json.dumps(items))  # pages have no name; one that comes twice is the same one
             yield from items
             seen += len(items)
             total = body.get("total") if isinstance(body, dict) else None

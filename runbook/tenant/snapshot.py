@@ -88,7 +88,7 @@ class Snapshot:
         if isinstance(answer, GraphError):
             raise answer
         if following := answer.pop("@odata.nextLink", None):
-            answer["value"] = [*answer["value"], *self._graph.list(str(following))]
+            answer["value"] = [*answer["value"], *self._graph.list(following)]
         return list(answer.get("value") or ())
 
     def _ask(self, *paths: str) -> JSON | GraphError:

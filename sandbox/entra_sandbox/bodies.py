@@ -19,6 +19,7 @@ __all__ = ["Held", "broken", "nowhere"]
 
 _MEGABYTE = 1024 * 1024
 _PULSE = 0.2
+_BACK = "page=back"
 _ELSEWHERE = "https://graph.elsewhere.invalid"
 
 
@@ -131,6 +132,9 @@ def _next_link(illness: NextLink, scope: Scope) -> str | int:
     host = dict(scope["headers"]).get(b"host", b"localhost").decode("latin-1")
     place = _ELSEWHERE if illness.how == "elsewhere" else f"{scope['scheme']}://{host}"
     path, query = (scope[name].decode("latin-1").split("?")[0] for name in ("raw_path", "query_string"))
+    if illness.how == "cycle":
+        back = query.endswith(_BACK)
+        query = query.removesuffix(_BACK).removesuffix("&") if back else f"{query}&{_BACK}".removeprefix("&")
     return f"{place}{path}?{query}" if query else f"{place}{path}"
 
 

@@ -155,12 +155,12 @@ class Huge(Illness):
 
 
 class NextLink(Illness):
-    """The page of a list at Microsoft Graph names a next page that is the same again (``repeat``), that is on another
-    host (``elsewhere``), or that is no text (``number``).
+    """The page of a list at Microsoft Graph names a next page that is the same again (``repeat``) or leads back to it
+    (``cycle``), that is on another host (``elsewhere``), or that is no text (``number``).
     """
 
     kind: Literal["next_link"]
-    how: Literal["repeat", "elsewhere", "number"] = "repeat"
+    how: Literal["repeat", "cycle", "elsewhere", "number"] = "repeat"
 
 
 class Lag(Illness):

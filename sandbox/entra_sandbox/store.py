@@ -72,7 +72,7 @@ class Store:
     # time
 
     def now(self) -> float:
-        """Seconds since the epoch by the clock of the service that answers: the sandbox's, with what an illness adds."""
+        """Seconds since the epoch by the clock of the service that answers, which an illness may put off."""
         return self.steady() + skew.get()
 
     def steady(self) -> float:

@@ -64,3 +64,11 @@ def test_an_answer_of_a_sensible_size_and_depth_passes(service: Service, session
         deep = [deep]
     service.on("GET", "/ping", Reply(200, {"value": ["x" * 100] * 50_000, "deep": deep}))
     assert session.request("GET", "/ping").ok
+
+
+def test_a_list_whose_pages_are_always_new_ends_all_the_same() -> None:
+    pages = bounded.Pages("GET /users")
+    for number in range(bounded.MOST_PAGES):
+        pages.turn(f"page {number}")
+    with pytest.raises(TransportError, match=f"{bounded.MOST_PAGES} pages were read"):
+        pages.turn("one more")

@@ -240,12 +240,19 @@ def test_a_read_is_repeated_after_a_passing_failure(service: Service, graph: Gra
     assert graph.get("/groups/1") == {"id": "1"}
 
 
-def test_a_list_whose_next_page_repeats_ends_with_an_error(service: Service, graph: GraphClient) -> None:
-    page = {"value": [{"id": "1"}], "@odata.nextLink": f"{graph.session.base}/users?$skiptoken=x"}
-    service.on("GET", "/v1.0/users", Reply(200, page))
-    with pytest.raises(TransportError, match="without end"):
+@pytest.mark.parametrize(
+    ("links", "asked"), [(["x"], 2), (["x", "y"], 3), (["x", "y", "z"], 4), ([7], 1), ([["x"]], 1), ([True], 1)]
+)
+def test_a_list_whose_next_page_leads_back_or_nowhere_ends_with_an_error(
+    service: Service, graph: GraphClient, links: list[Any], asked: int
+) -> None:
+    base = f"{graph.session.base}/users?$skiptoken="
+    named = [f"{base}{link}" if isinstance(link, str) else link for link in links]
+    pages = [{"value": [{"id": "1"}], "@odata.nextLink": link} for link in [*named, named[0]]]
+    service.on("GET", "/v1.0/users", *(Reply(200, page) for page in pages))
+    with pytest.raises(TransportError, match="leads nowhere or back"):
         list(graph.list("/users"))
-    assert len(service.asked) == 2
+    assert len(service.asked) == asked
 
 
 def test_a_single_write_does_not_wait(service: Service, graph: GraphClient) -> None:

@@ -64,6 +64,18 @@ def test_profiles_are_listed_over_all_pages(
     assert {asked.query["connector_key"] for asked in service.asked} == {"microsoftentraid"}
 
 
+@pytest.mark.parametrize("claimed", [{"total": 10**9}, {}])
+@pytest.mark.parametrize("asked", ["accounts", "auth_configs"])
+def test_a_list_that_gives_a_page_twice_ends_with_an_error(
+    service: Service, stackone: StackOneClient, asked: str, claimed: dict[str, int]
+) -> None:
+    full = [{"id": str(number)} for number in range(25)]
+    service.on("GET", f"/{asked}", Reply(200, {"data": full, **claimed}))
+    with pytest.raises(TransportError, match="leads nowhere or back"):
+        list(getattr(stackone, asked)())
+    assert len(service.asked) == 2
+
+
 def test_a_plain_list_of_accounts_is_understood(service: Service, stackone: StackOneClient) -> None:
     service.on("GET", "/accounts", Reply(200, [{"id": "1", "status": "active"}]))
     found = list(stackone.accounts(provider="microsoftentraid", owner_id="me"))

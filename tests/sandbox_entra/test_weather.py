@@ -139,6 +139,15 @@ def test_a_page_that_names_itself_as_the_next_for_ever(play: Play, graph: httpx.
     assert following == page
 
 
+@pytest.mark.parametrize("query", ["?$top=2&$select=id", ""])
+def test_two_pages_that_name_each_other_for_ever(play: Play, graph: httpx.Client, query: str) -> None:
+    play({"kind": "next_link", "how": "cycle"})
+    page = graph.get(f"/v1.0/users{query}").json()
+    other = graph.get(page["@odata.nextLink"]).json()
+    assert other["@odata.nextLink"] != page["@odata.nextLink"]
+    assert graph.get(other["@odata.nextLink"]).json() == page
+
+
 @pytest.mark.parametrize("how", ["elsewhere", "number"])
 def test_a_page_that_names_a_next_one_that_is_none(play: Play, graph: httpx.Client, world: World, how: str) -> None:
     play({"kind": "next_link", "how": how})

@@ -104,10 +104,11 @@ def test_a_young_secret_is_waited_for_whatever_the_machines_clock_says(stand: St
     passes(stand, {"kind": "secret_delay", "seconds": [1, 2]}, {"kind": "clock_skew", "seconds": -180})
 
 
-@pytest.mark.parametrize("path", ["/v1.0/oauth2PermissionGrants", "/v1.0/applications"])
-def test_a_list_that_never_ends_is_not_followed_for_ever(stand: Stand, path: str) -> None:  # noqa: F811
+@pytest.mark.parametrize("how", ["repeat", "cycle", "number", "elsewhere"])
+@pytest.mark.parametrize("path", ["/v1.0/oauth2PermissionGrants", "/v1.0/applications", "/v1.0/servicePrincipals/*"])
+def test_a_list_that_never_ends_is_not_followed_for_ever(stand: Stand, path: str, how: str) -> None:  # noqa: F811
     stand.gate.arm(0, "before")
-    outcome = told(stand, {"kind": "next_link", "how": "repeat", "match": {"path": path}})
+    outcome = told(stand, {"kind": "next_link", "how": how, "match": {"path": path}})
     assert outcome.ended is not None
     assert outcome.ended.verdict in ("passed", "failed")
     assert len(stand.gate.calls) < 200
