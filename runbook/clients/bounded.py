@@ -20,7 +20,7 @@ from runbook.errors import TransportError
 LARGEST = 64 << 20
 """Bytes of one answer after decompression; a page of 999 users with every property has some 5 MiB."""
 _DEEPEST = 100
-MOST_PAGES = 10_000  # of 100 items at least: more than any list that is read whole here
+_MOST_PAGES = 10_000  # of 100 items at least: more than any list that is read whole here
 
 
 class OutOfBounds(httpx.DecodingError):
@@ -43,7 +43,7 @@ class Pages:
 
     def turn(self, page: object) -> None:
         """Go on to ``page``: its address, its cursor, or what is in it. Raises :class:`TransportError`."""
-        if not isinstance(page, str) or page in self._turned or len(self._turned) >= MOST_PAGES:
+        if not isinstance(page, str) or page in self._turned or len(self._turned) >= _MOST_PAGES:
             raise TransportError(
                 f"{self._call} names a next page that leads nowhere or back; {len(self._turned)} pages were read.",
                 meaning="A service, or something on the way to it, answers the same page again and again.",

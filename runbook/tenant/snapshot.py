@@ -20,7 +20,7 @@ from runbook.errors import GraphError
 T = TypeVar("T")
 JSON = dict[str, Any]
 Answers = dict[str, "JSON | GraphError"]
-YOUNG = 15.0  # seconds: from the plan that a notebook shows to the same plan being carried out
+_YOUNG = 15.0  # seconds: from the plan that a notebook shows to the same plan being carried out
 
 
 def address(path: str, **options: str | Iterable[str]) -> str:
@@ -99,7 +99,7 @@ class Snapshot:
         return self._lasting.get(paths[0]) or self._answers[paths[0]]
 
     def _age(self) -> None:
-        if self._writes != self._graph.session.writes or time.monotonic() - self._read_at > YOUNG:
+        if self._writes != self._graph.session.writes or time.monotonic() - self._read_at > _YOUNG:
             self.forget()
         if not self._answers and not self._made:
             self._writes, self._read_at = self._graph.session.writes, time.monotonic()

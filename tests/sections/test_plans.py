@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
+import pytest
+
 from runbook import catalog
 from runbook.parameters import parse
-from runbook.sections import client_secret, redirect_uri
+from runbook.sections import api_permissions, client_secret, redirect_uri
 from runbook.tenant.base import Context
 from runbook.tenant.credentials import Credential, SecretPolicy
 from runbook.tenant.permissions import Permissions
@@ -100,6 +103,19 @@ def test_a_permission_that_the_cloud_lacks_is_replaced_by_the_next_documented_on
     assert least.isdisjoint(wanted.why)
     assert wanted.replaced["update_user"] == tuple(sorted(least))
     assert wanted.needs("update_user") == ("User.ReadWrite.All",)
+
+
+@pytest.mark.parametrize(("length", "over"), [(3850, []), (3851, ["limit of Entra ID"])])
+def test_a_scope_string_that_no_grant_can_hold_is_named_by_the_plan(length: int, over: list[str]) -> None:
+    ctx, nothing = context(), {"delegated": frozenset[str](), "application": frozenset[str]()}
+    tenant = replace(published(), requested=nothing, granted=nothing)
+    base = len(" ".join(tenant.wanted(ctx)["delegated"].why))
+    longest = "Z" * (length - base - 1)
+    delegated = ctx.scopes.delegated
+    delegated = replace(delegated, per_action={**delegated.per_action, "get_user": (longest,)})
+    tenant.ids["delegated"][longest] = "an id"
+    changes = api_permissions.plan(replace(ctx, scopes=replace(ctx.scopes, delegated=delegated)), tenant)
+    assert [change.what for change in changes if change.kind == "unknown" and "limit" in change.what] == over
 
 
 def test_an_action_without_any_published_permission_is_named_as_impossible() -> None:
