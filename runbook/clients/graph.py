@@ -173,25 +173,43 @@ class GraphClient(Client):
 
         return self.until(attempt, f"{shown_path(path)} has its new values")[0]
 
-    def remove(self, path: str, body: JSON | None = None) -> bool:
+    def remove(
+        self, path: str, body: JSON | None = None, *, fresh: bool = False, deadline: float | None = None
+    ) -> bool:
         """The shape *delete*: absent is done. ``False`` when it was not there any more.
 
-        With ``body`` a POST that removes, such as ``removePassword``.
+        With ``body`` a POST that removes, such as ``removePassword``. ``fresh``: it was just made, so that it is absent
+        may mean "not everywhere yet" and is believed after an answer that was lost, seen several times.
         """
-        doubt = False
+        doubt: RunbookError | None = None
+        absent = 0
+
+        def settled(*, applied: bool) -> None:
+            if doubt is not None:
+                self.session.settled(doubt.ticket, applied=applied)
 
         def attempt() -> tuple[bool]:
-            nonlocal doubt
+            nonlocal doubt, absent
             try:
                 self._write("DELETE" if body is None else "POST", path, body)
             except (GraphError, TransportError) as error:
-                if isinstance(error, GraphError) and (error.status == 404 or error.message.startswith(_NO_SUCH_KEY)):
-                    return (doubt,)
-                doubt = doubt or retry.maybe_applied(error)
+                absent += _is_absent(error)
+                if _is_absent(error) and (not fresh or (doubt and absent >= self.pace.sightings)):
+                    settled(applied=True)
+                    return (doubt is not None,)
+                if retry.maybe_applied(error):
+                    settled(applied=False)
+                    doubt = error
                 raise
+            settled(applied=False)
             return (True,)
 
-        return self.until(attempt, f"{shown_path(path)} is removed")[0]
+        return self.until(
+            attempt,
+            f"{shown_path(path)} is removed",
+            passing=lambda error: settle.passes(error) or (fresh and _is_absent(error)),
+            deadline=deadline,
+        )[0]
 
     def until(
         self,
@@ -303,8 +321,11 @@ def graph_error(
     return told(failure, clock_offset_seconds=retry.clock_offset(headers))
 
 
-# What removePassword says (400) of a key that is not there.
-_NO_SUCH_KEY = "No password credential found"
+def _is_absent(error: RunbookError) -> bool:
+    # removePassword says 400 of a key that is not there.
+    return isinstance(error, GraphError) and (
+        error.status == 404 or error.message.startswith("No password credential found")
+    )
 
 
 def _not_applied(error: RunbookError) -> bool:

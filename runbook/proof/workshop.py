@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -192,37 +193,16 @@ class Workshop:
         return item
 
     def _remove(self, thing: Thing) -> None:
-        spec = recipes().made[thing.kind]
+        spec, graph = recipes().made[thing.kind], self.ctx.graph
+        remove = partial(graph.remove, fresh=True, deadline=40 * graph.pace.interval)
         try:
             if not thing.gone:
-                self._delete(fill(spec.remove, thing.values))
+                remove(fill(spec.remove, thing.values))
             if spec.purge:
                 # Else it would stay in the deleted items for 30 days and keep its names taken.
-                self._delete(fill(spec.purge, thing.values))
+                remove(fill(spec.purge, thing.values))
         except RunbookError as error:
             self.litter.append(f"{thing.kind.replace('_', ' ')} {self._label(thing.values)}: {error.what}")
-
-    def _delete(self, path: str) -> None:
-        """Delete, and insist: just after it was made (or deleted) a replica may not know it, and a busy service passes.
-
-        Raises :class:`RunbookError` when it cannot be deleted before the wait ends.
-        """
-        doubtful = missing = 0
-
-        def attempt() -> bool:
-            nonlocal doubtful, missing
-            try:
-                if self.ctx.graph.delete(path):
-                    return True
-            except RunbookError as error:
-                doubtful += retry.maybe_applied(error)
-                raise
-            missing += 1
-            if doubtful and missing >= self.ctx.graph.pace.sightings:
-                return True  # the answer that was lost had deleted it
-            raise TransportError("it was not found, and may appear later.", maybe_applied=True)
-
-        self.ctx.graph.until(attempt, f"{shown_path(path)} is removed", deadline=40 * self.ctx.graph.pace.interval)
 
     def lost(self, kind: str, values: Values, error: RunbookError, made: list[Thing]) -> None:
         """Find what a failed request may have made all the same, so that it is removed; else say so."""

@@ -70,5 +70,9 @@ def test_an_answer_of_a_sensible_size_and_depth_passes(service: Service, session
 def test_a_list_whose_pages_are_always_new_ends_all_the_same() -> None:
     pages = bounded.Pages("GET /users")
     with pytest.raises(TransportError, match=r"\d{4,6} pages were read"):
-        for number in itertools.count():
-            pages.turn(f"page {number}")
+        _exhaust(pages)
+
+
+def _exhaust(pages: bounded.Pages) -> None:
+    for number in itertools.count():
+        pages.turn(f"page {number}")

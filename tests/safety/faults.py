@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,10 +61,11 @@ def in_weather(stand: Stand, mixture: Mixture, name: str, last: int = 8) -> Outc
     """Run sections 1 to ``last`` in the weather, and hold what is told against the books."""
     outcome = Outcome(mixture)
     values = stand.values(f"{name}-{mixture.number}", **mixture.values)
+    before = Books.read(stand.store, parse(values)).count()
     with stand.weather(mixture.course()):
         outcome.ended = in_child(values, stand.folder / f"{name}-{mixture.number}", last)
     outcome.problems += _true(mixture, outcome.ended)
-    outcome.problems += _as_the_books(outcome.ended, Books.read(stand.store, parse(values)))
+    outcome.problems += _as_the_books(outcome.ended, Books.read(stand.store, parse(values)), before)
     return outcome
 
 
@@ -95,9 +96,10 @@ def _true(mixture: Mixture, ended: Ended) -> Iterator[str]:
         yield f"weather is taken for a missing permission: {red}: {ended.error}"
 
 
-def _as_the_books(ended: Ended, books: Books) -> Iterator[str]:
-    """The journal and the summary tell what the books have; nothing was there before."""
-    made = books.count()
+def _as_the_books(ended: Ended, books: Books, before: Mapping[str, int]) -> Iterator[str]:
+    """The journal and the summary tell what the books have more than ``before``."""
+    now = books.count()
+    made = {kind: now[kind] - before[kind] for kind in COUNTED}
     if ended.record is None:
         yield from (f"{made[kind]} of {kind} and no record" for kind in COUNTED if made[kind])
         return
@@ -112,8 +114,9 @@ def _as_the_books(ended: Ended, books: Books) -> Iterator[str]:
     for kind in COUNTED:
         if said[kind] != made[kind]:
             yield f"the summary says {said[kind]} of {kind}, the books have {made[kind]}"
-    if made["secret"] and ended.summary["secret"].get("key_id") not in {one["keyId"] for one in books.secrets}:
-        yield f"the summary's secret is {ended.summary['secret']}, the books have {made['secret']}"
+    told = ended.summary["secret"].get("key_id")
+    if (told or made["secret"]) and told not in {one["keyId"] for one in books.secrets}:
+        yield f"the summary's secret is {ended.summary['secret']}, the books have {now['secret']}"
 
 
 def _healed(stand: Stand, values: dict[str, Any], params: Parameters) -> Iterator[str]:

@@ -11,7 +11,7 @@ import select
 import signal
 import ssl
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -109,6 +109,8 @@ class Stand:
     gate: Gate
     store: Store
     control: httpx.Client
+    struck: list[tuple[dict[str, Any], int]] = field(default_factory=list)
+    """The illnesses of the last weather, and how often each struck."""
 
     def values(self, name: str, **more: Any) -> dict[str, Any]:
         """A choice of which nothing is there yet."""
@@ -130,6 +132,7 @@ class Stand:
         try:
             yield
         finally:
+            self.struck[:] = self.strikes()
             self.control.delete("/_sandbox/faults").raise_for_status()
 
     def strikes(self) -> list[tuple[dict[str, Any], int]]:

@@ -1,0 +1,129 @@
+"""Every write of a run whose answer leaves its outcome open: it converges, and what is told is what the books have."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+
+from runbook.parameters import parse
+from runbook.secrets.stores import open_store
+from runbook.tenant.base import Context, open_context
+from runbook.tenant.registration import require_application, require_principal
+from tests.safety import faults
+from tests.safety.carried_out import in_child
+from tests.safety.census import Books, others, unconverged
+from tests.safety.kills import touched
+from tests.safety.mixtures import Mixture
+from tests.safety.stand import Stand
+from tests.safety.test_campaign import stand  # noqa: F401 - fixture
+
+_numbers = itertools.count()
+OPEN: dict[str, dict[str, Any]] = {
+    "503": {"kind": "unavailable", "status": 503},
+    "500 after": {"kind": "unavailable", "status": 500, "when": "after"},
+    "reset before": {"kind": "reset"},
+    "reset after": {"kind": "reset", "when": "after"},
+    "closed after": {"kind": "cut", "when": "after"},
+    "cut answer": {"kind": "truncate"},
+}
+"""What may befall a write once."""
+PROVEN = ["create_group", "update_group", "add_group_member", "create_user", "delete_user", "create_application"]
+
+
+def at(service: str, method: str, path: str) -> dict[str, str]:
+    return {"service": service, "method": method, "path": path}
+
+
+PROOFS = (
+    at("graph", "POST", "/v1.0/groups"),
+    at("graph", "PATCH", "/v1.0/groups/*"),
+    at("graph", "POST", "/v1.0/groups/*/members/$ref"),
+    at("graph", "DELETE", "/v1.0/users/*"),
+    at("graph", "DELETE", "/v1.0/directory/deletedItems/*"),
+    at("graph", "POST", "/v1.0/applications"),
+    at("stackone", "POST", "/actions/rpc"),
+)
+
+
+def converges(stand: Stand, *illnesses: dict[str, Any], values: dict[str, Any], last: int) -> None:  # noqa: F811
+    """The run passes, says what the books have, and leaves one of each of ours and nothing beside it."""
+    number = next(_numbers) if "unique_name" not in values else 0
+    mixture = Mixture(number, illnesses, (r"^$",), values=values)
+    choice = parse(stand.values(f"write-{number}", **values))
+    foreign = others(stand.store, choice)
+    outcome = faults.in_weather(stand, mixture, "write", last)
+    assert outcome.problems == []
+    assert outcome.ended is not None
+    assert outcome.ended.verdict == "passed", outcome.ended.error
+    assert all(count for _, count in stand.struck), "the illness met nothing"
+    books = Books.read(stand.store, choice)
+    rest = list(unconverged(books, choice, open_store("file"), stand.ready["tenant_id"]))
+    assert [one for one in rest if last == 8 or not one.endswith(NOT_REACHED)] == []
+    assert list(touched(foreign, others(stand.store, choice))) == []
+
+
+NOT_REACHED = ("0 of profile after the run was repeated", "0 of account after the run was repeated")
+
+
+@pytest.mark.parametrize("kind", OPEN)
+def test_a_secret_is_removed_once(stand: Stand, kind: str) -> None:  # noqa: F811
+    lost = {"kind": "reset", "when": "after", "times": 1, "match": at("graph", "POST", "*/addPassword")}
+    removing = {**OPEN[kind], "times": 1, "match": at("graph", "POST", "*/removePassword")}
+    converges(stand, lost, removing, values={}, last=5)
+
+
+@pytest.mark.parametrize("kind", OPEN)
+@pytest.mark.parametrize("what", ["application", "service principal"])
+def test_what_lies_in_the_deleted_items_is_restored_once(stand: Stand, what: str, kind: str) -> None:  # noqa: F811
+    values = stand.values(f"restored-{next(_numbers)}")
+    assert in_child(values, stand.folder / values["unique_name"], 5).verdict == "passed"
+    with open_context(parse(values)) as ctx:
+        found = require_application(ctx)
+        path = f"/applications/{found['id']}" if what == "application" else f"/servicePrincipals/{principal_of(ctx)}"
+        ctx.graph.remove(path)
+    restoring = {**OPEN[kind], "times": 1, "match": at("graph", "POST", "/v1.0/directory/deletedItems/*/restore")}
+    converges(stand, restoring, values=values, last=5)
+
+
+def principal_of(ctx: Context) -> str:
+    return str(require_principal(ctx, require_application(ctx)["appId"])["id"])
+
+
+@pytest.mark.parametrize("kind", OPEN)
+@pytest.mark.parametrize("skip", [0, 2])
+def test_a_part_of_a_batch_of_assignments_is_made_once(stand: Stand, kind: str, skip: int) -> None:  # noqa: F811
+    one = at("graph", "POST", "/v1.0/servicePrincipals/*/appRoleAssignedTo")
+    actions = ["list_users", "create_group", "create_application", "list_devices"]
+    converges(stand, {**OPEN[kind], "times": 1, "skip": skip, "match": one}, values={"actions": actions}, last=5)
+
+
+@pytest.mark.parametrize("kind", ["503", "reset before", "reset after", "cut answer"])
+def test_a_batch_of_assignments_is_made_once(stand: Stand, kind: str) -> None:  # noqa: F811
+    whole = {**OPEN[kind], "times": 2, "skip": 2, "match": at("graph", "POST", "/v1.0/$batch")}
+    converges(stand, whole, values={"actions": ["list_users", "create_group", "create_application"]}, last=5)
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_parts_of_a_batch_that_are_refused_again_and_again_are_made_in_the_end(stand: Stand, status: int) -> None:  # noqa: F811
+    one = at("graph", "POST", "/v1.0/servicePrincipals/*/appRoleAssignedTo")
+    illness = {"kind": "answer", "status": status, "code": "x", "message": "", "times": 5, "match": one}
+    converges(stand, illness, values={"actions": ["list_users", "create_group", "create_application"]}, last=5)
+
+
+@pytest.mark.parametrize("kind", OPEN)
+def test_a_linking_session_is_opened_and_one_account_linked(stand: Stand, kind: str) -> None:  # noqa: F811
+    converges(
+        stand, {**OPEN[kind], "times": 1, "match": at("stackone", "POST", "/connect_sessions")}, values={}, last=8
+    )
+
+
+@pytest.mark.parametrize("kind", OPEN)
+@pytest.mark.parametrize("call", PROOFS, ids=lambda call: f"{call['method']} {call['path']}")
+def test_a_disposable_object_of_a_proof_is_removed_whatever_became_of_it(
+    stand: Stand,  # noqa: F811
+    call: dict[str, str],
+    kind: str,
+) -> None:
+    converges(stand, {**OPEN[kind], "times": 1, "match": call}, values={"actions": PROVEN}, last=8)
