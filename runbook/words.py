@@ -92,6 +92,11 @@ def proven(actions: Iterable[Mapping[str, Any]]) -> str:
     return f"{verdicts.count('passed')} of {plural(len(verdicts), 'action')} proven"
 
 
+def left_behind(things: Iterable[str]) -> str:
+    """What a proof made and could not remove, and what becomes of it."""
+    return f"Left behind on the tenant: {', '.join(things)}. The next run of section 8 removes it."
+
+
 class _Column(NamedTuple):
     """A column of a plan: its title, the field of a change that it shows, and what an empty field reads as."""
 

@@ -122,6 +122,8 @@ class Screen:
         http = summary["http"]
         nouns = {"requests": "request", "writes": "write", "retries": "retry"}
         self.say(", ".join(words.plural(http[name], noun) for name, noun in nouns.items()))
+        if summary["left_behind"]:
+            self.say(words.left_behind(summary["left_behind"]), "yellow")
         for write in summary["writes_without_outcome"]:
             self.say(f"Outcome not known: {write['method']} {write['path']} (section {write['section']})", "yellow")
 

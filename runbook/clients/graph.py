@@ -119,16 +119,6 @@ class GraphClient(Client):
             passing=_not_applied,
         )[0]
 
-    def delete(self, path: str) -> bool:
-        """Delete, once; ``False`` when it was not there any more."""
-        try:
-            self._write("DELETE", path)
-        except GraphError as error:
-            if error.status == 404:
-                return False
-            raise
-        return True
-
     def ensure(
         self,
         find: Callable[[], T | None],

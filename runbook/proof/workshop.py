@@ -18,7 +18,7 @@ import secrets
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -33,7 +33,7 @@ from runbook.clients.calls import shown_path
 from runbook.clients.graph import BatchRequest, GraphClient
 from runbook.clients.http import Answer
 from runbook.clients.odata import literal
-from runbook.errors import GraphError, RunbookError, TransportError
+from runbook.errors import GraphError, RunbookError
 from runbook.proof.recipes import fill, need, recipes
 from runbook.tenant.base import Context
 
@@ -54,6 +54,12 @@ class Thing:
     kind: str
     values: Values
     gone: bool = False
+
+    @property
+    def name(self) -> str:
+        """Its kind and what it is called on the tenant."""
+        it = self.values["it"]
+        return f"{self.kind.replace('_', ' ')} {it.get('displayName') or it.get('id') or self.values['name']}"
 
 
 def patiently(ctx: Context, send: Callable[[], Reply], what: str, *, fresh: bool) -> Reply:
@@ -121,7 +127,7 @@ class Workshop:
         """Remove what earlier proofs of these actions left. Raises :class:`TransportError` when it cannot be listed."""
         for kind, item, in_bin in _left_behind(self.ctx.graph, self.mark, slugs):
             thing = Thing(kind, {"it": item}, gone=in_bin)
-            self.swept.append(f"{kind.replace('_', ' ')} {self._label(thing.values)}")
+            self.swept.append(thing.name)
             self._remove(thing)
 
     def _values(self, needs: Mapping[str, str], made: list[Thing], *, owned: bool) -> Values:
@@ -190,6 +196,7 @@ class Workshop:
         spec = recipes().made[kind]
         item: Values = {name: values[name] for name in spec.needs} | (body if isinstance(body, dict) else {})
         made.append(Thing(kind, {**values, "it": item}))
+        self._tell(made[-1], there=True)
         return item
 
     def _remove(self, thing: Thing) -> None:
@@ -202,7 +209,14 @@ class Workshop:
                 # Else it would stay in the deleted items for 30 days and keep its names taken.
                 remove(fill(spec.purge, thing.values))
         except RunbookError as error:
-            self.litter.append(f"{thing.kind.replace('_', ' ')} {self._label(thing.values)}: {error.what}")
+            self._tell(thing, there=True)
+            self.litter.append(f"{thing.name}: {error.what}")
+        else:
+            self._tell(thing, there=False)
+
+    def _tell(self, thing: Thing, *, there: bool) -> None:
+        # At once: of a proof that is killed the journal is all that is left.
+        self.ctx.journal.event("disposable", what=thing.name, there=there)
 
     def lost(self, kind: str, values: Values, error: RunbookError, made: list[Thing]) -> None:
         """Find what a failed request may have made all the same, so that it is removed; else say so."""
@@ -210,18 +224,17 @@ class Workshop:
         hangs_on = any(need(text)[0] == "made" for text in spec.needs.values())
         if hangs_on or not retry.maybe_applied(error):
             return  # what hangs on a disposable object goes with it
-        if "displayName" in spec.body:
-            found = [*self.ctx.graph.list(spec.path, filter=f"displayName eq {literal(values['name'])}")]
+        with suppress(RunbookError):
+            if "displayName" in spec.body:
+                found = [*self.ctx.graph.list(spec.path, filter=f"displayName eq {literal(values['name'])}")]
         for item in found:
             self.note(kind, item, values, made)
         if found:
             self.ctx.graph.session.settled(error.ticket, applied=True, created=True)
         else:
-            self.litter.append(f"{kind.replace('_', ' ')} {values['name']}: it may have been made, the answer was lost")
-
-    @staticmethod
-    def _label(values: Values) -> str:
-        return str(values["it"].get("displayName") or values["it"].get("id") or values["name"])
+            perhaps = Thing(kind, {**values, "it": {}})
+            self._tell(perhaps, there=True)
+            self.litter.append(f"{perhaps.name}: it may have been made, the answer was lost")
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ Kinds of event, and the data that the summary and the report read from them::
                       where the write may have been applied all the same; of a batch parts [{method, path, status}]
     http.settled      intent, applied, created: what reading showed of a write whose outcome was uncertain
     change.made       did (created, updated, deleted), what, number: what a person did who was asked
+    disposable        what, there: an object that a proof made and has yet to remove, or has removed
     secret.kept       secret {key_id, ends_at, ref, description}
     hand_over         kind, title, url, steps, fields, who, expires_at                          a person must act
     hand_over.done    kind

@@ -151,6 +151,7 @@ class _Fold:
         self.actions: list[Any] = []
         self.clock_offsets: dict[str, Any] = {}
         self.hand_overs: list[dict[str, Any]] = []
+        self.disposable: dict[str, bool] = {}
 
     def add(self, event: Mapping[str, Any]) -> None:
         kind = event["event"]
@@ -171,6 +172,8 @@ class _Fold:
             self._done(event)
         elif kind == "secret.kept":
             self.objects["secret"].update(event["secret"])
+        elif kind == "disposable":
+            self.disposable[event["what"]] = event["there"]
         elif kind == "hand_over":
             self.hand_overs.append({**_data(event), "done": False})
         elif kind == "hand_over.done":
@@ -224,6 +227,7 @@ class _Fold:
             **self.objects,
             "http": self.http.as_dict(),
             "hand_overs": self.hand_overs,
+            "left_behind": [what for what, there in self.disposable.items() if there],
             "writes_without_outcome": [
                 {"seq": seq, **{key: call.get(key, "") for key in ("section", "service", "method", "path")}}
                 for done in self.done.values()

@@ -122,10 +122,11 @@ def run(
                 conclude(journal, {"verdict": "failed"})
                 raise
             except KeyboardInterrupt:
-                conclude(journal, {"verdict": "incomplete"})
+                left = conclude(journal, {"verdict": "incomplete"}).summary["left_behind"]
                 raise Interrupted(
                     "The run was stopped.",
-                    meaning=f"its record {journal.folder} says incomplete; what is done stays done.",
+                    meaning=f"its record {journal.folder} says incomplete; what is done stays done."
+                    + (f" {words.left_behind(left)}" if left else ""),
                     next_step="run the same command again.",
                 ) from None
             return _with_link(conclude(journal, last), ctx.store)

@@ -271,7 +271,7 @@ def test_a_fresh_write_that_may_have_been_applied_is_not_repeated(service: Servi
 
 def test_a_delete_of_what_is_gone_is_no_error(service: Service, graph: GraphClient) -> None:
     service.on("DELETE", "/v1.0/groups/1", Reply(404, body_of_error("Request_ResourceNotFound", "x")))
-    assert graph.delete("/groups/1") is False
+    assert graph.remove("/groups/1") is False
 
 
 def challenge(claims: dict[str, object]) -> dict[str, str]:

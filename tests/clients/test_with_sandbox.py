@@ -76,8 +76,8 @@ def application(graph: GraphClient) -> Iterator[dict[str, Any]]:
         what="The service principal",
     )
     yield made
-    graph.delete(f"/applications/{made['id']}")
-    graph.delete(f"/directory/deletedItems/{made['id']}")
+    graph.remove(f"/applications/{made['id']}")
+    graph.remove(f"/directory/deletedItems/{made['id']}")
 
 
 def new_secret(graph: GraphClient, application: dict[str, Any]) -> Secret:
@@ -199,8 +199,8 @@ def people_app(graph: GraphClient) -> Iterator[dict[str, Any]]:
     grant = {"clientId": principal["id"], "consentType": "AllPrincipals", "resourceId": resource["id"]}
     graph.post("/oauth2PermissionGrants", {**grant, "scope": "User.Read User.Read.All"}, fresh=True)
     yield made
-    graph.delete(f"/applications/{made['id']}")
-    graph.delete(f"/directory/deletedItems/{made['id']}")
+    graph.remove(f"/applications/{made['id']}")
+    graph.remove(f"/directory/deletedItems/{made['id']}")
 
 
 class Person:

@@ -90,7 +90,7 @@ def group(stage: Stage, **properties: Any) -> dict[str, Any]:
 @provokes("last_owner")
 def _last_owner(stage: Stage) -> RunbookError:
     made = group(stage)
-    return failing(lambda: stage.ctx.graph.delete(f"/groups/{made['id']}/owners/{made['person']}/$ref"))
+    return failing(lambda: stage.ctx.graph.remove(f"/groups/{made['id']}/owners/{made['person']}/$ref"))
 
 
 @provokes("link_exists")
@@ -218,7 +218,7 @@ def _name_taken(stage: Stage) -> RunbookError:
 
 @provokes("domain_in_use")
 def _domain_in_use(stage: Stage) -> RunbookError:
-    return failing(lambda: stage.ctx.graph.delete(f"/domains/{own_domain(stage)}"))
+    return failing(lambda: stage.ctx.graph.remove(f"/domains/{own_domain(stage)}"))
 
 
 # StackOne

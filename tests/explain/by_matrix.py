@@ -96,9 +96,9 @@ def taken_away(stage: Stage, *, requested: list[dict[str, Any]] | None = None) -
     assert own is not None
     try:
         for grant in list(graph.list("/oauth2PermissionGrants", filter=f"clientId eq '{own['id']}'")):
-            graph.delete(f"/oauth2PermissionGrants/{grant['id']}")
+            graph.remove(f"/oauth2PermissionGrants/{grant['id']}")
         for one in list(graph.list(f"/servicePrincipals/{own['id']}/appRoleAssignments")):
-            graph.delete(f"/servicePrincipals/{one['resourceId']}/appRoleAssignedTo/{one['id']}")
+            graph.remove(f"/servicePrincipals/{one['resourceId']}/appRoleAssignedTo/{one['id']}")
             roles.append({name: one[name] for name in ("principalId", "resourceId", "appRoleId")})
         if requested is not None:
             patch(graph, f"/applications/{found['id']}", {"requiredResourceAccess": requested})

@@ -21,13 +21,10 @@ from runbook.records.journal import Event, read
 from tests.conftest import environment, runner
 
 ACTIONS = ["List Users", "Create Group", "Update Group", "Create User", "Create IP Named Location"]
-SLOW = {
-    "seed": 1,
-    "illnesses": [
-        {"kind": "slow", "seconds": [0.3, 0.6], "match": {"service": "graph", "method": method}}
-        for method in ("POST", "PATCH", "DELETE")
-    ],
-}
+SLOW = [
+    {"kind": "slow", "seconds": [0.3, 0.6], "match": {"service": "graph", "method": method}}
+    for method in ("POST", "PATCH", "DELETE")
+]
 
 
 class Ready:
@@ -41,14 +38,18 @@ class Ready:
         (folder / "choice.yaml").write_text(yaml.safe_dump(choice))
         done = runner(self.home, folder)("run", "--parameters", "choice.yaml", "--sections", "1..7")
         assert done.returncode == 0, done.stdout + done.stderr
-        token = (folder / "state.sqlite3.d" / "control-token").read_text().strip()
+        self.plays(*SLOW)
+
+    def plays(self, *illnesses: dict[str, Any]) -> None:
+        """From now on."""
+        token = (self.folder / "state.sqlite3.d" / "control-token").read_text().strip()
         request = urllib.request.Request(
-            line["graph"] + "/_sandbox/faults",
-            data=json.dumps(SLOW).encode(),
+            self.line["graph"] + "/_sandbox/faults",
+            data=json.dumps({"seed": 1, "illnesses": illnesses}).encode(),
             method="PUT",
             headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
         )
-        context = ssl.create_default_context(cafile=line["ca_file"])
+        context = ssl.create_default_context(cafile=self.line["ca_file"])
         with urllib.request.urlopen(request, context=context) as answer:
             assert answer.status < 300
 
@@ -105,4 +106,31 @@ def test_what_it_made_is_removed_before_it_ends(ready: Ready, sent: signal.Signa
         said, _ = process.communicate(timeout=120)
     assert process.returncode == 130, said
     assert "Stopping" in said
+    assert not ready.litter()
+
+
+def test_a_second_interrupt_ends_it_and_what_stayed_is_said_and_removed_by_the_next_run(ready: Ready) -> None:
+    before = set((ready.folder / "records").iterdir())
+    with ready.proving() as process:
+        while not ready.litter():
+            assert process.poll() is None
+        ready.plays({"kind": "slow", "seconds": [30, 30], "match": {"service": "graph", "method": "DELETE"}})
+        process.send_signal(signal.SIGINT)
+        assert process.stdout is not None
+        said = ""
+        while "Stopping" not in said:
+            said += process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        rest, _ = process.communicate(timeout=25)
+    assert process.returncode == 130, said + rest
+    stayed = ready.litter()
+    assert stayed
+    assert "Left behind on the tenant" in rest
+    (record,) = set((ready.folder / "records").iterdir()) - before
+    named = json.loads((record / "summary.json").read_text())["left_behind"]
+    assert named
+    assert all(any(one[one.index("runbook") :] in row for row in stayed) for one in named)
+    ready.plays()
+    done = runner(ready.home, ready.folder)("run", "--parameters", "choice.yaml", "--sections", "8..8")
+    assert done.returncode == 0, done.stdout + done.stderr
     assert not ready.litter()

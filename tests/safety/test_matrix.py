@@ -101,7 +101,7 @@ def test_a_removed_assignment_turns_the_cells_of_the_actions_that_rest_on_it(own
     with own.context() as ctx:
         state = Permissions.read(ctx)
         assignment = state.assignments["Device.Read.All"]
-        ctx.graph.delete(f"/servicePrincipals/{state.resource_id}/appRoleAssignedTo/{assignment}")
+        ctx.graph.remove(f"/servicePrincipals/{state.resource_id}/appRoleAssignedTo/{assignment}")
     result = proven(own)
     restored(own)
     assert turned(whole, cells(result)) == {

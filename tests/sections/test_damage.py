@@ -58,7 +58,7 @@ def test_a_revoked_grant_is_named_and_granted_again(done: Journey) -> None:
     with done.context() as ctx:
         state = Permissions.read(ctx)
         assignment = state.assignments["User.Read.All"]
-        ctx.graph.delete(f"/servicePrincipals/{state.resource_id}/appRoleAssignedTo/{assignment}")
+        ctx.graph.remove(f"/servicePrincipals/{state.resource_id}/appRoleAssignedTo/{assignment}")
     plan = done.plan(*TENANT)
     assert [(change.what, change.now) for change in plan["api_permissions"]] == [
         ("User.Read.All (application)", "requested, not granted")
@@ -71,7 +71,7 @@ def test_a_revoked_delegated_grant_is_named_scope_by_scope(done: Journey) -> Non
     with done.context() as ctx:
         state = Permissions.read(ctx)
         assert state.grant is not None
-        ctx.graph.delete(f"/oauth2PermissionGrants/{state.grant['id']}")
+        ctx.graph.remove(f"/oauth2PermissionGrants/{state.grant['id']}")
         expected = {f"{name} (delegated)" for name in state.requested["delegated"]}
     assert {change.what for change in done.plan(*TENANT)["api_permissions"]} == expected
     mended(done)
@@ -154,7 +154,7 @@ def test_a_permission_that_nobody_chose_is_taken_away_with_its_grant(done: Journ
 def test_a_deleted_application_is_restored_with_its_client_id(done: Journey) -> None:
     with done.context() as ctx:
         before = require_application(ctx)
-        ctx.graph.delete(f"/applications/{before['id']}")
+        ctx.graph.remove(f"/applications/{before['id']}")
     assert done.plan(*TENANT)["register_application"][0].now == "in deleted items"
     done.run(*TENANT)
     with done.context() as ctx:

@@ -171,7 +171,7 @@ def test_the_cell_of_a_permission_that_is_not_granted_turns_red_and_no_other(jou
     with own.context() as ctx:
         state = Permissions.read(ctx)
         assignment = state.assignments["User.Read.All"]
-        ctx.graph.delete(f"/servicePrincipals/{state.resource_id}/appRoleAssignedTo/{assignment}")
+        ctx.graph.remove(f"/servicePrincipals/{state.resource_id}/appRoleAssignedTo/{assignment}")
     result = own.run("verify_actions")["verify_actions"]
     users, groups = sorted(result.facts["actions"], key=lambda action: action["slug"], reverse=True)
     assert groups["verdict"] == "passed"

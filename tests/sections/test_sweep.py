@@ -34,7 +34,7 @@ def test_the_next_proof_removes_what_one_of_this_machine_left_and_what_is_old_an
         person = {"accountEnabled": False, "displayName": gone[0], "mailNickname": nick}
         login = {"userPrincipalName": f"{nick}@contoso.com", "passwordProfile": {"password": "Long-enough-9!"}}
         user: Any = ctx.graph.post("/users", {**person, **login})
-        ctx.graph.delete(f"/users/{user['id']}")
+        ctx.graph.remove(f"/users/{user['id']}")
     result = own.run(*NAMES[7:])[NAMES[7]]
     assert result.evidence is not None
     assert sum("Removed what an earlier proof had left" in note for note in result.evidence.notes) == 1
@@ -43,7 +43,7 @@ def test_the_next_proof_removes_what_one_of_this_machine_left_and_what_is_old_an
         bin_ = [item["id"] for item in ctx.graph.list("/directory/deletedItems/microsoft.graph.user")]
         for group in ctx.graph.list("/groups", select=("id", "displayName")):
             if group["displayName"] in kept:
-                ctx.graph.delete(f"/groups/{group['id']}")
+                ctx.graph.remove(f"/groups/{group['id']}")
     assert names.isdisjoint(gone)
     assert names >= set(kept)
     assert user["id"] not in bin_

@@ -93,7 +93,7 @@ def test_what_this_run_saw_and_somebody_deleted_is_said_with_the_time(
         with own.context() as ctx:
             found = require_application(ctx)
             ctx.graph.pace = ctx.graph.pace.model_copy(update={"deadline": 0.4})
-            ctx.graph.delete(f"/applications/{found['id']}")
+            ctx.graph.remove(f"/applications/{found['id']}")
             with pytest.raises(Exception, match=r"is gone; this run saw it last at \d{4}-"):
                 application(ctx)
             assert application(ctx) is None
