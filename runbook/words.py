@@ -6,7 +6,7 @@ Terminal, notebook and report read them here. A word is said first; the tone onl
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 Kind = Literal["added", "changed", "removed", "same", "unknown"]
@@ -92,9 +92,11 @@ def proven(actions: Iterable[Mapping[str, Any]]) -> str:
     return f"{verdicts.count('passed')} of {plural(len(verdicts), 'action')} proven"
 
 
-def left_behind(things: Iterable[str]) -> str:
-    """What a proof made and could not remove, and what becomes of it."""
-    return f"Left behind on the tenant: {', '.join(things)}. The next run of section 8 removes it."
+def left_behind(things: Sequence[str]) -> str:
+    """What a proof made, or may have made, and could not remove, and what becomes of it."""
+    more = f" and {len(things) - 3} more" if len(things) > 3 else ""
+    said = f"Left behind on the tenant, or perhaps so: {', '.join(things[:3])}{more}"
+    return f"{said}. The next run of section 8 removes what is there."
 
 
 class _Column(NamedTuple):

@@ -7,6 +7,7 @@ With ``--json`` stdout holds the document alone; everything else goes to stderr.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -124,15 +125,19 @@ class Screen:
         self.say(", ".join(words.plural(http[name], noun) for name, noun in nouns.items()))
         if summary["left_behind"]:
             self.say(words.left_behind(summary["left_behind"]), "yellow")
-        for write in summary["writes_without_outcome"]:
-            self.say(f"Outcome not known: {write['method']} {write['path']} (section {write['section']})", "yellow")
+        writes = [f"{write['method']} {write['path']}" for write in summary["writes_without_outcome"]]
+        for call, count in Counter(writes).items():
+            self.say(f"Outcome not known: {call}" + (f" ({count} times)" if count > 1 else ""), "yellow")
 
     def _reasons(self, actions: Sequence[Mapping[str, Any]]) -> None:
-        """Why roads of actions failed: each reason once, with those that it holds for."""
+        """Why roads of actions failed or were not tried: each reason once, with those that it holds for."""
         reasons: dict[tuple[str, str, str], list[str]] = {}
         for action in actions:
             for road, why in action["explanations"].items():
-                reasons.setdefault((why["cause"], why["who"], why["remedy"]), []).append(f"{action['name']} ({road})")
+                label = f"{action['name']} ({road})"
+                if (outcome := action["probes"][road]["outcome"]) != "failed":
+                    label += f": {outcome}"
+                reasons.setdefault((why["cause"], why["who"], why["remedy"]), []).append(label)
         for (cause, who, remedy), names in list(reasons.items())[:_REASONS]:
             self.say(f"\n{', '.join(names)}", "bold")
             self.say(f"  {cause}\n  Who can mend it: {who}\n  Next: {remedy}")

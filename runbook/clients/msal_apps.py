@@ -78,7 +78,7 @@ class MsalHttp:
         )
         readable = isinstance(answer.body, dict)
         # msal would raise its own error for the first, and log the second whole.
-        if answer.status >= 500 or (not readable and (method == "POST" or not answer.ok)):
+        if answer.status == 408 or answer.status >= 500 or (not readable and (method == "POST" or not answer.ok)):
             failure = TransportError(
                 f"Entra ID answered {answer.status} without a result.", request_id=answer.request_id
             )

@@ -12,6 +12,7 @@ from runbook.actions import AtGraph, Reply, ThroughStackOne
 from runbook.catalog import Action
 from runbook.catalog.request import Request, filled
 from runbook.clients import retry
+from runbook.clients.answers import explain, table
 from runbook.clients.graph import GraphClient
 from runbook.errors import GraphError, NotSettled, RunbookError, ServiceError, StackOneError, TransportError
 from runbook.proof.recipes import Probe, fill, recipes
@@ -24,11 +25,17 @@ _OWN_ONLY = "Application.ReadWrite.OwnedBy"
 _ATTEMPTS = 3
 _LONGEST_LIFE = timedelta(minutes=90)
 _UNWELL_PATIENCE = 30.0
+_NO_SIGN_IN = frozenset({"code_pending", "code_ended", "grant_used"})
+"""Rows of the table of answers: nobody entered the code in time, or the answer with the token was lost on its way."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one probe. ``used`` is None when it was not tried, which is neither a pass nor a failure."""
+    """What became of one probe.
+
+    ``used`` is None when it was not tried, which is neither a pass nor a failure, and when what came back (``error``)
+    says nothing about a permission: the service was unwell.
+    """
 
     road: RoadName
     used: bool | None
@@ -113,16 +120,18 @@ def _tried(shop: Workshop, road: Road, action: Action, needs: tuple[str, ...]) -
         return not_tried(road.name, action, str(nothing)), None
     except RunbookError as error:
         cause = f"the object to try it on could not be made: {error.what.rstrip('.')}"
-        return not_tried(road.name, action, cause, error.next_step), error
+        return not_tried(road.name, action, cause, error.next_step, error if _unwell(error) else None), error
     return outcome, outcome.error
 
 
 def _unwell(failure: RunbookError | None) -> bool:
     """Whether the failure says something about the service or the way to it, and nothing about a permission."""
-    statuses = retry.table().statuses
-    if isinstance(failure, ServiceError):
-        return failure.status in statuses.busy | statuses.uncertain
-    return isinstance(failure, TransportError)
+    if failure is None or isinstance(failure, TransportError):
+        return failure is not None
+    statuses, found = retry.table().statuses, explain(failure)
+    if isinstance(failure, ServiceError) and failure.status in statuses.busy | statuses.uncertain:
+        return True
+    return found.who == table().people["nobody"] or found.answer in _NO_SIGN_IN
 
 
 def _prove_once(shop: Workshop, road: Road, action: Action, needs: tuple[str, ...]) -> Outcome:
@@ -168,19 +177,21 @@ def _refused(road: RoadName, request: Request, error: RunbookError) -> Outcome:
     cause = error.what + (f" {error.meaning}" if error.meaning else "")
     status = error.status if isinstance(error, ServiceError) else None
     ids = error.request_id or "", error.code or ""
-    return Outcome(road, False, request.method, request.path, status, *ids, cause, error.next_step, error)
+    used = None if _unwell(error) else False
+    return Outcome(road, used, request.method, request.path, status, *ids, cause, error.next_step, error)
 
 
 def refused(road: RoadName, action: Action, error: RunbookError) -> Outcome:
-    """An outcome of a road that Entra ID refused before any probe could be sent."""
-    return Outcome(
-        road, False, action.method, action.path, None, error.request_id or "", error.code or "", error.what, error=error
-    )
+    """An outcome of a road that Entra ID refused, or did not answer, before any probe could be sent."""
+    used, ids = None if _unwell(error) else False, (error.request_id or "", error.code or "")
+    return Outcome(road, used, action.method, action.path, None, *ids, error.what, error.next_step, error)
 
 
-def not_tried(road: RoadName, action: Action, cause: str, next_step: str = "") -> Outcome:
+def not_tried(
+    road: RoadName, action: Action, cause: str, next_step: str = "", error: RunbookError | None = None
+) -> Outcome:
     """An outcome of a probe that was not sent, and why."""
-    return Outcome(road, None, action.method, action.path, cause=cause, next_step=next_step)
+    return Outcome(road, None, action.method, action.path, cause=cause, next_step=next_step, error=error)
 
 
 def renewed(account: Mapping[str, Any], *, works: bool, now: datetime) -> dict[str, Any]:

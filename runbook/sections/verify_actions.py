@@ -20,7 +20,7 @@ from runbook.clients.answers import explain
 from runbook.clients.calls import FixedToken
 from runbook.clients.graph import GraphClient
 from runbook.clients.settle import Progress
-from runbook.errors import NotSettled, Parked, SignInError
+from runbook.errors import NotSettled, Parked, RunbookError, SignInError, TransportError
 from runbook.proof.probing import DirectRoad, Outcome, Road, RoadName, StackOneRoad, not_tried, prove, refused, renewed
 from runbook.proof.recipes import recipes
 from runbook.proof.workshop import Workshop
@@ -49,7 +49,7 @@ class Roads:
 
     open: dict[RoadName, Road] = field(default_factory=dict)
     closed: dict[RoadName, tuple[str, str]] = field(default_factory=dict)
-    refused: dict[RoadName, SignInError] = field(default_factory=dict)
+    refused: dict[RoadName, RunbookError] = field(default_factory=dict)
     tokens: dict[PermissionType, frozenset[str] | None] = field(default_factory=dict)
     absent: bool = False
     account: Mapping[str, Any] | None = None
@@ -168,7 +168,7 @@ def _open_direct(
         roads.closed[kind] = "nobody was there to sign in with a code", "let that person run section 8."
         roads.absent = True
         return
-    except SignInError as error:
+    except (SignInError, TransportError) as error:
         if kind == "delegated" and explain(error).answer in _CODE_BLOCKED:
             roads.closed[kind] = f"this tenant does not let people sign in with a code ({error.code})", error.next_step
         else:
@@ -266,7 +266,7 @@ def _verdict(outcomes: Mapping[RoadName, Outcome]) -> str:
 def _explain(
     cells: Mapping[str, Any], outcomes: Mapping[RoadName, Outcome], needs: Needs, misplaced: Mapping[str, str]
 ) -> dict[str, dict[str, Any]]:
-    """Cause, evidence, who can mend it and how, for every road that was tried and failed."""
+    """Cause, evidence, who can mend it and how, for every road that was refused or on which nothing was answered."""
     explained: dict[str, dict[str, Any]] = {}
     for name, outcome in outcomes.items():
         if outcome.error is not None:
@@ -294,6 +294,7 @@ def _in_words(outcomes: Mapping[RoadName, Outcome], explained: Mapping[str, Mapp
             why = explained[name]
             seen = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in why["evidence"].items())
             shown = f" ({seen})" if seen else ""
+            label += ": not tried" if outcome.used is None else ""
             texts.append(f"{label}: {why['cause']}{shown} Who can mend it: {why['who']}. Next: {why['remedy']}")
         elif outcome.used is None:
             next_step = f" Next: {outcome.next_step}" if outcome.next_step else ""
@@ -323,11 +324,14 @@ def _evidence(
         said = f"{refreshed['refresh']}: {refreshed['refresh_reason']}"
         rows.append(row("refresh of the linked account", said, "StackOne /accounts and this run's calls"))
     next_step = ""
+    unwell = any(action["verdict"] == "not tried" and action["explanations"] for action in actions)
     if failed:
         next_step = "read the explanation beside each failed action, mend it, and run section 8 again."
+    elif unwell:
+        next_step = "a service was unwell, which says nothing of a permission: run section 8 again in some minutes."
     elif untried and roads.absent:
         next_step = "let a person link an account (section 7) or sign in with the code, and run section 8 again."
-    return Evidence(_ok(verdicts, roads), rows, facts, notes, next_step)
+    return Evidence(False if unwell else _ok(verdicts, roads), rows, facts, notes, next_step)
 
 
 def _ok(verdicts: Sequence[str], roads: Roads) -> bool | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -11,6 +12,8 @@ from runbook import catalog
 from runbook.errors import PlanRefused
 from runbook.sections import NAMES, section
 from runbook.tenant.registration import require_application
+from tests.safety.stand import own_home, standing
+from tests.sections.conftest import Journey
 
 
 def test_replication_late_secrets_and_late_grants_are_waited_out(ill: Callable[..., Any]) -> None:
@@ -165,3 +168,54 @@ def test_probes_on_an_unwell_service_say_nothing_about_permissions(ill: Callable
     with ill(unwell, actions=["create_group"]) as own:
         facts = own.run()["verify_actions"].facts
         assert facts["actions"][0]["verdict"] == "passed"
+
+
+UNWELL = (
+    {"kind": "reset", "match": {"service": "entra", "path": "*/devicecode"}},
+    {"kind": "truncate", "match": {"service": "entra", "path": "*/devicecode"}},
+    {"kind": "unavailable", "status": 503, "match": {"service": "entra", "path": "*/devicecode"}},
+    {"kind": "throttle", "retry_after": 3600, "match": {"service": "entra", "path": "*/devicecode"}},
+    {"kind": "unavailable", "status": 500, "match": {"service": "graph", "path": "/v1.0/users*"}},
+    {"kind": "throttle", "retry_after": 3600, "match": {"service": "graph", "path": "/v1.0/users*"}},
+    {"kind": "cut", "match": {"service": "graph", "path": "/v1.0/users*"}},
+    {"kind": "unavailable", "status": 502, "match": {"service": "stackone", "path": "/actions/rpc"}},
+    {"kind": "throttle", "retry_after": 3600, "match": {"service": "stackone", "path": "/actions/rpc"}},
+)
+
+
+@pytest.mark.parametrize("illness", UNWELL, ids=lambda one: f"{one['kind']} {one['match']['path']}")
+def test_a_service_that_is_unwell_makes_no_action_red(sick: Callable[..., Any], illness: dict[str, Any]) -> None:
+    result = sick(illness)
+    (action,) = result.facts["actions"]
+    assert action["verdict"] in ("passed", "not tried")
+    assert result.verdict == {"passed": "passed", "not tried": "failed"}[action["verdict"]]
+    outcomes = {road: probe["outcome"] for road, probe in action["probes"].items()}
+    assert set(outcomes.values()) <= {"passed", "not tried"}
+    untried = [road for road, outcome in outcomes.items() if outcome == "not tried"]
+    assert untried
+    for road in untried:
+        assert action["explanations"][road]["who"] == "nobody: it passes by itself"
+        assert action["probes"][road]["cause"]
+    if result.verdict == "failed":
+        assert "says nothing of a permission" in result.next_step
+
+
+@pytest.fixture(scope="module")
+def sick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Any]]:
+    """Section 8 of one action in some weather, on a tenant where the others are done."""
+    with pytest.MonkeyPatch.context() as patch:
+        home = tmp_path_factory.mktemp("sick")
+        own_home(environment := dict(os.environ), home)
+        for name in [name for name in os.environ if name not in environment]:
+            patch.delenv(name)
+        patch.setenv("HOME", str(home))
+        with standing(home / "stand") as stand:
+            values = stand.values("sick", actions=["list_users"])
+            own = Journey(home, values)
+            assert {result.verdict for result in own.run(*NAMES[:7]).values()} == {"passed"}
+
+            def prove(illness: dict[str, Any]) -> Any:
+                with stand.weather({"seed": 1, "illnesses": [illness]}):
+                    return own.run(NAMES[7])[NAMES[7]]
+
+            yield prove
