@@ -54,7 +54,7 @@ class AtGraph:
             request.method, path, params=query, json=request.body, headers=headers, effect=effect
         )
         if not answer.ok:
-            raise graph_error(answer.status, answer.body, request.method, path, answer.headers, answer.request_id)
+            raise graph_error(answer, request.method, path)
         body = answer.body if isinstance(answer.body, dict) else {}
         objects = tuple(body.get("value") or ()) if request.action.is_list else (body,) if body else ()
         return Reply(answer.status, answer.body, objects, answer.request_id or "", body.get("@odata.nextLink") or "")

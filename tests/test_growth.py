@@ -280,6 +280,7 @@ def test_what_an_answer_means_is_one_row(copy: Copy) -> None:
     code = """
 from runbook.clients.graph import graph_error
 from runbook.clients.answers import told
-print(told(graph_error(418, {"error": {"code": "x", "message": "y"}}, "GET", "/me", {})))
+from runbook.clients.http import Answer
+print(told(graph_error(Answer(418, {}, "", {"error": {"code": "x", "message": "y"}}), "GET", "/me")))
 """
     assert "Make tea." in copy.tries(code)

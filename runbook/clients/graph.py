@@ -275,9 +275,7 @@ class GraphClient(Client):
     def _send(self, method: str, path: str, **options: Any) -> Answer:
         answer = self.session.request(method, path, **options)
         if not answer.ok:
-            error = graph_error(answer.status, answer.body, method, path, answer.headers, answer.request_id)
-            error.ticket = answer.ticket
-            raise told(error, age_seconds=self.age(f"{path} {options.get('json')}"))
+            raise told(graph_error(answer, method, path), age_seconds=self.age(f"{path} {options.get('json')}"))
         if method in ("POST", "PATCH") and isinstance(answer.body, dict):  # addPassword makes one and says 200
             ids = [str(answer.body[name]) for name in ("id", "appId", "keyId") if answer.body.get(name)]
             self._made |= dict.fromkeys(ids, time.monotonic())
@@ -289,26 +287,25 @@ class GraphClient(Client):
         return time.monotonic() - max(made) if made else None
 
 
-def graph_error(
-    status: int, body: Any, method: str, path: str, headers: Mapping[str, str], request_id: str | None = None
-) -> GraphError:
+def graph_error(answer: Answer, method: str, path: str) -> GraphError:
     """Graph's error body as our error (learn.microsoft.com/graph/errors); also for the parts of a batch."""
-    error = body.get("error") if isinstance(body, dict) else None
+    error = answer.body.get("error") if isinstance(answer.body, dict) else None
     error = error if isinstance(error, dict) else {}
     inner = error.get("innerError") or error.get("innererror") or {}
     code, message = str(error.get("code") or ""), str(error.get("message") or "")
     said = f"{code}: {message}" if code or message else "no reason given"
     failure = GraphError(
-        f"Microsoft Graph refused {method} {shown_path(path)} with {status} ({said}).",
-        status=status,
+        f"Microsoft Graph refused {method} {shown_path(path)} with {answer.status} ({said}).",
+        status=answer.status,
         method=method,
         path=shown_path(path),
         message=message,
-        retry_after=retry.retry_after(headers),
+        retry_after=retry.retry_after(answer.headers),
         code=code or None,
-        request_id=request_id or (inner.get("request-id") if isinstance(inner, dict) else None),
+        request_id=answer.request_id or (inner.get("request-id") if isinstance(inner, dict) else None),
     )
-    return told(failure, clock_offset_seconds=retry.clock_offset(headers))
+    failure.ticket = answer.ticket
+    return told(failure, clock_offset_seconds=retry.clock_offset(answer.headers))
 
 
 def _is_absent(error: RunbookError) -> bool:

@@ -97,7 +97,7 @@ def _left_open(ctx: Context, path: str, bodies: Mapping[str, Any]) -> list[str]:
     left = []
     for name, answer in zip(bodies, answers, strict=True):
         if not answer.ok:
-            refused = graph_error(answer.status, answer.body, "POST", path, answer.headers)
+            refused = graph_error(answer, "POST", path)
             if not passes(refused):
                 raise refused
             left.append(name)

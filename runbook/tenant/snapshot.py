@@ -114,7 +114,7 @@ class Snapshot:
         answers = self._graph.batch(BatchRequest("GET", path) for path in paths)
         found: Answers = {}
         for path, answer in zip(paths, answers, strict=True):
-            refused = graph_error(answer.status, answer.body, "GET", path, answer.headers)
+            refused = graph_error(answer, "GET", path)
             found[path] = answer.body if answer.ok and isinstance(answer.body, dict) else refused
         return found
 

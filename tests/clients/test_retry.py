@@ -6,6 +6,7 @@ import pytest
 
 from runbook.clients import retry
 from runbook.clients.graph import graph_error
+from runbook.clients.http import Answer
 from runbook.errors import GraphError, StackOneError, TransportError
 
 LASTING = [
@@ -19,7 +20,7 @@ LASTING = [
 
 
 def said(method: str, path: str, status: int, code: str, message: str) -> GraphError:
-    return graph_error(status, {"error": {"code": code, "message": message}}, method, path, {})
+    return graph_error(Answer(status, {}, "", {"error": {"code": code, "message": message}}), method, path)
 
 
 @pytest.mark.parametrize("lasting", LASTING, ids=lambda item: f"{item[0]} {item[1]} {item[4]}")

@@ -9,6 +9,7 @@ import pytest
 
 from runbook.clients import settle
 from runbook.clients.graph import graph_error
+from runbook.clients.http import Answer
 from runbook.clients.retry import Pace
 from runbook.clients.settle import Progress
 from runbook.errors import GraphError, NotSettled, TransportError
@@ -28,7 +29,7 @@ def steps(*values: Any) -> Callable[[], Any]:
 
 
 def graph_says(status: int, code: str, method: str, path: str, message: str = "") -> GraphError:
-    return graph_error(status, {"error": {"code": code, "message": message}}, method, path, {})
+    return graph_error(Answer(status, {}, "", {"error": {"code": code, "message": message}}), method, path)
 
 
 NOT_YET = graph_says(404, "Request_ResourceNotFound", "GET", "/groups/1")

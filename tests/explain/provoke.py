@@ -64,7 +64,7 @@ def once(graph: GraphClient, method: str, path: str, body: dict[str, Any] | None
     """One PATCH or DELETE, sent once, whatever the answer is."""
     answer = graph.session.request(method, path, json=body)
     if not answer.ok:
-        raise graph_error(answer.status, answer.body, method, path, answer.headers, answer.request_id)
+        raise graph_error(answer, method, path)
 
 
 def patch(graph: GraphClient, path: str, body: dict[str, Any]) -> None:
