@@ -19,7 +19,7 @@ from runbook.parameters import Parameters
 from runbook.records.journal import Event
 from runbook.secrets.stores import SecretStore
 
-__all__ = ["COUNTED", "Books", "contradictions", "others", "unconverged"]
+__all__ = ["COUNTED", "LOGS", "Books", "contradictions", "others", "unconverged"]
 
 COUNTED = ("application", "service principal", "grant", "assignment", "secret", "profile", "account")
 _CREATES = (
@@ -34,6 +34,8 @@ _REMOVES = (
     ("assignment", "DELETE", re.compile(r"/v1\.0/servicePrincipals/[^/]+/appRole.*")),
     ("secret", "POST", re.compile(r"/v1\.0/applications/[^/]+/removePassword")),
 )
+LOGS = ("directoryAudit", "signIn")
+"""What the tenant writes of itself."""
 _HANDED_OVER = {"connector_profile": "profile", "link_account": "account"}
 Row = tuple[str, str, bool, dict[str, Any]]
 
@@ -115,7 +117,7 @@ def others(store: Store, params: Parameters) -> dict[tuple[str, str], str]:
     own = Books.read(store, params).ids()
     found = {}
     for kind, id, deleted, doc in _rows(store):
-        if id not in own and ("." not in kind or kind in ("stackone.profile", "stackone.account")):
+        if id not in own and kind not in LOGS and ("." not in kind or kind in ("stackone.profile", "stackone.account")):
             # That somebody signed in is the sandbox's to note, on a person.
             text = json.dumps([deleted, doc | {"signInActivity": None}], sort_keys=True)
             found[kind, id] = f"{doc.get('displayName')} {hashlib.sha256(text.encode()).hexdigest()[:12]}"
