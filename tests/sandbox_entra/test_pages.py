@@ -396,3 +396,24 @@ def test_the_seeded_people_can_sign_in(world: World) -> None:
             ask |= {"username": name, "password": person["password"]}
             answer = client.post(f"{world.base}/contoso.com/oauth2/v2.0/token", data=ask)
             assert answer.status_code == 200, answer.text
+
+
+def test_a_consent_is_in_the_audit_log_with_who_gave_it_for_whom(
+    world: World, plain: Person, administrator: Person
+) -> None:
+    """learn.microsoft.com/entra/identity/monitoring-health/reference-audit-activities: Consent to application"""
+    app = world.app(requiredResourceAccess=world.requested(scopes=("User.Read", "Group.Read.All")))
+    plain.open(link(world, app))
+    administrator.open(consent_link(world, app))
+    told = [
+        one
+        for one in world.store.find("directoryAudit", world.tenant, activityDisplayName="Consent to application")
+        if one["targetResources"][0]["id"] == app.principal["id"]
+    ]
+    assert [one["initiatedBy"]["user"]["id"] for one in told] == [plain.id, administrator.id]
+    said = [
+        {one["displayName"]: one["newValue"] for one in entry["targetResources"][0]["modifiedProperties"]}
+        for entry in told
+    ]
+    assert [one["ConsentContext.OnBehalfOfAll"] for one in said] == ['"False"', '"True"']
+    assert "Group.Read.All" in said[1]["ConsentAction.Permissions"]

@@ -82,9 +82,11 @@ class TestDirectoryAudits:
         role = {"roleDefinitionId": "88d8e3e3-8f55-4a1e-953a-9b9898b8876b", "directoryScopeId": "/"}
         made = admin.post("/roleManagement/directory/roleAssignments", {**role, "principalId": user["id"]})
         assert made.status_code == 201
-        told = about(admin, user["id"])[0]
-        assert (told["activityDisplayName"], told["category"]) == ("Add member to role", "RoleManagement")
-        assert told["targetResources"][1]["displayName"] == "Directory Readers"
+        assert admin.delete(f"/roleManagement/directory/roleAssignments/{made.json()['id']}").status_code == 204
+        removed, added = about(admin, user["id"])[:2]
+        for told, name in ((added, "Add member to role"), (removed, "Remove member from role")):
+            assert (told["activityDisplayName"], told["category"]) == (name, "RoleManagement")
+            assert told["targetResources"][1]["displayName"] == "Directory Readers"
 
     @pytest.mark.parametrize(
         ("granted", "status"), [("AuditLog.Read.All", 200), ("Directory.Read.All", 200), ("User.Read.All", 403)]

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 import socket
 import subprocess
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from azure.identity import ClientSecretCredential
+from msgraph import GraphServiceClient
+from msgraph.generated.models.group import Group
+from msgraph.generated.models.reference_create import ReferenceCreate
+from msgraph_core.tasks.page_iterator import PageIterator
 
 from tests.sandbox_entra.conftest import CALLBACK, App, Person, World
 from tests.strangers.conftest import Talk
@@ -45,6 +52,38 @@ def test_msal_for_node_and_microsofts_graph_client(world: World, node: Talk, tol
         found = json.loads(script.hear())
     assert found["people"] >= 300
     assert (found["added"], found["gone"]) == (True, "Request_ResourceNotFound")
+
+
+def test_azure_identity_and_the_graph_sdk_for_python(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same job as the script for Node, through Microsoft's other libraries."""
+    app = world.app()
+    world.assign(app, "User.Read.All", "Group.ReadWrite.All", "GroupMember.ReadWrite.All", "AuditLog.Read.All")
+    options = {"disable_instance_discovery": True, "connection_verify": world.ready["ca_file"]}
+    credential = ClientSecretCredential(world.tenant, app.id, app.secret, authority=world.base, **options)
+    monkeypatch.setenv("SSL_CERT_FILE", world.ready["ca_file"])
+    people, members, told = asyncio.run(graph_tools(credential, world))
+    assert people >= 300
+    assert members == 1
+    assert told[:3] == ["Delete group", "Add member to group", "Add group"]
+
+
+async def graph_tools(credential: ClientSecretCredential, world: World) -> tuple[int, int, list[str]]:
+    """How many people there are, how many members a new group got, and what the audit log says of it."""
+    client = GraphServiceClient(credential, scopes=[f"{world.ready['graph']}/.default"])
+    client.request_adapter.base_url = f"{world.ready['graph']}/v1.0"
+    people: list[Any] = []
+    page = await client.users.get()
+    await PageIterator(page, client.request_adapter).iterate(lambda one: people.append(one) or True)
+    name = f"strangers-{uuid.uuid4()}"
+    wanted = Group(display_name=name, mail_nickname=name, mail_enabled=False, security_enabled=True)
+    group = await client.groups.post(wanted)
+    one = ReferenceCreate(odata_id=f"{world.ready['graph']}/v1.0/directoryObjects/{people[0].id}")
+    await client.groups.by_group_id(group.id).members.ref.post(one)
+    members = await client.groups.by_group_id(group.id).members.get()
+    await client.groups.by_group_id(group.id).delete()
+    audits = await client.audit_logs.directory_audits.get()
+    told = [entry.activity_display_name for entry in audits.value if entry.target_resources[-1].id == group.id]
+    return len(people), len(members.value), told
 
 
 def test_openid_client_for_node_signs_a_person_in(website: App, node: Talk, told: Told, plain: Person) -> None:

@@ -287,3 +287,5 @@ def _record(call: Call, purpose: Purpose, user: User, ask: Ask, everybody: bool)
                 replace=ask.replace,
             )
             consents.assign_roles(call.store, user.tenant, principal, part.resource, part.roles)
+        names = [name for part in ask.parts for name in (*part.names, *part.roles)]
+        traces.consented(call, user, principal, names, everybody=everybody)

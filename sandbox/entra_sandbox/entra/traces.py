@@ -10,12 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
+from entra_sandbox import trail
 from entra_sandbox.entra.call import Call
 from entra_sandbox.entra.directory import Client, User
 from entra_sandbox.entra.errors import AadError
 from entra_sandbox.store import Document
 
-__all__ = ["failed", "signed_in", "watched"]
+__all__ = ["consented", "failed", "signed_in", "watched"]
 
 _ACTIVITY = (
     *("lastSignInDateTime", "lastSignInRequestId"),
@@ -51,6 +52,26 @@ def failed(call: Call, user: User, client: Client, error: AadError) -> None:
     access = "failure" if error.code in _OF_CONDITIONAL_ACCESS else "notApplied"
     status = {"errorCode": error.code, "failureReason": error.text, "additionalDetails": None}
     _keep(call, user, client, str(uuid.uuid4()), {"conditionalAccessStatus": access, "status": status})
+
+
+def consented(call: Call, user: User, principal: Document, names: list[str], *, everybody: bool) -> None:
+    """Note a consent in the directory's audit log: learn.microsoft.com/graph/api/resources/directoryaudit"""
+    said = {
+        "ConsentContext.IsAdminConsent": str(everybody),
+        "ConsentContext.OnBehalfOfAll": str(everybody),
+        "ConsentAction.Permissions": " ".join(names),
+    }
+    shown = [{"displayName": name, "newValue": f'"{text}"', "oldValue": None} for name, text in said.items()]
+    trail.keep(
+        call.store,
+        user.tenant.id,
+        activity="Consent to application",
+        category="ApplicationManagement",
+        operation="Assign",
+        correlation_id=call.correlation_id,
+        initiated_by=trail.by_user(user.document),
+        targets=[trail.target("ServicePrincipal", principal, shown)],
+    )
 
 
 @contextmanager

@@ -6,21 +6,20 @@ learn.microsoft.com/graph/api/resources/directoryaudit. Values of secrets are in
 from __future__ import annotations
 
 import json
-import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
 
-from entra_sandbox.graph import errors, objects, schema
+from entra_sandbox import trail
+from entra_sandbox.graph import errors, objects
 from entra_sandbox.graph.call import Answer, Call, Key
 from entra_sandbox.graph.resource import Document, Resource
 from entra_sandbox.graph.roles import templates
 from entra_sandbox.store import Row
 
-__all__ = ["KIND", "activities", "before", "note"]
+__all__ = ["activities", "before", "note"]
 
-KIND = "directoryAudit"
 _TYPES = {
     **dict.fromkeys(("conditionalAccessPolicy", "namedLocation"), "Policy"),
     **dict.fromkeys(("directoryRole", "unifiedRoleAssignment"), "Role"),
@@ -68,23 +67,18 @@ def note(call: Call, operation: str, resource: Resource, old: Row | None, answer
     body = _body(call)
     kind = old.kind if old else resource.entity
     made = answer.body if isinstance(answer.body, dict) else {}
-    targets = _linked(call, operation, body, old)
-    targets.append(_target(kind, old.doc if old else made, _modified(body, old)))
-    doc = {
-        "id": f"Directory_{uuid.uuid4()}",
-        "activityDateTime": schema.timestamp(call.now),
-        "activityDisplayName": activity.name.format(kind=_SPACED.get(kind, kind)),
-        "additionalDetails": [],
-        "category": activity.category,
-        "correlationId": call.headers.get("client-request-id") or call.request_id,
-        "initiatedBy": _initiator(call),
-        "loggedByService": activity.service,
-        "operationType": _OPERATIONS[call.method],
-        "result": "success",
-        "resultReason": "",
-        "targetResources": targets,
-    }
-    call.store.put(KIND, doc, call.tenant)
+    trail.keep(
+        call.store,
+        call.tenant,
+        activity=activity.name.format(kind=_SPACED.get(kind, kind)),
+        category=activity.category,
+        operation=_OPERATIONS[call.method],
+        correlation_id=call.headers.get("client-request-id") or call.request_id,
+        initiated_by=_initiator(call),
+        targets=[_target(one, doc) for one, doc in call.about]
+        or [*_linked(call, operation, body, old), _target(kind, old.doc if old else made, _modified(body, old))],
+        service=activity.service,
+    )
 
 
 def _body(call: Call) -> Document:
@@ -97,11 +91,10 @@ def _body(call: Call) -> Document:
 def _initiator(call: Call) -> Document:
     kind = "servicePrincipal" if call.caller.app_only else "user"
     who = call.store.get(kind, call.caller.object_id, call.tenant, deleted=None) or {}
-    if call.caller.app_only:
-        names = {"displayName": who.get("displayName"), "servicePrincipalId": call.caller.object_id}
-        return {"app": {"appId": call.caller.app_id, "servicePrincipalName": None, **names}, "user": None}
-    names = {"displayName": who.get("displayName"), "userPrincipalName": who.get("userPrincipalName")}
-    return {"app": None, "user": {"id": call.caller.object_id, "ipAddress": None, **names}}
+    if not call.caller.app_only:
+        return trail.by_user(who)
+    names = {"displayName": who.get("displayName"), "servicePrincipalId": call.caller.object_id}
+    return {"app": {"appId": call.caller.app_id, "servicePrincipalName": None, **names}, "user": None}
 
 
 def _linked(call: Call, operation: str, body: Document, old: Row | None) -> list[Document]:
@@ -111,20 +104,13 @@ def _linked(call: Call, operation: str, body: Document, old: Row | None) -> list
     row = call.store.resolve([key], deleted=None).get(key.lower()) if key else None
     if ("/$ref" not in operation and "principalId" not in body) or row is None or (old and row.id == old.id):
         return []
-    return [_target(row.kind, row.doc, [])]
+    return [_target(row.kind, row.doc)]
 
 
-def _target(kind: str, doc: Document, modified: list[Document]) -> Document:
+def _target(kind: str, doc: Document, modified: Sequence[Document] = ()) -> Document:
     role = next((one for one in templates() if one["id"] == doc.get("roleDefinitionId")), {})
-    group = None if kind != "group" else "unifiedGroups" if "Unified" in (doc.get("groupTypes") or []) else "azureAD"
-    return {
-        "displayName": doc.get("displayName") or role.get("displayName"),
-        "groupType": group,
-        "id": doc.get("id"),
-        "modifiedProperties": modified,
-        "type": _TYPES.get(kind) or kind[0].upper() + kind[1:],
-        "userPrincipalName": doc.get("userPrincipalName"),
-    }
+    named = {**doc, "displayName": doc.get("displayName") or role.get("displayName")}
+    return trail.target(_TYPES.get(kind) or kind[0].upper() + kind[1:], named, modified)
 
 
 def _modified(body: Document, old: Row | None) -> list[Document]:

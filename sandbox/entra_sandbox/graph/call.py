@@ -66,7 +66,10 @@ class Caller:
 
 @dataclass
 class Call:
-    """A request on its way: what was asked, by whom, and what the router and the permission check found."""
+    """A request on its way: what was asked, by whom, and what the router and the permission check found.
+
+    ``about``: kinds and documents that a handler says it changed, where the address does not tell (``audit.py``).
+    """
 
     method: str
     path: str
@@ -83,6 +86,7 @@ class Call:
     must_own: bool = False
     request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     delays: Mapping[str, float] = field(default_factory=dict)
+    about: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
     @property
     def at(self) -> float:

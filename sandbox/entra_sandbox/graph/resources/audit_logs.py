@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from entra_sandbox.graph.audit import KIND
 from entra_sandbox.graph.registry import register
 from entra_sandbox.graph.resource import Resource
+from entra_sandbox.trail import KIND
 
 for _name, _entity in (("signIns", "signIn"), ("directoryAudits", KIND)):
     register(

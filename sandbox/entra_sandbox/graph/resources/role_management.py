@@ -72,6 +72,9 @@ def delete_assignment(call: Call, _resource: Resource) -> Answer:
     with call.store.transaction():
         role, principal = _parse(call, call.keys[0].value)
         check_removal(call, role, {"id": principal})
+        row = call.store.resolve([principal], deleted=None).get(principal.lower())
+        call.about += [(row.kind, row.doc)] if row else []
+        call.about.append(("directoryRole", role))
         call.store.unlink("directoryRole.members", role["id"], principal)
     return Answer(204)
 
