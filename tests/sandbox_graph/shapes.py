@@ -83,6 +83,8 @@ def _entity_of(path: str, default: str) -> str:
         return "appRoleAssignment"
     if tail == "oauth2permissiongrants":
         return "oAuth2PermissionGrant"
+    if tail == "methods":
+        return "authenticationMethod"
     if tail.endswith("records"):
         return "domainDnsRecord"
     links = {

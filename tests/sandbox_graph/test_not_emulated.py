@@ -13,7 +13,7 @@ from tests.sandbox_graph.conftest import GraphClient, World
         ("GET", "/drives"),
         ("GET", "/Teams"),
         ("GET", "/users/{}/messages"),
-        ("GET", "/users/{}/authentication/methods"),
+        ("GET", "/users/{}/authentication/phoneMethods"),
         ("GET", "/devices/delta"),
         ("GET", "/devices/microsoft.graph.delta()"),
         ("GET", "/groups/{}/drive/root/children"),

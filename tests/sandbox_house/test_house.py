@@ -12,7 +12,20 @@ SANDBOX = Path(__file__).resolve().parents[2] / "sandbox" / "entra_sandbox"
 
 # From the ground floor to the roof: a room uses what stands before it, and nothing after it.
 ROOMS = (
-    *("errors", "facts", "tables", "store", "folder", "vault", "tls", "guard", "listeners", "services", "proxy"),
+    *(
+        "errors",
+        "facts",
+        "tables",
+        "store",
+        "trail",
+        "folder",
+        "vault",
+        "tls",
+        "guard",
+        "listeners",
+        "services",
+        "proxy",
+    ),
     *("illnesses", "disguise", "states", "bodies", "faults", "entra", "graph", "stackone", "seed"),
     *("fault_effects", "control"),
     *("lease", "server", "browser", "attendant", "cli", "face", "__main__"),

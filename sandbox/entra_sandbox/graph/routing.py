@@ -106,6 +106,8 @@ class Router:
         if not node.routes:
             raise errors.unknown_segment(unquote(segments[-1]) if segments else "")
         if method not in node.routes:
+            if method.lower() in self._documented.get(node.path, ()):
+                raise errors.not_emulated(f"{method} {node.path}")
             raise errors.method_not_allowed()
         resource, route, operation = node.routes[method]
         return Match(resource, route, operation, keys, cast)
@@ -135,7 +137,9 @@ class Router:
 
 @cache
 def _documented() -> Mapping[str, frozenset[str]]:
-    """Segments of Microsoft Graph v1.0 that lead to nothing here, in lower case, by the address before them."""
+    """What Microsoft Graph v1.0 has and nothing here leads to, in lower case: segments by the address before them, and
+    methods by their address.
+    """
     text = files("entra_sandbox.graph").joinpath("documented.json").read_text(encoding="utf-8")
     named: dict[str, list[str]] = json.loads(text)
     named["me"] = named["users/{}"]

@@ -35,6 +35,7 @@ def add_people(tenant: Tenant, count: int) -> None:
         (user["id"], leads[user["department"]]) for user in tenant.users if leads[user["department"]] != user["id"]
     ]
     tenant.store.link_many("user.manager", pairs)
+    _add_units(tenant)
     for person, user in zip(data()["people"], tenant.users, strict=False):
         if person["signs_in"]:
             _password(tenant, user, person["roles"])
@@ -57,6 +58,17 @@ def add_directory_roles(tenant: Tenant) -> None:
     for person, user in zip(data()["people"], tenant.users, strict=False):
         for role in person["roles"]:
             tenant.store.link("directoryRole.members", made[role]["id"], user["id"])
+
+
+def _add_units(tenant: Tenant) -> None:
+    """An administrative unit for each country."""
+    countries = sorted({user["country"] for user in tenant.users})
+    plain = {"deletedDateTime": None, "description": None, "isMemberManagementRestricted": False, "visibility": None}
+    names = {country: tenant.id("administrativeUnit", country) for country in countries}
+    tenant.put(
+        "administrativeUnit", [{**plain, "id": id, "displayName": f"People in {name}"} for name, id in names.items()]
+    )
+    tenant.store.link_many("administrativeUnit.members", [(names[one["country"]], one["id"]) for one in tenant.users])
 
 
 def _user(tenant: Tenant, taken: set[str], given: str, surname: str, department: str, title: str) -> Document:

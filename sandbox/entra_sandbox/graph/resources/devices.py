@@ -60,8 +60,8 @@ DEVICES = Resource(
     update=update,
     links=(
         Link("memberOf", "group.members", ("group",), reverse=True, visible=hidden.visible),
-        Link("registeredOwners", "device.registeredOwners", _KINDS),
-        Link("registeredUsers", "device.registeredUsers", _KINDS),
+        Link("registeredOwners", "device.registeredOwners", _KINDS, writable=True),
+        Link("registeredUsers", "device.registeredUsers", _KINDS, writable=True),
     ),
 )
 

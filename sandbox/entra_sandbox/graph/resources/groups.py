@@ -114,7 +114,8 @@ def _check_target(call: Call, kind: str) -> None:
     besides = facts.actions()["add_group_member"].besides.get(kind, {})
     needed = besides.get("application" if call.caller.app_only else "delegated", ())
     extra = {name for one in needed for name in one} - {"GroupMember.ReadWrite.All"}
-    if extra - call.caller.granted and "Directory.ReadWrite.All" not in call.caller.granted:
+    enough = {"Directory.ReadWrite.All", access.AS_USER} & call.caller.granted
+    if extra - call.caller.granted and not enough:
         raise errors.denied()
 
 

@@ -9,26 +9,25 @@ from __future__ import annotations
 import base64
 import binascii
 import uuid
+from collections.abc import Callable
 
 from entra_sandbox.graph import errors, roles, schema
 from entra_sandbox.graph.call import Answer, Call
+from entra_sandbox.graph.computed import page
 from entra_sandbox.graph.links import show as show_linked
 from entra_sandbox.graph.links import target_of
-from entra_sandbox.graph.odata import filter as tree
 from entra_sandbox.graph.odata.answer import context, shape
-from entra_sandbox.graph.odata.paging import read_token, write_token
 from entra_sandbox.graph.registry import register
 from entra_sandbox.graph.resource import Document, Resource, Route
 from entra_sandbox.graph.resources.directory_roles import check_member, check_removal
 
 _PATH = "roleManagement/directory"
-_MOST = 999
 _PRINCIPALS = ("user", "group", "servicePrincipal")
 
 
 def list_assignments(call: Call, resource: Resource) -> Answer:
     """Those assignments that ``$filter`` (eq) names, by pages."""
-    return _page(call, resource, _assignments(call))
+    return page(call, resource, _assignments(call), lambda one: _expanded(call, resource, one))
 
 
 def get_assignment(call: Call, resource: Resource) -> Answer:
@@ -81,7 +80,8 @@ def delete_assignment(call: Call, _resource: Resource) -> Answer:
 
 def list_definitions(call: Call, resource: Resource) -> Answer:
     """The built-in roles."""
-    return _page(call, resource, [_definition(one) for one in roles.templates()])
+    found = [_definition(one) for one in roles.templates()]
+    return page(call, resource, found, lambda one: _expanded(call, resource, one))
 
 
 def get_definition(call: Call, resource: Resource) -> Answer:
@@ -92,24 +92,6 @@ def get_definition(call: Call, resource: Resource) -> Answer:
         raise errors.not_found(key)
     shown = _expanded(call, resource, _definition(known))
     return Answer(200, {"@odata.context": context(call.base, resource.path, (), single=True), **shown})
-
-
-def _page(call: Call, resource: Resource, found: list[Document]) -> Answer:
-    wanted = _equals(resource.entity, call.options.filter)
-    found = [one for one in found if all(_same(one.get(name), value) for name, value in wanted.items())]
-    top, start = call.options.top, call.options.skip or 0
-    if top is not None and not 1 <= top <= _MOST:
-        raise errors.bad_request(f"Invalid page size specified: '{top}'. Must be between 1 and {_MOST} inclusive.")
-    if call.options.skiptoken:
-        (start,) = read_token(call.store, call.path, call.options.skiptoken)
-    end = start + (top or _MOST)
-    body: Document = {"@odata.context": context(call.base, resource.path, call.options.select)}
-    if call.options.count:
-        body["@odata.count"] = len(found)
-    if len(found) > end:
-        following = call.options.link(write_token(call.store, call.path, end))
-        body["@odata.nextLink"] = f"{call.base}{call.path}?{following}"
-    return Answer(200, {**body, "value": [_expanded(call, resource, one) for one in found[start:end]]})
 
 
 def _expanded(call: Call, resource: Resource, doc: Document) -> Document:
@@ -128,11 +110,6 @@ def _expanded(call: Call, resource: Resource, doc: Document) -> Document:
                 f"'microsoft.graph.{resource.entity}', or it cannot be expanded."
             )
     return shown
-
-
-def _same(value: object, wanted: object) -> bool:
-    both = isinstance(value, str) and isinstance(wanted, str)
-    return str(value).lower() == str(wanted).lower() if both else value == wanted
 
 
 def _role_object_id(call: Call, template: str) -> str:
@@ -181,31 +158,25 @@ def _definition(template: dict[str, str]) -> Document:
     }
 
 
-def _equals(entity: str, text: str) -> dict[str, object]:
-    """``a eq 'x' and b eq 'y'`` as a dict, in the type's own spelling; anything else is refused."""
-    if not text:
-        return {}
-    try:
-        pending: list[tree.Node] = [tree.parse(text)]
-    except tree.FilterError as error:
-        raise errors.bad_request(f"Invalid filter clause: {error}") from None
-    found: dict[str, object] = {}
-    while pending:
-        node = pending.pop()
-        if isinstance(node, tree.And):
-            pending += [node.left, node.right]
-        elif isinstance(node, tree.Compare) and node.operator == "eq" and isinstance(node.left, tree.Path):
-            if not isinstance(node.right, tree.Literal) or len(node.left.steps) != 1:
-                raise errors.bad_request("Invalid filter clause")
-            name = schema.entity(entity).find(node.left.steps[0])
-            if name is None:
-                raise errors.bad_request(
-                    f"Could not find a property named '{node.left.steps[0]}' on type 'microsoft.graph.{entity}'."
-                )
-            found[name] = node.right.value
-        else:
-            raise errors.bad_request("The filter is not supported for this resource.")
-    return found
+def _schedules(held: bool) -> Callable[[Call, Resource], Answer]:
+    """Schedules of roles that are held, or that somebody may activate, which nobody may here."""
+
+    def list_schedules(call: Call, resource: Resource) -> Answer:
+        found = [_schedule(one, resource) for one in _assignments(call)] if held else []
+        return page(call, resource, found, lambda one: _expanded(call, resource, one))
+
+    return list_schedules
+
+
+def _schedule(assignment: Document, resource: Resource) -> Document:
+    """An assignment without end, as its schedule or as the instance of that."""
+    same = {**assignment, "appScopeId": None, "assignmentType": "Assigned", "memberType": "Direct"}
+    if resource.entity == "unifiedRoleAssignmentScheduleInstance":
+        origin = {"roleAssignmentOriginId": assignment["id"], "roleAssignmentScheduleId": assignment["id"]}
+        return {**same, **origin, "startDateTime": None, "endDateTime": None}
+    expiration = {"type": "noExpiration", "duration": None, "endDateTime": None}
+    schedule = {"startDateTime": None, "recurrence": None, "expiration": expiration}
+    return {**same, "createdUsing": None, "scheduleInfo": schedule, "status": "Provisioned"}
 
 
 ASSIGNMENTS = Resource(
@@ -228,4 +199,19 @@ DEFINITIONS = Resource(
     routes=(Route("GET", "", list_definitions), Route("GET", "{}", get_definition)),
 )
 
-register(ASSIGNMENTS, DEFINITIONS)
+SCHEDULES = tuple(
+    Resource(
+        path=f"{_PATH}/{path}",
+        entity=entity,
+        operations=(),
+        routes=(Route("GET", "", _schedules(held="Assignment" in entity)),),
+    )
+    for path, entity in (
+        ("roleAssignmentSchedules", "unifiedRoleAssignmentSchedule"),
+        ("roleAssignmentScheduleInstances", "unifiedRoleAssignmentScheduleInstance"),
+        ("roleEligibilitySchedules", "unifiedRoleEligibilitySchedule"),
+        ("roleEligibilityScheduleInstances", "unifiedRoleEligibilityScheduleInstance"),
+    )
+)
+
+register(ASSIGNMENTS, DEFINITIONS, *SCHEDULES)

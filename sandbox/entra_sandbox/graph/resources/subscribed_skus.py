@@ -5,4 +5,4 @@ from __future__ import annotations
 from entra_sandbox.graph.registry import register
 from entra_sandbox.graph.resource import Resource
 
-register(Resource(path="subscribedSkus", entity="subscribedSku", operations=("list",), page=0, advanced=False))
+register(Resource(path="subscribedSkus", entity="subscribedSku", operations=("list", "get"), page=0, advanced=False))
