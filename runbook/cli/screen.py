@@ -106,7 +106,8 @@ class Screen:
         verdict = str(outcome.summary["verdict"])
         self.say(f"Verdict: {verdict}", f"bold {words.style(verdict)}")
         if outcome.error:
-            self.say(outcome.error)
+            # The next step stands alone, in the last line.
+            self.say("\n".join(line for line in outcome.error.splitlines() if not line.startswith("Next: ")))
         if outcome.hand_over:
             self._hand_over(outcome.hand_over)
         self.say(f"Record:  {outcome.record_dir}")

@@ -238,4 +238,6 @@ def _shown(value: Any) -> str:
 def _seconds(value: float | None) -> str:
     if value is None:
         return "a while"
+    if value >= 7200:
+        return f"{value / 3600:.0f} hours"
     return f"{value:.0f} s" if value < 120 else f"{value / 60:.0f} min"
