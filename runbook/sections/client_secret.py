@@ -234,6 +234,9 @@ def _remove_lost(ctx: Context, before: set[str], doubt: RunbookError | None = No
     for item in lost:
         if doubt is not None:
             ctx.graph.session.settled(doubt.ticket, applied=True, created=True)
+            doubt = None
+        else:  # it shows so late that it was taken for one that was never made
+            ctx.journal.made("created", "client secret")
         _remove(ctx, found, item.key_id)
 
 

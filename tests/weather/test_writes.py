@@ -74,6 +74,13 @@ def test_a_secret_is_removed_once(stand: Stand, kind: str) -> None:  # noqa: F81
     converges(stand, lost, removing, values={}, last=5)
 
 
+@pytest.mark.parametrize("seconds", [0.3, 1.5])
+def test_a_secret_whose_answer_was_lost_is_removed_where_it_shows_late(stand: Stand, seconds: float) -> None:  # noqa: F811
+    adding = at("graph", "POST", "*/addPassword")
+    lost = {"kind": "reset", "when": "after", "times": 1, "match": adding}
+    converges(stand, lost, {"kind": "stale", "seconds": [seconds, seconds], "match": adding}, values={}, last=5)
+
+
 @pytest.mark.parametrize("kind", OPEN)
 @pytest.mark.parametrize("what", ["application", "service principal"])
 def test_what_lies_in_the_deleted_items_is_restored_once(stand: Stand, what: str, kind: str) -> None:  # noqa: F811
