@@ -17,8 +17,17 @@ RunbookError                  exit code 1
 
 from __future__ import annotations
 
+import functools
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from importlib import resources
+from typing import Any, ClassVar, Self
+
+
+@functools.cache
+def _texts(of: str) -> Any:
+    return json.loads(resources.files("runbook").joinpath(f"{of}.json").read_text("utf-8"))
 
 
 @dataclass(frozen=True)
@@ -52,6 +61,13 @@ class HandOver:
     expires_at: str | None = None
     kept: str = ""
 
+    @classmethod
+    def named(cls, kind: str, words: Mapping[str, Any], **more: Any) -> Self:
+        """What ``hand_overs.json`` says of this kind, with ``words`` in its braces."""
+        text = _texts("hand_overs")[kind]
+        steps = tuple(step.format_map(words) for step in text["steps"])
+        return cls(kind, text["title"].format_map(words), steps=steps, who=text["who"], **more)
+
 
 class RunbookError(Exception):
     """What happened, what it means, who can mend it, and the next thing to do.
@@ -80,6 +96,11 @@ class RunbookError(Exception):
         self.code = code
         self.request_id = request_id
         self.circumstances: dict[str, Any] = {}
+
+    @classmethod
+    def named(cls, code: str, **words: Any) -> Self:
+        """The error of this code in ``errors.json``, with ``words`` in its braces."""
+        return cls(code=code, **{part: text.format(**words) for part, text in _texts("errors")[code].items()})
 
     def __str__(self) -> str:
         lines = [self.what]
@@ -178,13 +199,7 @@ class TransportError(RunbookError):
     ``maybe_applied``: it was a write and had been sent, so it may have taken effect; read before repeating it.
     """
 
-    def __init__(
-        self,
-        what: str,
-        *,
-        maybe_applied: bool = False,
-        **told: Any,
-    ) -> None:
+    def __init__(self, what: str, *, maybe_applied: bool = False, **told: Any) -> None:
         super().__init__(what, **told)
         self.maybe_applied = maybe_applied
 

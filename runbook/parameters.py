@@ -111,6 +111,7 @@ def _types(value: object) -> object:
 
 Line = Annotated[str, AfterValidator(_one_line)]
 Name = Annotated[str, Field(min_length=1, max_length=90), AfterValidator(_one_line)]
+MaybeName = Annotated[str, Field(max_length=90), AfterValidator(_one_line)]
 Reference = Annotated[str, AfterValidator(_reference)]
 
 
@@ -140,6 +141,8 @@ class Parameters(BaseModel):
     application_name: Name = "StackOne Entra ID connector"
     unique_name: Annotated[str, AfterValidator(_unique_name)] = "stackone-entra-id-connector"
     application_object_id: Annotated[str, AfterValidator(_guid)] = ""
+    take_over: bool | None = None
+    approve: Annotated[str, Field(pattern=r"^(sha256:[0-9a-f]{64})?$")] = ""
     sign_in_audience: Literal["single", "multi"] = "multi"
     redirect_uri: str = ""
     consent: Literal["api", "link"] = "api"
@@ -151,8 +154,10 @@ class Parameters(BaseModel):
     new_secret: bool | None = None
     # StackOne
     stackone_api_key_ref: Reference = ""
-    connector_profile_name: Name = "Microsoft Entra ID"
-    account_owner_id: Name = "entra-id-runbook"
+    connector_profile_name: MaybeName = ""
+    connector_profile_id: Line = ""
+    account_owner_id: MaybeName = ""
+    account_id: Line = ""
     account_owner_name: Name = "Entra ID runbook"
     account_username: Line = ""
     link_timeout_seconds: Annotated[int, Field(ge=10, le=3600)] = 300

@@ -101,6 +101,7 @@ def _set(given: Choice, problems: list[Problem]) -> dict[str, Any]:
 def _options(given: Choice, before: dict[str, Any]) -> dict[str, Any]:
     """The parameters that have an option of their own."""
     told = {"target": given.target, "permission_types": given.permission_types, "records": given.records}
+    told["approve"] = getattr(given, "approve", None)
     values: dict[str, Any] = {name: str(value) for name, value in told.items() if value is not None}
     real = values.get("target", before.get("target")) == "entra"
     if isinstance(given, Run) and given.new_secret:

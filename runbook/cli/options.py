@@ -93,7 +93,7 @@ class Choice(Actions):
 
 @dataclass(frozen=True, kw_only=True)
 class Run(Choice):
-    """A choice, and the part of the guide to carry out."""
+    """A choice, the part of the guide to carry out, and the plan that was approved."""
 
     sections: Annotated[str, typer.Option(help="Sections of the guide to run, such as 2..5.", metavar="FROM..TO")] = (
         ALL_SECTIONS
@@ -101,6 +101,7 @@ class Run(Choice):
     new_secret: Annotated[
         bool, typer.Option("--new-secret", help="Make a client secret although the value of ours is kept elsewhere.")
     ] = False
+    approve: Annotated[str | None, typer.Option(help="Carry out exactly the plan of this hash.", metavar="HASH")] = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -88,6 +88,12 @@ class StackOneClient(Client):
         )
         return answer.object(f"POST /actions/rpc {action_id}")
 
+    def proxied(self, account_id: str, path: str) -> JSON:
+        """What the service behind a linked account answers to GET ``path`` (``POST /unified/proxy``)."""
+        headers, body = {"x-account-id": account_id}, {"method": "get", "path": path}
+        answer = self._send("POST", "/unified/proxy", json=body, headers=headers, effect="read")
+        return answer.object("POST /unified/proxy")
+
     def _numbered_pages(self, path: str, filters: Mapping[str, Any]) -> Iterator[JSON]:
         number, seen, pages = 1, 0, Pages(f"GET {path}")
         while True:

@@ -25,7 +25,7 @@ from runbook.errors import GraphError, RunbookError, SecretStoreError
 from runbook.operations.order import GENERATE, Order, new_password, secret_places
 from runbook.records import redaction
 from runbook.secrets import Secret
-from runbook.sections.link_account import find_account
+from runbook.sections.link_account import find_account, not_ours, owner
 from runbook.tenant.base import Context
 from runbook.tenant.changes import Change, Evidence, row
 from runbook.tenant.credentials import require_current, value
@@ -330,9 +330,7 @@ def _open_sender(ctx: Context, order: Order, of_application: _Access | None) -> 
 def _through_stackone(ctx: Context) -> Road:
     account = find_account(ctx)
     if account is None or account.get("status") != "active":
-        raise RunbookError(
-            f"No account of {ctx.params.account_owner_id!r} is linked and active at StackOne.",
-            meaning="StackOne runs actions as a linked account; section 7 links it.",
-            next_step="run section 7 (link account) first.",
-        )
+        raise RunbookError.named("no_account", owner=owner(ctx))
+    if error := not_ours(ctx, account):
+        raise error
     return ThroughStackOne(ctx.stackone, str(account["id"]))

@@ -26,7 +26,7 @@ from runbook.runs.provenance import actor, notebook, notebook_name, notebook_ori
 from runbook.secrets import Secret
 from runbook.secrets.stores import SecretStore, open_store
 from runbook.sections import NAMES, section
-from runbook.tenant.base import Context, Section, open_context, plan_sections
+from runbook.tenant.base import Context, Section, check_approved, open_context, plan_sections
 from runbook.tenant.changes import Change, plan_hash
 from runbook.tenant.registration import tenant
 
@@ -113,6 +113,7 @@ def run(
     with _stoppable(tell), open_context(params) as ctx:
         tell(Progress("planning"))
         report = _plan(ctx, chosen)
+        check_approved(ctx, report.changes)
         journal = Journal.create(records, new_run_id(), **opening(ctx, chosen, report.plan_hash))
         with _room_for(journal):
             save(params, journal.folder / _PARAMETERS)
@@ -123,12 +124,8 @@ def run(
                 raise
             except KeyboardInterrupt:
                 left = conclude(journal, {"verdict": "incomplete"}).summary["left_behind"]
-                raise Interrupted(
-                    "The run was stopped.",
-                    meaning=f"its record {journal.folder} says incomplete; what is done stays done."
-                    + (f" {words.left_behind(left)}" if left else ""),
-                    next_step="run the same command again.",
-                ) from None
+                said = f" {words.left_behind(left)}" if left else ""
+                raise Interrupted.named("stopped", record=journal.folder, left=said) from None
             return _with_link(conclude(journal, last), ctx.store)
 
 
@@ -254,11 +251,8 @@ def _room_for(journal: Journal) -> Iterator[None]:
     except OSError as error:
         with suppress(RecordError, OSError):
             publish(journal.folder)
-        raise RecordError(
-            f"the record {journal.folder} cannot be written: {error.strerror or error}",
-            meaning="the run was stopped; what is done stays done, and the record claims no more than its journal.",
-            next_step="make room or give another folder with --records, then run the same command again.",
-        ) from None
+        reason = error.strerror or error
+        raise RecordError.named("record_unwritable", record=journal.folder, reason=reason) from None
 
 
 @contextmanager

@@ -2,24 +2,27 @@
 
 Requested permissions (``requiredResourceAccess``) are a declaration and grant nothing; a delegated permission is
 granted by the tenant-wide ``oauth2PermissionGrant`` and an application permission by an ``appRoleAssignment``. What the
-application requests of other APIs stays as it is; what it requests of Microsoft Graph is the runbook's to keep equal to
-the choice, so a permission that no chosen action needs any more is taken away, grant included, and the plan says so.
+runbook requests and grants is listed on the application before it is there, so a permission of its own that no chosen
+action needs any more is taken away, grant included, and the plan says so. What is not listed is somebody else's and
+stays, unless ``take_over`` says otherwise and the plan is approved.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import product
 from typing import Any
 
 from runbook import catalog
 from runbook.errors import GraphError, NotSettled, Parked, PlanRefused, SignInError
 from runbook.sections import about
 from runbook.tenant.base import Context
-from runbook.tenant.changes import Change, Evidence, row
+from runbook.tenant.changes import Change, Evidence, pending, row
 from runbook.tenant.consent import by_api, by_link, consent_hand_over
 from runbook.tenant.credentials import application_roles, current
-from runbook.tenant.permissions import GRAPH_TYPE, TYPES, Permissions, PermissionType, Wanted, table
-from runbook.tenant.registration import GRAPH_APP_ID, require_application, require_principal
+from runbook.tenant.permissions import GRAPH_TYPE, STAGES, TYPES, Permissions, PermissionType, Wanted, table
+from runbook.tenant.registration import GRAPH_APP_ID, require_application, require_principal, with_marks, write
 from runbook.words import Kind, word
 
 NAME, NUMBER, TITLE, SUMMARY, PORTAL = about("api_permissions")
@@ -36,33 +39,47 @@ def plan(ctx: Context, observed: Permissions) -> list[Change]:
         note = "Microsoft Graph of this tenant publishes no permission with this id"
         if name := observed.misplaced.get(identifier):
             note = f"{name} under the wrong type: its scope and its app role have different ids"
-        changes.append(Change(f"permission {identifier}", "requested", "absent", "removed", note))
+        stays = Change(f"permission {identifier}", "requested", "requested", "same", note, others=True)
+        changes.append(replace(stays, wanted="absent", kind="removed") if observed.take_over else stays)
     for kind in TYPES:
         changes += [_missing(slug, names, kind) for slug, names in wanted[kind].missing.items()]
     changes += [Change("limit of Entra ID", over, "kept", "unknown") for over in _over_limits(observed, wanted)]
+    found = observed.application or {}
+    listed = with_marks(found, observed.marks(wanted, begin=False))
+    if not pending(changes) and set(listed) != set(found.get("tags") or ()):
+        changes.append(Change("list of our permissions", "names what is gone", "as the tenant is", "changed"))
     return changes
 
 
 def _over_limits(observed: Permissions, wanted: Mapping[PermissionType, Wanted]) -> list[str]:
     """What Entra ID would refuse by its documented limits, in words; learn.microsoft.com/entra/identity-platform/
     supported-accounts-validation and graph/api/resources/oauth2permissiongrant."""
-    others = _of_other_apis(observed.application)
-    permissions = sum(len(entry.get("resourceAccess") or ()) for entry in others)
+    entries = _entries(observed, wanted)
+    scope = " ".join(observed.target("granted", "delegated", wanted["delegated"]))
     figures = (
-        ("permissions of one application", permissions + sum(len(wanted[kind].why) for kind in TYPES), 400),
-        (
-            "APIs of which an application requests permissions",
-            len(others) + any(wanted[kind].why for kind in TYPES),
-            50,
-        ),
-        ("characters of the delegated permissions in one grant", len(" ".join(wanted["delegated"].why)), 3850),
+        ("permissions of one application", sum(len(entry["resourceAccess"]) for entry in entries), 400),
+        ("APIs of which an application requests permissions", len(entries), 50),
+        ("characters of the delegated permissions in one grant", len(scope), 3850),
     )
     return [f"{number} {what}, at most {most} are accepted" for what, number, most in figures if number > most]
 
 
-def _of_other_apis(found: Mapping[str, Any] | None) -> list[dict[str, Any]]:
-    entries = (found or {}).get("requiredResourceAccess") or ()
-    return [entry for entry in entries if str(entry.get("resourceAppId")).lower() != GRAPH_APP_ID]
+def _entries(state: Permissions, wanted: Mapping[PermissionType, Wanted]) -> list[dict[str, Any]]:
+    """``requiredResourceAccess`` as it is to be: what is not ours as it was read, in its order."""
+    entries = [dict(entry) for entry in (state.application or {}).get("requiredResourceAccess") or ()]
+    own = next((entry for entry in entries if str(entry.get("resourceAppId")).lower() == GRAPH_APP_ID), None)
+    if own is None:
+        entries.append(own := {"resourceAppId": GRAPH_APP_ID, "resourceAccess": []})
+    gone: set[tuple[str | None, str]] = {(None, unknown) for unknown in state.unknown_ids if state.take_over}
+    access = list(own["resourceAccess"] or ())
+    for kind in TYPES:
+        ids, type_ = state.ids[kind], GRAPH_TYPE[kind]
+        gone |= {(type_, ids[name]) for name in state.surplus("requested", kind, wanted[kind])}
+        access += [{"id": ids[name], "type": type_} for name in sorted(wanted[kind].why.keys() - state.requested[kind])]
+    own["resourceAccess"] = [
+        entry for entry in access if not {(entry.get("type"), entry["id"].lower()), (None, entry["id"].lower())} & gone
+    ]
+    return [entry for entry in entries if entry.get("resourceAccess") or entry is not own]
 
 
 def _of_type(observed: Permissions, wanted: Wanted, kind: PermissionType) -> list[Change]:
@@ -70,37 +87,38 @@ def _of_type(observed: Permissions, wanted: Wanted, kind: PermissionType) -> lis
     names = sorted({*wanted.why, *observed.requested[kind], *(granted or ())})
     changes = []
     for name in names:
-        is_requested = name in observed.requested[kind]
-        is_granted = None if granted is None else name in granted
-        change = _kind(name in wanted.why, is_requested, is_granted)
-        target = "requested and granted" if name in wanted.why else "absent"
-        note = _note(name, wanted)
-        changes.append(Change(f"{name} ({kind})", _now(is_requested, is_granted), target, change, note))
+        now = _now(name, observed.requested[kind], granted)
+        if name in wanted.why:
+            target, note, others = "requested and granted", _note(name, wanted), False
+            change = _kind(name in observed.requested[kind], None if granted is None else name in granted)
+        else:
+            left = [observed.target(stage, kind, wanted) for stage in STAGES]
+            target = _now(name, left[0], None if granted is None else left[1])
+            change = "same" if target == now else "removed"
+            note = "not ours, stays" if target == now else "no chosen action needs it"
+            others = any(name in observed.there(stage, kind) - observed.ours(stage, kind) for stage in STAGES)
+        changes.append(Change(f"{name} ({kind})", now, target, change, note, others=others))
     return changes
 
 
-def _kind(is_wanted: bool, is_requested: bool, is_granted: bool | None) -> Kind:
+def _kind(is_requested: bool, is_granted: bool | None) -> Kind:
     if is_granted is None:
         return "unknown"
-    if not is_wanted:
-        return "removed"
     if is_requested and is_granted:
         return "same"
     return "changed" if is_requested or is_granted else "added"
 
 
-def _now(is_requested: bool, is_granted: bool | None) -> str:
-    requested = "requested" if is_requested else "not requested"
-    if is_granted is None:
+def _now(name: str, asked: frozenset[str], of_granted: frozenset[str] | None) -> str:
+    requested = "requested" if name in asked else "not requested"
+    if of_granted is None:
         return f"{requested}, grant unknown"
-    if is_requested == is_granted:
-        return "requested and granted" if is_granted else "absent"
-    return f"{requested}, {'granted' if is_granted else 'not granted'}"
+    if (name in asked) == (name in of_granted):
+        return "requested and granted" if name in asked else "absent"
+    return f"{requested}, {'granted' if name in of_granted else 'not granted'}"
 
 
 def _note(name: str, wanted: Wanted) -> str:
-    if name not in wanted.why:
-        return "no chosen action needs it"
     actions = [catalog.action(slug).name for slug in wanted.why[name]]
     if not actions:
         return "sign-in needs it"
@@ -122,11 +140,19 @@ def apply(ctx: Context, _changes: Sequence[Change]) -> None:
     state = Permissions.read(ctx)
     wanted = state.wanted(ctx)
     if over := _over_limits(state, wanted):
-        raise PlanRefused(
-            f"Entra ID would refuse the permissions: {'; '.join(over)}.",
-            next_step="choose fewer actions or permission_source least, or remove what is no longer needed.",
-        )
-    _request(ctx, state, wanted)
+        raise PlanRefused.named("over_limits", limits="; ".join(over))
+    found, entries = require_application(ctx), _entries(state, wanted)
+    body, note = {"requiredResourceAccess": entries}, {kind: sorted(wanted[kind].why) for kind in TYPES}
+    if entries == list(found.get("requiredResourceAccess") or ()):
+        body, note = {}, {}
+    write(ctx, found, state.marks(wanted, begin=True), body, **({"requested": note} if note else {}))
+    _grant(ctx, state, wanted)
+    if any(state.surplus("granted", kind, wanted[kind]) for kind in TYPES):
+        ctx.snapshot.forget()
+        write(ctx, require_application(ctx), state.marks(wanted, begin=False), {})
+
+
+def _grant(ctx: Context, state: Permissions, wanted: dict[PermissionType, Wanted]) -> None:
     if ctx.params.consent == "api":
         try:
             by_api(ctx, state, wanted)
@@ -139,28 +165,13 @@ def apply(ctx: Context, _changes: Sequence[Change]) -> None:
         by_link(ctx, wanted)
 
 
-def _request(ctx: Context, state: Permissions, wanted: dict[PermissionType, Wanted]) -> None:
-    """Declare exactly the wanted permissions of Microsoft Graph; the entries of other APIs are written back as read."""
-    found = require_application(ctx)
-    if all(state.requested[kind] == set(wanted[kind].why) for kind in TYPES) and not state.unknown_ids:
-        return
-    access = [
-        {"id": state.ids[kind][name], "type": GRAPH_TYPE[kind]} for kind in TYPES for name in sorted(wanted[kind].why)
-    ]
-    entries = _of_other_apis(found)
-    if access:
-        entries.append({"resourceAppId": GRAPH_APP_ID, "resourceAccess": access})
-    note = {"requested": {kind: sorted(wanted[kind].why) for kind in TYPES}}
-    ctx.graph.set(f"/applications/{found['id']}", {"requiredResourceAccess": entries}, note=note)
-
-
 def verify(ctx: Context) -> Evidence:
     def seen() -> Permissions | None:
         state = Permissions.read(ctx)
         return state if _as_wanted(state, state.wanted(ctx)) else None
 
     try:
-        state = ctx.read_back(seen, "every wanted permission is requested and granted, and no other")
+        state = ctx.read_back(seen, "every wanted permission is requested and granted, and no other of ours")
     except NotSettled:
         state = Permissions.read(ctx)
         if ctx.params.consent == "link" and not _as_wanted(state, state.wanted(ctx)):
@@ -200,7 +211,9 @@ def _tokens(ctx: Context, state: Permissions) -> dict[PermissionType, frozenset[
 
 
 def _as_wanted(state: Permissions, wanted: dict[PermissionType, Wanted]) -> bool:
-    names = {kind: frozenset(wanted[kind].why) for kind in TYPES}
     return state.principal is not None and all(
-        state.requested[kind] == names[kind] and state.granted[kind] == names[kind] for kind in TYPES
+        state.granted[kind] is not None
+        and state.there(stage, kind) >= wanted[kind].why.keys()
+        and not state.surplus(stage, kind, wanted[kind])
+        for stage, kind in product(STAGES, TYPES)
     )

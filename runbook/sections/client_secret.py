@@ -2,9 +2,9 @@
 
 The value is shown by Entra ID once, goes straight into the secret store, and never anywhere else. If the store does
 not take it, the secret is removed again, and one whose value was lost with a run that was killed is removed by the
-next. Of the secrets that carry our description, one that has ended is removed, and so is a superseded one once the
-connector profile is confirmed to use the new one. A living one whose value is kept elsewhere (another machine) is not
-replaced unless ``new_secret`` says so. Everybody else's stay.
+next. The key ids of ours are listed on the application. Of those, one that has ended is removed, and so is a superseded
+one of this store once the connector profile is confirmed to use the new one. A living one whose value is kept elsewhere
+(another machine) is left alone, and no other is made beside it unless ``new_secret`` says so. Everybody else's stay.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from runbook.tenant import credentials
 from runbook.tenant.base import Context
 from runbook.tenant.changes import Change, Evidence, row
 from runbook.tenant.credentials import Credential, SecretPolicy, of_application, secret_name
-from runbook.tenant.registration import application, application_path, marks, require_application
+from runbook.tenant.registration import application, application_path, marks, require_application, write
 
 NAME, NUMBER, TITLE, SUMMARY, PORTAL = about("client_secret")
 
@@ -53,7 +53,7 @@ def read(ctx: Context) -> Observed:
             ctx.snapshot.remember(f"proof of {good.key_id}", functools.partial(_prove, ctx, found, good))
         except SignInError as error:
             good, refused = None, error
-    known = marks(found, "profile-key")
+    known = marks(found, credentials.PROFILE_MARK)
     return Observed(
         of_application(ctx, found), good, refused, known[0] if known else "", policy, ctx.graph.session.now()
     )
@@ -69,6 +69,9 @@ def plan(ctx: Context, observed: Observed) -> list[Change]:
     for secret in observed.secrets:
         if observed.good is None or secret.key_id != observed.good.key_id:
             changes.append(_other(secret, observed))
+    if any(secret.ref and not secret.listed for secret in observed.secrets):
+        note, what = "a run from here ended before it was listed", "mark of a client secret kept here"
+        changes.append(Change(what, "absent", "present", "changed", note, {"list": True}))
     return changes
 
 
@@ -112,28 +115,9 @@ def _elsewhere(secrets: Sequence[Credential], now: datetime) -> list[Credential]
     return [secret for secret in secrets if secret.elsewhere and not secret.expired(now)]
 
 
-def _kept_elsewhere(what: str) -> PlanRefused:
-    return PlanRefused(
-        what,
-        meaning="StackOne may be using that one. It is kept elsewhere (on another machine, or in another store), and a "
-        "value can be read only when it is made.",
-        next_step="run where it was made, or name in secret_store a store that both machines use (an Azure Key Vault), "
-        "or have another one made: --new-secret, new_secret: true in a parameters file.",
-    )
-
-
 def _lifetime(ctx: Context, policy: SecretPolicy) -> int:
     limit = policy.max_days
     return ctx.params.secret_lifetime_days if limit is None else max(1, min(ctx.params.secret_lifetime_days, limit))
-
-
-def _forbidden(name: str) -> PlanRefused:
-    return PlanRefused(
-        f"The app management policy {name!r} forbids client secrets.",
-        meaning="Entra ID would refuse to add one (CredentialTypeNotAllowedAsPerAppPolicy).",
-        next_step="ask an administrator to exempt this application (by an app management policy of its own) or this "
-        "sign-in; StackOne's connector profile takes a client secret only, so a certificate does not help here.",
-    )
 
 
 def _other(secret: Credential, observed: Observed) -> Change:
@@ -146,6 +130,9 @@ def _other(secret: Credential, observed: Observed) -> Change:
         return Change(label, left, "absent", "removed", note, remove, hashed="lost secret")
     if secret.expired(observed.now):
         return Change(label, left, "absent", "removed", "of use to nobody", remove, hashed="ended secret")
+    if secret.elsewhere:
+        note = "its value is kept elsewhere, and whoever has it may be using it"
+        return Change(label, left, "left alone", "same", note, hashed="another store's secret")
     if observed.good is not None and observed.profile_key == observed.good.key_id:
         note = "superseded: the connector profile uses the other one"
         return Change(label, left, "absent", "removed", note, remove, hashed="superseded secret")
@@ -160,11 +147,13 @@ def apply(ctx: Context, changes: Sequence[Change]) -> None:
             _remove(ctx, found, str(change.data["remove"]))
     for change in changes:
         if "forbidden" in change.data:
-            raise _forbidden(str(change.data["forbidden"]))
+            raise PlanRefused.named("secrets_forbidden", name=change.data["forbidden"])
         if "elsewhere" in change.data:
-            raise _kept_elsewhere("There is a client secret of ours whose value is not kept here.")
+            raise PlanRefused.named("secret_elsewhere")
         if "days" in change.data:
             _add(ctx, found, int(change.data["days"]))
+        if "list" in change.data:
+            _list(ctx, found)
 
 
 def _add(ctx: Context, found: dict[str, Any], days: int) -> None:
@@ -189,16 +178,27 @@ def _add(ctx: Context, found: dict[str, Any], days: int) -> None:
     _remove_lost(ctx, before)
     credentials.note_adding(ctx, found["appId"], "")
     _yield_to_another(ctx, found, credential, before)
+    _list(ctx, found, credential)
     _prove(ctx, found, credential)
 
 
+def _list(ctx: Context, found: dict[str, Any], *new: Credential) -> None:
+    """List ours on the application; those that are gone, or were only lost, are listed no longer."""
+    there = [item.key_id for item in (*of_application(ctx, found), *new) if item.ours and not item.lost]
+    write(ctx, found, {credentials.MARK: sorted({*there})}, {})
+
+
 def _yield_to_another(ctx: Context, found: dict[str, Any], mine: Credential, before: set[str]) -> None:
-    """Of secrets that two machines made at the same time the older stays; both sides come to the same result."""
-    now = application(ctx) or found
-    rivals = [item for item in of_application(ctx, now) if item.elsewhere and item.key_id not in before]
+    """Of secrets that two machines made at the same time the older stays; both sides come to the same result.
+
+    The other's may not be listed yet: here its description is enough, as only the one just made here is removed.
+    """
+    name = ctx.params.secret_description
+    new = [item for item in of_application(ctx, application(ctx) or found) if item.key_id not in before]
+    rivals = [item for item in new if item.elsewhere or (item.description == name and not item.ours)]
     if rivals and min((*rivals, mine), key=lambda item: (str(item.starts), item.key_id)) is not mine:
         _remove(ctx, found, mine.key_id)
-        raise _kept_elsewhere("Another run made a client secret at the same time; the one made here was removed again.")
+        raise PlanRefused.named("secret_at_once")
 
 
 def _made(ctx: Context, found: dict[str, Any], ends: str, before: set[str]) -> dict[str, Any]:
@@ -220,10 +220,7 @@ def _made(ctx: Context, found: dict[str, Any], ends: str, before: set[str]) -> d
     )
     if made.get("secretText"):
         return made
-    raise RunbookError(
-        "Graph added a client secret without giving its value.",
-        next_step="run again: a new one is made, and this one removed once the connector profile has the new one.",
-    )
+    raise RunbookError.named("secret_without_value")
 
 
 def _remove_lost(ctx: Context, before: set[str], doubt: RunbookError | None = None) -> None:

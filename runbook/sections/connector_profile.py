@@ -5,22 +5,25 @@ StackOne documents a list of profiles and no call that makes one, so a person fi
 therefore two marks on the application keep what a person was asked to put in and what was confirmed, as fingerprints.
 A profile counts as up to date when the confirmed fingerprint equals that of today's values. Linking an account
 (section 7) proves the rest.
+
+A profile is ours when its id is listed on the application, or named by ``connector_profile_id``; or when there was none
+of its name when a person was asked to make one. Another of the same name is some other tenant's: it is not touched.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from runbook import catalog
 from runbook.catalog.guide import CONNECTOR_KEY
-from runbook.errors import HandOver, NotSettled, Parked
+from runbook.errors import HandOver, NotSettled, Parked, PlanRefused, RunbookError
 from runbook.sections import about
 from runbook.tenant import registration
 from runbook.tenant.base import Context
 from runbook.tenant.changes import Change, Evidence, row
-from runbook.tenant.credentials import current, require_current
+from runbook.tenant.credentials import PROFILE_MARK, current, of_application, require_current
 from runbook.tenant.permissions import Permissions
 
 NAME, NUMBER, TITLE, SUMMARY, PORTAL = about("connector_profile")
@@ -29,7 +32,7 @@ _CONNECTOR = "Microsoft Entra ID"
 # The common type signs in at /common, which Entra ID refuses for single-tenant applications (AADSTS50194).
 KINDS = {"multi": "OAuth 2.0 (Common)", "single": "OAuth 2.0 (Tenant)"}
 _DASHBOARD = "https://app.stackone.com"
-CONFIRMED, ASKED, KEY = "profile", "profile-asked", "profile-key"
+CONFIRMED, ASKED, ID = "profile", "profile-asked", "profile-id"
 
 
 @dataclass(frozen=True)
@@ -68,41 +71,69 @@ class Form:
 
 @dataclass(frozen=True)
 class Observed:
-    """The profile as StackOne lists it, the form that is wanted, and our marks."""
+    """Our profile as StackOne lists it, the form that is wanted, and our marks; ``stranger``: another has our name."""
 
     profile: dict[str, Any] | None
     form: Form | None
     confirmed: str = ""
     asked: str = ""
-
-
-def find_profile(ctx: Context) -> dict[str, Any] | None:
-    """The profile of our name and connector, or None."""
-    found = ctx.stackone.auth_configs(connector_key=CONNECTOR_KEY)
-    return next((item for item in found if item.get("name") == ctx.params.connector_profile_name), None)
+    listed: bool = False
+    stranger: bool = False
 
 
 def read(ctx: Context) -> Observed:
-    found = registration.application(ctx)
-    profile = find_profile(ctx)
+    return _observed(ctx, registration.application(ctx))
+
+
+def find_profile(ctx: Context) -> dict[str, Any] | None:
+    """Our profile, or None. Raises :class:`RunbookError` when the one that a parameter names is not there."""
+    return _observed(ctx, registration.application(ctx)).profile
+
+
+def _observed(ctx: Context, found: Mapping[str, Any] | None) -> Observed:
+    there, name = list(ctx.stackone.auth_configs(connector_key=CONNECTOR_KEY)), _name(ctx)
+    confirmed, asked = _first(found, CONFIRMED), _first(found, ASKED)
+    id_ = ctx.params.connector_profile_id or _first(found, ID)
+    given = "" if ctx.params.connector_profile_id else ctx.params.connector_profile_name
+    profile = next((item for item in there if item["id"] == id_ and given in ("", item["name"])), None)
+    if profile is None and ctx.params.connector_profile_id:
+        raise RunbookError.named("no_such_profile", id=id_)
+    forms = _forms(ctx, found, profile["name"] if profile else name)
+    for item in there if profile is None else ():
+        # Confirmed by a version that did not list ids; or made since a person was asked, when there was none.
+        renamed = [replace(form, name=item["name"]) for form in forms]
+        since = item["name"] == name and asked.endswith(f".{_version(None, name)}")
+        if since or confirmed in [form.fingerprint() for form in renamed]:
+            profile, forms = item, renamed
+    stranger = profile is None and any(item["name"] == name for item in there)
+    form = next((form for form in forms if form.fingerprint() == confirmed), forms[-1] if forms else None)
+    listed = profile is not None and profile["id"] == _first(found, ID)
+    return Observed(profile, form, confirmed, asked, listed, stranger)
+
+
+def _name(ctx: Context) -> str:
+    return registration.own_name(ctx, ctx.params.connector_profile_name, _CONNECTOR)
+
+
+def _kind(ctx: Context, found: Mapping[str, Any] | None) -> str:
+    """The type that goes with the application's own audience, which an adopted one keeps."""
+    own = {"AzureADMyOrg": "single"}.get(str((found or {}).get("signInAudience")), "multi")
+    return KINDS[own if found else ctx.params.sign_in_audience]
+
+
+def _forms(ctx: Context, found: Mapping[str, Any] | None, name: str) -> list[Form]:
+    """The forms that are as good as wanted, ours last: a living secret of another machine may stay in the profile."""
     if found is None:
-        return Observed(profile, None)
-    credential = current(ctx, found)
-    form = _form(ctx, found, credential.key_id, credential.ref) if credential else None
-    return Observed(profile, form, _first(found, CONFIRMED), _first(found, ASKED))
-
-
-def _form(ctx: Context, found: Mapping[str, Any], key_id: str, ref: str) -> Form:
-    return Form(
-        name=ctx.params.connector_profile_name,
-        kind=KINDS[ctx.params.sign_in_audience],
-        tenant=ctx.target.tenant_id,
-        client_id=found["appId"],
-        key_id=key_id,
-        secret=ref,
-        scopes=_scopes(ctx),
-        actions=tuple(ctx.params.actions),
-    )
+        return []
+    now, known = ctx.graph.session.now(), _first(found, PROFILE_MARK)
+    used = [item for item in of_application(ctx, found) if item.key_id == known and item.elsewhere]
+    alive = [item for item in used if item.days_left(now) >= ctx.params.secret_renew_before_days]
+    mine = current(ctx, found)
+    kind, scopes, actions = _kind(ctx, found), _scopes(ctx), tuple(ctx.params.actions)
+    return [
+        Form(name, kind, ctx.target.tenant_id, found["appId"], credential.key_id, credential.ref, scopes, actions)
+        for credential in (*alive, *([mine] if mine else ()))
+    ]
 
 
 def _scopes(ctx: Context) -> tuple[str, ...]:
@@ -112,31 +143,36 @@ def _scopes(ctx: Context) -> tuple[str, ...]:
     return base + tuple(name for name in wanted if name not in base)
 
 
-def _first(found: Mapping[str, Any], name: str) -> str:
+def _first(found: Mapping[str, Any] | None, name: str) -> str:
     return next(iter(registration.marks(found, name)), "")
 
 
-def _version(profile: Mapping[str, Any] | None) -> str:
-    """What changes whenever somebody saves the profile."""
-    return registration.fingerprint(str(profile["id"]), str(profile.get("updated_at"))) if profile else "none"
+def _version(profile: Mapping[str, Any] | None, name: str) -> str:
+    """What changes whenever somebody saves the profile; of one that is not there, what its name will be."""
+    parts = (profile["id"], profile.get("updated_at")) if profile else ("none", name)
+    return registration.fingerprint(*map(str, parts))
 
 
 def plan(ctx: Context, observed: Observed) -> list[Change]:
-    label = f"connector profile {ctx.params.connector_profile_name!r}"
-    scopes = observed.form.scopes if observed.form else _scopes(ctx)
-    kind = KINDS[ctx.params.sign_in_audience]
+    form, name = observed.form, _name(ctx)
+    label = f"connector profile {form.name if form else name!r}"
+    scopes, kind = form.scopes if form else _scopes(ctx), form.kind if form else KINDS[ctx.params.sign_in_audience]
     content = f"{kind}, {len(scopes)} scopes, {len(ctx.params.actions)} actions"
-    hashed = " ".join([label, kind, *scopes, "/", *sorted(ctx.params.actions)])
+    hashed = " ".join([f"connector profile {name!r}", kind, *scopes, "/", *sorted(ctx.params.actions)])
 
+    if observed.stranger:
+        note = "a profile of this name is there and is not listed on this tenant's application: it is left alone"
+        return [Change(label, "not ours", content, "unknown", note, hashed=hashed)]
     if observed.profile is None:
         return [Change(label, "absent", content, "added", "a person fills in StackOne's form", hashed=hashed)]
-    if observed.form and observed.profile.get("active", True) and observed.confirmed == observed.form.fingerprint():
+    confirmed = observed.form and observed.confirmed == observed.form.fingerprint()
+    if confirmed and observed.listed and observed.profile.get("active", True):
         return [Change(label, content, content, "same", hashed=hashed)]
     if not observed.profile.get("active", True):
         now, note = "disabled", "a disabled profile makes its linked accounts inactive"
     elif observed.form is None:
         now, note = "there, of another secret", "needs the new secret"
-    elif _saved_since_asked(observed):
+    elif confirmed or _saved_since_asked(observed):
         now = "saved, not confirmed yet"
         note = "it was saved after the values were handed over; this is noted on the application"
     else:
@@ -149,46 +185,47 @@ def _saved_since_asked(observed: Observed) -> bool:
     if observed.form is None or observed.profile is None or not observed.asked:
         return False
     wanted, _, version = observed.asked.partition(".")
-    return wanted == observed.form.fingerprint() and version != _version(observed.profile)
+    return wanted == observed.form.fingerprint() and version != _version(observed.profile, observed.form.name)
 
 
 def apply(ctx: Context, _changes: Sequence[Change]) -> None:
     found = registration.require_application(ctx)
-    credential = require_current(ctx, found)
-    form = _form(ctx, found, credential.key_id, credential.ref)
-    observed = Observed(find_profile(ctx), form, _first(found, CONFIRMED), _first(found, ASKED))
-    if not _saved_since_asked(observed):
-        ROADS["hand-over"](ctx, found, observed, form)
+    require_current(ctx, found)
+    observed = _observed(ctx, found)
+    if observed.stranger or observed.form is None:
+        raise PlanRefused.named("profile_not_ours", name=_name(ctx))
+    profile, form = observed.profile, observed.form
+    confirmed = observed.confirmed == form.fingerprint() and profile and profile.get("active", True)
+    if not confirmed and not _saved_since_asked(observed):
+        profile = ROADS["hand-over"](ctx, found, observed, form)
     ctx.snapshot.forget()
-    tags = registration.require_application(ctx).get("tags") or ()
-    tags = registration.with_mark(tags, CONFIRMED, [form.fingerprint()])
-    tags = registration.with_mark(registration.with_mark(tags, KEY, [form.key_id]), ASKED, [])
-    ctx.graph.set(f"/applications/{found['id']}", {"tags": tags})
+    marks = {CONFIRMED: [form.fingerprint()], PROFILE_MARK: [form.key_id], ASKED: [], ID: [str((profile or {})["id"])]}
+    registration.write(ctx, registration.require_application(ctx), marks, {})
 
 
-def _by_hand_over(ctx: Context, found: Mapping[str, Any], observed: Observed, form: Form) -> None:
-    """Ask a person to fill in the form and wait until the profile was saved. Raises :class:`Parked`."""
-    before = _version(observed.profile)
-    asked = f"{form.fingerprint()}.{before}"
-    if _first(found, ASKED) != asked:
-        # Noted before anybody is asked: whoever runs next can tell that the person was here in between.
-        tags = registration.with_mark(found.get("tags") or (), ASKED, [asked])
-        ctx.graph.set(f"/applications/{found['id']}", {"tags": tags})
+def _by_hand_over(ctx: Context, found: Mapping[str, Any], observed: Observed, form: Form) -> dict[str, Any]:
+    """Ask a person to fill in the form and wait until the profile was saved; as it is then. Raises :class:`Parked`."""
+    before = _version(observed.profile, form.name)
+    # Noted before anybody is asked: whoever runs next can tell that the person was here in between.
+    marks = {ASKED: [f"{form.fingerprint()}.{before}"], **({ID: [observed.profile["id"]]} if observed.profile else {})}
+    registration.write(ctx, found, marks, {})
     hand_over = _hand_over(ctx, form, observed.profile)
     ctx.hand_over(hand_over)
 
     def saved() -> dict[str, Any] | None:
         profile = find_profile(ctx)
-        return profile if profile and profile.get("active", True) and _version(profile) != before else None
+        same = not profile or not profile.get("active", True) or _version(profile, form.name) == before
+        return None if same else profile
 
     try:
-        ctx.until(saved, "StackOne lists the connector profile as saved and enabled", sightings=1)
+        profile = ctx.until(saved, "StackOne lists the connector profile as saved and enabled", sightings=1)
     except NotSettled:
         raise Parked(hand_over) from None
     ctx.journal.made("updated" if observed.profile else "created", "connector profile")
+    return profile
 
 
-ROADS: Mapping[str, Callable[[Any, Mapping[str, Any], Observed, Form], None]] = {"hand-over": _by_hand_over}
+ROADS: Mapping[str, Callable[[Any, Mapping[str, Any], Observed, Form], dict[str, Any]]] = {"hand-over": _by_hand_over}
 """The ways to bring the form's values into StackOne. The day a public API for it is documented, it is added here."""
 
 
@@ -199,30 +236,19 @@ def _hand_over(ctx: Context, form: Form, profile: Mapping[str, Any] | None) -> H
         if profile
         else f"Open Connector Profiles, press + Connector Profile, choose {_CONNECTOR} and the type {form.kind}."
     )
-    return HandOver(
-        kind="connector_profile",
-        title=f"{'Update' if profile else 'Create'} the connector profile {form.name!r} in StackOne",
-        url=f"{base}/connector-profiles",
-        steps=(
-            first,
-            "Fill in the fields with the values below; the client secret is in your secret store under the name shown.",
-            "Enable the actions of the list and no others, and leave the profile enabled.",
-            "Save. Then run again: the profile is read back from StackOne.",
-        ),
-        fields=form.fields(),
-        who="Whoever may manage connector profiles in StackOne",
-    )
+    words = {"verb": "Update" if profile else "Create", "name": form.name, "first": first}
+    return HandOver.named("connector_profile", words, url=f"{base}/connector-profiles", fields=form.fields())
 
 
 def verify(ctx: Context) -> Evidence:
-    def confirmed() -> Form | None:
-        found = registration.require_application(ctx)
-        credential = current(ctx, found)
-        form = credential and _form(ctx, found, credential.key_id, credential.ref)
-        return form if form and _first(found, CONFIRMED) == form.fingerprint() else None
+    def confirmed() -> Observed | None:
+        observed = _observed(ctx, registration.require_application(ctx))
+        form = observed.form
+        return observed if observed.listed and form and observed.confirmed == form.fingerprint() else None
 
-    form = ctx.read_back(confirmed, "the application carries the mark of what was handed over and confirmed")
-    profile = ctx.until(lambda: find_profile(ctx), "StackOne lists the connector profile", sightings=1)
+    observed = ctx.read_back(confirmed, "the application carries the mark of what was handed over and confirmed")
+    profile, form = observed.profile or {}, observed.form
+    assert form is not None
     compared = {
         "name": (profile.get("name"), form.name),
         "connector": (profile.get("connector_key"), CONNECTOR_KEY),

@@ -1,8 +1,9 @@
 """Section 7: a person signs in once, and StackOne gets a linked account through which the actions run.
 
-Found by owner and provider, so running again finds the same account. It is opened again when StackOne does not list it
-as active, or when the connector profile was saved after the account was last linked: its tokens then carry the scopes
-of before.
+An account is ours when its id is listed on the application or named by ``account_id``, or when its owner had none
+before a person was asked to link one. It is opened again when StackOne does not list it as active, or when the
+connector profile was saved after it was last linked: its tokens then carry the scopes of before. Whose organization it
+reaches is asked through it before anything counts as proven by it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 
 from runbook.catalog.guide import CONNECTOR_KEY
 from runbook.clients.answers import aadsts_code, told
-from runbook.errors import HandOver, NotSettled, Parked, RunbookError, SignInError
+from runbook.errors import HandOver, NotSettled, Parked, PlanRefused, RunbookError, SignInError, StackOneError
 from runbook.records import redaction
 from runbook.secrets import Secret
 from runbook.sections import about
@@ -22,36 +23,87 @@ from runbook.sections.connector_profile import find_profile
 from runbook.tenant.base import Context
 from runbook.tenant.changes import Change, Evidence, row
 from runbook.tenant.credentials import NO_CONSENT_YET, when
+from runbook.tenant.registration import application, fingerprint, marks, own_name, require_application, write
 
 NAME, NUMBER, TITLE, SUMMARY, PORTAL = about("link_account")
-
-
 _CONSENT_PATIENCE = 15.0
+_ID, _ASKED = "account", "account-asked"
+ANOTHER = "another_organization"
 
 
 @dataclass(frozen=True)
 class Observed:
-    """The connector profile and the linked account, as StackOne lists them."""
+    """The connector profile and our linked account, as StackOne lists them; ``stranger``: the owner has another one."""
 
     profile: dict[str, Any] | None
     account: dict[str, Any] | None
+    listed: bool = False
+    stranger: bool = False
 
 
 def find_account(ctx: Context) -> dict[str, Any] | None:
-    """The linked account of our owner; an active one before others, the newest among equals."""
-    found = list(ctx.stackone.accounts(provider=CONNECTOR_KEY, owner_id=ctx.params.account_owner_id))
-    return max(
-        found, key=lambda item: (item.get("status") == "active", str(item.get("created_at") or "")), default=None
-    )
+    """Our linked account, or None; not yet asked whose organization it reaches."""
+    return _observed(ctx).account
+
+
+def owner(ctx: Context) -> str:
+    """Whose account it is, at StackOne."""
+    return own_name(ctx, ctx.params.account_owner_id, "entra-id-runbook", "-")
+
+
+def _observed(ctx: Context, profile: dict[str, Any] | None = None) -> Observed:
+    found = application(ctx)
+    listed, asked = marks(found, _ID), fingerprint(owner(ctx)) in marks(found, _ASKED)
+    if id_ := ctx.params.account_id or next(iter(listed), ""):
+        try:
+            account = ctx.stackone.account(id_)
+            if ctx.params.account_id or ctx.params.account_owner_id in ("", account.get("origin_owner_id")):
+                return Observed(profile, account, listed == [id_])
+        except StackOneError as error:
+            if error.status != 404 or ctx.params.account_id:
+                raise
+    of_owner = list(ctx.stackone.accounts(provider=CONNECTOR_KEY, owner_id=owner(ctx)))
+    newest = max(of_owner, key=lambda item: (item.get("status") == "active", str(item.get("created_at"))), default=None)
+    return Observed(profile, newest if asked else None, stranger=bool(newest) and not asked)
+
+
+def not_ours(ctx: Context, account: Mapping[str, Any]) -> RunbookError | None:
+    """Why nothing counts as proven through an account: it reaches another organization, or which one cannot be asked.
+
+    Microsoft Graph tells the id of the organization to every token that may sign in (``User.Read``;
+    learn.microsoft.com/graph/api/organization-list). The code is :data:`ANOTHER` or ``organization_unknown``.
+    """
+    about = {"account": account["id"], "tenant": ctx.target.tenant_id}
+    try:
+        reached = _organization(ctx, str(account["id"]))
+    except RunbookError as error:
+        return RunbookError.named("organization_unknown", **about, reason=error.what)
+    if reached == ctx.target.tenant_id:
+        return None
+    return RunbookError.named(ANOTHER, **about, reached=reached)
+
+
+def _organization(ctx: Context, account_id: str) -> str:
+    try:
+        body = ctx.stackone.proxied(account_id, "/organization?$select=id")
+    except StackOneError:
+        if not {"list_organizations"} & set(ctx.params.actions):
+            raise
+        body = ctx.stackone.call_action(f"{CONNECTOR_KEY}_list_organizations", account_id, effect="read")
+    items = body.get("value") or body.get("data") or ()
+    return next((str(item.get("id")) for item in items if isinstance(item, dict)), "")
 
 
 def read(ctx: Context) -> Observed:
-    return Observed(find_profile(ctx), find_account(ctx))
+    return _observed(ctx, find_profile(ctx))
 
 
 def plan(ctx: Context, observed: Observed) -> list[Change]:
-    label = f"linked account of {ctx.params.account_owner_id!r}"
+    label = f"linked account of {owner(ctx)!r}"
     account = observed.account
+    if observed.stranger:
+        note = "an account of this owner is there and is not listed on this tenant's application: it is left alone"
+        return [Change(label, "not ours", "active", "unknown", note)]
     if account is None:
         return [Change(label, "absent", "active", "added", "a person signs in")]
     status = str(account.get("status"))
@@ -60,13 +112,14 @@ def plan(ctx: Context, observed: Observed) -> list[Change]:
     if _older_than_profile(account, observed.profile):
         note = "a person signs in again: its tokens carry the scopes of the profile as it was before"
         return [Change(label, "active, older than the connector profile", "active", "changed", note)]
+    if not observed.listed:
+        return [Change(label, "active, not listed yet", "active", "changed", "its id is noted on the application")]
     return [Change(label, "active", "active", "same")]
 
 
 def _reasons(account: Mapping[str, Any]) -> str:
-    texts = [
-        str(r.get("description") or r.get("code")) for r in account.get("status_reasons") or () if isinstance(r, dict)
-    ]
+    said = [each for each in account.get("status_reasons") or () if isinstance(each, dict)]
+    texts = [str(each.get("description") or each.get("code")) for each in said]
     return f" ({'; '.join(texts)})" if texts else ""
 
 
@@ -76,29 +129,45 @@ def _older_than_profile(account: Mapping[str, Any], profile: Mapping[str, Any] |
     return linked is not None and saved is not None and linked < saved
 
 
+def _usable(account: Mapping[str, Any], profile: Mapping[str, Any] | None) -> bool:
+    return account.get("status") == "active" and not _older_than_profile(account, profile)
+
+
 def apply(ctx: Context, _changes: Sequence[Change]) -> None:
-    observed = read(ctx)
+    observed, found = read(ctx), require_application(ctx)
     if observed.profile is None:
-        raise RunbookError(
-            f"StackOne has no connector profile {ctx.params.connector_profile_name!r}.",
-            next_step="run section 6 (connector profile) first.",
+        raise RunbookError.named("no_profile")
+    if observed.stranger:
+        raise PlanRefused.named("account_not_ours", owner=owner(ctx))
+    account = observed.account
+    if account is None:  # whoever runs next can tell that the account was made since
+        write(ctx, found, {_ASKED: [fingerprint(owner(ctx))], _ID: []}, {})
+    else:  # before it is opened again: that would turn another tenant's account into ours
+        _refuse_another(not_ours(ctx, account), strict=bool(ctx.params.account_id) and not observed.listed)
+    if account is None or not _usable(account, observed.profile):
+        account = ctx.graph.until(
+            functools.partial(_link, ctx, observed),
+            "the consent just given is known everywhere",
+            # Nobody is asked twice for another reason.
+            passing=lambda error: NO_CONSENT_YET in str(error) and ctx.target.attend is not None,
+            deadline=_CONSENT_PATIENCE,
         )
-
-    ctx.graph.until(
-        functools.partial(_link, ctx, observed),
-        "the consent just given is known everywhere",
-        # Nobody is asked twice for another reason.
-        passing=lambda error: NO_CONSENT_YET in str(error) and ctx.target.attend is not None,
-        deadline=_CONSENT_PATIENCE,
-    )
+    _refuse_another(not_ours(ctx, account))
+    ctx.snapshot.forget()
+    write(ctx, require_application(ctx), {_ID: [str(account["id"])], _ASKED: []}, {})
 
 
-def _link(ctx: Context, observed: Observed) -> bool:
-    """Open a session, hand its link over, and wait until the account is active: True."""
+def _refuse_another(error: RunbookError | None, *, strict: bool = False) -> None:
+    if error and (strict or error.code == ANOTHER):
+        raise error
+
+
+def _link(ctx: Context, observed: Observed) -> dict[str, Any]:
+    """Open a session, hand its link over, and wait until the account is active; the account."""
     profile = observed.profile or {}
     ask = functools.partial(
         ctx.stackone.connect_session,
-        owner_id=ctx.params.account_owner_id,
+        owner_id=owner(ctx),
         owner_name=ctx.params.account_owner_name,
         provider=CONNECTOR_KEY,
         connector_profile_id=profile.get("id"),
@@ -115,45 +184,31 @@ def _link(ctx: Context, observed: Observed) -> bool:
         # Somebody may have tried just now and failed: then their reason is worth more than another link.
         _explain(ctx, session)
         raise
-    _wait(ctx, session, observed, hand_over)
+    account = _wait(ctx, session, observed, hand_over)
     ctx.journal.made("updated" if observed.account else "created", "linked account")
     ctx.store.delete(hand_over.kept)
-    return True
+    return account
 
 
 def _hand_over(ctx: Context, session: Mapping[str, Any]) -> HandOver:
-    fields = {"account owner": f"{ctx.params.account_owner_name} ({ctx.params.account_owner_id})"}
+    fields = {"account owner": f"{ctx.params.account_owner_name} ({owner(ctx)})"}
     if ctx.params.account_username:
         fields["username"] = ctx.params.account_username
-    return HandOver(
-        kind="link_account",
-        title="Sign in to link an account of this tenant to StackOne",
-        url=str(session["auth_link_url"]),
-        # Whoever holds the link may link an account, for days: records show where it is kept, not the link.
-        kept=ctx.store.put(f"{ctx.target.tenant_id}/link/{session['id']}", Secret(str(session["auth_link_url"]))),
-        steps=(
-            "Open the link in a browser; StackOne shows “Microsoft Entra ID” and a Connect button.",
-            "Press Connect and sign in with the account whose permissions StackOne is to use.",
-            "StackOne says that the account is linked; the window may be closed.",
-        ),
-        fields=fields,
-        who="The person whose account StackOne is to use",
-        expires_at=session.get("expires_at"),
-    )
+    url = str(session["auth_link_url"])
+    # Whoever holds the link may link an account, for days: records show where it is kept, not the link.
+    kept = ctx.store.put(f"{ctx.target.tenant_id}/link/{session['id']}", Secret(url))
+    return HandOver.named("link_account", {}, url=url, kept=kept, fields=fields, expires_at=session.get("expires_at"))
 
 
-def _wait(ctx: Context, session: Mapping[str, Any], before: Observed, hand_over: HandOver) -> None:
+def _wait(ctx: Context, session: Mapping[str, Any], before: Observed, hand_over: HandOver) -> dict[str, Any]:
     def linked() -> dict[str, Any] | None:
         _explain(ctx, session)
         account = find_account(ctx)
-        if account is None or account.get("status") != "active" or _older_than_profile(account, before.profile):
-            return None
-        return account
+        return account if account and _usable(account, before.profile) else None
 
+    seconds = float(ctx.params.link_timeout_seconds)
     try:
-        ctx.until(
-            linked, "StackOne lists the account as active", deadline=float(ctx.params.link_timeout_seconds), sightings=1
-        )
+        return ctx.until(linked, "StackOne lists the account as active", deadline=seconds, sightings=1)
     except NotSettled:
         raise Parked(hand_over) from None
 
@@ -167,29 +222,29 @@ def _explain(ctx: Context, session: Mapping[str, Any]) -> None:
         return
     text = str(attempt.get("oauth_error_description") or "")
     error = str(attempt["oauth_error_code"])
-    failure = SignInError(
-        f"Linking the account failed: {error}: {text}".rstrip(": "),
-        code=aadsts_code({"error_description": text}) or error,
-    )
+    said, code = f"Linking the account failed: {error}: {text}", aadsts_code({"error_description": text})
+    failure = SignInError(said.rstrip(": "), code=code or error)
     raise told(failure, whose="linked")
 
 
 def verify(ctx: Context) -> Evidence:
-    profile, account = find_profile(ctx), find_account(ctx)
-    if account is None:
+    observed = read(ctx)
+    profile, read_back, source = observed.profile, observed.account, "GET /accounts/{id}"
+    if read_back is None:
         return Evidence(None, [row("linked account", "absent", "GET /accounts")], next_step="run section 7 again.")
-    read_back, source = ctx.stackone.account(account["id"]), "GET /accounts/{id}"
     status = str(read_back.get("status"))
     rows = [
-        row("account", account["id"], source),
+        row("account", read_back["id"], source),
         row("status", status + _reasons(read_back), source),
         row("owner", f"{read_back.get('origin_owner_name')} ({read_back.get('origin_owner_id')})", source),
         row("linked by", read_back.get("origin_username") or "not told by StackOne", source),
         row("connector profile", (profile or {}).get("id", "absent"), "GET /auth_configs"),
     ]
     said = read_back.get
-    linked = {"id": account["id"], "provider": said("provider"), "status": status}
+    linked = {"id": read_back["id"], "provider": said("provider"), "status": status}
     linked |= {"owner_id": said("origin_owner_id"), "username": said("origin_username")}
-    ok = status == "active"
-    next_step = "" if ok else "run section 7 again: the person signs in once more."
-    return Evidence(ok, rows, {"account": linked}, next_step=next_step)
+    if status != "active":
+        return Evidence(False, rows, {"account": linked}, [], "run section 7 again: the person signs in once more.")
+    _refuse_another(error := not_ours(ctx, read_back))
+    rows.append(row("organization", error.what if error else ctx.target.tenant_id, "POST /unified/proxy"))
+    return Evidence(True, rows, {"account": linked}, [f"{error.what} {error.meaning}"] if error else [])

@@ -81,12 +81,8 @@ def apply(ctx: Context, changes: Sequence[Change]) -> None:
         uris.append(wanted)
         ours.append(registration.fingerprint(wanted))
     if len(uris) > MAX_URIS:
-        raise PlanRefused(
-            f"The application would have {len(uris)} redirect URIs; Entra ID accepts {MAX_URIS}.",
-            next_step="remove redirect URIs that nobody uses any more, then run again.",
-        )
-    tags = registration.with_mark(found.get("tags") or (), _MARK, list(dict.fromkeys(ours)))
-    ctx.graph.set(f"/applications/{found['id']}", {"web": {"redirectUris": uris}, "tags": tags})
+        raise PlanRefused.named("too_many_uris", count=len(uris), most=MAX_URIS)
+    registration.write(ctx, found, {_MARK: ours}, {"web": {"redirectUris": uris}})
 
 
 def verify(ctx: Context) -> Evidence:

@@ -3,7 +3,8 @@
 The application is found by its own unique name, so running again finds the same one, and nothing local is needed.
 One with our unique name in the deleted items is restored: its unique name stays taken until it is purged, a restore
 gives back the same client id, and unlike a purge it can be undone. One made elsewhere is adopted by explicit object id
-only. Others of the same display name are shown as not ours and left alone.
+only; it keeps its name, audience and lock, unless ``take_over`` says otherwise and the plan is approved. One that the
+runbook registered carries a mark that says so. Others of the same display name are left alone.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ _OWN = (
 _ENTERPRISE = "WindowsAzureActiveDirectoryIntegratedApp"
 _DELETED_APPLICATIONS = "/directory/deletedItems/microsoft.graph.application"
 _DELETED_PRINCIPALS = "/directory/deletedItems/microsoft.graph.servicePrincipal"
+_REGISTERED = f"{registration.MARK}:application:registered"
 
 
 @dataclass(frozen=True)
@@ -70,17 +72,10 @@ def _refuse_other(ctx: Context, found: dict[str, Any] | None) -> None:
     if not object_id:
         return
     if found is None:
-        raise RunbookError(
-            f"There is no application with the object id {object_id} in this tenant.",
-            next_step="check application_object_id (the portal's “Object ID”, not the client id), or leave it empty.",
-        )
-    named = ctx.graph.find("/applications" + key("uniqueName", ctx.params.unique_name), select=("id", "displayName"))
-    if named is not None and named["id"] != found["id"]:
-        raise PlanRefused(
-            f"The unique name {ctx.params.unique_name!r} belongs to another application, {named['id']}.",
-            meaning="One of the two would have to be left behind, and the runbook does not choose.",
-            next_step="give the adopted application a unique_name of its own, or leave application_object_id empty.",
-        )
+        raise RunbookError.named("no_such_object_id", object_id=object_id)
+    named_so = ctx.graph.find("/applications" + key("uniqueName", ctx.params.unique_name), select=("id", "displayName"))
+    if named_so is not None and named_so["id"] != found["id"]:
+        raise PlanRefused.named("unique_name_taken", unique_name=ctx.params.unique_name, object_id=named_so["id"])
 
 
 def _deleted(ctx: Context, path: str, name: str, value: str) -> dict[str, Any] | None:
@@ -99,7 +94,8 @@ def _look_alikes(ctx: Context, found: dict[str, Any] | None) -> list[dict[str, A
 
 
 def plan(ctx: Context, observed: Observed) -> list[Change]:
-    changes = [*_application_changes(ctx, observed), _principal_change(observed)]
+    adopted = not _registered(observed.application or observed.deleted or {"tags": [_REGISTERED]})
+    changes = [*_application_changes(ctx, observed, adopted), _principal_change(observed, adopted)]
     for other in observed.look_alikes:
         name = f"application {other['displayName']!r} ({other['appId']})"
         note = "same display name, not ours"
@@ -115,7 +111,12 @@ def _wanted(ctx: Context) -> dict[str, Any]:
     }
 
 
-def _application_changes(ctx: Context, observed: Observed) -> list[Change]:
+def _registered(found: Mapping[str, Any]) -> bool:
+    """Whether the runbook made it; one of a version that did not say so counts as adopted."""
+    return _REGISTERED in (found.get("tags") or ())
+
+
+def _application_changes(ctx: Context, observed: Observed, adopted: bool) -> list[Change]:
     label = f"application {ctx.params.unique_name}"
     current = observed.application or observed.deleted
     if current is None:
@@ -124,7 +125,8 @@ def _application_changes(ctx: Context, observed: Observed) -> list[Change]:
     changes = []
     if observed.deleted is not None:
         note = "its unique name stays taken while it is in the deleted items; restoring keeps its client id"
-        changes.append(Change(label, "in deleted items", "restored", "changed", note, {"step": "restore"}))
+        step = {"step": "restore"}
+        changes.append(Change(label, "in deleted items", "restored", "changed", note, step, others=adopted))
     else:
         changes.append(Change(label, f"client id {current['appId']}", "registered", "same"))
     return changes + _drift(ctx, current)
@@ -132,22 +134,29 @@ def _application_changes(ctx: Context, observed: Observed) -> list[Change]:
 
 def _drift(ctx: Context, current: Mapping[str, Any]) -> list[Change]:
     """The properties that differ from what is wanted, as one change each; ``data`` is the body that mends it."""
+    adopted, tags = not _registered(current), list(current.get("tags") or ())
+    keeps = adopted and not ctx.params.take_over
 
-    def change(what: str, now: str, target: str, body: Mapping[str, Any], note: str = "") -> Change:
-        return Change(what, now, target, "same" if now == target else "changed", note, {"body": body})
+    def change(what: str, now: str, target: str, body: Mapping[str, Any]) -> Change:
+        if now == target or keeps:
+            note = "" if now == target else "not registered by the runbook: stays, unless take_over"
+            return Change(what, now, now, "same", note)
+        return Change(what, now, target, "changed", "", {"body": body}, others=adopted)
 
-    wanted, tags, lock = _wanted(ctx), list(current.get("tags") or ()), {"servicePrincipalLockConfiguration": _LOCK}
+    wanted = _wanted(ctx)
     changes = [
         change(label, str(current.get(name)), wanted[name], {name: wanted[name]})
         for name, label in (("displayName", "display name"), ("signInAudience", "supported account types"))
     ]
+    lock = {"servicePrincipalLockConfiguration": _LOCK}
     changes.append(change("app instance property lock", "on" if _locked(current) else "off", "on", lock))
     if registration.MARK not in tags:
-        changes.append(change("mark of the runbook", "absent", "present", {"tags": [*tags, registration.MARK]}))
+        marked = {"body": {"tags": [*tags, registration.MARK]}}
+        changes.append(Change("mark of the runbook", "absent", "present", "changed", "", marked))
     if not current.get("uniqueName"):
-        body = {"uniqueName": ctx.params.unique_name}
+        body = {"body": {"uniqueName": ctx.params.unique_name}}
         note = "an adopted application gets it once; it cannot be changed afterwards"
-        changes.append(Change("unique name", "none", ctx.params.unique_name, "changed", note, {"body": body}))
+        changes.append(Change("unique name", "none", ctx.params.unique_name, "changed", note, body))
     return changes
 
 
@@ -156,15 +165,16 @@ def _locked(current: Mapping[str, Any]) -> bool:
     return bool(lock.get("isEnabled") and lock.get("allProperties"))
 
 
-def _principal_change(observed: Observed) -> Change:
+def _principal_change(observed: Observed, adopted: bool) -> Change:
     label = "service principal in this tenant"
     if observed.principal is None:
         if observed.deleted_principal is not None:
-            return Change(label, "in deleted items", "restored", "changed", data={"principal": "restore"})
+            step = {"principal": "restore"}
+            return Change(label, "in deleted items", "restored", "changed", "", step, others=adopted)
         return Change(label, "absent", "present", "added", data={"principal": "create"})
     if observed.principal.get("accountEnabled") is False:
         note = "somebody disabled it: nobody can sign in to the application"
-        return Change(label, "disabled", "present", "changed", note, {"principal": "enable"})
+        return Change(label, "disabled", "present", "changed", note, {"principal": "enable"}, others=adopted)
     return Change(label, "present", "present", "same")
 
 
@@ -179,10 +189,8 @@ def apply(ctx: Context, changes: Sequence[Change]) -> None:
 
 def _write_application(ctx: Context, changes: Sequence[Change]) -> None:
     if any(change.kind == "added" for change in changes):
-        path, body = (
-            "/applications" + key("uniqueName", ctx.params.unique_name),
-            {**_wanted(ctx), "tags": [registration.MARK]},
-        )
+        path = "/applications" + key("uniqueName", ctx.params.unique_name)
+        body = {**_wanted(ctx), "tags": [registration.MARK, _REGISTERED]}
         made = ctx.graph.set(path, body, create_missing=True)
         ctx.known.app_id = str((made or registration.require_application(ctx))["appId"])
     elif changes:
@@ -199,11 +207,7 @@ def _restore(ctx: Context, path: str, name: str, value: str, find: Callable[[], 
     def restore() -> dict[str, Any] | None:
         item = _deleted(ctx, path, name, value)
         if item is None:
-            raise RunbookError(
-                "The object is no longer in the deleted items.",
-                meaning="Somebody restored or purged it since the plan was made.",
-                next_step="run again: the plan is made anew.",
-            )
+            raise RunbookError.named("not_in_bin")
         return ctx.graph.post(f"/directory/deletedItems/{item['id']}/restore", {})
 
     ctx.graph.ensure(find, restore, what="The restored object", absent=True)

@@ -25,7 +25,7 @@ from runbook.proof.probing import DirectRoad, Outcome, Road, RoadName, StackOneR
 from runbook.proof.recipes import recipes
 from runbook.proof.workshop import Workshop
 from runbook.sections import about
-from runbook.sections.link_account import find_account
+from runbook.sections.link_account import ANOTHER, find_account, not_ours
 from runbook.tenant.base import Context
 from runbook.tenant.changes import Change, Evidence, row
 from runbook.tenant.credentials import application_roles, current, delegated_scopes
@@ -126,11 +126,11 @@ def _refresh(ctx: Context, roads: Roads, actions: list[dict[str, Any]]) -> dict[
 
 def _open_roads(ctx: Context, stack: ExitStack, found: Mapping[str, Any], state: Permissions) -> Roads:
     roads = Roads()
-    for kind, get in (("application", application_roles), ("delegated", delegated_scopes)):
-        if kind not in ctx.params.permission_types:
-            roads.closed[kind] = f"{kind} permissions were not chosen", ""  # type: ignore[index]
-            continue
-        _open_direct(ctx, stack, found, state, kind, get, roads)
+    for kind in reversed(TYPES):
+        if kind in ctx.params.permission_types:
+            _open_direct(ctx, stack, found, state, kind, roads)
+        else:
+            roads.closed[kind] = f"{kind} permissions were not chosen", ""
     if "delegated" not in ctx.params.permission_types:
         roads.closed["stackone"] = "delegated permissions were not chosen, and a linked account works with those", ""
         return roads
@@ -138,6 +138,11 @@ def _open_roads(ctx: Context, stack: ExitStack, found: Mapping[str, Any], state:
     if account is None:
         roads.closed["stackone"] = "no account is linked", "run section 7 (link an account)."
         roads.absent = True
+    elif account.get("status") == "active" and (error := not_ours(ctx, account)):
+        if error.code == ANOTHER:
+            roads.refused["stackone"] = error
+        else:
+            roads.closed["stackone"] = f"{error.what} {error.meaning}", error.next_step
     elif account.get("status") == "active":
         roads.open["stackone"] = StackOneRoad(ctx, str(account["id"]))
         roads.account = account
@@ -149,13 +154,7 @@ def _open_roads(ctx: Context, stack: ExitStack, found: Mapping[str, Any], state:
 
 
 def _open_direct(
-    ctx: Context,
-    stack: ExitStack,
-    found: Mapping[str, Any],
-    state: Permissions,
-    kind: PermissionType,
-    get: Any,
-    roads: Roads,
+    ctx: Context, stack: ExitStack, found: Mapping[str, Any], state: Permissions, kind: PermissionType, roads: Roads
 ) -> None:
     """A road with a fresh token of one type; without one it stays closed, with the reason."""
 
@@ -163,7 +162,7 @@ def _open_direct(
         roads.closed[kind] = "nobody was asked to sign in", ""
         return
     try:
-        result = get(ctx, found, state.granted[kind])
+        result = (application_roles if kind == "application" else delegated_scopes)(ctx, found, state.granted[kind])
     except Parked:
         roads.closed[kind] = "nobody was there to sign in with a code", "let that person run section 8."
         roads.absent = True
@@ -195,7 +194,7 @@ def _action(
         outcome = _try(ctx, slug, shop, roads, name, needs)
         outcomes[name] = outcome
         used: Any = "not tried" if outcome.used is None else outcome.used
-        stages = {} if name == "stackone" else _stages(needs, slug, kind, state, wanted[kind], roads.tokens.get(kind))
+        stages = {} if name == "stackone" else _stages(needs, kind, state, roads.tokens.get(kind))
         cells[name] = {**stages, "used": used}
     verdict = _verdict(outcomes)
     explained = _explain(cells, outcomes, {kind: wanted[kind].needs(slug) for kind in TYPES}, state.misplaced)
@@ -230,15 +229,10 @@ def _try(ctx: Context, slug: str, shop: Workshop, roads: Roads, name: RoadName, 
 
 
 def _stages(
-    needs: tuple[str, ...],
-    slug: str,
-    kind: PermissionType,
-    state: Permissions,
-    wanted: Wanted,
-    token: frozenset[str] | None,
+    needs: tuple[str, ...], kind: PermissionType, state: Permissions, token: frozenset[str] | None
 ) -> dict[str, bool | None]:
     """The first four stages of one cell; None where it is not known."""
-    if slug in wanted.missing or not needs:
+    if not needs:
         return {"wanted": False, "requested": False, "granted": False, "in_token": False}
     names, granted = frozenset(needs), state.granted[kind]
     return {

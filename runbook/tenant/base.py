@@ -29,13 +29,13 @@ from runbook.clients.entra import Administrator
 from runbook.clients.graph import GraphClient
 from runbook.clients.stackone import StackOneClient
 from runbook.clients.target import Target, open_target
-from runbook.errors import HandOver, Parked, RunbookError
+from runbook.errors import HandOver, Parked, PlanRefused, RunbookError
 from runbook.parameters import Parameters
 from runbook.records.journal import Journal, NullJournal, read
 from runbook.records.redaction import scrub_logs
 from runbook.records.summary import Done
 from runbook.secrets.stores import SecretStore, open_store
-from runbook.tenant.changes import Change, Evidence, pending, row
+from runbook.tenant.changes import Change, Evidence, pending, plan_hash, row
 from runbook.tenant.snapshot import Known, Snapshot
 
 T = TypeVar("T")
@@ -173,6 +173,7 @@ def run_section(ctx: Context, section: Section, *, apply: bool, shown: bool = Fa
             changes = section.plan(ctx, section.read(ctx))
             ctx.journal.event("section.plan", section=section.NAME, changes=[change.shown() for change in changes])
             if apply and pending(changes):
+                check_approved(ctx, {section.NAME: changes})
                 section.apply(ctx, changes)
             if apply or not pending(changes):
                 evidence = section.verify(ctx)
@@ -184,6 +185,21 @@ def run_section(ctx: Context, section: Section, *, apply: bool, shown: bool = Fa
         _finish(ctx, section, changes, evidence, error)
         raise
     return _finish(ctx, section, changes, evidence, failure)
+
+
+def check_approved(ctx: Context, plan: Mapping[str, Sequence[Change]]) -> None:
+    """Raise :class:`PlanRefused` where a plan changes what others made or did, and exactly this was not approved.
+
+    The parameter ``approve`` holds the hash of a whole plan: of a run, which notes what that approves section by
+    section before its first write (:attr:`Known.approved`), or of one section by itself.
+    """
+    touched = {name: [change for change in pending(changes) if change.others] for name, changes in plan.items()}
+    hashes = {name: plan_hash({name: changes}) for name, changes in touched.items() if changes}
+    if ctx.params.approve == plan_hash(plan):
+        ctx.known.approved = hashes
+    elif any(ctx.known.approved.get(name) != approved for name, approved in hashes.items()):
+        listed = "; ".join(f"{each.what}: {each.now} -> {each.wanted}" for of in touched.values() for each in of)
+        raise PlanRefused.named("not_approved", changes=listed, plan_hash=plan_hash(plan))
 
 
 def _note_clocks(ctx: Context, evidence: Evidence) -> None:
@@ -236,11 +252,7 @@ def _turn(ctx: Context) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         lock.acquire()
     except filelock.Timeout:
-        raise RunbookError(
-            f"Another run has been at work on the application {ours!r} from this machine for {patience:.0f} s.",
-            meaning="Two at once would get in each other's way, so this one has changed nothing.",
-            next_step="let the other one end (or stop it), then run again.",
-        ) from None
+        raise RunbookError.named("another_run", unique_name=ours, seconds=patience) from None
     except OSError:
         # Where nothing can be written (a read-only HOME) a lock is no reason not to run; who needs the disk says so.
         yield

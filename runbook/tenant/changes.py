@@ -20,7 +20,8 @@ class Change:
     """One line of a plan: what it is about, what is there now, what is wanted, and the difference as a word.
 
     ``data`` carries what ``apply`` needs and is never shown; ``hashed`` stands for ``what`` and ``wanted`` in the plan
-    hash where those hold an id or a date. Neither holds a secret.
+    hash where those hold an id or a date. Neither holds a secret. ``others``: it changes what somebody else made or
+    did, and is carried out only when exactly this plan was approved.
     """
 
     what: str
@@ -30,6 +31,7 @@ class Change:
     note: str = ""
     data: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
     hashed: str | None = None
+    others: bool = False
 
     def shown(self) -> dict[str, str]:
         """The fields a person sees, as the journal keeps them."""

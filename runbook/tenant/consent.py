@@ -18,21 +18,19 @@ from runbook.tenant.base import Context
 from runbook.tenant.permissions import TYPES, Permissions, PermissionType, Wanted
 from runbook.tenant.registration import assignments, entra_base, wanted_uri
 
-_WHO = "A Privileged Role Administrator or Global Administrator"
-
 
 def by_api(ctx: Context, state: Permissions, wanted: Mapping[PermissionType, Wanted]) -> None:
-    """Grant what is wanted and take away what is not, going by ``state``, which was read a moment ago.
+    """Grant what is wanted and take away what of ours is not, going by ``state``, which was read a moment ago.
 
     Raises :class:`GraphError` with status 403 when the caller may not consent.
     """
-    _grant_scopes(ctx, state, frozenset(wanted["delegated"].why))
-    _assign_roles(ctx, state, frozenset(wanted["application"].why))
+    _grant_scopes(ctx, state, state.target("granted", "delegated", wanted["delegated"]))
+    _assign_roles(ctx, state, state.target("granted", "application", wanted["application"]))
 
 
 def _principal_id(state: Permissions) -> str:
     if state.principal is None:
-        raise RunbookError("The service principal is gone.", next_step="run section 2 (register application) again.")
+        raise RunbookError.named("principal_gone")
     return str(state.principal["id"])
 
 
@@ -40,19 +38,16 @@ def _grant_scopes(ctx: Context, state: Permissions, names: frozenset[str]) -> No
     """One tenant-wide grant per client and resource: made once, then its whole scope is replaced."""
     if state.granted["delegated"] == names:
         return
-    scope, grant, note = " ".join(sorted(names)), state.grant, {"granted": {"delegated": sorted(names)}}
-    if not names:
+    grant, note = state.grant, {"granted": {"delegated": sorted(names)}}
+    before = dict.fromkeys(str((grant or {}).get("scope") or "").split())
+    scope = " ".join([name for name in before if name in names] + sorted(names - before.keys()))
+    if not names and (grant is None or state.grant_is_ours or state.take_over):
         if grant is not None:
             ctx.graph.remove(f"/oauth2PermissionGrants/{grant['id']}")
         return
     if grant is None:
-        body = {
-            "clientId": _principal_id(state),
-            "consentType": "AllPrincipals",
-            "principalId": None,
-            "resourceId": state.resource_id,
-            "scope": scope,
-        }
+        body = {"clientId": _principal_id(state), "consentType": "AllPrincipals", "principalId": None}
+        body |= {"resourceId": state.resource_id, "scope": scope}
         # Graph may answer 404 and have written the grant all the same, so it is read before it is repeated.
         made, _ = ctx.graph.ensure(
             lambda: Permissions.read(ctx, anew=True).grant,
@@ -68,14 +63,8 @@ def _grant_scopes(ctx: Context, state: Permissions, names: frozenset[str]) -> No
 def _assign_roles(ctx: Context, state: Permissions, names: frozenset[str]) -> None:
     """All missing roles in as few batches as possible; what a batch leaves open is looked at one by one."""
     path = f"/servicePrincipals/{state.resource_id}/appRoleAssignedTo"
-    bodies = {
-        name: {
-            "principalId": _principal_id(state),
-            "resourceId": state.resource_id,
-            "appRoleId": state.ids["application"][name],
-        }
-        for name in sorted(names - set(state.assignments))
-    }
+    body, ids = {"principalId": _principal_id(state), "resourceId": state.resource_id}, state.ids["application"]
+    bodies = {name: {**body, "appRoleId": ids[name]} for name in sorted(names - set(state.assignments))}
     for name in _left_open(ctx, path, bodies):
         if not _assign(ctx, name, path, bodies[name]):
             # The batch had made it although its answer did not say so.
@@ -132,15 +121,9 @@ def _consent_url(ctx: Context, app_id: str) -> str:
     ``.default`` is the one scope with which the page grants application permissions too
     (learn.microsoft.com/entra/identity-platform/v2-admin-consent).
     """
-    query = urlencode(
-        {
-            "client_id": app_id,
-            "scope": f"{ctx.target.endpoints.graph}/.default",
-            "redirect_uri": wanted_uri(ctx),
-            "state": secrets.token_urlsafe(16),
-        }
-    )
-    return f"{entra_base(ctx)}/{ctx.target.tenant_id}/v2.0/adminconsent?{query}"
+    query = {"client_id": app_id, "scope": f"{ctx.target.endpoints.graph}/.default"}
+    query |= {"redirect_uri": wanted_uri(ctx), "state": secrets.token_urlsafe(16)}
+    return f"{entra_base(ctx)}/{ctx.target.tenant_id}/v2.0/adminconsent?{urlencode(query)}"
 
 
 def consent_hand_over(ctx: Context, state: Permissions) -> HandOver:
@@ -148,19 +131,8 @@ def consent_hand_over(ctx: Context, state: Permissions) -> HandOver:
     found = state.application or {}
     app_id, name = str(found.get("appId")), str(found.get("displayName"))
     fields = {f"{kind} permissions": " ".join(sorted(state.requested[kind])) for kind in TYPES}
-    return HandOver(
-        kind="admin_consent",
-        title=f"Grant admin consent to “{name}”",
-        url=_consent_url(ctx, app_id),
-        steps=(
-            "Open the link and sign in to the tenant as an administrator who may grant admin consent.",
-            f"Check that the page names “{name}” and the permissions below, then accept.",
-            "The browser goes on to StackOne's callback, which may show an error page: that does no harm.",
-            "Run again: the grants are read from the tenant, whatever the page said.",
-        ),
-        fields={"application (client) id": app_id, **fields},
-        who=_WHO,
-    )
+    fields |= {"application (client) id": app_id}
+    return HandOver.named("admin_consent", {"name": name}, url=_consent_url(ctx, app_id), fields=fields)
 
 
 def by_link(ctx: Context, wanted: Mapping[PermissionType, Wanted]) -> None:
@@ -172,11 +144,7 @@ def by_link(ctx: Context, wanted: Mapping[PermissionType, Wanted]) -> None:
     if not _all_granted(state, wanted):
         ctx.hand_over(consent_hand_over(ctx, state))
         if None in state.granted.values():
-            raise RunbookError(
-                "Whether consent was given cannot be seen: this sign-in may not read grants.",
-                meaning="A consent page is not believed; the grants themselves are read.",
-                next_step="sign in as somebody who may read them (Directory.Read.All), then run again.",
-            )
+            raise RunbookError.named("consent_unseen")
 
         def granted() -> bool | None:
             return _all_granted(Permissions.read(ctx), wanted) or None
@@ -189,7 +157,7 @@ def by_link(ctx: Context, wanted: Mapping[PermissionType, Wanted]) -> None:
             raise _nothing_granted() from None
         _note_consent(ctx, state, Permissions.read(ctx))
     state = Permissions.read(ctx, anew=True)
-    if any(state.granted[kind] != frozenset(wanted[kind].why) for kind in TYPES):
+    if any(state.surplus("granted", kind, wanted[kind]) for kind in TYPES):
         _take_away(ctx, wanted)
 
 
@@ -211,14 +179,9 @@ def _take_away(ctx: Context, wanted: Mapping[PermissionType, Wanted]) -> None:
     except GraphError as error:
         if error.status != 403:
             raise
-        raise RunbookError(
-            "Permissions that no chosen action needs any more are still granted.",
-            meaning="Consent adds permissions; taking one away needs an administrator who may change grants.",
-            next_step="let such an administrator remove them under Enterprise applications › Permissions, or run again "
-            "signed in as one.",
-            code=error.code,
-            request_id=error.request_id,
-        ) from error
+        failure = RunbookError.named("still_granted")
+        failure.code, failure.request_id = error.code, error.request_id
+        raise failure from error
 
 
 def _all_granted(state: Permissions, wanted: Mapping[PermissionType, Wanted]) -> bool:

@@ -3,13 +3,14 @@
 With them what the tenant's policy says about secrets, and fresh tokens, waited for until they carry what is granted.
 
 The store keeps a value under tenant, application and key id, so it is found again from what the tenant says alone. A
-secret counts as good when a token call with it succeeds, and for no other reason.
+secret is ours when its key id is listed on the application or its value is kept here, whatever it is called. It counts
+as good when a token call with it succeeds, and for no other reason.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -21,8 +22,11 @@ from runbook.clients.entra import TokenResult
 from runbook.errors import GraphError, NotSettled, RunbookError, SecretStoreError, SignInError
 from runbook.secrets import Secret
 from runbook.tenant.base import Context
+from runbook.tenant.registration import marks
 
 _ADDING, _NOTE = "adding", "the secret being added ends at "
+MARK, PROFILE_MARK = "key", "profile-key"
+"""The marks that list key ids of ours: every one, and the one that the connector profile was last handed."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,7 @@ class Credential:
     """One entry of ``passwordCredentials``. ``ref`` is where its value is kept, empty if it is not kept here.
 
     ``lost``: a run from here ended between the making of this one and the keeping of its value, so nobody has it.
+    ``listed``: on the application, as ours.
     """
 
     key_id: str
@@ -40,6 +45,7 @@ class Credential:
     ours: bool
     ref: str
     lost: bool = False
+    listed: bool = True
 
     @property
     def elsewhere(self) -> bool:
@@ -70,24 +76,21 @@ def secret_name(ctx: Context, app_id: str, key_id: str) -> str:
 
 def of_application(ctx: Context, found: Mapping[str, Any]) -> list[Credential]:
     """Every client secret of an application, newest first."""
-    items = [_credential(ctx, found["appId"], item) for item in found.get("passwordCredentials") or ()]
+    listed = {*marks(found, MARK), *marks(found, PROFILE_MARK)}
+    items = [_credential(ctx, found["appId"], item, listed) for item in found.get("passwordCredentials") or ()]
     oldest = datetime.min.replace(tzinfo=UTC)
     return sorted(items, key=lambda item: (item.starts or oldest, item.key_id), reverse=True)
 
 
-def _credential(ctx: Context, app_id: str, item: Mapping[str, Any]) -> Credential:
-    ours = item.get("displayName") == ctx.params.secret_description
-    ref = _kept(ctx, secret_name(ctx, app_id, item["keyId"])) if ours else ""
-    return Credential(
-        key_id=item["keyId"],
-        description=item.get("displayName") or "",
-        hint=item.get("hint") or "",
-        starts=when(item.get("startDateTime")),
-        ends=when(item.get("endDateTime")),
-        ours=ours,
-        ref=ref,
-        lost=ours and not ref and when(item.get("endDateTime")) == when(_being_added(ctx, app_id)),
-    )
+def _credential(ctx: Context, app_id: str, item: Mapping[str, Any], listed: Collection[str]) -> Credential:
+    key_id, described = str(item["keyId"]), str(item.get("displayName") or "")
+    ref, known = _kept(ctx, secret_name(ctx, app_id, key_id)), key_id in listed
+    starts, ends = when(item.get("startDateTime")), when(item.get("endDateTime"))
+    # The note names a second that was chosen at random for the one secret that was being made.
+    lost = described == ctx.params.secret_description and not ref and not known
+    lost = lost and ends == when(_being_added(ctx, app_id))
+    ours, hint = bool(ref) or lost or known, str(item.get("hint") or "")
+    return Credential(key_id, described, hint, starts, ends, ours, ref, lost, known)
 
 
 def note_adding(ctx: Context, app_id: str, ends: str) -> None:
@@ -121,11 +124,7 @@ def require_current(ctx: Context, found: Mapping[str, Any]) -> Credential:
     """The secret to work with; :class:`RunbookError` when section 5 has not made it yet."""
     credential = current(ctx, found)
     if credential is None:
-        raise RunbookError(
-            "There is no client secret of ours whose value is kept here.",
-            meaning="Section 5 makes it; a value can be read from Entra ID only at the moment when it is made.",
-            next_step="run section 5 (client secret) first.",
-        )
+        raise RunbookError.named("no_secret")
     return credential
 
 

@@ -8,21 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Any, Literal
 
 from runbook import catalog
 from runbook.errors import GraphError
+from runbook.tenant import registration
 from runbook.tenant.base import Context
-from runbook.tenant.registration import (
-    GRAPH_APP_ID,
-    application,
-    assignments,
-    grants,
-    graph_principal,
-    service_principal,
-)
+from runbook.tenant.registration import GRAPH_APP_ID, application, graph_principal, marks
 
 PermissionType = Literal["delegated", "application"]
+Stage = Literal["requested", "granted"]
+STAGES: tuple[Stage, ...] = ("requested", "granted")
+_GRANT, _MADE = "grant", "made"
 TYPES: tuple[PermissionType, ...] = ("delegated", "application")
 GRAPH_TYPE: Mapping[PermissionType, str] = {"delegated": "Scope", "application": "Role"}
 
@@ -44,7 +42,8 @@ class Wanted:
 class Permissions:
     """The tenant's state: ids by name, requested and granted names, and the objects behind the grants.
 
-    ``granted`` of a type is None when it may not be read: unknown, which is neither granted nor not granted.
+    ``granted`` of a type is None when it may not be read: unknown, which is neither granted nor not granted. What the
+    runbook requested and granted is listed on the application by name; with ``take_over`` the rest goes like its own.
     """
 
     ids: dict[PermissionType, dict[str, str]]
@@ -56,6 +55,7 @@ class Permissions:
     grant: dict[str, Any] | None = None
     assignments: dict[str, str] = field(default_factory=dict)
     unknown_ids: tuple[str, ...] = ()
+    take_over: bool = False
 
     @classmethod
     def read(cls, ctx: Context, *, anew: bool = False) -> Permissions:
@@ -66,21 +66,46 @@ class Permissions:
         ids = _published(resource)
         names = {identifier: name for of in ids.values() for name, identifier in of.items()}
         found = application(ctx)
-        principal = service_principal(ctx, found["appId"]) if found else None
+        principal = registration.service_principal(ctx, found["appId"]) if found else None
         requested, unknown_ids = _requested(found, ids)
         grant, scopes = _delegated(ctx, principal, resource["id"])
         assigned, roles = _application(ctx, principal, resource["id"], names)
-        return cls(
-            ids=ids,
-            resource_id=resource["id"],
-            application=found,
-            principal=principal,
-            requested=requested,
-            granted={"delegated": scopes, "application": roles},
-            grant=grant,
-            assignments=assigned,
-            unknown_ids=unknown_ids,
-        )
+        granted: dict[PermissionType, frozenset[str] | None] = {"delegated": scopes, "application": roles}
+        of_tenant = (ids, resource["id"], found, principal, requested, granted, grant, assigned, unknown_ids)
+        return cls(*of_tenant, take_over=bool(ctx.params.take_over))
+
+    def there(self, stage: Stage, kind: PermissionType) -> frozenset[str]:
+        """What is requested, or granted as far as that may be read."""
+        return (self.requested if stage == "requested" else self.granted)[kind] or frozenset()
+
+    def ours(self, stage: Stage, kind: PermissionType) -> frozenset[str]:
+        """What of it is listed as the runbook's own."""
+        return self.there(stage, kind).intersection(marks(self.application, f"{stage}-{kind}"))
+
+    def surplus(self, stage: Stage, kind: PermissionType, wanted: Wanted) -> frozenset[str]:
+        """What of it no chosen action needs and may be taken away."""
+        return (self.there if self.take_over else self.ours)(stage, kind) - set(wanted.why)
+
+    def target(self, stage: Stage, kind: PermissionType, wanted: Wanted) -> frozenset[str]:
+        """What is to be there."""
+        return (self.there(stage, kind) | set(wanted.why)) - self.surplus(stage, kind, wanted)
+
+    def marks(self, wanted: Mapping[PermissionType, Wanted], *, begin: bool) -> dict[str, list[str]]:
+        """Our marks, by name, ``begin``ning to change: with what will be added, and what is yet to be taken away."""
+        listed: dict[str, list[str]] = {}
+        for stage, kind in product(STAGES, TYPES):
+            own = set(marks(self.application, f"{stage}-{kind}"))
+            if stage == "requested" or self.granted[kind] is not None:
+                own = (own & self.there(stage, kind)) | (set(wanted[kind].why) - self.there(stage, kind))
+            gone = set() if begin and stage == "granted" else self.surplus(stage, kind, wanted[kind])
+            listed[f"{stage}-{kind}"] = sorted(own - gone)
+        made = self.grant_is_ours if self.grant else bool(listed["granted-delegated"])
+        return {**listed, _GRANT: [_MADE] if made else []}
+
+    @property
+    def grant_is_ours(self) -> bool:
+        """Whether the delegated grant itself was made by the runbook."""
+        return _MADE in marks(self.application, _GRANT)
 
     @property
     def misplaced(self) -> dict[str, str]:
@@ -156,7 +181,7 @@ def _delegated(
     if principal is None:
         return None, frozenset()
     try:
-        items = grants(ctx, principal)
+        items = registration.grants(ctx, principal)
     except GraphError as error:
         if error.status == 403:
             return None, None
@@ -174,7 +199,7 @@ def _application(
     if principal is None:
         return {}, frozenset()
     try:
-        items = assignments(ctx, principal)
+        items = registration.assignments(ctx, principal)
     except GraphError as error:
         if error.status == 403:
             return {}, None

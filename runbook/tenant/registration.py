@@ -1,14 +1,14 @@
 """Finding what the runbook registered, on the tenant alone, and the marks that it leaves there.
 
 The application is found by its own unique name (an alternate key), or by the object id of an adopted one; its service
-principal by application id. Marks are entries of the application's ``tags``: they say what is ours and what a person
-has confirmed, so that no local state is needed to run again.
+principal by application id. Marks are entries of the application's ``tags``: they list what is ours and what a person
+has confirmed, so that no local state is needed to run again. What is not listed is somebody else's, whatever its name.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from runbook.catalog.guide import CALLBACK_PATH
@@ -19,6 +19,8 @@ from runbook.tenant.snapshot import Known, address
 
 GRAPH_APP_ID = "00000003-0000-0000-c000-000000000000"
 MARK = "entra-id-runbook"
+# learn.microsoft.com/entra/identity-platform/supported-accounts-validation: 1 to 256 characters, no blanks, none twice.
+_LONGEST_TAG = 256
 
 _APPLICATION_FIELDS = (
     "id,appId,displayName,uniqueName,signInAudience,tags,web,spa,publicClient,requiredResourceAccess,"
@@ -44,6 +46,9 @@ def application(ctx: Context) -> dict[str, Any] | None:
     found = _expected(ctx, lambda: ctx.snapshot.find(_application(ctx), *_belongings(ctx)), ctx.known.app_id)
     if found is not None:
         ctx.known.app_id, ctx.known.seen_at = found["appId"], f"{ctx.graph.session.now():%Y-%m-%dT%H:%M:%SZ}"
+        if ctx.known.tags and not ctx.snapshot.looking:  # a late replica must not undo the marks of this run
+            others = [tag for tag in found.get("tags") or () if not tag.startswith(MARK)]
+            found = {**found, "tags": others + ctx.known.tags}
     return found
 
 
@@ -66,11 +71,8 @@ def _expected(ctx: Context, look: Callable[[], dict[str, Any] | None], known: st
         return ctx.until(look, f"{known}, seen before, is seen again", deadline=deadline, sightings=1)
     except NotSettled:
         ctx.known = Known(tenant=ctx.known.tenant)
-        raise RunbookError(
-            f"The object {known} of this tenant is gone; this run saw it last at {seen_at or 'its beginning'}.",
-            meaning=f"It has not been seen for {deadline:.0f} s since: somebody deleted it meanwhile.",
-            next_step="ask who deleted it, then run again: what is missing is restored or made anew.",
-        ) from None
+        seen = {"known": known, "seconds": deadline, "seen_at": seen_at or "its beginning"}
+        raise RunbookError.named("object_gone", **seen) from None
 
 
 def grants(ctx: Context, principal: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -134,31 +136,22 @@ def graph_principal(ctx: Context) -> dict[str, Any]:
     path = address("/servicePrincipals" + key("appId", GRAPH_APP_ID), select=fields)
     found = ctx.snapshot.find(path, _application(ctx), *_belongings(ctx), lasting=True)
     if found is None:
-        raise RunbookError(
-            "This tenant has no service principal of Microsoft Graph.",
-            meaning="Without it no Microsoft Graph permission can be requested or granted.",
-            next_step=f"create it once: POST /servicePrincipals with appId {GRAPH_APP_ID}, then run again.",
-        )
+        raise RunbookError.named("no_graph_principal", app_id=GRAPH_APP_ID)
     return found
 
 
 def require_application(ctx: Context) -> dict[str, Any]:
     """Our application; :class:`RunbookError` when section 2 has not made it yet."""
-    happened = f"There is no application with the unique name {ctx.params.unique_name!r} in this tenant."
-    return _required(application(ctx), happened, "Section 2 makes it, and every later section builds on it.")
+    if found := application(ctx):
+        return found
+    raise RunbookError.named("no_application", unique_name=ctx.params.unique_name)
 
 
 def require_principal(ctx: Context, app_id: str) -> dict[str, Any]:
     """The service principal of our application; :class:`RunbookError` when section 2 has not made it yet."""
-    happened = f"The application {app_id} has no service principal in this tenant."
-    meaning = "Permissions are granted to the service principal, and nobody can sign in without it."
-    return _required(service_principal(ctx, app_id), happened, meaning)
-
-
-def _required(found: dict[str, Any] | None, happened: str, meaning: str) -> dict[str, Any]:
-    if found is None:
-        raise RunbookError(happened, meaning=meaning, next_step="run section 2 (register application) first.")
-    return found
+    if found := service_principal(ctx, app_id):
+        return found
+    raise RunbookError.named("no_principal", app_id=app_id)
 
 
 def fingerprint(*parts: str) -> str:
@@ -166,16 +159,44 @@ def fingerprint(*parts: str) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
-def marks(of: Mapping[str, Any], name: str) -> list[str]:
-    """The values of our marks ``entra-id-runbook:<name>:<value>`` on an application."""
+def marks(of: Mapping[str, Any] | None, name: str) -> list[str]:
+    """The values of our marks ``entra-id-runbook:<name>:<value>,<value>…`` on an application."""
     prefix = f"{MARK}:{name}:"
-    return [tag.removeprefix(prefix) for tag in of.get("tags") or () if tag.startswith(prefix)]
+    listed = (tag.removeprefix(prefix) for tag in (of or {}).get("tags") or () if tag.startswith(prefix))
+    return [value for values in listed for value in values.split(",")]
 
 
-def with_mark(tags: Iterable[str], name: str, values: Sequence[str]) -> list[str]:
-    """``tags`` with the marks called ``name`` replaced by ``values``; everybody else's tags stay, in their order."""
-    prefix = f"{MARK}:{name}:"
-    return [tag for tag in tags if not tag.startswith(prefix)] + [prefix + value for value in values]
+def with_marks(of: Mapping[str, Any], values: Mapping[str, Iterable[str]]) -> list[str]:
+    """The tags of an application with these marks replaced; everybody else's stay, in their order."""
+    tags = [tag for tag in of.get("tags") or () if not tag.startswith(tuple(f"{MARK}:{name}:" for name in values))]
+    for name, listed in values.items():
+        line = ""
+        for value in dict.fromkeys(listed):
+            if line and len(line) + len(value) < _LONGEST_TAG:
+                line = f"{line},{value}"
+                continue
+            tags += [line] if line else []
+            line = f"{MARK}:{name}:{value}"
+        tags += [line] if line else []
+    return tags
+
+
+def write(
+    ctx: Context, of: Mapping[str, Any], marks: Mapping[str, Iterable[str]], body: Mapping[str, Any], **note: Any
+) -> None:
+    """Write ``body`` to an application, and in the same request our marks; nothing where both are so already."""
+    tags = with_marks(of, marks)
+    if set(tags) != set(of.get("tags") or ()):
+        ctx.known.tags = [tag for tag in tags if tag.startswith(MARK)]
+        body, note = {**body, "tags": tags}, {**note, "marks": ctx.known.tags}
+    if body:
+        ctx.graph.set(f"/applications/{of['id']}", dict(body), note=note)
+
+
+def own_name(ctx: Context, given: str, stem: str, joint: str = " ") -> str:
+    """The name that was given, else one that no other tenant and no other application has in a StackOne project."""
+    usual = ctx.params.unique_name == type(ctx.params).model_fields["unique_name"].default
+    return given or joint.join((stem, ctx.target.tenant_id, *(() if usual else (ctx.params.unique_name,))))
 
 
 def entra_base(ctx: Context) -> str:

@@ -16,6 +16,7 @@ from urllib.parse import quote, urlencode
 
 from runbook.clients.graph import LARGEST, BatchRequest, GraphClient, graph_error
 from runbook.errors import GraphError
+from runbook.secrets.secret import MASK
 
 T = TypeVar("T")
 JSON = dict[str, Any]
@@ -123,7 +124,9 @@ class Snapshot:
 class Known:
     """The client id of our application and the object id of its service principal, and the tenant in words.
 
-    ``seen_at`` is when they were seen last, by the service's clock; ``granted`` what section 4 saw granted, by type.
+    ``seen_at`` is when they were seen last, by the service's clock; ``granted`` what section 4 saw granted, by type;
+    ``tags`` our marks as this run wrote them last; ``approved`` by section the hash of what was approved to be done to
+    things of others.
     """
 
     app_id: str = ""
@@ -131,6 +134,8 @@ class Known:
     tenant: str = ""
     seen_at: str = ""
     granted: dict[str, list[str]] = field(default_factory=dict)
+    tags: list[str] = field(default_factory=list)
+    approved: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, events: Iterable[Mapping[str, Any]]) -> Known:
@@ -139,6 +144,8 @@ class Known:
         for event in events:
             if event["event"] == "run.started":
                 known = cls(**(event.get("known") or {}))
+            elif event["event"] == "http.intent" and MASK not in str(event.get("marks")):
+                known.tags = event.get("marks") or known.tags
             elif event["event"] == "section.finished":
                 facts = event.get("facts") or {}
                 if made := facts.get("application"):

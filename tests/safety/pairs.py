@@ -15,6 +15,7 @@ from runbook.parameters import parse
 from tests.safety import honesty
 from tests.safety.carried_out import Child, Ended
 from tests.safety.census import Books, others
+from tests.safety.foreign import plant
 from tests.safety.kills import touched
 from tests.safety.stand import Stand, own_home
 
@@ -71,6 +72,7 @@ def play(stand: Stand, pair: Pair, name: str) -> Outcome:
     homes = [dict(os.environ), dict(os.environ)]
     if pair.apart:
         own_home(homes[1], stand.folder / f"home-{name}-{pair.number}")
+    plant(stand.store, stand.ready["tenant_id"], params)
     foreign = others(stand.store, params)
     outcome.ended = _at_once(values, records, homes, pair.after)
     outcome.problems += _clear(outcome.ended)

@@ -55,6 +55,13 @@ def test_a_run_killed_at_a_write_is_healed_by_the_next(stand: Stand, calls: list
     assert outcome.problems == []
 
 
+@pytest.mark.parametrize("number", [9, 26, 35])
+def test_a_killed_run_leaves_an_adopted_application_as_it_was(stand: Stand, number: int) -> None:
+    outcome = kills.adopt(stand, number, "adopt")
+    assert "call" in outcome.told
+    assert outcome.problems == []
+
+
 @pytest.mark.parametrize("number", range(12))
 def test_a_run_in_weather_passes_or_says_why_and_the_next_one_passes(stand: Stand, number: int) -> None:
     outcome = faults.play(stand, drawn(SEED, number), "suite")

@@ -10,7 +10,7 @@ import pytest
 from runbook.errors import PlanRefused, RunbookError
 from runbook.sections import NAMES
 from runbook.tenant.permissions import Permissions
-from runbook.tenant.registration import MARK, application, require_application, service_principal
+from runbook.tenant.registration import MARK, application, marks, require_application, service_principal
 from tests.sections.conftest import Journey
 
 Begin = Callable[..., Journey]
@@ -135,7 +135,7 @@ def test_permissions_and_secrets_of_others_on_the_application_stay(done: Journey
     assert "x" in found["tags"]
 
 
-def test_a_permission_that_nobody_chose_is_taken_away_with_its_grant(done: Journey) -> None:
+def test_a_permission_that_somebody_else_gave_stays_and_goes_only_when_taking_over_was_approved(done: Journey) -> None:
     with done.context() as ctx:
         state = Permissions.read(ctx)
         assert state.application is not None
@@ -146,9 +146,23 @@ def test_a_permission_that_nobody_chose_is_taken_away_with_its_grant(done: Journ
         ctx.graph.set(f"/applications/{state.application['id']}", {"requiredResourceAccess": entries})
         body = {"principalId": state.principal["id"], "resourceId": state.resource_id, "appRoleId": extra}
         ctx.graph.post(f"/servicePrincipals/{state.resource_id}/appRoleAssignedTo", body)
-    changes = done.plan(*TENANT)["api_permissions"]
+    assert done.plan(*TENANT) == {}
+    result = done.run(*TENANT)["api_permissions"]
+    assert "not ours, stays" in {change.note for change in result.changes}
+    (row,) = [one for one in result.facts["permissions"]["application"] if one["name"] == "Domain.ReadWrite.All"]
+    assert (row["wanted"], row["requested"], row["granted"]) == (False, True, True)
+
+    over = {"take_over": True}
+    changes = done.plan("api_permissions", **over)["api_permissions"]
     assert [(change.what, change.kind) for change in changes] == [("Domain.ReadWrite.All (application)", "removed")]
-    mended(done)
+    refused = done.run("api_permissions", **over)["api_permissions"]
+    assert isinstance(refused.error, PlanRefused)
+    assert done.writes() == {}
+    approved = refused.next_step.split("--approve ")[1].split()[0]
+    assert done.run("api_permissions", approve=approved, **over)["api_permissions"].verdict == "passed"
+    assert done.plan(*TENANT) == {}
+    with done.context() as ctx:
+        assert "Domain.ReadWrite.All" not in Permissions.read(ctx).there("granted", "application")
 
 
 def test_a_deleted_application_is_restored_with_its_client_id(done: Journey) -> None:
@@ -195,7 +209,7 @@ def test_an_object_id_that_contradicts_the_unique_name_is_refused(journey: Begin
         own.plan("register_application", application_object_id=made["id"])
 
 
-def test_a_living_secret_whose_value_is_elsewhere_is_replaced_only_when_asked_and_kept_until_the_profile_is_switched(
+def test_a_living_secret_whose_value_is_elsewhere_is_never_replaced_and_stays_in_the_profile_until_it_nears_its_end(
     linked: Journey,
 ) -> None:
     with linked.context() as ctx:
@@ -213,14 +227,21 @@ def test_a_living_secret_whose_value_is_elsewhere_is_replaced_only_when_asked_an
     asked = {"new_secret": True}
     assert [change.kind for change in linked.plan(*NAMES[:7], **asked)["client_secret"]] == ["added"]
     linked.run(*NAMES[:7], **asked)
-    assert [change.note for change in linked.plan(*NAMES[:7])["client_secret"]] == [
-        "superseded: the connector profile uses the other one"
-    ]
-    mended(linked, *NAMES[:7])
     with linked.context() as ctx:
-        keys = [secret["keyId"] for secret in require_application(ctx)["passwordCredentials"]]
-    assert len(keys) == 1
-    assert old not in keys
+        found = require_application(ctx)
+        assert marks(found, "profile-key") == [old], "StackOne goes on with the one that it has"
+        assert len(marks(found, "key")) == 2
+    assert linked.plan(*NAMES[:7]) == {}
+
+    # The one made here is handed over once the other's days are few; then each side still keeps its own.
+    ending = {"secret_lifetime_days": 200, "secret_renew_before_days": 190}
+    linked.run(*NAMES[:7], **ending)
+    with linked.context() as ctx:
+        found = require_application(ctx)
+        (used,) = marks(found, "profile-key")
+        keys = [secret["keyId"] for secret in found["passwordCredentials"]]
+    assert used != old
+    assert old in keys
 
 
 def test_a_store_that_refuses_leaves_no_secret_on_the_application(journey: Begin) -> None:

@@ -16,7 +16,7 @@ __all__ = ["APPLICATIONS", "defaults"]
 
 _AUDIENCES = ("AzureADMyOrg", "AzureADMultipleOrgs", "AzureADandPersonalMicrosoftAccount", "PersonalMicrosoftAccount")
 _MOST_APIS, _MOST_PERMISSIONS, _MOST_PERSONAL, _MOST_PER_API_PERSONAL = 50, 400, 200, 30
-_LONGEST_NAME, _LONGEST_NAME_PERSONAL = 120, 90
+_LONGEST_NAME, _LONGEST_NAME_PERSONAL, _LONGEST_TAG = 120, 90, 256
 
 
 def create(call: Call, doc: Document) -> Document:
@@ -87,6 +87,7 @@ def _check(call: Call, doc: Document, own_id: str | None) -> None:
     longest = _LONGEST_NAME_PERSONAL if personal else _LONGEST_NAME
     if not 1 <= len(doc.get("displayName") or "") <= longest:
         raise errors.invalid_value("displayName", "Application")
+    _check_tags(doc.get("tags") or [])
     check_redirects(doc)
     app_management.check_audience(call, doc)
     _check_required_access(doc.get("requiredResourceAccess") or [], personal)
@@ -101,6 +102,13 @@ def _check(call: Call, doc: Document, own_id: str | None) -> None:
 
 def _personal(doc: Document) -> bool:
     return "Personal" in str(doc.get("signInAudience") or "")
+
+
+def _check_tags(tags: list[str]) -> None:
+    """learn.microsoft.com/entra/identity-platform/supported-accounts-validation: short, without blanks, none twice."""
+    bad = any(not 1 <= len(tag) <= _LONGEST_TAG or any(map(str.isspace, tag)) for tag in tags)
+    if bad or len(set(tags)) < len(tags):
+        raise errors.invalid_value("tags", "Application")
 
 
 def _check_required_access(listed: list[Document], personal: bool) -> None:
