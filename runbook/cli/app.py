@@ -53,7 +53,7 @@ def _run(given: options.Run) -> None:
     span = choosing.span(given.sections)
     screen = Screen(as_json=given.as_json)
     screen.opening(choice, span)
-    outcome = runs.run(choice, sections=span, records=Path(choice.records), progress=screen.progress)
+    outcome = runs.run(choice, span, Path(choice.records), screen.progress, screen.attend)
     screen.outcome(outcome)
     raise typer.Exit(outcome.exit_code)
 
@@ -65,8 +65,8 @@ def _plan(given: options.Run) -> None:
     from runbook.cli.screen import Screen
     from runbook.runs import run as runs
 
-    report = runs.plan(choosing.choice(given), sections=choosing.span(given.sections))
-    Screen(as_json=given.as_json).plan(report)
+    screen = Screen(as_json=given.as_json)
+    screen.plan(runs.plan(choosing.choice(given), choosing.span(given.sections), screen.attend))
 
 
 @app.command("verify")

@@ -21,11 +21,14 @@ from runbook.catalog.explain import Difference
 from runbook.catalog.guide import SEPARATORS, Separator
 from runbook.catalog.model import Action, PermissionType
 from runbook.catalog.scopes import Scopes
-from runbook.errors import InputError, Problem
+from runbook.clients.target import Target
+from runbook.errors import HandOver, InputError, Problem
 from runbook.parameters import Parameters
+from runbook.records.journal import Journal, NullJournal
 from runbook.records.verify import VerifyReport
 from runbook.runs.run import PlanReport, Progress, RunOutcome
 from runbook.sections import NAMES
+from runbook.tenant.base import HandsOver, attended
 from runbook.tenant.changes import Change
 
 if TYPE_CHECKING:
@@ -97,6 +100,10 @@ class Screen:
         line.append(f"{news.verdict:<10}", style=words.style(news.verdict))
         line.append(f" {news.seconds:5.1f} s  {words.visible(news.done)}")
         self.console.print(line)
+
+    def attend(self, target: Target, journal: Journal | NullJournal) -> HandsOver:
+        """How the run itself hands over: a code to sign in with is told on stderr, and everything else parks."""
+        return attended(target, journal, lambda item: typer.echo(words.visible(_code(item)), err=True))
 
     def outcome(self, outcome: RunOutcome) -> None:
         if self.as_json:
@@ -265,6 +272,10 @@ class Screen:
             self.document(document)
         else:
             self.say(text, style)
+
+
+def _code(item: HandOver) -> str:
+    return f"To sign in, open {item.url} and enter the code {item.fields['code']} before {item.expires_at}."
 
 
 def _signed(change: Change) -> dict[str, str]:

@@ -19,6 +19,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
+from runbook.clients import token_socket
 from runbook.clients.answers import aadsts_code, looks_like_secret_id, told
 from runbook.clients.calls import CallLog
 from runbook.clients.msal_apps import ANSWERS_CHALLENGES, DeviceFlow, MsalHttp, OnCode, confidential, guarded, public
@@ -81,16 +82,24 @@ class Administrator:
 
     ``sign_in`` of the parameters chooses: ``client-secret`` (the administrator's application by itself), ``browser``
     or ``device-code`` (a person; ``on_code`` shows them the code). One msal application for its life, whose cache
-    keeps the token until shortly before it expires.
+    keeps the token until shortly before it expires. In a kernel of a run, ``run`` is the socket of the run, which has
+    signed in already.
     """
 
     def __init__(
-        self, target: Target, params: Parameters, journal: CallLog | None = None, *, on_code: OnCode | None = None
+        self,
+        target: Target,
+        params: Parameters,
+        journal: CallLog | None = None,
+        *,
+        on_code: OnCode | None = None,
+        run: str = "",
     ) -> None:
         self._target = target
         self._how = params.sign_in
         self._http = MsalHttp(target, journal)
         self._on_code = on_code
+        self._run = run
         self._lock = threading.Lock()
         self._app: Any = None
 
@@ -98,22 +107,21 @@ class Administrator:
         """Close the connections."""
         self._http.close()
 
+    def record(self, journal: CallLog) -> None:
+        """Keep further calls in ``journal``."""
+        self._http.session.journal = journal
+
     def token(self) -> Secret:
         """A token that is good now, from msal's cache when it can. Raises :class:`SignInError`."""
-        with self._lock:
-            return self._obtain().token
+        return TokenResult.of(self.obtain()).token
 
     def renew(self, claims: str | None) -> Secret | None:
         """A new token, not from the cache, that answers the ``claims`` challenge if there is one."""
-        with self._lock:
-            if claims is None and self._how == "client-secret":
-                self._app = None  # msal skips its cache for an application only in a new object
-            return self._obtain(claims, fresh=True).token
+        return TokenResult.of(self.obtain(claims, fresh=True)).token
 
     def identity(self) -> Identity:
         """Who is signed in, as the token says."""
-        with self._lock:
-            result = self._obtain()
+        result = TokenResult.of(self.obtain())
         claims = result.claims
         kind = "app" if claims.get("idtyp") == "app" or not result.scopes else "user"
         names = ("app_displayname", "appid") if kind == "app" else ("upn", "preferred_username", "name", "oid")
@@ -126,17 +134,20 @@ class Administrator:
             role_ids=tuple(map(str, claims.get("wids") or ())),
         )
 
-    def _obtain(self, claims: str | None = None, *, fresh: bool = False) -> TokenResult:
-        scopes = _scopes(self._target)
-        if self._app is None:
-            self._app = self._make()
-        if self._how == "client-secret":
-            answer = guarded(lambda: self._app.acquire_token_for_client(scopes, claims_challenge=claims))
-        else:
-            answer = self._as_person(scopes, claims, fresh)
+    def obtain(self, claims: str | None = None, fresh: bool = False) -> Mapping[str, Any]:
+        """A token with its lifetime, in the shape of RFC 6749 section 5.1. Raises :class:`SignInError`."""
+        if self._run:
+            return token_socket.ask(self._run, claims, fresh)
+        with self._lock:
+            if self._app is None or (fresh and claims is None and self._how == "client-secret"):
+                self._app = self._make()  # msal skips its cache for an application only in a new object
+            if self._how == "client-secret":
+                answer = guarded(lambda: self._app.acquire_token_for_client(_scopes(self._target), claims))
+            else:
+                answer = self._as_person(_scopes(self._target), claims, fresh)
         secret = self._target.client_secret if self._how == "client-secret" else None
         whose = "administrator" if secret else "person"
-        return _result(answer, "the administrator's sign-in", self._http, whose, secret)
+        return _granted(answer, "the administrator's sign-in", self._http, whose, secret)
 
     def _make(self) -> Any:
         if self._how != "client-secret":
@@ -169,7 +180,7 @@ def application_token(target: Target, client_id: str, secret: Secret, *, journal
     with closing(MsalHttp(target, journal)) as http:
         app = confidential(target, http, client_id, secret)
         answer = guarded(lambda: app.acquire_token_for_client(_scopes(target)))
-    return _result(answer, f"application {client_id}", http, "connector", secret)
+    return TokenResult.of(_granted(answer, f"application {client_id}", http, "connector", secret))
 
 
 def delegated_token(
@@ -184,7 +195,7 @@ def delegated_token(
     with closing(MsalHttp(target, journal)) as http:
         app = confidential(target, http, client_id, secret)
         answer = DeviceFlow(app, [*_scopes(target), _OFFLINE_ACCESS]).run(on_code)
-    return _result(answer, f"a person through application {client_id}", http, "connector", secret)
+    return TokenResult.of(_granted(answer, f"a person through application {client_id}", http, "connector", secret))
 
 
 def _decode_claims(token: str) -> dict[str, Any]:
@@ -203,16 +214,16 @@ def _scopes(target: Target) -> list[str]:
     return [f"{target.endpoints.graph}/.default"]
 
 
-def _result(
+def _granted(
     answer: Mapping[str, Any], subject: str, http: MsalHttp, whose: str, secret: Secret | None = None
-) -> TokenResult:
+) -> Mapping[str, Any]:
     if "access_token" not in answer:
         looks = None if secret is None else looks_like_secret_id(secret)
         offset = http.session.clock_offset
         raise _sign_in_error(
             answer, subject=subject, whose=whose, secret_looks_like_id=looks, clock_offset_seconds=offset
         )
-    return TokenResult.of(answer)
+    return answer
 
 
 def _sign_in_error(answer: Mapping[str, Any], *, subject: str, **circumstances: Any) -> SignInError:

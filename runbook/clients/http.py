@@ -104,7 +104,7 @@ class Session:
         self.base = base.rstrip("/")
         self.service = service
         self.pace = pace
-        self._journal: CallLog = journal or NoLog()
+        self.journal: CallLog = journal or NoLog()
         self._pinned = pinned
         self.clock_offset: float | None = None
         """Seconds that the service's clock is ahead of this machine's, by the Date of its latest answer."""
@@ -171,10 +171,10 @@ class Session:
 
     def settled(self, ticket: object, *, applied: bool, created: bool = False) -> None:
         """Journal what reading has shown of a write (by its ticket) whose answer left open whether it was applied."""
-        self._journal.settled(ticket, applied=applied, created=created)
+        self.journal.settled(ticket, applied=applied, created=created)
 
     def _journaled(self, call: _Call, outcome: Callable[[Answer], Mapping[str, Any]]) -> Answer:
-        ticket = self._journal.intent(**call.fields) if call.effect == "write" else None
+        ticket = self.journal.intent(**call.fields) if call.effect == "write" else None
         started = time.monotonic()
         result: dict[str, Any] = {"status": None, "request_id": None}
         failure: RunbookError | None = None
@@ -194,9 +194,9 @@ class Session:
                 result |= outcome(answer)
             elif _uncertain(answer, failure):
                 result["uncertain"] = True
-            self._journal.outcome(ticket, **{**call.fields, **result})
+            self.journal.outcome(ticket, **{**call.fields, **result})
         else:
-            self._journal.call(**call.fields, **result)
+            self.journal.call(**call.fields, **result)
         if answer is None:
             # Raised outside the except block: httpx's error refers to the request, whose body may hold a secret.
             failure = failure or TransportError(f"{call.method} {call.fields['path']} was not sent.")

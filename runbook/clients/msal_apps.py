@@ -13,7 +13,7 @@ from runbook.clients.answers import aadsts_code, told
 from runbook.clients.calls import CallLog
 from runbook.clients.http import Session
 from runbook.clients.target import Target
-from runbook.errors import HandOver, RunbookError, SignInError, TransportError
+from runbook.errors import HandOver, Parked, RunbookError, SignInError, TransportError
 from runbook.secrets import Secret
 
 # Redeeming these a second time is refused, so a lost answer must not be asked for again by itself.
@@ -142,10 +142,14 @@ def guarded(work: Callable[[], T], *, unknown: Target | None = None) -> T:
     raise failure
 
 
+_CODE_EXPIRED = frozenset({"AADSTS70019", "AADSTS70020"})
+_NEW_CODE = "run the same command again: it shows a new code."
+
+
 class _Pending(RunbookError):
-    def __init__(self, answer: dict[str, Any], retry_after: float) -> None:
+    def __init__(self, retry_after: float) -> None:
         super().__init__("The code has not been entered yet.")
-        self.answer, self.retry_after = answer, retry_after
+        self.retry_after = retry_after
 
 
 class DeviceFlow:
@@ -161,18 +165,24 @@ class DeviceFlow:
         self._public = hasattr(app, "initiate_device_flow")
 
     def run(self, on_code: OnCode) -> dict[str, Any]:
-        """Get a code, hand it over, and poll until the person has signed in or the code expires; msal's answer."""
+        """Get a code, hand it over, and poll until the person has signed in; msal's answer.
+
+        Raises :class:`Parked` when the code expires before anybody entered it.
+        """
         flow = guarded(self._begin)
         if "user_code" not in flow:
             return flow
         Secret(flow["device_code"])  # from here on redaction knows it: msal's own log tells it
         lifetime = float(flow["expires_in"])
-        on_code(_hand_over(flow, lifetime))
+        hand_over = _hand_over(flow, lifetime)
+        on_code(hand_over)
 
         def poll() -> dict[str, Any]:
             answer = guarded(lambda: self._poll(flow))
             if answer.get("error") in ("authorization_pending", "slow_down"):
-                raise _Pending(answer, max(1, int(flow["interval"])))
+                raise _Pending(max(1, int(flow["interval"])))
+            if answer.get("error") == "expired_token" or aadsts_code(answer) in _CODE_EXPIRED:
+                raise Parked(hand_over, next_step=_NEW_CODE)
             return answer
 
         try:
@@ -185,8 +195,9 @@ class DeviceFlow:
                 passing=lambda error: isinstance(error, _Pending),
                 insist=True,
             )
-        except _Pending as pending:
-            return pending.answer
+        except _Pending:
+            pass
+        raise Parked(hand_over, next_step=_NEW_CODE)
 
     def _begin(self) -> dict[str, Any]:
         if self._public:

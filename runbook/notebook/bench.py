@@ -227,16 +227,12 @@ class Workbench:
 
     def _to_the_person(self, target: Target, journal: Journal | NullJournal) -> HandsOver:
         """Where a person is there, the person acts; only a sign-in by code is played in a rehearsal."""
-        otherwise = attended(target, journal)
+        otherwise = attended(target, journal, lambda item: HandOverCard(item).display())
 
         def hand_over(item: HandOver) -> None:
             if item.kind != "device_sign_in":
                 raise Parked(item)
-            if target.attend is not None:
-                otherwise(item)
-            else:
-                # The caller goes on asking Entra ID until the person has entered the code.
-                HandOverCard(item).display()
+            otherwise(item)
 
         return hand_over
 

@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from runbook import whole
@@ -46,11 +47,15 @@ class Execution:
 
 
 def execute(
-    source: Path, output: Path, parameters: Mapping[str, Any], waits: Callable[[str], None] = lambda _text: None
+    source: Path,
+    output: Path,
+    parameters: Mapping[str, Any],
+    waits: Callable[[str], None] = lambda _text: None,
+    environment: Mapping[str, str] = MappingProxyType({}),
 ) -> Execution:
     """Execute ``source`` with ``parameters`` and write it whole to ``output`` at each step.
 
-    ``waits`` is told in words what the notebook waits for.
+    ``waits`` is told in words what the notebook waits for. ``environment``: what its kernel gets besides.
 
     Raises ``OSError`` when ``output`` cannot be written; a failing cell or a dying kernel is returned, not raised.
     """
@@ -68,6 +73,7 @@ def execute(
             progress_bar=False,
             start_timeout=_START_TIMEOUT,
             waits=waits,
+            environment=environment,
         )
     except PapermillExecutionError as error:
         return Execution(False, error.ename, error.evalue)
@@ -203,7 +209,7 @@ def _engine() -> Any:
                 timeout=None,
             )
             client.waits = options["waits"]
-            return client.execute(env={**_child_environment(os.environ), **SAFE_PATH})
+            return client.execute(env={**_child_environment(os.environ), **SAFE_PATH, **options["environment"]})
 
     return Engine
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from runbook import words
+from runbook.clients import token_socket
 from runbook.errors import Interrupted, RecordError
 from runbook.parameters import Parameters, save
 from runbook.records import manifest, redaction, report, summary
@@ -26,7 +27,7 @@ from runbook.runs.provenance import actor, notebook, notebook_name, notebook_ori
 from runbook.secrets import Secret
 from runbook.secrets.stores import SecretStore, open_store
 from runbook.sections import NAMES, section
-from runbook.tenant.base import Context, Section, check_approved, open_context, plan_sections
+from runbook.tenant.base import Attends, Context, Section, check_approved, open_context, plan_sections
 from runbook.tenant.changes import Change, plan_hash
 from runbook.tenant.registration import tenant
 
@@ -83,13 +84,13 @@ def new_run_id() -> str:
     return f"{now:%Y%m%dT%H%M%S}{now.microsecond // 1000:03d}Z-{secrets.token_hex(3)}"
 
 
-def plan(params: Parameters, sections: tuple[int, int] = _ALL) -> PlanReport:
+def plan(params: Parameters, sections: tuple[int, int] = _ALL, person: Attends | None = None) -> PlanReport:
     """Read the tenant and say what a run would change; writes nothing.
 
-    Raises :class:`RunbookError` when the tenant cannot be read.
+    ``person``: as for :func:`run`. Raises :class:`RunbookError` when the tenant cannot be read.
     """
 
-    with open_context(params) as ctx:
+    with open_context(params, hand_over=person) as ctx:
         return _plan(ctx, _chosen(sections))
 
 
@@ -98,11 +99,13 @@ def run(
     sections: tuple[int, int] = _ALL,
     records: Path = Path("records"),
     progress: Callable[[Progress], None] | None = None,
+    person: Attends | None = None,
 ) -> RunOutcome:
     """Execute the notebooks of ``sections`` (first and last number) and leave a record in ``records``.
 
     The same choice on an unchanged tenant writes nothing in sections 1 to 6. Stops at the first section that failed
-    or parked. Raises :class:`RecordError` when the record cannot be written and :class:`Interrupted` on SIGINT or
+    or parked. ``person(target, journal)`` gives the way to hand over while the run itself signs in; default: it parks.
+    Raises :class:`RecordError` when the record cannot be written and :class:`Interrupted` on SIGINT or
     SIGTERM; the record then has no closing event and counts as incomplete.
     """
 
@@ -110,15 +113,16 @@ def run(
     chosen = _chosen(sections)
     # Papermill takes seconds to import; that goes on while the tenant is read.
     threading.Thread(target=import_module, args=("papermill",), daemon=True).start()
-    with _stoppable(tell), open_context(params) as ctx:
+    with _stoppable(tell), open_context(params, hand_over=person) as ctx:
         tell(Progress("planning"))
         report = _plan(ctx, chosen)
         check_approved(ctx, report.changes)
         journal = Journal.create(records, new_run_id(), **opening(ctx, chosen, report.plan_hash))
-        with _room_for(journal):
+        ctx.administrator.record(journal)
+        with _room_for(journal), token_socket.offered(ctx.administrator.obtain) as way:
             save(params, journal.folder / _PARAMETERS)
             try:
-                last = _sections(journal, chosen, tell)
+                last = _sections(journal, chosen, tell, way)
             except RecordError:
                 conclude(journal, {"verdict": "failed"})
                 raise
@@ -165,15 +169,20 @@ def opening(ctx: Context, chosen: list[Section], plan_hash: str) -> dict[str, An
     }
 
 
-def _sections(journal: Journal, chosen: list[Section], tell: Callable[[Progress], None]) -> Mapping[str, Any]:
-    """Execute one notebook after the other until one does not pass; how the last one ended."""
+def _sections(
+    journal: Journal, chosen: list[Section], tell: Callable[[Progress], None], way: Mapping[str, str]
+) -> Mapping[str, Any]:
+    """Execute one notebook after the other until one does not pass; how the last one ended.
+
+    ``way``: the variables by which their kernels find the run's sign-in.
+    """
 
     choice = {"parameters_file": str(journal.folder / _PARAMETERS), "record": str(journal.folder)}
     for each in chosen:
         tell(Progress("started", each.NUMBER, each.NAME, each.TITLE))
         begun = time.monotonic()
         source = notebook(each.NAME)
-        execution = execute(source, journal.folder / source.name, choice, partial(_waits, tell, each))
+        execution = execute(source, journal.folder / source.name, choice, partial(_waits, tell, each), way)
         finish(journal.folder / source.name)
         finished = _finished(journal, each, execution)
         tell(_news(each, finished, time.monotonic() - begun))

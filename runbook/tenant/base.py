@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
@@ -23,7 +24,7 @@ import platformdirs
 
 from runbook import catalog
 from runbook.catalog.scopes import Scopes
-from runbook.clients import settle
+from runbook.clients import settle, token_socket
 from runbook.clients.answers import SKEW_SECONDS
 from runbook.clients.entra import Administrator
 from runbook.clients.graph import GraphClient
@@ -42,6 +43,7 @@ T = TypeVar("T")
 _TELL_EVERY = 2.0  # seconds
 
 HandsOver = Callable[[HandOver], None]
+Attends = Callable[[Target, "Journal | NullJournal"], HandsOver]
 Verdict = Literal["passed", "failed", "parked", "planned"]
 
 
@@ -302,10 +304,16 @@ def _finish(
     return result
 
 
-def attended(target: Target, journal: Journal | NullJournal) -> HandsOver:
-    """How a run without anybody at the screen hands over: to the rehearsal's attendant, or by parking."""
+def attended(target: Target, journal: Journal | NullJournal, show: HandsOver | None = None) -> HandsOver:
+    """How a run hands over: to the rehearsal's attendant, or by parking.
+
+    ``show``: tells a person a code to sign in with; whoever asked for the code goes on asking whether it was entered.
+    """
 
     def hand_over(item: HandOver) -> None:
+        if show is not None and item.kind == "device_sign_in" and target.attend is None:
+            show(item)
+            return
         shown = asdict(item) | {"url": "" if item.kept else item.url, "steps": list(item.steps)}
         journal.event("hand_over", **shown)
         if target.attend is None or not target.attend(item):
@@ -317,7 +325,7 @@ def attended(target: Target, journal: Journal | NullJournal) -> HandsOver:
 
 @contextmanager
 def open_context(
-    params: Parameters, journal: Journal | NullJournal | None = None, hand_over: Callable[..., HandsOver] | None = None
+    params: Parameters, journal: Journal | NullJournal | None = None, hand_over: Attends | None = None
 ) -> Iterator[Context]:
     """Open target, secret store and clients for ``params`` and close them again.
 
@@ -332,7 +340,8 @@ def open_context(
     with ExitStack() as stack:
         target = stack.enter_context(open_target(params, store))
         asks = (hand_over or attended)(target, record)
-        administrator = Administrator(target, params, record, on_code=asks)
+        run = os.environ.get(token_socket.VARIABLE, "") if isinstance(record, Journal) else ""
+        administrator = Administrator(target, params, record, on_code=asks, run=run)
         stack.callback(administrator.close)
         yield Context(
             params=params,

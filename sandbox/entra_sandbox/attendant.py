@@ -41,13 +41,13 @@ def attend(ready: Mapping[str, Any], hand_over: HandOver, reveal: Callable[[str]
         "connector_profile": lambda person: person.fill_in_profile(hand_over.fields, reveal),
         "connector_profile_removal": lambda person: person.remove_profile(hand_over.fields),
         "link_account": lambda person: person.link_account(hand_over.url, hand_over.fields),
-        "admin_consent": lambda person: person.consent(hand_over.url),
+        "admin_consent": lambda person: person.consent(hand_over.url, hand_over.fields),
         "device_sign_in": lambda person: person.enter_code(hand_over.url, hand_over.fields),
     }
     play = kinds.get(hand_over.kind)
     if play is None:
         return False
-    with Browser(str(ready["ca_file"])) as browser:
+    with Browser(str(ready["ca_file"]), ready.get("https_proxy")) as browser:
         play(_Person(ready, browser))
     return True
 
@@ -122,9 +122,9 @@ class _Person:
         if not any("is connected" in heading for heading in end.headings):
             raise Lost(f"the account was not linked: {end.says()}")
 
-    def consent(self, url: str) -> None:
-        """Open the admin-consent link, sign in, accept."""
-        end = self._through(self._browser.open(url))
+    def consent(self, url: str, fields: Mapping[str, str]) -> None:
+        """Open the admin-consent link, sign in (as ``username`` if that is one of the seeded people), accept."""
+        end = self._through(self._browser.open(url), fields.get("username", ""))
         query = parse_qs(urlsplit(end.url).query)
         if "error" in query:
             raise Lost(f"the consent was refused: {' '.join(query.get('error_description', query['error']))}")
@@ -132,7 +132,7 @@ class _Person:
             raise Lost(f"the consent ended on another page: {end.says()}")
 
     def enter_code(self, url: str, fields: Mapping[str, str]) -> None:
-        """Open the verification address, enter the code, sign in, accept."""
+        """Open the verification address, enter the code, sign in as in :meth:`consent`, accept."""
         given = {_plain(name): value for name, value in fields.items()}
         code = given.get("code") or given.get("usercode") or ""
         screen = self._browser.open(url)
@@ -140,7 +140,7 @@ class _Person:
         if form is None or not code:
             raise Lost(f"there is no code to enter, or nowhere to enter it: {screen.says()}")
         _set(form.of_kind("text"), code)
-        end = self._through(self._browser.send(screen, form))
+        end = self._through(self._browser.send(screen, form), given.get("username", ""))
         if end.status >= 400 or end.alerts:
             raise Lost(f"the device was not signed in: {end.says()}")
 

@@ -112,11 +112,12 @@ class Screen:
 
 
 class Browser:
-    """Cookies and a place to be. Only ``ca_file`` is trusted, and of proxies only ``proxy`` is used."""
+    """Cookies and a place to be. Only ``ca_file`` is trusted, and of proxies only ``proxy``, for HTTPS."""
 
     def __init__(self, ca_file: str, proxy: str | None = None) -> None:
         context = ssl.create_default_context(cafile=ca_file)
-        self._client = httpx.Client(verify=context, trust_env=False, proxy=proxy, timeout=30, follow_redirects=True)
+        through = {"https://": httpx.HTTPTransport(verify=context, proxy=proxy)} if proxy else None
+        self._client = httpx.Client(verify=context, trust_env=False, mounts=through, timeout=30, follow_redirects=True)
         self._discretion = _Discretion()
 
     def __enter__(self) -> Browser:

@@ -233,11 +233,18 @@ def test_a_declined_device_sign_in_is_an_error(entra_id: Service, target: Target
     assert caught.value.code == "AADSTS65004"
 
 
-def test_an_expired_code_is_not_polled_for_ever(entra_id: Service, target: Target) -> None:
-    entra_id.on("POST", DEVICE, device_flow(expires_in=0))
-    entra_id.on("POST", TOKEN, refused(70016, 400, "authorization_pending"))
-    with pytest.raises(SignInError):
+@pytest.mark.parametrize(
+    ("lifetime", "answer"),
+    [(0, refused(70016, 400, "authorization_pending")), (900, refused(70020, 400, "expired_token"))],
+)
+def test_a_code_that_nobody_entered_in_time_parks(
+    entra_id: Service, target: Target, lifetime: int, answer: Reply
+) -> None:
+    entra_id.on("POST", DEVICE, device_flow(expires_in=lifetime))
+    entra_id.on("POST", TOKEN, answer)
+    with pytest.raises(Parked) as caught:
         entra.delegated_token(target, APP, SECRET, lambda _: None)
+    assert "a new code" in caught.value.next_step
 
 
 def test_a_run_that_parks_at_the_code_stays_parked(entra_id: Service, target: Target) -> None:
