@@ -8,11 +8,14 @@ _._names_known_words
 _._is_sound
 _._is_a_base
 _._is_complete
-# hooks of libraries: httpx, httpcore, html.parser, http.server, logging, ipywidgets, IPython, papermill, traitlets
+# hooks of libraries: httpx, httpcore, html.parser, http.server, socketserver, logging, ipywidgets, IPython, papermill, traitlets
 _.auth_flow
 _._network_backend
 _.handle_starttag
 _.do_GET
+_.handle
+_.daemon_threads
+_.block_on_close
 _.do_POST
 _.log_message
 _.msg

@@ -183,9 +183,13 @@ class Screen:
                 for name, changes in report.changes.items()
             ]
             told = {name: getattr(report, name) for name in ("plan_hash", "pending", "target", "tenant_id")}
+            told |= {name: getattr(report, name) for name in ("tenant", "signed_in", "rights")}
             self.document({**told, "sections": sections})
             return
-        self.say(f"{report.target} (tenant {report.tenant_id})", "bold")
+        self.say(f"{report.target}: {report.tenant}", "bold")
+        self.say(f"Signed in: {report.signed_in}")
+        for right in report.rights:
+            self.say(f"  {right['what']}: {'you may' if right['may'] else right['who']}")
         for name, changes in report.changes.items():
             number = NAMES.index(name) + 1
             waiting = [change.shown() for change in changes if change.kind != "same"]

@@ -35,6 +35,8 @@ class Outcome:
 
     ``used`` is None when it was not tried, which is neither a pass nor a failure, and when what came back (``error``)
     says nothing about a permission: the service was unwell.
+
+    ``because``: what keeps it from being tried, the ``parameters`` or a missing ``person``; empty for anything else.
     """
 
     road: RoadName
@@ -47,6 +49,7 @@ class Outcome:
     cause: str = ""
     next_step: str = ""
     error: RunbookError | None = None
+    because: Literal["", "parameters", "person"] = ""
 
     @property
     def word(self) -> str:
@@ -188,10 +191,11 @@ def refused(road: RoadName, action: Action, error: RunbookError) -> Outcome:
 
 
 def not_tried(
-    road: RoadName, action: Action, cause: str, next_step: str = "", error: RunbookError | None = None
+    road: RoadName, action: Action, cause: str, next_step: str = "", error: RunbookError | None = None, because: Any = ""
 ) -> Outcome:
     """An outcome of a probe that was not sent, and why."""
-    return Outcome(road, None, action.method, action.path, cause=cause, next_step=next_step, error=error)
+    about: Any = {"next_step": next_step, "error": error, "because": because}
+    return Outcome(road, None, action.method, action.path, cause=cause, **about)
 
 
 def renewed(account: Mapping[str, Any], *, works: bool, now: datetime) -> dict[str, Any]:

@@ -28,8 +28,9 @@ from runbook.secrets import Secret
 from runbook.secrets.stores import SecretStore, open_store
 from runbook.sections import NAMES, section
 from runbook.tenant.base import Attends, Context, Section, check_approved, open_context, plan_sections
-from runbook.tenant.changes import Change, plan_hash
-from runbook.tenant.registration import tenant
+from runbook.tenant.changes import Change, pending, plan_hash
+from runbook.tenant.registration import signed_in, tenant
+from runbook.tenant.rights import rights
 
 _PARAMETERS = "parameters.yaml"
 _ALL = (1, len(NAMES))
@@ -38,7 +39,10 @@ _EXIT_CODES: Mapping[str, int] = {"passed": 0, "failed": 1, "incomplete": 1, "pa
 
 @dataclass(frozen=True)
 class PlanReport:
-    """What a run would change, by section in the guide's order, with the hash of exactly this plan."""
+    """What a run would change, by section in the guide's order, with the hash of exactly this plan.
+
+    ``tenant`` and ``signed_in`` in words; ``rights``: what the caller may do of it, and who must do the rest.
+    """
 
     plan_hash: str
     changes: Mapping[str, list[Change]]
@@ -46,6 +50,9 @@ class PlanReport:
     target: str
     tenant_id: str
     rehearsal: bool
+    tenant: str
+    signed_in: str
+    rights: list[dict[str, Any]]
 
     @property
     def pending(self) -> int:
@@ -147,6 +154,9 @@ def _plan(ctx: Context, chosen: list[Section]) -> PlanReport:
         target=ctx.target.description,
         tenant_id=ctx.target.tenant_id,
         rehearsal=ctx.target.rehearsal,
+        tenant=tenant(ctx),
+        signed_in=signed_in(ctx),
+        rights=rights(ctx, {name for name, of_section in changes.items() if pending(of_section)}),
     )
 
 

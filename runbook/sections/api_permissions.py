@@ -22,7 +22,7 @@ from runbook.tenant.changes import Change, Evidence, pending, row
 from runbook.tenant.consent import by_api, by_link, consent_hand_over
 from runbook.tenant.credentials import application_roles, current
 from runbook.tenant.permissions import GRAPH_TYPE, STAGES, TYPES, Permissions, PermissionType, Wanted, table
-from runbook.tenant.registration import GRAPH_APP_ID, require_application, require_principal, with_marks, write
+from runbook.tenant.registration import GRAPH_APP_ID, require_application, with_marks, write
 from runbook.words import Kind, word
 
 NAME, NUMBER, TITLE, SUMMARY, PORTAL = about("api_permissions")
@@ -136,7 +136,6 @@ def _missing(slug: str, names: Sequence[str], kind: PermissionType) -> Change:
 
 
 def apply(ctx: Context, _changes: Sequence[Change]) -> None:
-    require_principal(ctx, require_application(ctx)["appId"])
     state = Permissions.read(ctx)
     wanted = state.wanted(ctx)
     if over := _over_limits(state, wanted):
@@ -153,7 +152,7 @@ def apply(ctx: Context, _changes: Sequence[Change]) -> None:
 
 
 def _grant(ctx: Context, state: Permissions, wanted: dict[PermissionType, Wanted]) -> None:
-    if ctx.params.consent == "api":
+    if ctx.params.consent == "api" and state.principal is not None:
         try:
             by_api(ctx, state, wanted)
         except GraphError as error:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from runbook.clients.odata import key, literal
-from runbook.errors import PlanRefused, RunbookError
+from runbook.errors import GraphError, PlanRefused, RunbookError
 from runbook.sections import about
 from runbook.tenant import registration
 from runbook.tenant.base import Context
@@ -37,6 +37,7 @@ _OWN = (
 # The tag by which the portal lists a service principal under "Enterprise applications".
 _ENTERPRISE = "WindowsAzureActiveDirectoryIntegratedApp"
 _DELETED_APPLICATIONS = "/directory/deletedItems/microsoft.graph.application"
+_LEFT = "absent: this sign-in may not make it; the admin consent link of section 4 does"
 _DELETED_PRINCIPALS = "/directory/deletedItems/microsoft.graph.servicePrincipal"
 _REGISTERED = f"{registration.MARK}:application:registered"
 
@@ -220,21 +221,30 @@ def _write_principal(ctx: Context, step: str) -> None:
     elif step == "enable":
         ctx.graph.set("/servicePrincipals" + key("appId", app_id), {"accountEnabled": True})
     else:
-        made, _ = ctx.graph.ensure(
-            lambda: registration.service_principal(ctx, app_id),
-            lambda: ctx.graph.post("/servicePrincipals", {"appId": app_id, "tags": [_ENTERPRISE]}),
-            what="The service principal",
-            absent=True,
-        )
-        ctx.known.principal_id = str(made["id"])
+        try:
+            made, _ = ctx.graph.ensure(
+                lambda: registration.service_principal(ctx, app_id),
+                lambda: ctx.graph.post("/servicePrincipals", {"appId": app_id, "tags": [_ENTERPRISE]}),
+                what="The service principal",
+                absent=True,
+            )
+        except GraphError as error:
+            if error.status != 403:
+                raise
+            # Whoever registers need not be allowed to make it; the consent page of section 4 makes it then.
+            ctx.facts["left_to_consent"] = True
+        else:
+            ctx.known.principal_id = str(made["id"])
 
 
 def verify(ctx: Context) -> Evidence:
+    absent = {"id": _LEFT} if "left_to_consent" in ctx.facts else None
+
     def seen() -> tuple[dict[str, Any], dict[str, Any]] | None:
         found = registration.application(ctx)
         if found is None or any(change.kind != "same" for change in _drift(ctx, found)):
             return None
-        principal = registration.service_principal(ctx, found["appId"])
+        principal = registration.service_principal(ctx, found["appId"]) or absent
         return (found, principal) if principal and principal.get("accountEnabled") is not False else None
 
     found, principal = ctx.read_back(seen, "the application and its service principal are read back as wanted")
@@ -245,4 +255,5 @@ def verify(ctx: Context) -> Evidence:
     if link := registration.portal_link(ctx, found["appId"]):
         rows.append(row("page in the portal", link, "Entra admin center"))
     facts = {fact: found[name] for name, fact, _ in _OWN} | {"unique_name": found.get("uniqueName") or ""}
-    return Evidence(True, rows, {"application": facts | {"service_principal_id": principal["id"]}})
+    principal_id = "" if principal is absent else principal["id"]
+    return Evidence(True, rows, {"application": facts | {"service_principal_id": principal_id}})

@@ -51,7 +51,7 @@ class Roads:
     closed: dict[RoadName, tuple[str, str]] = field(default_factory=dict)
     refused: dict[RoadName, RunbookError] = field(default_factory=dict)
     tokens: dict[PermissionType, frozenset[str] | None] = field(default_factory=dict)
-    absent: bool = False
+    absent: set[RoadName] = field(default_factory=set)
     account: Mapping[str, Any] | None = None
 
 
@@ -137,7 +137,7 @@ def _open_roads(ctx: Context, stack: ExitStack, found: Mapping[str, Any], state:
     account = find_account(ctx)
     if account is None:
         roads.closed["stackone"] = "no account is linked", "run section 7 (link an account)."
-        roads.absent = True
+        roads.absent.add("stackone")
     elif account.get("status") == "active" and (error := not_ours(ctx, account)):
         if error.code == ANOTHER:
             roads.refused["stackone"] = error
@@ -149,7 +149,7 @@ def _open_roads(ctx: Context, stack: ExitStack, found: Mapping[str, Any], state:
     else:
         known = explain(None, account_active=False)
         roads.closed["stackone"] = f"{known.cause} Who can mend it: {known.who}", known.remedy
-        roads.absent = True
+        roads.absent.add("stackone")
     return roads
 
 
@@ -165,7 +165,7 @@ def _open_direct(
         result = (application_roles if kind == "application" else delegated_scopes)(ctx, found, state.granted[kind])
     except Parked:
         roads.closed[kind] = "nobody was there to sign in with a code", "let that person run section 8."
-        roads.absent = True
+        roads.absent.add(kind)
         return
     except (SignInError, TransportError) as error:
         if kind == "delegated" and explain(error).answer in _CODE_BLOCKED:
@@ -206,6 +206,7 @@ def _action(
         "probe": best.shown(),
         "probes": {name: outcome.shown() for name, outcome in outcomes.items()},
         "verdict": verdict,
+        "untried_for": _untried_for(outcomes) if verdict == "not tried" else "",
         "explanation": _in_words(outcomes, explained) if verdict != "passed" else "",
         "explanations": explained,
     }
@@ -215,16 +216,18 @@ def _try(ctx: Context, slug: str, shop: Workshop, roads: Roads, name: RoadName, 
     action = catalog.action(slug)
     if name in roads.refused:
         return refused(name, action, roads.refused[name])
+    # What may not be tried at all is no reason to look for a person.
+    if recipes().writes(slug) and not ctx.allow_writes:
+        off = "it writes, and allow_writes is off", "set allow_writes to try it."
+        return not_tried(name, action, *off, because="parameters")
+    if (reason := recipes().probes[slug].rehearsal_only) and not ctx.target.rehearsal:
+        return not_tried(name, action, reason, because="parameters")
     road = roads.open.get(name)
     if road is None:
-        return not_tried(name, action, *roads.closed.get(name, ("there is no way to try it", "")))
-    if recipes().writes(slug):
-        if not ctx.applying:
-            return not_tried(name, action, "writes are tried when the plan is applied")
-        if not ctx.allow_writes:
-            return not_tried(name, action, "it writes, and allow_writes is off", "set allow_writes to try it.")
-    if (reason := recipes().probes[slug].rehearsal_only) and not ctx.target.rehearsal:
-        return not_tried(name, action, reason)
+        why = roads.closed.get(name, ("there is no way to try it", ""))
+        return not_tried(name, action, *why, because="person" if name in roads.absent else "")
+    if recipes().writes(slug) and not ctx.applying:
+        return not_tried(name, action, "writes are tried when the plan is applied")
     return prove(shop, road, slug, needs)
 
 
@@ -255,6 +258,12 @@ def _verdict(outcomes: Mapping[RoadName, Outcome]) -> str:
     application = "application" not in outcomes or "application" in proven
     delegated = "delegated" not in outcomes or bool(proven & {"delegated", "stackone"})
     return "passed" if application and delegated else "not tried"
+
+
+def _untried_for(outcomes: Mapping[RoadName, Outcome]) -> str:
+    """Why an action is not proven: a missing ``person`` before ``parameters`` that forbid it; else empty."""
+    reasons = {outcome.because for outcome in outcomes.values() if outcome.used is None}
+    return next((reason for reason in ("person", "", "parameters") if reason in reasons), "")
 
 
 def _explain(
@@ -323,18 +332,18 @@ def _evidence(
         next_step = "read the explanation beside each failed action, mend it, and run section 8 again."
     elif unwell:
         next_step = "a service was unwell, which says nothing of a permission: run section 8 again in some minutes."
-    elif untried and roads.absent:
+    elif any(action["untried_for"] == "person" for action in actions):
         next_step = "let a person link an account (section 7) or sign in with the code, and run section 8 again."
-    return Evidence(False if unwell else _ok(verdicts, roads), rows, facts, notes, next_step)
+    return Evidence(False if unwell else _ok(actions), rows, facts, notes, next_step)
 
 
-def _ok(verdicts: Sequence[str], roads: Roads) -> bool | None:
-    """False when one failed; None when nothing was proven or a person was missing; what parameters forbid is fine."""
+def _ok(actions: Sequence[Mapping[str, Any]]) -> bool | None:
+    """False when one failed; None when a person was missing or nothing was proven; what parameters forbid is fine."""
+    verdicts = {action["verdict"] for action in actions}
     if "failed" in verdicts:
         return False
-    if "passed" not in verdicts or (roads.absent and "not tried" in verdicts):
-        return None
-    return True
+    reasons = {action["untried_for"] for action in actions if action["verdict"] == "not tried"}
+    return None if "person" in reasons or ("" in reasons and "passed" not in verdicts) else True
 
 
 def _rows(actions: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, str]]:

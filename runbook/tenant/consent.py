@@ -18,6 +18,8 @@ from runbook.tenant.base import Context
 from runbook.tenant.permissions import TYPES, Permissions, PermissionType, Wanted
 from runbook.tenant.registration import assignments, entra_base, wanted_uri
 
+_SEEN = "Run again: the grants are read from the tenant, whatever the page said."
+
 
 def by_api(ctx: Context, state: Permissions, wanted: Mapping[PermissionType, Wanted]) -> None:
     """Grant what is wanted and take away what of ours is not, going by ``state``, which was read a moment ago.
@@ -130,9 +132,11 @@ def consent_hand_over(ctx: Context, state: Permissions) -> HandOver:
     """What the person who may consent has to do, and what it will mean."""
     found = state.application or {}
     app_id, name = str(found.get("appId")), str(found.get("displayName"))
+    seen = None not in state.granted.values()
     fields = {f"{kind} permissions": " ".join(sorted(state.requested[kind])) for kind in TYPES}
     fields |= {"application (client) id": app_id}
-    return HandOver.named("admin_consent", {"name": name}, url=_consent_url(ctx, app_id), fields=fields)
+    words = {"name": name, "then": _SEEN if seen else RunbookError.named("consent_unseen").next_step}
+    return HandOver.named("admin_consent", words, url=_consent_url(ctx, app_id), fields=fields)
 
 
 def by_link(ctx: Context, wanted: Mapping[PermissionType, Wanted]) -> None:

@@ -1,0 +1,31 @@
+"""What the caller may do of what a run writes, by its token, and who must do the rest: ``rights.json``.
+
+It is words for a plan, no decision: a custom role may allow more, so a section tries and goes by the answer.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from importlib import resources
+from typing import Any
+
+from runbook.tenant.base import Context
+
+
+def rights(ctx: Context, sections: Collection[str]) -> list[dict[str, Any]]:
+    """What ``sections`` write that not everybody may: ``[{"section", "what", "may", "who"}]``.
+
+    ``who`` must do it where the caller may not. Raises :class:`SignInError`.
+    """
+    table = json.loads(resources.files(__package__).joinpath("rights.json").read_text(encoding="utf-8"))
+    caller = ctx.administrator.identity()
+    kinds = set(ctx.params.permission_types)
+    found = []
+    for each in table["rights"]:
+        if each["section"] in sections and kinds & set(each.get("types", kinds)):
+            held = {name for name in each["roles"] if table["roles"][name] in caller.role_ids}
+            allowed = not set(each["permissions"]).isdisjoint(caller.permissions)
+            may = allowed and (caller.kind == "app" or not each["roles"] or bool(held))
+            found.append({"section": each["section"], "what": each["what"], "may": may, "who": each["who"]})
+    return found

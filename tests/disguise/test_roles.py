@@ -1,0 +1,102 @@
+"""Who may do what: the plan says it before the first write, and the rest is handed to whoever may."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from tests.disguise.conftest import NEEDED, Desk, Tenant
+
+Begin = Callable[..., Desk]
+
+
+@pytest.fixture(scope="module")
+def client_id(tenant: Tenant) -> str:
+    return tenant.application(*NEEDED)
+
+
+@pytest.fixture
+def developer(desk: Begin, client_id: str) -> Begin:
+    def begin(**values: object) -> Desk:
+        return desk("Application Developer", sign_in="device-code", client_id=client_id, **values)
+
+    return begin
+
+
+def test_a_plan_says_what_the_caller_may_do_and_who_must_do_the_rest(developer: Begin) -> None:
+    done = developer().call("plan", "--json")
+    plan = json.loads(done.stdout)
+    assert "Application Developer" in plan["signed_in"]
+    assert "Contoso" in plan["tenant"]
+    may = {right["what"]: right["may"] for right in plan["rights"]}
+    assert may == {
+        "register and change the application, add its secrets": True,
+        "make its service principal": False,
+        "consent to delegated permissions": False,
+        "consent to application permissions": False,
+        "see what was consented to": True,
+    }
+    shown = developer().call("plan").stdout
+    assert "Application Developer" in shown
+    assert "consent to application permissions: a Privileged Role Administrator or Global Administrator" in shown
+
+
+@pytest.mark.parametrize("audience", ["multi", "single"])
+def test_a_developer_and_a_global_administrator_share_the_guide_with_one_consent_link(
+    developer: Begin, audience: str
+) -> None:
+    at = developer(sign_in_audience=audience)
+    code, first = at.run("--sections", "1..6")
+    assert code == 3, first
+    assert [each["verdict"] for each in first["sections"]][:4] == ["passed", "passed", "passed", "parked"]
+    link = at.hand_over(first)
+    assert link["kind"] == "admin_consent"
+    at.tenant.act(link)
+
+    code, second = at.run("--sections", "1..6")
+    assert code == 3, second
+    form = at.hand_over(second)
+    assert form["kind"] == "connector_profile"
+    at.tenant.act(form)
+
+    code, third = at.run("--sections", "1..6")
+    assert code == 0, third
+    granted = [row["granted"] for rows in third["permissions"].values() for row in rows]
+    assert granted
+    assert all(granted)
+
+
+def test_a_privileged_role_administrator_who_may_not_make_the_service_principal_parks_with_the_link(
+    desk: Begin, client_id: str
+) -> None:
+    at = desk("Privileged Role Administrator", sign_in="device-code", client_id=client_id)
+    code, document = at.run("--sections", "1..4")
+    assert code == 3, document
+    at.tenant.act(at.hand_over(document))
+    assert at.run("--sections", "1..4")[0] == 0
+
+
+def test_who_may_not_see_grants_is_told_what_to_allow_and_goes_on_by_tokens(desk: Begin, tenant: Tenant) -> None:
+    unseeing = tenant.application("Application.ReadWrite.All")
+    at = desk("Application Developer", sign_in="device-code", client_id=unseeing)
+    plan = json.loads(at.call("plan", "--json").stdout)
+    assert not next(right["may"] for right in plan["rights"] if right["what"] == "see what was consented to")
+    code, document = at.run()
+    assert code == 3, document
+    at.tenant.act(at.hand_over(document))
+    code, document = at.run()
+    assert code == 3, document
+    told = at.hand_over(document)["steps"][-1]
+    assert "Directory.Read.All" in told
+    assert "--sections 5..8" in told
+    for kind in ("connector_profile", "link_account"):
+        code, document = at.run("--sections", "5..8")
+        assert code == 3, document
+        item = at.hand_over(document)
+        assert item["kind"] == kind
+        at.tenant.act(item)
+    code, document = at.run("--sections", "5..8")
+    assert code == 0, document
+    assert document["actions"][0]["verdict"] == "passed"
