@@ -22,7 +22,7 @@ from typing import Any
 from runbook.clients import token_socket
 from runbook.clients.answers import aadsts_code, looks_like_secret_id, told
 from runbook.clients.calls import CallLog
-from runbook.clients.msal_apps import ANSWERS_CHALLENGES, DeviceFlow, MsalHttp, OnCode, confidential, guarded, public
+from runbook.clients.msal_apps import ANSWERS_CHALLENGES, MsalHttp, OnCode, confidential, device_flow, guarded, public
 from runbook.clients.target import Target
 from runbook.errors import InputError, Problem, SignInError
 from runbook.parameters import Parameters
@@ -169,7 +169,7 @@ class Administrator:
             return guarded(lambda: dict(app.acquire_token_interactive(scopes, claims_challenge=claims, timeout=300)))
         if self._on_code is None:
             raise InputError(Problem("sign_in", "device-code needs somebody to show the code to."))
-        return DeviceFlow(app, scopes).run(self._on_code)
+        return device_flow(app, scopes, self._on_code)
 
 
 def application_token(target: Target, client_id: str, secret: Secret, *, journal: CallLog | None = None) -> TokenResult:
@@ -194,7 +194,7 @@ def delegated_token(
     """
     with closing(MsalHttp(target, journal)) as http:
         app = confidential(target, http, client_id, secret)
-        answer = DeviceFlow(app, [*_scopes(target), _OFFLINE_ACCESS]).run(on_code)
+        answer = device_flow(app, [*_scopes(target), _OFFLINE_ACCESS], on_code)
     return TokenResult.of(_granted(answer, f"a person through application {client_id}", http, "connector", secret))
 
 

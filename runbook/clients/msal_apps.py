@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
-from runbook.clients import retry, settle
 from runbook.clients.answers import aadsts_code, told
 from runbook.clients.calls import CallLog
 from runbook.clients.http import Session
@@ -142,80 +141,41 @@ def guarded(work: Callable[[], T], *, unknown: Target | None = None) -> T:
     raise failure
 
 
-_CODE_EXPIRED = frozenset({"AADSTS70019", "AADSTS70020"})
-_NEW_CODE = "run the same command again: it shows a new code."
+# What the token endpoint says of a code that nobody has entered: not yet, and not any more.
+_NOBODY_CAME = frozenset({"authorization_pending", "slow_down", "expired_token"})
+_CODE_ENDED = frozenset({"AADSTS70019", "AADSTS70020"})
 
 
-class _Pending(RunbookError):
-    def __init__(self, retry_after: float) -> None:
-        super().__init__("The code has not been entered yet.")
-        self.retry_after = retry_after
-
-
-class DeviceFlow:
-    """Sign-in by device code (RFC 8628): msal's requests, and a loop of ours, as msal's sleeps in whole seconds.
+def device_flow(app: Any, scopes: list[str], on_code: OnCode) -> dict[str, Any]:
+    """Sign-in by device code (RFC 8628): get a code, hand it over, wait for the person; msal's answer.
 
     A confidential application has no such method in msal, but its OAuth client does, and that sends the application's
-    secret with each poll. For a public application msal's own methods also ask for a refresh token.
+    secret with each poll. For a public application msal's own methods also ask for a refresh token. Raises
+    :class:`Parked` when the code expires before anybody entered it.
     """
-
-    def __init__(self, app: Any, scopes: list[str]) -> None:
-        self._app = app
-        self._scopes = scopes
-        self._public = hasattr(app, "initiate_device_flow")
-
-    def run(self, on_code: OnCode) -> dict[str, Any]:
-        """Get a code, hand it over, and poll until the person has signed in; msal's answer.
-
-        Raises :class:`Parked` when the code expires before anybody entered it.
-        """
-        flow = guarded(self._begin)
-        if "user_code" not in flow:
-            return flow
-        Secret(flow["device_code"])  # from here on redaction knows it: msal's own log tells it
-        lifetime = float(flow["expires_in"])
-        hand_over = _hand_over(flow, lifetime)
-        on_code(hand_over)
-
-        def poll() -> dict[str, Any]:
-            answer = guarded(lambda: self._poll(flow))
-            if answer.get("error") in ("authorization_pending", "slow_down"):
-                raise _Pending(max(1, int(flow["interval"])))
-            if answer.get("error") == "expired_token" or aadsts_code(answer) in _CODE_EXPIRED:
-                raise Parked(hand_over, next_step=_NEW_CODE)
-            return answer
-
-        try:
-            return settle.until(
-                poll,
-                pace=retry.pace(rehearsal=False),
-                describe="the person has signed in with the code",
-                sightings=1,
-                deadline=lifetime,
-                passing=lambda error: isinstance(error, _Pending),
-                insist=True,
-            )
-        except _Pending:
-            pass
-        raise Parked(hand_over, next_step=_NEW_CODE)
-
-    def _begin(self) -> dict[str, Any]:
-        if self._public:
-            return dict(self._app.initiate_device_flow(self._scopes))
-        return dict(self._app.client.initiate_device_flow(scope=self._scopes))
-
-    def _poll(self, flow: dict[str, Any]) -> dict[str, Any]:
-        # The condition ends msal's own loop after one request; the interval must not be 0 or it never asks.
-        flow["interval"] = max(1, int(flow["interval"]))
-        once = {"exit_condition": lambda _flow: True}
-        if self._public:
-            return dict(self._app.acquire_token_by_device_flow(flow, **once))
+    is_public = hasattr(app, "initiate_device_flow")
+    begin = app.initiate_device_flow if is_public else app.client.initiate_device_flow
+    flow: dict[str, Any] = guarded(lambda: dict(begin(scopes) if is_public else begin(scope=scopes)))
+    if "user_code" not in flow:
+        return flow
+    Secret(flow["device_code"])  # from here on redaction knows it: msal's own log tells it
+    hand_over = _hand_over(flow)
+    on_code(hand_over)
+    flow["interval"] = max(1, int(flow["interval"]))  # with 0 msal never looks whether the code has expired
+    if is_public:
+        answer = guarded(lambda: dict(app.acquire_token_by_device_flow(flow)))
+    else:
         data = {"code": flow["device_code"]}
-        return dict(self._app.client.obtain_token_by_device_flow(flow, data=data, **once))
+        answer = guarded(lambda: dict(app.client.obtain_token_by_device_flow(flow, data=data)))
+    if answer.get("error") in _NOBODY_CAME or aadsts_code(answer) in _CODE_ENDED:
+        parked = Parked(hand_over)
+        parked.next_step = "run the same command again: it shows a new code."
+        raise parked
+    return answer
 
 
-def _hand_over(flow: dict[str, Any], lifetime: float) -> HandOver:
-    expires = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=lifetime)
+def _hand_over(flow: dict[str, Any]) -> HandOver:
+    expires = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=float(flow["expires_in"]))
     return HandOver(
         kind="device_sign_in",
         title="Sign in with a code",
