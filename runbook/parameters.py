@@ -160,6 +160,8 @@ class Parameters(BaseModel):
     account_id: Line = ""
     account_owner_name: Name = "Entra ID runbook"
     account_username: Line = ""
+    link_lifetime_days: Annotated[int, Field(ge=1, le=30)] = 5
+    link_to: Line = ""
     link_timeout_seconds: Annotated[int, Field(ge=10, le=3600)] = 300
     # How
     allow_writes: bool | None = None

@@ -54,7 +54,7 @@ def _run(given: options.Run) -> None:
     screen = Screen(as_json=given.as_json)
     screen.opening(choice, span)
     outcome = runs.run(choice, span, Path(choice.records), screen.progress, screen.attend)
-    screen.outcome(outcome)
+    screen.outcome(outcome, choice.link_to)
     raise typer.Exit(outcome.exit_code)
 
 

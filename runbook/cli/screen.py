@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from runbook import catalog, words
+from runbook import catalog, whole, words
 from runbook.catalog import explain, guide
 from runbook.catalog.drift import DriftReport
 from runbook.catalog.explain import Difference
@@ -105,7 +105,7 @@ class Screen:
         """How the run itself hands over: a code to sign in with is told on stderr, and everything else parks."""
         return attended(target, journal, lambda item: typer.echo(words.visible(_code(item)), err=True))
 
-    def outcome(self, outcome: RunOutcome) -> None:
+    def outcome(self, outcome: RunOutcome, link_to: str) -> None:
         if self.as_json:
             self.document({**outcome.summary, "record": str(outcome.record_dir), "exit_code": outcome.exit_code})
         self.say()
@@ -116,7 +116,7 @@ class Screen:
             # The next step stands alone, in the last line.
             self.say("\n".join(line for line in outcome.error.splitlines() if not line.startswith("Next: ")))
         if outcome.hand_over:
-            self._hand_over(outcome.hand_over)
+            self._hand_over(outcome.hand_over, link_to)
         self.say(f"Record:  {outcome.record_dir}")
         self._next(outcome, verdict)
 
@@ -154,15 +154,25 @@ class Screen:
         if reasons:
             self.say()
 
-    def _hand_over(self, item: Mapping[str, Any]) -> None:
+    def _hand_over(self, item: Mapping[str, Any], link_to: str) -> None:
         self.say()
         self.say(f"{item.get('who') or 'A person'}: {item.get('title', '')}", "bold")
-        self.say(f"  {item.get('url', '')}")
+        self.say(f"  {self._link(item, link_to)}")
         for number, step in enumerate(item.get("steps") or (), 1):
             self.say(f"  {number}. {step}")
         for name, value in (item.get("fields") or {}).items():
             self.say(f"  {name}: {value}")
         self.say()
+
+    def _link(self, item: Mapping[str, Any], link_to: str) -> str:
+        """The address; one that lets whoever holds it act goes where it was asked to go, and into no log by itself."""
+        url, kept = str(item.get("url", "")), item.get("kept")
+        if not kept or link_to == "terminal" or (not link_to and self.console.is_terminal):
+            return url
+        if not link_to:
+            return f"kept as {kept}; runbook secrets get {kept} shows it"
+        whole.write(Path(link_to), f"{url}\n", mode=0o600)
+        return f"written to {link_to}"
 
     def _next(self, outcome: RunOutcome, verdict: str) -> None:
         record = outcome.record_dir

@@ -40,20 +40,26 @@ class StackOneClient(Client):
         owner_id: str,
         owner_name: str,
         provider: str,
+        expires_in: int,
         connector_profile_id: str | None = None,
         account_id: str | None = None,
         username: str | None = None,
     ) -> JSON:
         """A session in which a person links an account (``POST /connect_sessions``); ``auth_link_url`` is their link.
 
-        It is open for half an hour. The same owner id, owner name and provider opens the existing account again.
+        It is open for ``expires_in`` s. The same owner id, owner name and provider opens the existing account again.
         The answer's ``token`` opens the session too: do not show or keep it.
         """
-        body = {"origin_owner_id": owner_id, "origin_owner_name": owner_name, "origin_username": username}
+        body: JSON = {"origin_owner_id": owner_id, "origin_owner_name": owner_name, "origin_username": username}
         body |= {"provider": provider, "connector_profile_id": connector_profile_id, "account_id": account_id}
-        return self._send(
-            "POST", "/connect_sessions", json=_present({**body, "expires_in": 1800, "type": "PRODUCTION"})
-        ).object("POST /connect_sessions")
+        body |= {"expires_in": expires_in, "type": "PRODUCTION"}
+        return self._send("POST", "/connect_sessions", json=_present(body)).object("POST /connect_sessions")
+
+    def session_of(self, token: str) -> JSON | None:
+        """The open session of a token, with its ``latest_connection_attempt``; None if it is not open any more."""
+        path = "/connect_sessions/authenticate"
+        answer = self.session.request("POST", path, json={"token": token}, effect="read")
+        return answer.object(f"POST {path}") if answer.ok else None
 
     def accounts(self, *, provider: str | None = None, owner_id: str | None = None) -> Iterator[JSON]:
         """Linked accounts (``GET /accounts``); a plain list and an object with ``data`` are both understood."""

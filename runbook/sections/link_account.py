@@ -9,8 +9,10 @@ reaches is asked through it before anything counts as proven by it.
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from runbook.catalog.guide import CONNECTOR_KEY
@@ -163,46 +165,77 @@ def _refuse_another(error: RunbookError | None, *, strict: bool = False) -> None
 
 
 def _link(ctx: Context, observed: Observed) -> dict[str, Any]:
-    """Open a session, hand its link over, and wait until the account is active; the account."""
-    profile = observed.profile or {}
+    """Hand the link of an open session over, and wait until the account is active; the account."""
+    kept = _kept(ctx, observed)
+    session = _opened(ctx, observed, kept)
+    redaction.register(str(session["token"]))
+    hand_over = _hand_over(ctx, session, ctx.store.reference(kept))
+    try:
+        ctx.hand_over(hand_over)
+    except RunbookError:
+        # Somebody may have tried meanwhile and failed: then their reason is worth more than the link.
+        _explain(ctx, session, kept)
+        raise
+    account = _wait(ctx, session, observed, hand_over, kept)
+    ctx.journal.made("updated" if observed.account else "created", "linked account")
+    _forget(ctx, kept)
+    return account
+
+
+def _kept(ctx: Context, observed: Observed) -> str:
+    """The name under which the link is kept; another one as soon as anything is asked for that it does not give."""
+    profile, account = observed.profile or {}, observed.account or {}
+    said = [profile.get("id"), profile.get("updated_at"), account.get("id"), account.get("updated_at")]
+    said += [owner(ctx), ctx.params.account_owner_name, ctx.params.account_username]
+    return f"{ctx.target.tenant_id}/link/{fingerprint(*map(str, said))}"
+
+
+def _opened(ctx: Context, observed: Observed, kept: str) -> dict[str, Any]:
+    """The session whose link was handed over before, while it is open; else a new one.
+
+    Whoever holds the link may link an account, for days: records show where it is kept, not the link.
+    """
+    of_session = ctx.store.reference(f"{kept}/session")
+    if ctx.store.has(of_session):
+        before: dict[str, Any] = json.loads(ctx.store.get(of_session).reveal())
+        if ctx.stackone.session_of(before["token"]) is not None:
+            return before
+    days = timedelta(days=ctx.params.link_lifetime_days)
     ask = functools.partial(
         ctx.stackone.connect_session,
         owner_id=owner(ctx),
         owner_name=ctx.params.account_owner_name,
         provider=CONNECTOR_KEY,
-        connector_profile_id=profile.get("id"),
+        expires_in=int(days.total_seconds()),
+        connector_profile_id=(observed.profile or {}).get("id"),
         account_id=observed.account["id"] if observed.account else None,
         username=ctx.params.account_username or None,
     )
     # One session too many does no harm: a session that nobody opens links nothing.
-    session = ctx.graph.until(ask, "StackOne opens a session for linking")
-    redaction.register(str(session["token"]))
-    hand_over = _hand_over(ctx, session)
-    try:
-        ctx.hand_over(hand_over)
-    except RunbookError:
-        # Somebody may have tried just now and failed: then their reason is worth more than another link.
-        _explain(ctx, session)
-        raise
-    account = _wait(ctx, session, observed, hand_over)
-    ctx.journal.made("updated" if observed.account else "created", "linked account")
-    ctx.store.delete(hand_over.kept)
-    return account
+    made = ctx.graph.until(ask, "StackOne opens a session for linking")
+    ends = f"{ctx.stackone.session.now() + days:%Y-%m-%dT%H:%M:%SZ}"
+    session = {"token": str(made["token"]), "url": str(made["auth_link_url"]), "expires_at": ends}
+    ctx.store.put(kept, Secret(session["url"]))
+    ctx.store.put(f"{kept}/session", Secret(json.dumps(session)))
+    return session
 
 
-def _hand_over(ctx: Context, session: Mapping[str, Any]) -> HandOver:
+def _forget(ctx: Context, kept: str) -> None:
+    for name in (kept, f"{kept}/session"):
+        ctx.store.delete(ctx.store.reference(name))
+
+
+def _hand_over(ctx: Context, session: Mapping[str, Any], kept: str) -> HandOver:
     fields = {"account owner": f"{ctx.params.account_owner_name} ({owner(ctx)})"}
     if ctx.params.account_username:
         fields["username"] = ctx.params.account_username
-    url = str(session["auth_link_url"])
-    # Whoever holds the link may link an account, for days: records show where it is kept, not the link.
-    kept = ctx.store.put(f"{ctx.target.tenant_id}/link/{session['id']}", Secret(url))
-    return HandOver.named("link_account", {}, url=url, kept=kept, fields=fields, expires_at=session.get("expires_at"))
+    ends = session["expires_at"]
+    return HandOver.named("link_account", {}, url=session["url"], kept=kept, fields=fields, expires_at=ends)
 
 
-def _wait(ctx: Context, session: Mapping[str, Any], before: Observed, hand_over: HandOver) -> dict[str, Any]:
+def _wait(ctx: Context, session: Mapping[str, Any], before: Observed, hand_over: HandOver, kept: str) -> dict[str, Any]:
     def linked() -> dict[str, Any] | None:
-        _explain(ctx, session)
+        _explain(ctx, session, kept)
         account = find_account(ctx)
         return account if account and _usable(account, before.profile) else None
 
@@ -213,13 +246,12 @@ def _wait(ctx: Context, session: Mapping[str, Any], before: Observed, hand_over:
         raise Parked(hand_over) from None
 
 
-def _explain(ctx: Context, session: Mapping[str, Any]) -> None:
-    """Raise with StackOne's and Entra's reason if the latest attempt to connect failed."""
-    body = {"token": session.get("token")}
-    answer = ctx.stackone.session.request("POST", "/connect_sessions/authenticate", json=body, effect="read")
-    attempt = answer.body.get("latest_connection_attempt") if answer.ok and isinstance(answer.body, dict) else None
-    if not attempt or not attempt.get("oauth_error_code"):
+def _explain(ctx: Context, session: Mapping[str, Any], kept: str) -> None:
+    """Raise with StackOne's and Entra's reason if the latest attempt failed; the next one gets a new link."""
+    attempt = (ctx.stackone.session_of(session["token"]) or {}).get("latest_connection_attempt") or {}
+    if not attempt.get("oauth_error_code"):
         return
+    _forget(ctx, kept)
     text = str(attempt.get("oauth_error_description") or "")
     error = str(attempt["oauth_error_code"])
     said, code = f"Linking the account failed: {error}: {text}", aadsts_code({"error_description": text})

@@ -232,13 +232,13 @@ def _write_principal(ctx: Context, step: str) -> None:
             if error.status != 403:
                 raise
             # Whoever registers need not be allowed to make it; the consent page of section 4 makes it then.
-            ctx.facts["left_to_consent"] = True
+            ctx.known.left_to_consent = True
         else:
             ctx.known.principal_id = str(made["id"])
 
 
 def verify(ctx: Context) -> Evidence:
-    absent = {"id": _LEFT} if "left_to_consent" in ctx.facts else None
+    absent = {"id": _LEFT} if ctx.known.left_to_consent else None
 
     def seen() -> tuple[dict[str, Any], dict[str, Any]] | None:
         found = registration.application(ctx)

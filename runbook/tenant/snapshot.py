@@ -126,7 +126,7 @@ class Known:
 
     ``seen_at`` is when they were seen last, by the service's clock; ``granted`` what section 4 saw granted, by type;
     ``tags`` our marks as this run wrote them last; ``approved`` by section the hash of what was approved to be done to
-    things of others.
+    things of others; ``left_to_consent``: this caller may not make the service principal, the admin consent page will.
     """
 
     app_id: str = ""
@@ -136,6 +136,7 @@ class Known:
     granted: dict[str, list[str]] = field(default_factory=dict)
     tags: list[str] = field(default_factory=list)
     approved: dict[str, str] = field(default_factory=dict)
+    left_to_consent: bool = False
 
     @classmethod
     def of(cls, events: Iterable[Mapping[str, Any]]) -> Known:

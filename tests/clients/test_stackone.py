@@ -86,7 +86,9 @@ def test_a_plain_list_of_accounts_is_understood(service: Service, stackone: Stac
 
 def test_a_connect_session_sends_what_is_given_and_nothing_else(service: Service, stackone: StackOneClient) -> None:
     service.on("POST", "/connect_sessions", Reply(201, {"id": "1", "token": "t", "auth_link_url": "https://x"}))
-    made = stackone.connect_session(owner_id="o", owner_name="O", provider="microsoftentraid", connector_profile_id="p")
+    made = stackone.connect_session(
+        owner_id="o", owner_name="O", provider="microsoftentraid", expires_in=1800, connector_profile_id="p"
+    )
     assert made["auth_link_url"] == "https://x"
     assert service.asked[0].json == {
         "origin_owner_id": "o",
@@ -157,5 +159,5 @@ def test_an_answer_that_is_no_list_is_an_error(service: Service, stackone: Stack
 
 def test_a_session_token_is_not_in_the_log(service: Service, stackone: StackOneClient, log: Log) -> None:
     service.on("POST", "/connect_sessions", Reply(201, {"id": "1", "token": "canary", "auth_link_url": "canary"}))
-    stackone.connect_session(owner_id="o", owner_name="O", provider="p")
+    stackone.connect_session(owner_id="o", owner_name="O", provider="p", expires_in=1800)
     assert "canary" not in json.dumps(log.lines)
