@@ -10,14 +10,18 @@ import json
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 from runbook import rehearsal, words
 from runbook.cli import choosing, options
 from runbook.cli.options import takes
-from runbook.errors import InputError, Problem, RunbookError
+from runbook.errors import InputError, Problem, RunbookError, SecretStoreError
+
+if TYPE_CHECKING:
+    from runbook.cli.screen import Screen
+    from runbook.secrets.stores import SecretStore
 
 app = typer.Typer(
     name="runbook",
@@ -29,6 +33,8 @@ app = typer.Typer(
 )
 _records = typer.Typer(help="Check and read the records that runs leave.", no_args_is_help=True)
 app.add_typer(_records, name="records")
+_secrets = typer.Typer(help="Put secrets into a store and get them out; no value is an argument.", no_args_is_help=True)
+app.add_typer(_secrets, name="secrets")
 
 
 @app.callback(invoke_without_command=True)
@@ -42,16 +48,27 @@ def _version(
         raise typer.Exit
 
 
+def _screen(given: options.Told) -> Screen:
+    from runbook.cli.screen import Screen
+
+    return Screen(as_json=given.as_json)
+
+
+def _store(spec: str = "auto") -> SecretStore:
+    from runbook.secrets.stores import open_store
+
+    return open_store(spec)
+
+
 @app.command("run")
 @takes(options.Run)
 def _run(given: options.Run) -> None:
     """Carry out the guide and write a record."""
-    from runbook.cli.screen import Screen
     from runbook.runs import run as runs
 
     choice = choosing.choice(given, apply=True)
     span = choosing.span(given.sections)
-    screen = Screen(as_json=given.as_json)
+    screen = _screen(given)
     screen.opening(choice, span)
     outcome = runs.run(choice, span, Path(choice.records), screen.progress, screen.attend)
     screen.outcome(outcome, choice.link_to)
@@ -62,10 +79,9 @@ def _run(given: options.Run) -> None:
 @takes(options.Run)
 def _plan(given: options.Run) -> None:
     """Read only: print what a run would change, and the plan hash."""
-    from runbook.cli.screen import Screen
     from runbook.runs import run as runs
 
-    screen = Screen(as_json=given.as_json)
+    screen = _screen(given)
     screen.plan(runs.plan(choosing.choice(given), choosing.span(given.sections), screen.attend))
 
 
@@ -82,9 +98,8 @@ def _verify(given: options.Choice) -> None:
 def _actions(given: options.Search) -> None:
     """List the actions of the guide with their permissions."""
     from runbook import catalog
-    from runbook.cli.screen import Screen
 
-    screen = Screen(as_json=given.as_json)
+    screen = _screen(given)
     if given.check:
         from runbook.catalog import drift
 
@@ -99,7 +114,6 @@ def _actions(given: options.Search) -> None:
 def _scopes(given: options.Scopes) -> None:
     """Show the permissions of a choice, why each is there, and the guide's link for the choice."""
     from runbook import catalog
-    from runbook.cli.screen import Screen
 
     wanted = {"permission_types": given.type_, "permission_source": given.source}
     choice = choosing.choice(given, **{name: value for name, value in wanted.items() if value})
@@ -109,7 +123,7 @@ def _scopes(given: options.Scopes) -> None:
         from runbook.parameters import save
 
         save(choice, given.save)
-    Screen(as_json=given.as_json).scopes(choice, computed, given.separator, what_if)
+    _screen(given).scopes(choice, computed, given.separator, what_if)
 
 
 @app.command("lab")
@@ -128,7 +142,6 @@ def _lab(given: options.Lab) -> None:
 @takes(options.Check)
 def _records_verify(given: options.Check) -> None:
     """Check a record offline: nothing changed, cut, removed, added or swapped since it was written."""
-    from runbook.cli.screen import Screen
     from runbook.records import verify
 
     if not given.folder.is_dir():
@@ -138,7 +151,7 @@ def _records_verify(given: options.Check) -> None:
         report = verify.verify(given.folder, public_key=key.read_bytes() if key else None)
     except (OSError, ValueError):
         raise InputError(Problem("--public-key", f"{key} is no Ed25519 public key in PEM.")) from None
-    Screen(as_json=given.as_json).record_check(report)
+    _screen(given).record_check(report)
     raise typer.Exit(0 if report.ok else 1)
 
 
@@ -146,13 +159,52 @@ def _records_verify(given: options.Check) -> None:
 @takes(options.Report)
 def _records_report(given: options.Report) -> None:
     """Write the HTML report of a record."""
-    from runbook.cli.screen import Screen
     from runbook.records import report
 
     if not (given.folder / "journal.jsonl").is_file():
         what = "is not a record: it has no journal.jsonl."
         raise InputError(Problem(str(given.folder), what, "Name records/<run-id>."))
-    Screen(as_json=given.as_json).wrote(report.write(given.folder, given.output))
+    _screen(given).wrote(report.write(given.folder, given.output))
+
+
+@_secrets.command("set")
+@takes(options.Stored)
+def _secrets_set(given: options.Stored) -> None:
+    """Keep a secret: asked for on a terminal, else read from stdin."""
+    from runbook.secrets import Secret
+
+    value = typer.prompt("Value", hide_input=True, err=True) if sys.stdin.isatty() else sys.stdin.read()
+    if not value.strip():
+        raise InputError(Problem("the value", "is empty."))
+    _store().set(given.reference, Secret(value.rstrip("\r\n")))
+    _screen(given).told({"reference": given.reference}, f"Kept as {given.reference}")
+
+
+@_secrets.command("get")
+@takes(options.Stored)
+def _secrets_get(given: options.Stored) -> None:
+    """Print a secret; asks first where the output is a screen."""
+    value = _store().get(given.reference).reveal()
+    if sys.stdout.isatty():
+        typer.confirm(f"Show {given.reference} on this screen?", abort=True, err=True)
+    typer.echo(json.dumps({"reference": given.reference, "value": value}) if given.as_json else value)
+
+
+@_secrets.command("list")
+@takes(options.Stores)
+def _secrets_list(given: options.Stores) -> None:
+    """The references of what a store keeps."""
+    found = _store(given.store).references()
+    _screen(given).told(found, "\n".join(found))
+
+
+@_secrets.command("remove")
+@takes(options.Stored)
+def _secrets_remove(given: options.Stored) -> None:
+    """Forget a secret."""
+    if not _store().delete(given.reference):
+        raise SecretStoreError(f"There is no secret under {given.reference}.")
+    _screen(given).told({"removed": given.reference}, f"Removed {given.reference}")
 
 
 def _fail(error: BaseException, *, exit_code: int) -> NoReturn:

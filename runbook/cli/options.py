@@ -141,6 +141,20 @@ class Lab(Options):
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Do not open a browser.")] = False
 
 
+@dataclass(frozen=True, kw_only=True)
+class Stored(Told):
+    """Which secret."""
+
+    reference: Annotated[str, typer.Argument(help="Such as file:stackone/api-key; never the value.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stores(Told):
+    """Which store."""
+
+    store: Annotated[str, typer.Argument(help="As the parameter secret_store has it.")] = "auto"
+
+
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="One record, records/<run-id>.")]
 
 

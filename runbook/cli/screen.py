@@ -271,17 +271,17 @@ class Screen:
             self.say(f"  {catalog.action(slug).name} has no {kind} permission.", "yellow")
 
     def drift(self, report: DriftReport) -> None:
-        self._tell(report.to_dict(), "\n".join(report.lines()))
+        self.told(report.to_dict(), "\n".join(report.lines()))
 
     # records
 
     def record_check(self, report: VerifyReport) -> None:
-        self._tell(report.as_dict(), str(report), "green" if report.ok else "red")
+        self.told(report.as_dict(), str(report), "green" if report.ok else "red")
 
     def wrote(self, path: Path) -> None:
-        self._tell({"report": str(path)}, f"Wrote {path}")
+        self.told({"report": str(path)}, f"Wrote {path}")
 
-    def _tell(self, document: Any, text: str, style: str | None = None) -> None:
+    def told(self, document: Any, text: str, style: str | None = None) -> None:
         if self.as_json:
             self.document(document)
         else:

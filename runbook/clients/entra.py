@@ -19,7 +19,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
-from runbook.clients import token_socket
+from runbook import run_socket
 from runbook.clients.answers import aadsts_code, looks_like_secret_id, told
 from runbook.clients.calls import CallLog
 from runbook.clients.msal_apps import ANSWERS_CHALLENGES, MsalHttp, OnCode, confidential, device_flow, guarded, public
@@ -82,8 +82,7 @@ class Administrator:
 
     ``sign_in`` of the parameters chooses: ``client-secret`` (the administrator's application by itself), ``browser``
     or ``device-code`` (a person; ``on_code`` shows them the code). One msal application for its life, whose cache
-    keeps the token until shortly before it expires. In a kernel of a run, ``run`` is the socket of the run, which has
-    signed in already.
+    keeps the token until shortly before it expires. ``of_run``: this is a kernel of a run, which has signed in already.
     """
 
     def __init__(
@@ -93,13 +92,13 @@ class Administrator:
         journal: CallLog | None = None,
         *,
         on_code: OnCode | None = None,
-        run: str = "",
+        of_run: bool = False,
     ) -> None:
         self._target = target
         self._how = params.sign_in
         self._http = MsalHttp(target, journal)
         self._on_code = on_code
-        self._run = run
+        self._of_run = of_run
         self._lock = threading.Lock()
         self._app: Any = None
 
@@ -136,8 +135,8 @@ class Administrator:
 
     def obtain(self, claims: str | None = None, fresh: bool = False) -> Mapping[str, Any]:
         """A token with its lifetime, in the shape of RFC 6749 section 5.1. Raises :class:`SignInError`."""
-        if self._run:
-            return token_socket.ask(self._run, claims, fresh)
+        if self._of_run:
+            return run_socket.ask("token", claims=claims, fresh=fresh)
         with self._lock:
             if self._app is None or (fresh and claims is None and self._how == "client-secret"):
                 self._app = self._make()  # msal skips its cache for an application only in a new object
@@ -148,6 +147,12 @@ class Administrator:
         secret = self._target.client_secret if self._how == "client-secret" else None
         whose = "administrator" if secret else "person"
         return _granted(answer, "the administrator's sign-in", self._http, whose, secret)
+
+    def handed_on(self, claims: str | None, fresh: bool) -> Mapping[str, Any]:
+        """As :meth:`obtain`, with nothing but the access token in it."""
+        found = self.obtain(claims, fresh)
+        kept = {name: found[name] for name in ("access_token", "expires_in")}
+        return kept | {"refresh_token": bool(found.get("refresh_token"))}
 
     def _make(self) -> Any:
         if self._how != "client-secret":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import signal
 import threading
@@ -15,8 +16,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from runbook import words
-from runbook.clients import token_socket
+from runbook import run_socket, words
 from runbook.errors import Interrupted, RecordError
 from runbook.parameters import Parameters, save
 from runbook.records import manifest, redaction, report, summary
@@ -126,7 +126,8 @@ def run(
         check_approved(ctx, report.changes)
         journal = Journal.create(records, new_run_id(), **opening(ctx, chosen, report.plan_hash))
         ctx.administrator.record(journal)
-        with _room_for(journal), token_socket.offered(ctx.administrator.obtain) as way:
+        answers: run_socket.Answers = {"token": ctx.administrator.handed_on, "secret": partial(_of_environment, params)}
+        with _room_for(journal), run_socket.offered(answers) as way:
             save(params, journal.folder / _PARAMETERS)
             try:
                 last = _sections(journal, chosen, tell, way)
@@ -177,6 +178,12 @@ def opening(ctx: Context, chosen: list[Section], plan_hash: str) -> dict[str, An
         "tool": tool(),
         "known": {**ctx.known.as_dict(), "tenant": tenant(ctx)},
     }
+
+
+def _of_environment(params: Parameters, name: str) -> dict[str, str]:
+    """A secret that the choice names; kernels have no variables with secrets."""
+    named = f"env:{name}" in params.model_dump().values()
+    return {"value": os.environ.get(name, "") if named else ""}
 
 
 def _sections(

@@ -66,6 +66,11 @@ class EncryptedFileBackend:
             value = self._read().get(name)
         return Secret(value) if value else None
 
+    def names(self) -> list[str]:
+        """Every name."""
+        with self._locked():
+            return list(self._read())
+
     def delete(self, name: str) -> bool:
         """Forget it."""
         if not self.file.exists():

@@ -56,6 +56,10 @@ class KeyVaultBackend:
         found = self._calling("read", lambda: self.client.get_secret(self._key(name)))
         return Secret(found.value) if found is not None and found.value else None
 
+    def names(self) -> list[str]:
+        """Every name in the vault."""
+        return self._calling("list", lambda: [each.name for each in self.client.list_properties_of_secrets()]) or []
+
     def delete(self, name: str) -> bool:
         """Delete it; the vault keeps it recoverable for as long as the vault is set to."""
         return self._calling("delete", lambda: self.client.begin_delete_secret(self._key(name))) is not None

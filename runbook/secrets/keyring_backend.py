@@ -58,6 +58,10 @@ class KeyringBackend:
         value = _calling("read", lambda: keyring.get_password(service, user))
         return Secret(value) if value else None
 
+    def names(self) -> list[str]:
+        """No keyring library can list what it keeps."""
+        raise SecretStoreError("The system's keyring cannot be listed.", next_step="look with the system's own tool.")
+
     def delete(self, name: str) -> bool:
         """Forget it."""
         service, user = self._place(name)

@@ -21,12 +21,14 @@ class Kind:
 
     ``opener``: module and callable that open it, given what stands after the name in ``secret_store``, or the first
     part of a reference's name. ``place``: the pattern of what must stand there, in words ``shown``; empty for nothing.
+    ``kept``: the runbook may keep secrets there; else they are only read.
     """
 
     name: str
     opener: str
     place: str = ""
     shown: str = ""
+    kept: bool = True
 
     @property
     def spec(self) -> str:
@@ -35,6 +37,8 @@ class Kind:
 
     def takes(self, spec: str) -> bool:
         """Whether ``spec`` is a value of ``secret_store`` for this kind."""
+        if not self.kept:
+            return False
         pattern = re.escape(self.name) + (f":{self.place}" if self.place else "")
         return re.fullmatch(pattern, spec) is not None
 
@@ -48,8 +52,10 @@ KINDS = (
         place=r"https://[a-z0-9-]+\.vault\.[a-z.]+/?",
         shown="https://<vault>.vault.azure.net",
     ),
+    Kind("env", "read_only:Environment", kept=False),
+    Kind("file-at", "read_only:MountedFile", kept=False),
 )
-SPECS = ("auto", *(kind.spec for kind in KINDS))
+SPECS = ("auto", *(kind.spec for kind in KINDS if kind.kept))
 """What the parameter ``secret_store`` may be, for people."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*")
@@ -76,7 +82,8 @@ class Reference:
         """The reference that ``text`` is. Raises :class:`SecretStoreError`, without repeating the text."""
         kind, colon, name = text.partition(":")
         if colon and any(kind == known.name for known in KINDS):
-            return cls(kind, check_name(name))
+            root = "/" if kind == "file-at" else ""
+            return cls(kind, root + check_name(name.removeprefix(root)))
         raise SecretStoreError(
             "What was given is not a reference to a secret (its text is not shown).",
             meaning="A reference begins with " + ", ".join(f"{known.name}:" for known in KINDS) + ".",

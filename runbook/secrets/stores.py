@@ -27,6 +27,9 @@ class Backend(Protocol):
     def get(self, name: str) -> Secret | None:
         """Read it; ``None`` when there is none."""
 
+    def names(self) -> list[str]:
+        """What is kept."""
+
     def delete(self, name: str) -> bool:
         """Forget it; ``False`` when there was none."""
 
@@ -47,6 +50,15 @@ class SecretStore:
         """Keep ``secret`` under ``name``, in place of an earlier one; returns its reference."""
         self._backend.put(check_name(name), secret)
         return self.reference(name)
+
+    def set(self, ref: str, secret: Secret) -> None:
+        """Keep ``secret`` under a reference of any kind that keeps secrets."""
+        backend, name = self._found(ref, kept=True)
+        backend.put(name, secret)
+
+    def references(self) -> list[str]:
+        """What this store keeps."""
+        return sorted(map(self.reference, self._backend.names()))
 
     def get(self, ref: str) -> Secret:
         """The secret of a reference of any kind."""
@@ -70,18 +82,20 @@ class SecretStore:
 
     def delete(self, ref: str) -> bool:
         """Forget the secret of ``ref``; ``False`` when there was none."""
-        backend, name = self._found(ref)
+        backend, name = self._found(ref, kept=True)
         return backend.delete(name)
 
     def describe(self) -> str:
         """Where secrets go, in words for a person."""
         return self._backend.describe()
 
-    def _found(self, ref: str) -> tuple[Backend, str]:
+    def _found(self, ref: str, *, kept: bool = False) -> tuple[Backend, str]:
         reference = Reference.parse(ref)
         if reference.kind == self._kind.name:
             return self._backend, reference.name
         kind = next(kind for kind in KINDS if kind.name == reference.kind)
+        if kept and not kind.kept:
+            raise SecretStoreError(f"{ref} is only read.", next_step="change it where it is provided.")
         return _open(kind, reference.name.split("/")[0]), reference.name
 
     def __repr__(self) -> str:

@@ -22,9 +22,9 @@ from typing import Any, Literal, Protocol, TypeVar
 import filelock
 import platformdirs
 
-from runbook import catalog
+from runbook import catalog, run_socket
 from runbook.catalog.scopes import Scopes
-from runbook.clients import settle, token_socket
+from runbook.clients import settle
 from runbook.clients.answers import SKEW_SECONDS
 from runbook.clients.entra import Administrator
 from runbook.clients.graph import GraphClient
@@ -340,8 +340,8 @@ def open_context(
     with ExitStack() as stack:
         target = stack.enter_context(open_target(params, store))
         asks = (hand_over or attended)(target, record)
-        run = os.environ.get(token_socket.VARIABLE, "") if isinstance(record, Journal) else ""
-        administrator = Administrator(target, params, record, on_code=asks, run=run)
+        of_run = isinstance(record, Journal) and run_socket.VARIABLE in os.environ
+        administrator = Administrator(target, params, record, on_code=asks, of_run=of_run)
         stack.callback(administrator.close)
         yield Context(
             params=params,

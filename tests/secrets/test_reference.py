@@ -38,7 +38,7 @@ def test_a_value_in_place_of_a_reference_is_refused_and_not_repeated(value: str,
 
 
 @pytest.mark.parametrize(
-    "text", ["", "file", "file:", "file:/a", "file:a//b", "file:../a", "file:a b", "file:a\nb", "env:X"]
+    "text", ["", "file", "file:", "file:/a", "file:a//b", "file:../a", "file:a b", "file:a\nb", "vault:X", "file-at:relative"]
 )
 def test_what_is_not_a_reference_is_refused(text: str) -> None:
     with pytest.raises(SecretStoreError):

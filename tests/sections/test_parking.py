@@ -165,6 +165,16 @@ def test_without_person_and_account_the_proof_is_parked(journey: Begin) -> None:
     assert result.next_step
 
 
+def test_where_nothing_may_be_tried_nobody_is_waited_for(journey: Begin) -> None:
+    own = journey(actions=["create_group"], permission_types=["delegated"], allow_writes=False)
+    own.run(*NAMES[:6])
+    result = run_alone(own, "verify_actions")
+    (action,) = result.facts["actions"]
+    assert (action["verdict"], action["untried_for"]) == ("not tried", "parameters")
+    assert "allow_writes is off" in action["explanation"]
+    assert result.verdict == "passed"
+
+
 def test_the_cell_of_a_permission_that_is_not_granted_turns_red_and_no_other(journey: Begin) -> None:
     own = journey(actions=["list_users", "list_groups"])
     own.run()
