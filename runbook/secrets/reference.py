@@ -83,7 +83,7 @@ class Reference:
         kind, colon, name = text.partition(":")
         if colon and any(kind == known.name for known in KINDS):
             root = "/" if kind == "file-at" else ""
-            return cls(kind, root + check_name(name.removeprefix(root)))
+            return cls(kind, root + check_name(name[len(root) :] if name.startswith(root) else ""))
         raise SecretStoreError(
             "What was given is not a reference to a secret (its text is not shown).",
             meaning="A reference begins with " + ", ".join(f"{known.name}:" for known in KINDS) + ".",
