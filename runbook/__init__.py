@@ -4,6 +4,8 @@ What a script or somebody's own notebook needs is here (``docs/in-a-script.md``)
 Importing this touches no network and none of the heavy libraries: each name is fetched when it is used.
 """
 
+# ruff: noqa: F401 - what is imported for type checkers is given out by __getattr__
+
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -48,33 +50,11 @@ _FACE = {
     "summarise": ("records.summary", "fold"),
     "verify_record": ("records.verify", "verify"),
 }
-__all__ = [
-    "GraphError",
-    "InputError",
-    "Interrupted",
-    "NotSettled",
-    "Parked",
-    "PlanRefused",
-    "RecordError",
-    "RunbookError",
-    "SecretStoreError",
-    "ServiceError",
-    "SignInError",
-    "StackOneError",
-    "TransportError",
-    "__version__",
-    "call",
-    "choose",
-    "connect",
-    "load",
-    "plan",
-    "read_record",
-    "run",
-    "save",
-    "scopes",
-    "summarise",
-    "verify_record",
-]
+_ERRORS = (
+    *("GraphError", "InputError", "Interrupted", "NotSettled", "Parked", "PlanRefused", "RecordError", "RunbookError"),
+    *("SecretStoreError", "ServiceError", "SignInError", "StackOneError", "TransportError"),
+)
+__all__ = ["__version__", *_ERRORS, *_FACE]
 
 
 def __getattr__(name: str) -> Any:

@@ -24,11 +24,7 @@ def serving() -> Iterator[Mapping[str, Any]]:
         try:
             ready = stack.enter_context(entra_sandbox.ensure())
         except entra_sandbox.SandboxError as error:
-            raise RunbookError(
-                "The sandbox could not be started.",
-                meaning=str(error),
-                next_step="See its log, or start it yourself with `runbook sandbox serve` and name it with --sandbox.",
-            ) from None
+            raise RunbookError.named("sandbox_not_started", meaning=str(error)) from None
         yield ready
 
 
@@ -42,10 +38,7 @@ def attend(ready: Mapping[str, Any], hand_over: HandOver, reveal: Callable[[str]
     try:
         return attendant.attend(ready, hand_over, reveal)
     except attendant.Lost as lost:
-        raise RunbookError(
-            f"The rehearsal's person could not do it ({hand_over.title}): {lost}.",
-            next_step="Look at the plan of this step; a person would have met the same page.",
-        ) from None
+        raise RunbookError.named("person_lost", title=hand_over.title, lost=lost) from None
 
 
 def commands() -> Any:

@@ -75,9 +75,7 @@ def _download(url: str) -> str:
             return body.decode(answer.encoding or "utf-8", errors="replace")
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         reason = f"{type(error).__name__}: {error}"
-        raise TransportError(
-            f"{url} could not be read: {reason}", next_step="save the page and give the file."
-        ) from error
+        raise TransportError.named("source_unread", url=url, reason=reason) from error
 
 
 def parse(text: str, name: str = "the list") -> Table:

@@ -38,9 +38,7 @@ app.add_typer(_secrets, name="secrets")
 
 
 @app.callback(invoke_without_command=True)
-def _version(
-    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
-) -> None:
+def _version(version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False) -> None:
     if version:
         from runbook.version import VERSION
 
@@ -237,11 +235,7 @@ def main() -> None:
     except Exception as error:  # noqa: BLE001 - the last resort: a person gets words, not a stack
         if "--traceback" in sys.argv:
             _show_traceback(error)
-        wrapped = RunbookError(
-            f"Unexpected {type(error).__name__}.",
-            meaning="this is a defect of the runbook, not of your tenant.",
-            next_step="run the same command again with --traceback and report what it prints.",
-        )
+        wrapped = RunbookError.named("defect", name=type(error).__name__)
         _fail(wrapped, exit_code=1)
 
 

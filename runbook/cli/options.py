@@ -6,13 +6,15 @@ import inspect
 from collections.abc import Callable
 from dataclasses import MISSING, Field, dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, get_type_hints
+from typing import Annotated, Any, TypeAlias, TypeVar, get_type_hints
 
-import typer
+from typer import Argument, Option
 
 from runbook.sections import NAMES
 
 T = TypeVar("T", bound="Options")
+File: TypeAlias = Path | None
+Text: TypeAlias = str | None
 ALL_SECTIONS = f"1..{len(NAMES)}"
 
 
@@ -44,118 +46,93 @@ def _parameter(field: Field[Any], annotation: Any) -> inspect.Parameter:
 class Options:
     """What every command takes. ``traceback`` is read in ``main``, where an error arrives."""
 
-    traceback: Annotated[bool, typer.Option("--traceback", help="Show where an unexpected error came from.")] = False
+    traceback: Annotated[bool, Option("--traceback", help="Show where an unexpected error came from.")] = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Told(Options):
     """What every command takes that tells something."""
 
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout, progress on stderr.")] = False
+    as_json: Annotated[bool, Option("--json", help="One JSON document on stdout, progress on stderr.")] = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Actions(Told):
     """Which actions: one of the four ways to name them, or the parameters file."""
 
-    actions: Annotated[str | None, typer.Option(help='Actions by name: "List Users,Create Group".', metavar="A,B")] = (
-        None
-    )
-    actions_file: Annotated[Path | None, typer.Option(help="A file of actions, one a line.", metavar="FILE")] = None
-    all_actions: Annotated[bool, typer.Option("--all-actions", help="Every action of the guide.")] = False
-    preset: Annotated[
-        str | None,
-        typer.Option(help="A ready-made choice: start, read-only, user-lifecycle, everything.", metavar="NAME"),
-    ] = None
-    parameters: Annotated[
-        Path | None, typer.Option("--parameters", help="The parameters file, YAML or JSON.", metavar="FILE")
-    ] = None
+    actions: Annotated[Text, Option(help='Actions by name: "List Users,Create Group".', metavar="A,B")] = None
+    actions_file: Annotated[File, Option(help="A file of actions, one a line.", metavar="FILE")] = None
+    all_actions: Annotated[bool, Option("--all-actions", help="Every action of the guide.")] = False
+    preset: Annotated[Text, Option(help="start, read-only, user-lifecycle or everything.", metavar="NAME")] = None
+    parameters: Annotated[File, Option(help="The parameters file, YAML or JSON.", metavar="FILE")] = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Choice(Actions):
     """The whole choice: which actions, on what, with which parameters."""
 
-    target: Annotated[str | None, typer.Option(help="sandbox (default) or entra.", metavar="sandbox|entra")] = None
-    sandbox: Annotated[
-        Path | None,
-        typer.Option(help="The JSON line of a served sandbox.", envvar="RUNBOOK_SANDBOX", metavar="FILE"),
-    ] = None
-    permission_types: Annotated[
-        str | None, typer.Option("--permission-types", help="delegated, application or both.", metavar="TYPES")
-    ] = None
-    records: Annotated[Path | None, typer.Option(help="Where records go; default records/.", metavar="DIR")] = None
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="Any other parameter, such as sign_in_audience=multi.", metavar="NAME=VALUE"),
-    ] = None
+    target: Annotated[Text, Option(help="sandbox (default) or entra.", metavar="sandbox|entra")] = None
+    sandbox: Annotated[File, Option(help="Line of a served sandbox.", envvar="RUNBOOK_SANDBOX", metavar="FILE")] = None
+    permission_types: Annotated[Text, Option(help="delegated, application or both.", metavar="TYPES")] = None
+    records: Annotated[File, Option(help="Where records go; default records/.", metavar="DIR")] = None
+    set_: Annotated[list[str] | None, Option("--set", help="Any other parameter.", metavar="NAME=VALUE")] = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Run(Choice):
     """A choice, the part of the guide to carry out, and the plan that was approved."""
 
-    sections: Annotated[str, typer.Option(help="Sections of the guide to run, such as 2..5.", metavar="FROM..TO")] = (
-        ALL_SECTIONS
-    )
-    new_secret: Annotated[
-        bool, typer.Option("--new-secret", help="Make a client secret although the value of ours is kept elsewhere.")
-    ] = False
-    approve: Annotated[str | None, typer.Option(help="Carry out exactly the plan of this hash.", metavar="HASH")] = None
+    sections: Annotated[str, Option(help="Sections to run, such as 2..5.", metavar="FROM..TO")] = ALL_SECTIONS
+    new_secret: Annotated[bool, Option("--new-secret", help="Make one although ours is kept elsewhere.")] = False
+    approve: Annotated[Text, Option(help="Carry out exactly the plan of this hash.", metavar="HASH")] = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Search(Told):
     """Which part of the catalogue."""
 
-    search: Annotated[str, typer.Option(help="Only actions whose name or permission holds this text.")] = ""
-    resource: Annotated[str, typer.Option(help="Only actions of this resource, such as Users.")] = ""
-    effect: Annotated[str, typer.Option(help="read, write or delete.")] = ""
-    check: Annotated[
-        str, typer.Option(help="Compare with a newer guide page or permission table.", metavar="FILE|URL")
-    ] = ""
+    search: Annotated[str, Option(help="Only actions whose name or permission holds this text.")] = ""
+    resource: Annotated[str, Option(help="Only actions of this resource, such as Users.")] = ""
+    effect: Annotated[str, Option(help="read, write or delete.")] = ""
+    check: Annotated[str, Option(help="Compare with a newer guide or permission table.", metavar="FILE|URL")] = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scopes(Actions):
     """Which permissions, and how they are shown."""
 
-    type_: Annotated[str | None, typer.Option("--type", help="Only delegated or only application.", metavar="TYPE")] = (
-        None
-    )
-    separator: Annotated[
-        str | None, typer.Option(help="Print the names alone, joined by space, comma or newline.", metavar="SEPARATOR")
-    ] = None
-    source: Annotated[str, typer.Option(help="guide or least.", metavar="guide|least")] = ""
-    add: Annotated[str, typer.Option(help="What if these actions were chosen besides?", metavar="A,B")] = ""
-    drop: Annotated[str, typer.Option(help="What if these actions were left out?", metavar="A,B")] = ""
-    save: Annotated[Path | None, typer.Option(help="Save the choice as a parameters file.", metavar="FILE")] = None
+    type_: Annotated[Text, Option("--type", help="Only delegated or only application.", metavar="TYPE")] = None
+    separator: Annotated[Text, Option(help="The names alone, by space, comma or newline.", metavar="NAME")] = None
+    source: Annotated[str, Option(help="guide or least.", metavar="guide|least")] = ""
+    add: Annotated[str, Option(help="What if these actions were chosen besides?", metavar="A,B")] = ""
+    drop: Annotated[str, Option(help="What if these actions were left out?", metavar="A,B")] = ""
+    save: Annotated[File, Option(help="Save the choice as a parameters file.", metavar="FILE")] = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Lab(Options):
     """A working copy, and what JupyterLab is told."""
 
-    folder: Annotated[Path, typer.Argument(help="The working copy of the notebooks.")] = Path("runbook-notebooks")
-    options: Annotated[list[str] | None, typer.Argument(metavar="-- OPTIONS", help="Options of JupyterLab.")] = None
-    no_browser: Annotated[bool, typer.Option("--no-browser", help="Do not open a browser.")] = False
+    folder: Annotated[Path, Argument(help="The working copy of the notebooks.")] = Path("runbook-notebooks")
+    options: Annotated[list[str] | None, Argument(metavar="-- OPTIONS", help="Options of JupyterLab.")] = None
+    no_browser: Annotated[bool, Option("--no-browser", help="Do not open a browser.")] = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stored(Told):
     """Which secret."""
 
-    reference: Annotated[str, typer.Argument(help="Such as file:stackone/api-key; never the value.")]
+    reference: Annotated[str, Argument(help="Such as file:stackone/api-key; never the value.")]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stores(Told):
     """Which store."""
 
-    store: Annotated[str, typer.Argument(help="As the parameter secret_store has it.")] = "auto"
+    store: Annotated[str, Argument(help="As the parameter secret_store has it.")] = "auto"
 
 
-Folder = Annotated[Path, typer.Argument(metavar="DIR", help="One record, records/<run-id>.")]
+Folder = Annotated[Path, Argument(metavar="DIR", help="One record, records/<run-id>.")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,7 +140,7 @@ class Check(Told):
     """Which record, and who must have signed it."""
 
     folder: Folder
-    public_key: Annotated[Path | None, typer.Option(help="The signer's Ed25519 public key, PEM.")] = None
+    public_key: Annotated[File, Option(help="The signer's Ed25519 public key, PEM.")] = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,4 +148,4 @@ class Report(Told):
     """Which record, and where its report goes."""
 
     folder: Folder
-    output: Annotated[Path | None, typer.Option(help="Where the HTML goes; default DIR/report.html.")] = None
+    output: Annotated[File, Option(help="Where the HTML goes; default DIR/report.html.")] = None

@@ -30,6 +30,7 @@ from runbook.runs.run import PlanReport, Progress, RunOutcome
 from runbook.sections import NAMES
 from runbook.tenant.base import HandsOver, attended
 from runbook.tenant.changes import Change
+from runbook.widgets.message import HandOverCard
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -154,25 +155,13 @@ class Screen:
         if reasons:
             self.say()
 
-    def _hand_over(self, item: Mapping[str, Any], link_to: str) -> None:
-        self.say()
-        self.say(f"{item.get('who') or 'A person'}: {item.get('title', '')}", "bold")
-        self.say(f"  {self._link(item, link_to)}")
-        for number, step in enumerate(item.get("steps") or (), 1):
-            self.say(f"  {number}. {step}")
-        for name, value in (item.get("fields") or {}).items():
-            self.say(f"  {name}: {value}")
-        self.say()
-
-    def _link(self, item: Mapping[str, Any], link_to: str) -> str:
-        """The address; one that lets whoever holds it act goes where it was asked to go, and into no log by itself."""
-        url, kept = str(item.get("url", "")), item.get("kept")
-        if not kept or link_to == "terminal" or (not link_to and self.console.is_terminal):
-            return url
-        if not link_to:
-            return f"kept as {kept}; runbook secrets get {kept} shows it"
-        whole.write(Path(link_to), f"{url}\n", mode=0o600)
-        return f"written to {link_to}"
+    def _hand_over(self, item: HandOver, link_to: str) -> None:
+        """Who has to do what. A link that lets whoever holds it act goes where it was asked to go, and into no log."""
+        shown = link_to == "terminal" or (not link_to and self.console.is_terminal)
+        self.say(f"\n{HandOverCard(item, attended=shown).text()}\n")
+        if item.kept and link_to and not shown:
+            whole.write(Path(link_to), f"{item.url}\n", mode=0o600)
+            self.say(f"The link is in {link_to}.")
 
     def _next(self, outcome: RunOutcome, verdict: str) -> None:
         record = outcome.record_dir

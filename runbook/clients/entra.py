@@ -134,7 +134,7 @@ class Administrator:
         )
 
     def obtain(self, claims: str | None = None, fresh: bool = False) -> Mapping[str, Any]:
-        """A token with its lifetime, in the shape of RFC 6749 section 5.1. Raises :class:`SignInError`."""
+        """A token with its lifetime, as RFC 6749 section 5.1 has it; of a refresh token whether there is one."""
         if self._of_run:
             return run_socket.ask("token", claims=claims, fresh=fresh)
         with self._lock:
@@ -146,11 +146,7 @@ class Administrator:
                 answer = self._as_person(_scopes(self._target), claims, fresh)
         secret = self._target.client_secret if self._how == "client-secret" else None
         whose = "administrator" if secret else "person"
-        return _granted(answer, "the administrator's sign-in", self._http, whose, secret)
-
-    def handed_on(self, claims: str | None, fresh: bool) -> Mapping[str, Any]:
-        """As :meth:`obtain`, with nothing but the access token in it."""
-        found = self.obtain(claims, fresh)
+        found = _granted(answer, "the administrator's sign-in", self._http, whose, secret)
         kept = {name: found[name] for name in ("access_token", "expires_in")}
         return kept | {"refresh_token": bool(found.get("refresh_token"))}
 

@@ -219,10 +219,7 @@ class Session:
         raise AssertionError("the retry loop ends by returning or raising")
 
     def _once(self, call: _Call) -> Answer:
-        with (
-            bounded.Deadline(self.pace.whole),
-            self._client.stream(call.method, call.url, **call.options) as response,
-        ):
+        with bounded.Deadline(self.pace.whole), self._client.stream(call.method, call.url, **call.options) as response:
             raw = bounded.content(response.iter_bytes())
         headers = response.headers
         self.clock_offset = retry.clock_offset(headers)
@@ -256,11 +253,7 @@ class Session:
             return f"{self.base}/{path.lstrip('/')}"
         ours, theirs = urlsplit(self.base), urlsplit(path)
         if self._pinned and (ours.scheme, ours.netloc) != (theirs.scheme, theirs.netloc):
-            raise TransportError(
-                f"An answer of {ours.netloc} points to another host, {theirs.netloc}; it was not followed.",
-                meaning="Following it would send the access token to a host that was not asked for.",
-                next_step="Check what stands between this machine and the service (a proxy that rewrites answers?).",
-            )
+            raise TransportError.named("another_host", ours=ours.netloc, theirs=theirs.netloc)
         return path
 
 
@@ -268,12 +261,7 @@ class Client:
     """A client of one service of a target: a session at a pace, closed with it. Safe to use from several threads."""
 
     def __init__(
-        self,
-        target: Target,
-        base: str,
-        service: str,
-        auth: httpx.Auth | None,
-        journal: CallLog | None,
+        self, target: Target, base: str, service: str, auth: httpx.Auth | None, journal: CallLog | None
     ) -> None:
         self.pace = target.pace
         ca_file = target.endpoints.ca_file

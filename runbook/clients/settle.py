@@ -83,11 +83,7 @@ def until(
     if insist and failure is not None:
         raise failure
     found = f"it was seen {seen} of {wanted} times in a row" if seen else last
-    raise NotSettled(
-        f"After {waited:.0f} s still waiting until {describe}: {found}",
-        meaning="The change was accepted, but it could not be read back reliably before the deadline of this step.",
-        next_step="Run again; nothing that was done is repeated. If it stays like this, check the tenant.",
-    )
+    raise NotSettled.named("not_settled", waited=waited, describe=describe, found=found)
 
 
 def ensure(

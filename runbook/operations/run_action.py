@@ -228,9 +228,7 @@ class RunAction:
     def _check_references(self, ctx: Context) -> None:
         def check(_place: str, text: str) -> str:
             if text != GENERATE and not ctx.store.has(text):
-                raise SecretStoreError(
-                    f"There is no secret under {text}.", next_step="put it there, or write 'generate' instead."
-                )
+                raise SecretStoreError.named("no_secret_to_send", text=text)
             return text
 
         self.order.body(check)

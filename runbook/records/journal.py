@@ -177,10 +177,7 @@ class Journal(NullJournal):
         if not file.is_file():
             raise RecordError(f"there is no journal at {file}")
         if file.with_name("manifest.json").exists():
-            raise RecordError(
-                f"the record {file.parent} is sealed: nothing can be added to it",
-                next_step="start a new run; a notebook of a record is opened for reading.",
-            )
+            raise RecordError.named("record_sealed", record=file.parent)
         return cls(file)
 
     @property
@@ -293,19 +290,11 @@ def _parse(line: bytes, path: Path) -> Event:
 
 
 def _damaged(path: Path) -> RecordError:
-    return RecordError(
-        f"a line of {path} is not an event of a journal",
-        meaning="the file was changed by something else than the runbook.",
-        next_step="keep this record as it is and start a new run.",
-    )
+    return RecordError.named("not_an_event", path=path)
 
 
 def _unwritable(path: Path, error: OSError) -> RecordError:
-    return RecordError(
-        f"{path} cannot be written: {error.strerror or error}",
-        meaning="no further change was sent, because nothing is changed without a record of it.",
-        next_step="make room or give another folder with --records, then run the same command again.",
-    )
+    return RecordError.named("journal_not_written", path=path, reason=error.strerror or error)
 
 
 def _torn_data(torn: bytes) -> dict[str, Any]:

@@ -74,9 +74,7 @@ def _private_key(key: Secret) -> Any:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-    problem = SecretStoreError(
-        "the signing key of records is not an Ed25519 private key in PEM", next_step="make one, or sign with none."
-    )
+    problem = SecretStoreError.named("no_signing_key")
     try:
         private = load_pem_private_key(key.reveal().encode(), password=None)
     except (ValueError, TypeError):

@@ -74,11 +74,7 @@ def _withhold(path: Path, findings: tuple[Finding, ...]) -> None:
 
 def _refusal(found: Mapping[Path, tuple[Finding, ...]]) -> RecordError:
     files = ", ".join(f"{path.name} ({_kinds(findings)})" for path, findings in sorted(found.items()))
-    return RecordError(
-        f"the record was not published: a secret was found in {files}",
-        meaning="redaction missed it, which is a defect of the runbook. A note stands in the place of each file.",
-        next_step="replace the secret (runbook rotate) and report the defect with the note, which holds no secret.",
-    )
+    return RecordError.named("not_published", files=files)
 
 
 def _kinds(findings: tuple[Finding, ...]) -> str:

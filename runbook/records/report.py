@@ -47,11 +47,7 @@ def write(folder: str | os.PathLike[str], output: str | os.PathLike[str] | None 
     if target.parent.resolve() == record.resolve() and (record / MANIFEST).exists():
         if target.exists() and target.read_text(encoding="utf-8") == html:
             return target
-        raise RecordError(
-            f"the record {record} is sealed, and its report would change",
-            meaning="another version of the runbook wrote it, or a file was changed since.",
-            next_step="give another place with --output, and check the record with: runbook records verify.",
-        )
+        raise RecordError.named("report_sealed", record=record)
     try:
         whole.write(target, html)
     except OSError as error:

@@ -62,9 +62,7 @@ def folder() -> Path:
     for candidate in (package / "_notebooks", package.parent / "notebooks"):
         if (candidate / "00_start.ipynb").is_file():
             return candidate
-    raise RunbookError(
-        "the notebooks are not there", meaning="the installation is incomplete.", next_step="install the package again."
-    )
+    raise RunbookError.named("no_notebooks")
 
 
 def notebook_name(section: str) -> str:

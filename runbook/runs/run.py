@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from functools import partial
 from importlib import import_module
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from runbook import run_socket, words
-from runbook.errors import Interrupted, RecordError
+from runbook.errors import HandOver, Interrupted, RecordError
 from runbook.parameters import Parameters, save
 from runbook.records import manifest, redaction, report, summary
 from runbook.records.journal import Journal, read
@@ -75,14 +75,14 @@ class Progress:
 
 @dataclass(frozen=True)
 class RunOutcome:
-    """How a run ended. ``summary`` is ``summary.json``; ``error`` and ``hand_over`` (an event) say why it stopped."""
+    """How a run ended. ``summary`` is ``summary.json``; ``error`` and ``hand_over`` say why it stopped."""
 
     exit_code: int
     summary: dict[str, Any]
     record_dir: Path
     error: str = ""
     next_step: str = ""
-    hand_over: dict[str, Any] = field(default_factory=dict)
+    hand_over: HandOver | None = None
 
 
 def new_run_id() -> str:
@@ -126,7 +126,7 @@ def run(
         check_approved(ctx, report.changes)
         journal = Journal.create(records, new_run_id(), **opening(ctx, chosen, report.plan_hash))
         ctx.administrator.record(journal)
-        answers: run_socket.Answers = {"token": ctx.administrator.handed_on, "secret": partial(_of_environment, params)}
+        answers: run_socket.Answers = {"token": ctx.administrator.obtain, "secret": partial(_of_environment, params)}
         with _room_for(journal), run_socket.offered(answers) as way:
             save(params, journal.folder / _PARAMETERS)
             try:
@@ -256,16 +256,22 @@ def conclude(journal: Journal, last: Mapping[str, Any]) -> RunOutcome:
         record_dir=journal.folder,
         error=str(last.get("error") or "") if stopped else "",
         next_step=str(last.get("next_step") or "") if stopped else "",
-        hand_over=next((e for e in reversed(events) if e["event"] == "hand_over"), {}) if parked else {},
+        hand_over=next(map(_asked, (e for e in reversed(events) if e["event"] == "hand_over")), None)
+        if parked
+        else None,
     )
 
 
+def _asked(event: Mapping[str, Any]) -> HandOver:
+    return HandOver(**{each.name: event[each.name] for each in fields(HandOver)})
+
+
 def _with_link(outcome: RunOutcome, store: SecretStore) -> RunOutcome:
-    """The terminal shows the person the link to which the record only refers."""
-    kept = outcome.hand_over.get("kept")
-    if not kept:
+    """With the link to which the record only refers."""
+    item = outcome.hand_over
+    if item is None or not item.kept:
         return outcome
-    return replace(outcome, hand_over={**outcome.hand_over, "url": store.get(str(kept)).reveal()})
+    return replace(outcome, hand_over=replace(item, url=store.get(item.kept).reveal()))
 
 
 @contextmanager
@@ -277,8 +283,7 @@ def _room_for(journal: Journal) -> Iterator[None]:
     except OSError as error:
         with suppress(RecordError, OSError):
             publish(journal.folder)
-        reason = error.strerror or error
-        raise RecordError.named("record_unwritable", record=journal.folder, reason=reason) from None
+        raise RecordError.named("record_unwritable", record=journal.folder, reason=error.strerror or error) from None
 
 
 @contextmanager

@@ -94,14 +94,9 @@ class EncryptedFileBackend:
             with filelock.FileLock(self.file.with_name(self.file.name + ".lock"), timeout=_LOCK_SECONDS, mode=0o600):
                 yield
         except filelock.Timeout:
-            raise SecretStoreError(
-                f"Another process has held the lock of {self.file} for {_LOCK_SECONDS} s.", next_step="Run again."
-            ) from None
+            raise SecretStoreError.named("locked", file=self.file, lock_seconds=_LOCK_SECONDS) from None
         except OSError as error:
-            raise SecretStoreError(
-                f"The secrets file {self.file} cannot be used: {error.strerror}.",
-                next_step="Check its folder and the free space, or set RUNBOOK_SECRETS_DIR to another folder.",
-            ) from None
+            raise SecretStoreError.named("secrets_file_unusable", file=self.file, strerror=error.strerror) from None
 
     def _read(self) -> dict[str, str]:
         if not self.file.exists():
@@ -112,11 +107,7 @@ class EncryptedFileBackend:
         except (InvalidToken, ValueError):
             opened = None
         if not isinstance(opened, dict):
-            raise SecretStoreError(
-                f"The secrets file {self.file} cannot be decrypted.",
-                meaning="It was made with another key, or it was changed.",
-                next_step="Bring its key back, or move the file away; secrets are then made anew.",
-            )
+            raise SecretStoreError.named("not_decrypted", file=self.file)
         return opened
 
     def _write(self, entries: dict[str, str]) -> None:
@@ -127,10 +118,7 @@ class EncryptedFileBackend:
             return kept
         if not make or self.file.exists():
             where = self.key_file or "the keyring"
-            raise SecretStoreError(
-                f"The key of the secrets file {self.file} is not in {where} any more.",
-                next_step="Bring it back, or move the secrets file away; secrets are then made anew.",
-            )
+            raise SecretStoreError.named("key_gone", file=self.file, where=where)
         key = Fernet.generate_key()
         if self.key_file is None:
             KeyringBackend().put(_KEY_NAME, Secret(key.decode()))
@@ -151,7 +139,4 @@ class EncryptedFileBackend:
 def _private(path: Path) -> None:
     mode = stat.S_IMODE(path.stat().st_mode)
     if sys.platform != "win32" and mode & 0o077:
-        raise SecretStoreError(
-            f"{path} can be read by others (mode {mode:04o}).",
-            next_step=f"If nobody has read it, `chmod 600 {path}`; else replace the secrets in it.",
-        )
+        raise SecretStoreError.named("readable_by_others", path=path, mode=mode)

@@ -34,10 +34,7 @@ class KeyVaultBackend:
             from azure.identity import DefaultAzureCredential
             from azure.keyvault.secrets import SecretClient
         except ImportError:
-            raise SecretStoreError(
-                "Azure Key Vault needs libraries that are not installed.",
-                next_step="pip install 'entra-id-runbook[azure]'",
-            ) from None
+            raise SecretStoreError.named("no_azure_libraries") from None
         return cls(host, SecretClient(f"https://{host}", DefaultAzureCredential()))
 
     def place(self, name: str) -> str:
@@ -86,7 +83,4 @@ class KeyVaultBackend:
         except AzureError as error:
             reason = type(error).__name__
         # Raised here and without a cause: the library's objects hold the request with the value.
-        raise SecretStoreError(
-            f"{self.describe()} did not {verb} the secret ({reason}).",
-            next_step="Check the vault's name, your Azure sign-in and your role on the vault.",
-        )
+        raise SecretStoreError.named("vault_refused", place=self.describe(), verb=verb, reason=reason)

@@ -38,10 +38,7 @@ class KeyringBackend:
     def __init__(self, _place: str = "") -> None:
         problem = keyring_problem()
         if problem is not None:
-            raise SecretStoreError(
-                f"The system's keyring cannot be used: {problem}.",
-                next_step="Set secret_store to another kind of store, such as file.",
-            )
+            raise SecretStoreError.named("keyring_unusable", problem=problem)
 
     def place(self, name: str) -> str:
         """With its service."""
@@ -86,7 +83,4 @@ def _calling(verb: str, call: Any) -> Any:
     except KeyringError as error:
         reason = type(error).__name__
     # Raised here and without a cause: the backend's frames hold the value.
-    raise SecretStoreError(
-        f"The system's keyring did not {verb} the secret ({reason}).",
-        next_step="Unlock the keyring and run again, or set secret_store to file.",
-    )
+    raise SecretStoreError.named("keyring_refused", verb=verb, reason=reason)

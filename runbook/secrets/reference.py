@@ -84,11 +84,8 @@ class Reference:
         if colon and any(kind == known.name for known in KINDS):
             root = "/" if kind == "file-at" else ""
             return cls(kind, root + check_name(name[len(root) :] if name.startswith(root) else ""))
-        raise SecretStoreError(
-            "What was given is not a reference to a secret (its text is not shown).",
-            meaning="A reference begins with " + ", ".join(f"{known.name}:" for known in KINDS) + ".",
-            next_step="Put the secret into a store and give its reference, such as keyring:stackone/api-key.",
-        )
+        kinds = ", ".join(f"{known.name}:" for known in KINDS)
+        raise SecretStoreError.named("not_a_reference", kinds=kinds)
 
 
 def check_name(name: str) -> str:
@@ -97,14 +94,8 @@ def check_name(name: str) -> str:
     Raises :class:`SecretStoreError` for anything else and for what looks like a secret itself.
     """
     if len(name) > 250 or _NAME.fullmatch(name) is None or ".." in name:
-        raise SecretStoreError(
-            "The name of a secret is not usable (its text is not shown).",
-            next_step="Use letters, digits, dots, hyphens and underscores, with slashes between parts.",
-        )
+        raise SecretStoreError.named("name_unusable")
     for part in name.split("/"):
         if _GUID.fullmatch(part) is None and _LOOKS_LIKE_A_VALUE.match(part):
-            raise SecretStoreError(
-                "The name of a secret looks like a secret itself (its text is not shown).",
-                next_step="Give a plain name, such as stackone/api-key. If it is a secret, replace it: it was exposed.",
-            )
+            raise SecretStoreError.named("name_like_a_secret")
     return name

@@ -65,10 +65,7 @@ class SecretStore:
         backend, name = self._found(ref)
         secret = backend.get(name)
         if secret is None:
-            raise SecretStoreError(
-                f"There is no secret under {Reference.parse(ref)}.",
-                next_step="Put it there, or name another reference in the parameters.",
-            )
+            raise SecretStoreError.named("no_secret", reference=Reference.parse(ref))
         return secret
 
     def has(self, ref: str) -> bool:
