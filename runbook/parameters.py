@@ -109,6 +109,11 @@ def _types(value: object) -> object:
     return tuple(kind for kind in ("delegated", "application") if kind in value)
 
 
+def _listed(value: object) -> object:
+    value = _parts(value)
+    return tuple(value) if isinstance(value, list) else value
+
+
 Line = Annotated[str, AfterValidator(_one_line)]
 Name = Annotated[str, Field(min_length=1, max_length=90), AfterValidator(_one_line)]
 MaybeName = Annotated[str, Field(max_length=90), AfterValidator(_one_line)]
@@ -143,6 +148,7 @@ class Parameters(BaseModel):
     application_object_id: Annotated[str, AfterValidator(_guid)] = ""
     take_over: bool | None = None
     approve: Annotated[str, Field(pattern=r"^(sha256:[0-9a-f]{64})?$")] = ""
+    unasked: Annotated[tuple[Literal["added", "changed", "removed"], ...], BeforeValidator(_listed)] = ()
     sign_in_audience: Literal["single", "multi"] = "multi"
     redirect_uri: str = ""
     consent: Literal["api", "link"] = "api"

@@ -35,7 +35,12 @@ def offered(answers: Answers) -> Iterator[dict[str, str]]:
 
     class Asked(socketserver.StreamRequestHandler):
         def handle(self) -> None:
-            self.wfile.write(json.dumps(_answer(answers, **json.loads(self.rfile.readline())), default=str).encode())
+            asked = json.loads(self.rfile.readline())
+            try:
+                answer = answers[asked.pop("what")](**asked)
+            except RunbookError as error:
+                answer = {"lost": isinstance(error, TransportError), "error": vars(error)}
+            self.wfile.write(json.dumps(answer, default=str).encode())
 
     with (
         tempfile.TemporaryDirectory(prefix="runbook-") as folder,
@@ -47,13 +52,6 @@ def offered(answers: Answers) -> Iterator[dict[str, str]]:
             yield {VARIABLE: f"{folder}/run"}
         finally:
             server.shutdown()
-
-
-def _answer(answers: Answers, what: str, **about: Any) -> Mapping[str, Any]:
-    try:
-        return answers[what](**about)
-    except RunbookError as error:
-        return {"lost": isinstance(error, TransportError), "error": vars(error)}
 
 
 def ask(what: str, **about: Any) -> dict[str, Any]:

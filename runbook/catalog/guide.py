@@ -78,13 +78,5 @@ def _wanted(field: str, text: str | None, known: dict[str, str]) -> set[str]:
 
 def _searchable(action: Action) -> str:
     permissions = {name for _, access in action.accesses() for name in access.least} | set(action.guide_scopes or ())
-    parts = (
-        action.name,
-        action.slug,
-        action.method,
-        action.path,
-        action.resource,
-        action.summary,
-        *sorted(permissions),
-    )
-    return "\n".join(parts).lower()
+    told = action.name, action.slug, action.method, action.path, action.resource, action.summary
+    return "\n".join((*told, *sorted(permissions))).lower()

@@ -29,12 +29,8 @@ _SHAPES: dict[Shape, tuple[re.Pattern[str], str]] = {
     "opaque": (re.compile(r"[A-Za-z0-9_\-]{8,}=*"), "an id as Graph gave it: letters, digits, - and _"),
     "text": (re.compile(r"\S(.*\S)?"), "a text that is not empty"),
 }
-_ALTERNATE_SHAPES: dict[str, Shape] = {
-    "appId": "guid",
-    "deviceId": "guid",
-    "roleTemplateId": "guid",
-    "uniqueName": "text",
-}
+_ALTERNATE_SHAPES: dict[str, Shape] = {"appId": "guid", "deviceId": "guid", "roleTemplateId": "guid"}
+_ALTERNATE_SHAPES["uniqueName"] = "text"
 _EVENTUAL_FILTER = re.compile(
     r"\bne\b|\bnot\b|\bnull\b|\bendswith\s*\(|/\$count\b|\b(companyName|employee(HireDate|Type)|mobilePhone|officeLocation"
     r"|passwordPolicies|postalCode|preferredLanguage|streetAddress|onPremises(ImmutableId|LastSyncDateTime|SamAccountName))\b",

@@ -1,7 +1,9 @@
 """The command ``runbook``.
 
 Exit codes: 0 done and verified; 1 failed; 2 bad input, nothing was sent; 3 parked, a person must act;
-130 interrupted, safe to run again. ``--json`` prints one JSON document on stdout and progress on stderr.
+4 changes are pending (``plan --exit-code``);
+130 interrupted, safe to run again.
+``--json`` prints one JSON document on stdout and progress on stderr.
 """
 
 from __future__ import annotations
@@ -68,19 +70,21 @@ def _run(given: options.Run) -> None:
     span = choosing.span(given.sections)
     screen = _screen(given)
     screen.opening(choice, span)
-    outcome = runs.run(choice, span, Path(choice.records), screen.progress, screen.attend)
+    outcome = runs.run(choice, span, Path(choice.records), screen.progress, screen.attend, screen.confirm)
     screen.outcome(outcome, choice.link_to)
     raise typer.Exit(outcome.exit_code)
 
 
 @app.command("plan")
-@takes(options.Run)
-def _plan(given: options.Run) -> None:
+@takes(options.Plan)
+def _plan(given: options.Plan) -> None:
     """Read only: print what a run would change, and the plan hash."""
     from runbook.runs import run as runs
 
     screen = _screen(given)
-    screen.plan(runs.plan(choosing.choice(given), choosing.span(given.sections), screen.attend))
+    report = runs.plan(choosing.choice(given), choosing.span(given.sections), screen.attend)
+    screen.plan(report)
+    raise typer.Exit(4 if given.exit_code and report.pending else 0)
 
 
 @app.command("verify")

@@ -88,6 +88,13 @@ class Run(Choice):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Plan(Run):
+    """As for a run, and how to tell that there is something to do."""
+
+    exit_code: Annotated[bool, Option("--exit-code", help="Exit with 4 when changes are pending.")] = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Search(Told):
     """Which part of the catalogue."""
 

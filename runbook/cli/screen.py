@@ -7,6 +7,7 @@ With ``--json`` stdout holds the document alone; everything else goes to stderr.
 from __future__ import annotations
 
 import json
+import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -88,6 +89,8 @@ class Screen:
             return
         if news.state == "stopping":
             self.say("Stopping: what was made for a proof is removed first. Once more ends it at once.", "yellow")
+            return
+        if news.state == "shown":
             return
         doing = "reading the tenant" if news.state == "planning" else f"{news.number}  {news.title}"
         if self.console.is_terminal:
@@ -185,6 +188,18 @@ class Screen:
             told |= {name: getattr(report, name) for name in ("tenant", "signed_in", "rights")}
             self.document({**told, "sections": sections})
             return
+        self._show(report)
+        self.say(f"\n{report.pending} changes. Nothing was written. Plan hash {report.plan_hash}")
+
+    def confirm(self, report: PlanReport, needed: bool) -> bool:
+        """Show what a run is about to do on a real tenant; where it has to be approved, ask for the tenant's name."""
+        self.progress(Progress("shown"))
+        self._show(report)
+        name = report.tenant.split(", ")[0]
+        asked = f"\nTo apply exactly this ({report.plan_hash}), type the tenant's name, {name}"
+        return not needed or (sys.stdin.isatty() and typer.prompt(asked, "", show_default=False, err=True) == name)
+
+    def _show(self, report: PlanReport) -> None:
         self.say(f"{report.target}: {report.tenant}", "bold")
         self.say(f"Signed in: {report.signed_in}")
         for right in report.rights:
@@ -196,7 +211,6 @@ class Screen:
             self.say(f"\n{number}  {report.titles[name]}" + ("" if waiting else f": nothing to change ({same} same)"))
             if waiting:
                 self._table(*words.plan_table(waiting))
-        self.say(f"\n{report.pending} changes. Nothing was written. Plan hash {report.plan_hash}")
 
     # actions and scopes
 

@@ -44,11 +44,7 @@ class Pages:
     def turn(self, page: object) -> None:
         """Go on to ``page``: its address, its cursor, or what is in it. Raises :class:`TransportError`."""
         if not isinstance(page, str) or page in self._turned or len(self._turned) >= _MOST_PAGES:
-            raise TransportError(
-                f"{self._call} names a next page that leads nowhere or back; {len(self._turned)} pages were read.",
-                meaning="A service, or something on the way to it, answers the same page again and again.",
-                next_step="Run again in a while; if it stays, check what stands between this machine and the host.",
-            )
+            raise TransportError.named("endless_pages", call=self._call, count=len(self._turned))
         self._turned.add(page)
 
 

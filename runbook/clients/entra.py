@@ -16,7 +16,7 @@ import re
 import threading
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from runbook import run_socket
@@ -171,6 +171,18 @@ class Administrator:
         if self._on_code is None:
             raise InputError(Problem("sign_in", "device-code needs somebody to show the code to."))
         return device_flow(app, scopes, self._on_code)
+
+
+def with_id(target: Target, journal: CallLog) -> Target:
+    """``target`` with the id of its tenant where a domain was given: one name per tenant, in everything that is kept.
+
+    From the discovery document (OpenID Connect Discovery 1.0). Raises :class:`SignInError` for an unknown domain.
+    """
+    if "." not in target.tenant_id:
+        return target
+    with closing(MsalHttp(target, journal)) as http:
+        found = str(public(target, http).authority.token_endpoint).split("/")[3]
+    return replace(target, tenant_id=found, description=target.description.replace(target.tenant_id, found))
 
 
 def application_token(target: Target, client_id: str, secret: Secret, *, journal: CallLog | None = None) -> TokenResult:

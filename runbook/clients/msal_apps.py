@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
+import platformdirs
+
 from runbook.clients.answers import aadsts_code, told
 from runbook.clients.calls import CallLog
 from runbook.clients.http import Session
@@ -78,9 +80,8 @@ class MsalHttp:
         readable = isinstance(answer.body, dict)
         # msal would raise its own error for the first, and log the second whole.
         if answer.status == 408 or answer.status >= 500 or (not readable and (method == "POST" or not answer.ok)):
-            failure = TransportError(
-                f"Entra ID answered {answer.status} without a result.", request_id=answer.request_id
-            )
+            what = f"Entra ID answered {answer.status} without a result."
+            failure = TransportError(what, request_id=answer.request_id)
             raise told(
                 failure, **{"broken": "unanswered"} if answer.ok else {"service": "entra", "status": answer.status}
             )
@@ -189,11 +190,8 @@ def _hand_over(flow: dict[str, Any]) -> HandOver:
 
 def _token_cache() -> Any:
     """An encrypted cache on disk where the system offers one; else ``None``: msal then keeps tokens in memory."""
-    try:
-        import msal_extensions  # type: ignore[import-not-found,import-untyped,unused-ignore]
-        import platformdirs
-    except ImportError:
-        return None
+    import msal_extensions  # type: ignore[import-not-found,import-untyped,unused-ignore]
+
     place = platformdirs.user_data_path("entra-id-runbook", appauthor=False) / "tokens.bin"
     try:
         place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

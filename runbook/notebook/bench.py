@@ -221,7 +221,7 @@ class Workbench:
         Message("Waited", "none", text).display(self._wait_id, again=begun, wait=text)
 
     def _new_record(self, section: Section, besides: Mapping[str, Any]) -> Journal:
-        hashed = plan_hash({section.NAME: self.plan(section)})
+        hashed = plan_hash(self._look().target.tenant_id, {section.NAME: self.plan(section)})
         begun = {**opening(self._look(), [section] if section.NUMBER else [], hashed), **besides}
         return Journal.create(self.inputs.home / self.params.records, new_run_id(), **begun)
 

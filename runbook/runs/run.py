@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from runbook import run_socket, words
-from runbook.errors import HandOver, Interrupted, RecordError
+from runbook.errors import HandOver, Interrupted, Parked, RecordError
 from runbook.parameters import Parameters, save
 from runbook.records import manifest, redaction, report, summary
 from runbook.records.journal import Journal, read
@@ -107,11 +107,14 @@ def run(
     records: Path = Path("records"),
     progress: Callable[[Progress], None] | None = None,
     person: Attends | None = None,
+    confirm: Callable[[PlanReport, bool], bool] | None = None,
 ) -> RunOutcome:
     """Execute the notebooks of ``sections`` (first and last number) and leave a record in ``records``.
 
     The same choice on an unchanged tenant writes nothing in sections 1 to 6. Stops at the first section that failed
     or parked. ``person(target, journal)`` gives the way to hand over while the run itself signs in; default: it parks.
+    On a real tenant nothing is written that was not approved: by its hash, by the kinds of its changes (``unasked``),
+    or by ``confirm(plan, needed)``, which shows the plan and may ask a person; else it raises :class:`Parked`.
     Raises :class:`RecordError` when the record cannot be written and :class:`Interrupted` on SIGINT or
     SIGTERM; the record then has no closing event and counts as incomplete.
     """
@@ -123,12 +126,14 @@ def run(
     with _stoppable(tell), open_context(params, hand_over=person) as ctx:
         tell(Progress("planning"))
         report = _plan(ctx, chosen)
+        if not report.rehearsal:
+            _ask(ctx, report, confirm)
         check_approved(ctx, report.changes)
         journal = Journal.create(records, new_run_id(), **opening(ctx, chosen, report.plan_hash))
         ctx.administrator.record(journal)
         answers: run_socket.Answers = {"token": ctx.administrator.obtain, "secret": partial(_of_environment, params)}
         with _room_for(journal), run_socket.offered(answers) as way:
-            save(params, journal.folder / _PARAMETERS)
+            save(ctx.params, journal.folder / _PARAMETERS)
             try:
                 last = _sections(journal, chosen, tell, way)
             except RecordError:
@@ -149,7 +154,7 @@ def _plan(ctx: Context, chosen: list[Section]) -> PlanReport:
 
     changes = plan_sections(ctx, chosen)
     return PlanReport(
-        plan_hash=plan_hash(changes),
+        plan_hash=plan_hash(ctx.target.tenant_id, changes),
         changes=changes,
         titles={each.NAME: each.TITLE for each in chosen},
         target=ctx.target.description,
@@ -159,6 +164,18 @@ def _plan(ctx: Context, chosen: list[Section]) -> PlanReport:
         signed_in=signed_in(ctx),
         rights=rights(ctx, {name for name, of_section in changes.items() if pending(of_section)}),
     )
+
+
+def _ask(ctx: Context, report: PlanReport, confirm: Callable[[PlanReport, bool], bool] | None) -> None:
+    writing = [each for name, of in report.changes.items() if name != NAMES[-1] for each in pending(of)]
+    allowed = {*ctx.params.unasked, "unknown"} if "changed" in ctx.params.unasked else set(ctx.params.unasked)
+    needed = ctx.params.approve != report.plan_hash and any(each.others or each.kind not in allowed for each in writing)
+    if not (confirm(report, needed) if confirm else not needed):
+        parked = Parked(HandOver.named("approval", {"tenant": report.tenant}, url=""))
+        parked.next_step = f"read the plan; to carry out exactly this one, run again with --approve {report.plan_hash}."
+        raise parked
+    if needed:
+        ctx.params = ctx.params.model_copy(update={"approve": report.plan_hash})
 
 
 def opening(ctx: Context, chosen: list[Section], plan_hash: str) -> dict[str, Any]:

@@ -89,7 +89,7 @@ def _of_type(observed: Permissions, wanted: Wanted, kind: PermissionType) -> lis
     for name in names:
         now = _now(name, observed.requested[kind], granted)
         if name in wanted.why:
-            target, note, others = "requested and granted", _note(name, wanted), False
+            target, note, others = "requested and granted", _note(name, wanted), wanted.raised(name)
             change = _kind(name in observed.requested[kind], None if granted is None else name in granted)
         else:
             left = [observed.target(stage, kind, wanted) for stage in STAGES]

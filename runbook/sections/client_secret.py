@@ -54,9 +54,7 @@ def read(ctx: Context) -> Observed:
         except SignInError as error:
             good, refused = None, error
     known = marks(found, credentials.PROFILE_MARK)
-    return Observed(
-        of_application(ctx, found), good, refused, known[0] if known else "", policy, ctx.graph.session.now()
-    )
+    return Observed(of_application(ctx, found), good, refused, next(iter(known), ""), policy, ctx.graph.session.now())
 
 
 def _prove(ctx: Context, found: dict[str, Any], credential: Credential) -> TokenResult:

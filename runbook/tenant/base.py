@@ -26,7 +26,7 @@ from runbook import catalog, run_socket
 from runbook.catalog.scopes import Scopes
 from runbook.clients import settle
 from runbook.clients.answers import SKEW_SECONDS
-from runbook.clients.entra import Administrator
+from runbook.clients.entra import Administrator, with_id
 from runbook.clients.graph import GraphClient
 from runbook.clients.stackone import StackOneClient
 from runbook.clients.target import Target, open_target
@@ -160,10 +160,8 @@ def run_section(ctx: Context, section: Section, *, apply: bool, shown: bool = Fa
     raised. Anything else is a defect: it is recorded as failed and raised.
     """
     ctx.journal.done, ctx.applying = Done(), apply
-    about = {"about": section.SUMMARY, "portal": section.PORTAL}
-    ctx.journal.event(
-        "section.started", section=section.NAME, title=section.TITLE, notebook=_notebook(section), **about
-    )
+    about = {"title": section.TITLE, "about": section.SUMMARY, "portal": section.PORTAL}
+    ctx.journal.event("section.started", section=section.NAME, notebook=_notebook(section), **about)
     changes: list[Change] = []
     evidence: Evidence | None = None
     failure: BaseException | None = None
@@ -196,12 +194,13 @@ def check_approved(ctx: Context, plan: Mapping[str, Sequence[Change]]) -> None:
     section before its first write (:attr:`Known.approved`), or of one section by itself.
     """
     touched = {name: [change for change in pending(changes) if change.others] for name, changes in plan.items()}
-    hashes = {name: plan_hash({name: changes}) for name, changes in touched.items() if changes}
-    if ctx.params.approve == plan_hash(plan):
+    hash_of = functools.partial(plan_hash, ctx.target.tenant_id)
+    hashes = {name: hash_of({name: changes}) for name, changes in touched.items() if changes}
+    if ctx.params.approve == hash_of(plan):
         ctx.known.approved = hashes
     elif any(ctx.known.approved.get(name) != approved for name, approved in hashes.items()):
         listed = "; ".join(f"{each.what}: {each.now} -> {each.wanted}" for of in touched.values() for each in of)
-        raise PlanRefused.named("not_approved", changes=listed, plan_hash=plan_hash(plan))
+        raise PlanRefused.named("not_approved", changes=listed, plan_hash=hash_of(plan))
 
 
 def _note_clocks(ctx: Context, evidence: Evidence) -> None:
@@ -338,7 +337,8 @@ def open_context(
     record = NullJournal() if journal is None else journal
     store = open_store(params.secret_store)
     with ExitStack() as stack:
-        target = stack.enter_context(open_target(params, store))
+        target = with_id(stack.enter_context(open_target(params, store)), record)
+        params = params.model_copy(update={"tenant_id": params.tenant_id and target.tenant_id})
         asks = (hand_over or attended)(target, record)
         of_run = isinstance(record, Journal) and run_socket.VARIABLE in os.environ
         administrator = Administrator(target, params, record, on_code=asks, of_run=of_run)

@@ -21,7 +21,7 @@ class Change:
 
     ``data`` carries what ``apply`` needs and is never shown; ``hashed`` stands for ``what`` and ``wanted`` in the plan
     hash where those hold an id or a date. Neither holds a secret. ``others``: it changes what somebody else made or
-    did, and is carried out only when exactly this plan was approved.
+    did, or grants more than was asked for, and is carried out only when exactly this plan was approved.
     """
 
     what: str
@@ -62,8 +62,8 @@ def pending(changes: Iterable[Change]) -> list[Change]:
     return [change for change in changes if change.kind != "same"]
 
 
-def plan_hash(changes: Mapping[str, Sequence[Change]]) -> str:
-    """``sha256:…`` over section, kind, name and wanted value of every change, in a canonical order.
+def plan_hash(tenant_id: str, changes: Mapping[str, Sequence[Change]]) -> str:
+    """``sha256:…`` over the tenant, and section, kind, name and wanted value of every change in a canonical order.
 
     What is there now, ids, dates and notes stay out: the same choice on a tenant in the same state has the same hash
     on every machine, on every day, with somebody there or not.
@@ -73,5 +73,5 @@ def plan_hash(changes: Mapping[str, Sequence[Change]]) -> str:
         for section, of_section in changes.items()
         for change in of_section
     )
-    canonical = json.dumps(lines, ensure_ascii=False, separators=(",", ":"))
+    canonical = json.dumps([tenant_id, *lines], ensure_ascii=False, separators=(",", ":"))
     return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()

@@ -153,10 +153,9 @@ def by_link(ctx: Context, wanted: Mapping[PermissionType, Wanted]) -> None:
         def granted() -> bool | None:
             return _all_granted(Permissions.read(ctx), wanted) or None
 
+        patience = ctx.graph.pace.deadline / 6
         try:
-            ctx.until(
-                granted, "the permissions that were consented to are granted", deadline=ctx.graph.pace.deadline / 6
-            )
+            ctx.until(granted, "the permissions that were consented to are granted", deadline=patience)
         except NotSettled:
             raise _nothing_granted() from None
         _note_consent(ctx, state, Permissions.read(ctx))

@@ -178,9 +178,8 @@ def application_roles(ctx: Context, found: Mapping[str, Any], granted: frozenset
         return last[0] if (granted or frozenset()) <= set(last[0].roles) else None
 
     try:
-        return ctx.until(
-            attempt, "a fresh token carries every granted permission", deadline=_patience(ctx), sightings=1
-        )
+        carries = "a fresh token carries every granted permission"
+        return ctx.until(attempt, carries, deadline=_patience(ctx), sightings=1)
     except NotSettled:
         return last[0]
 

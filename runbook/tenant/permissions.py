@@ -37,6 +37,12 @@ class Wanted:
         """The permissions that action ``slug`` needs, without the bases of sign-in."""
         return tuple(name for name, slugs in self.why.items() if slug in slugs)
 
+    def raised(self, name: str) -> bool:
+        """Whether it lets write, for actions that only read, because this cloud publishes no smaller one."""
+        instead = [self.replaced.get(slug, ()) for slug in self.why[name]]
+        reads = all(catalog.action(slug).effect == "read" for slug in self.why[name])
+        return "Write" in name and reads and all(instead) and "Write" not in str(instead)
+
 
 @dataclass(frozen=True)
 class Permissions:

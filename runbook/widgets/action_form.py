@@ -266,8 +266,5 @@ def _kind(schema: Mapping[str, Any]) -> str:
     if "enum" in schema:
         return ", ".join(str(choice) for choice in schema["enum"] if choice is not None)
     kinds = schema.get("type", "JSON")
-    return (
-        {"boolean": "true or false", "array": '["…"]', "object": '{"…": …}'}.get(kinds, "")
-        if isinstance(kinds, str)
-        else ""
-    )
+    examples = {"boolean": "true or false", "array": '["…"]', "object": '{"…": …}'}
+    return examples.get(kinds, "") if isinstance(kinds, str) else ""

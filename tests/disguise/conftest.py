@@ -196,6 +196,7 @@ def desk(tenant: Tenant, tmp_path: Path) -> Callable[..., Desk]:
             "connector_profile_name": f"Entra {own}",
             "account_owner_id": f"owner-{own}",
             "actions": ["List Users"],
+            "unasked": ["added", "changed", "removed"],
         }
         folder = tmp_path / own
         folder.mkdir()

@@ -49,7 +49,7 @@ def carried_out(values: Mapping[str, Any], records: Path, last: int = 8) -> Ende
         params = parse(values)
         chosen = [section(name) for name in NAMES[:last]]
         with open_context(params) as ctx:
-            planned = plan_hash(plan_sections(ctx, chosen))
+            planned = plan_hash(ctx.target.tenant_id, plan_sections(ctx, chosen))
             journal = Journal.create(records, new_run_id(), **opening(ctx, chosen, planned))
             record = journal.folder
         with open_context(params, journal) as ctx:

@@ -17,14 +17,14 @@ def test_the_plan_hash_depends_on_section_name_wanted_value_and_kind() -> None:
         {"three": [change(kind="removed")]},
         {"three": [change(), change(what="another")]},
     ]
-    assert len({plan_hash(plan) for plan in plans}) == len(plans)
+    assert len({plan_hash("a tenant", plan) for plan in plans}) == len(plans)
 
 
 def test_the_plan_hash_ignores_what_differs_from_day_to_day_and_machine_to_machine() -> None:
     one = {"a": [change(), change(what="b", wanted="id 1", hashed="id")], "b": []}
     other = {"a": [change(what="b", wanted="id 2", hashed="id", data={"id": 7}), change(now="gone", note="why")]}
-    assert plan_hash(one) == plan_hash(other)
-    assert plan_hash(one).startswith("sha256:")
+    assert plan_hash("a tenant", one) == plan_hash("a tenant", other)
+    assert plan_hash("a tenant", one).startswith("sha256:")
 
 
 def test_what_stays_the_same_is_not_pending_and_what_is_unknown_is() -> None:

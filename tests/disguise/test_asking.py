@@ -1,0 +1,103 @@
+"""A real tenant is not written to before somebody approved exactly what is going to be done."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import select
+import subprocess
+import sys
+from collections.abc import Callable
+
+from tests.disguise.conftest import Desk, Tenant
+
+Begin = Callable[..., Desk]
+
+
+def registered(tenant: Tenant, at: Desk) -> bool:
+    with tenant.graph() as graph:
+        return graph.get(f"/applications(uniqueName='{at.values['unique_name']}')").status_code == 200
+
+
+def typed(at: Desk, answer: str) -> tuple[int, str]:
+    """``runbook run --sections 2`` on a terminal where a person types ``answer`` when asked."""
+    ours, theirs = pty.openpty()
+    line = [sys.executable, "-m", "runbook", "run", "--parameters", str(at.parameters), "--sections", "2"]
+    process = subprocess.Popen(
+        line, stdin=theirs, stdout=theirs, stderr=theirs, env=at.tenant.environment, cwd=at.folder
+    )
+    os.close(theirs)
+    said, answered = b"", False
+    while select.select([ours], [], [], 240)[0]:
+        try:
+            part = os.read(ours, 4096)
+        except OSError:
+            break
+        said += part
+        if not answered and b"type the tenant's name" in said:
+            os.write(ours, f"{answer}\n".encode())
+            answered = True
+        if not part:
+            break
+    process.wait(timeout=240)
+    os.close(ours)
+    assert answered
+    return process.returncode, said.decode()
+
+
+def test_without_a_terminal_the_hash_of_the_plan_approves_it_and_nothing_else_does(desk: Begin, tenant: Tenant) -> None:
+    at = desk(unasked=[])
+    done = at.call("plan", "--json", "--exit-code", "--sections", "2")
+    assert done.returncode == 4
+    plan = json.loads(done.stdout)
+    refused = at.call("run", "--json", "--sections", "2")
+    assert refused.returncode == 3
+    assert f"--approve {plan['plan_hash']}" in json.loads(refused.stdout)["next"]
+    for told in ("Contoso, contoso.com", plan["signed_in"], "registered as"):
+        assert told in refused.stderr
+    assert at.call("run", "--sections", "2", "--approve", "sha256:" + "0" * 64).returncode == 3
+    assert not registered(tenant, at)
+    assert at.call("run", "--sections", "2", "--approve", plan["plan_hash"]).returncode == 0
+    assert registered(tenant, at)
+    assert at.call("plan", "--exit-code", "--sections", "2").returncode == 0
+    assert at.call("run", "--sections", "2").returncode == 0, "nothing to write, nothing to ask"
+
+
+def test_on_a_terminal_the_typed_name_of_the_tenant_approves_it(desk: Begin, tenant: Tenant) -> None:
+    at = desk(unasked=[])
+    code, said = typed(at, "contoso.com")
+    assert (code, registered(tenant, at)) == (3, False), said
+    code, said = typed(at, "Contoso")
+    assert (code, registered(tenant, at)) == (0, True), said
+
+
+def test_kinds_of_changes_may_pass_unasked(desk: Begin) -> None:
+    at = desk(unasked=["changed"])
+    assert at.call("run", "--sections", "2").returncode == 3
+    at.values["unasked"] = ["added"]
+    assert at.call("run", "--sections", "2").returncode == 0
+    at.values["application_name"] += " renamed"
+    assert at.call("run", "--sections", "2").returncode == 3
+
+
+def test_a_domain_is_the_tenants_id_in_everything_that_is_kept_and_in_the_hash(desk: Begin, tenant: Tenant) -> None:
+    at = desk(tenant_id="contoso.com")
+    by_domain = json.loads(at.call("plan", "--json", "--sections", "2").stdout)
+    at.values["tenant_id"] = tenant.ready["tenant_id"]
+    by_id = json.loads(at.call("plan", "--json", "--sections", "2").stdout)
+    assert by_domain == by_id
+    at.values["tenant_id"] = "contoso.com"
+    code, document = at.run("--sections", "1")
+    assert code == 0
+    assert document["tenant_id"] == tenant.ready["tenant_id"]
+    assert "contoso.com" not in (at.folder / document["record"] / "parameters.yaml").read_text()
+    at.values["tenant_id"] = "nobody.example"
+    assert "does not know the tenant" in at.call("plan").stderr
+
+
+def test_a_bad_secret_of_the_administrator_is_not_mended_by_section_5(desk: Begin) -> None:
+    at = desk(client_secret_ref="env:ADMIN")
+    said = at.call("plan", ADMIN="abc8Q~wrong.secret_value-000000000000000").stderr
+    assert "AADSTS7000215" in said
+    assert "Section 5 does not help" in said
