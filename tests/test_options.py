@@ -14,6 +14,11 @@ REVIEWED = {
     "errors.py:ServiceError.path",
     "errors.py:ServiceError.message",
     "errors.py:ServiceError.retry_after",
+    # given by ``RunbookError.named``, from the data file of texts
+    "errors.py:RunbookError.meaning",
+    "errors.py:RunbookError.next_step",
+    "errors.py:RunbookError.code",
+    "errors.py:RunbookError.request_id",
     # called by a library: msal, IPython
     "clients/msal_apps.py:post.data",
     "clients/msal_apps.py:post.headers",

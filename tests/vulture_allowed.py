@@ -35,6 +35,10 @@ _._verify
 _._lab
 _._records_verify
 _._records_report
+_._secrets_set
+_._secrets_get
+_._secrets_list
+_._secrets_remove
 _.__signature__
 _.__annotations__
 # module attributes fetched when they are used (PEP 562)
@@ -43,6 +47,7 @@ __dir__
 # named in data: a kind of secret store (secrets/reference.py), a parameter read from a record, options of a query,
 # circumstances of an answer (clients/answers.json)
 _.of_user
+_.MountedFile
 _.signing_key_ref
 _.orderby
 _.expand

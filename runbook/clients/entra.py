@@ -12,6 +12,7 @@ import binascii
 import datetime
 import functools
 import json
+import os
 import re
 import threading
 from collections.abc import Mapping
@@ -82,23 +83,17 @@ class Administrator:
 
     ``sign_in`` of the parameters chooses: ``client-secret`` (the administrator's application by itself), ``browser``
     or ``device-code`` (a person; ``on_code`` shows them the code). One msal application for its life, whose cache
-    keeps the token until shortly before it expires. ``of_run``: this is a kernel of a run, which has signed in already.
+    keeps the token until shortly before it expires. In a kernel of a run the run is asked, which has
+    signed in already.
     """
 
     def __init__(
-        self,
-        target: Target,
-        params: Parameters,
-        journal: CallLog | None = None,
-        *,
-        on_code: OnCode | None = None,
-        of_run: bool = False,
+        self, target: Target, params: Parameters, journal: CallLog | None = None, *, on_code: OnCode | None = None
     ) -> None:
         self._target = target
         self._how = params.sign_in
         self._http = MsalHttp(target, journal)
         self._on_code = on_code
-        self._of_run = of_run
         self._lock = threading.Lock()
         self._app: Any = None
 
@@ -135,7 +130,7 @@ class Administrator:
 
     def obtain(self, claims: str | None = None, fresh: bool = False) -> Mapping[str, Any]:
         """A token with its lifetime, as RFC 6749 section 5.1 has it; of a refresh token whether there is one."""
-        if self._of_run:
+        if run_socket.VARIABLE in os.environ:
             return run_socket.ask("token", claims=claims, fresh=fresh)
         with self._lock:
             if self._app is None or (fresh and claims is None and self._how == "client-secret"):

@@ -113,11 +113,8 @@ class GraphClient(Client):
         """
         if not fresh:
             return self._write("POST", path, body, note)
-        return self.until(
-            lambda: (self._write("POST", path, body, note),),
-            f"{shown_path(path)} takes a new object",
-            passing=_not_applied,
-        )[0]
+        taken = f"{shown_path(path)} takes a new object"
+        return self.until(lambda: (self._write("POST", path, body, note),), taken, passing=_not_applied)[0]
 
     def ensure(
         self,

@@ -312,11 +312,8 @@ def _evidence(
     failed, untried = verdicts.count("failed"), verdicts.count("not tried")
     counts = f"{verdicts.count('passed')} proven, {failed} failed, {untried} not tried"
     notes = [counts, *(f"{action['name']}: {action['explanation']}" for action in actions if action["explanation"])]
-    notes += [
-        f"{_label(name)}: not tried, {why.rstrip('.')}. Next: {next_step}"
-        for name, (why, next_step) in roads.closed.items()
-        if next_step
-    ]
+    closed = [(_label(name), why.rstrip("."), then) for name, (why, then) in roads.closed.items() if then]
+    notes += [f"{label}: not tried, {why}. Next: {then}" for label, why, then in closed]
     notes += [f"Left behind, please remove: {item}" for item in shop.litter]
     if shop.swept:
         notes.append(f"Removed what an earlier proof had left: {', '.join(shop.swept)}")

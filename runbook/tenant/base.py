@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
@@ -22,7 +21,7 @@ from typing import Any, Literal, Protocol, TypeVar
 import filelock
 import platformdirs
 
-from runbook import catalog, run_socket
+from runbook import catalog
 from runbook.catalog.scopes import Scopes
 from runbook.clients import settle
 from runbook.clients.answers import SKEW_SECONDS
@@ -340,8 +339,7 @@ def open_context(
         target = with_id(stack.enter_context(open_target(params, store)), record)
         params = params.model_copy(update={"tenant_id": params.tenant_id and target.tenant_id})
         asks = (hand_over or attended)(target, record)
-        of_run = isinstance(record, Journal) and run_socket.VARIABLE in os.environ
-        administrator = Administrator(target, params, record, on_code=asks, of_run=of_run)
+        administrator = Administrator(target, params, record, on_code=asks)
         stack.callback(administrator.close)
         yield Context(
             params=params,
