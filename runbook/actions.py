@@ -6,11 +6,11 @@ the query options that Microsoft documents for it, and its body. Lists are pages
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from runbook.catalog.request import Request, prepare
+from runbook.catalog.request import Given, Request, prepare
 from runbook.clients.bounded import Pages
 from runbook.clients.graph import GraphClient, graph_error
 from runbook.clients.http import Effect
@@ -116,14 +116,7 @@ def run(road: Road, request: Request) -> Result:
     return Result(request, road.send(request), road)
 
 
-def call(
-    client: GraphClient,
-    name: str,
-    *,
-    path: Mapping[str, Any] | None = None,
-    query: Mapping[str, Any] | None = None,
-    body: Mapping[str, Any] | None = None,
-) -> Result:
+def call(client: GraphClient, name: str, *, path: Given = None, query: Given = None, body: Given = None) -> Result:
     """Run one action (by name, slug or StackOne id) with the rights of ``client``'s token.
 
     Raises :class:`InputError` that names every mistake, before anything is sent, and :class:`GraphError`.

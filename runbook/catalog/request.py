@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import quote
 
 from runbook.catalog import names
@@ -62,12 +62,11 @@ def shape_words(shape: Shape) -> str:
     return _SHAPES[shape][1]
 
 
-def prepare(
-    action: Action | str,
-    path: Mapping[str, Any] | None = None,
-    query: Mapping[str, Any] | None = None,
-    body: Any = None,
-) -> Request:
+Given: TypeAlias = Mapping[str, Any] | None
+"""What is given for the parameters of a request, by name."""
+
+
+def prepare(action: Action | str, path: Given = None, query: Given = None, body: Any = None) -> Request:
     """The request for these arguments. Raises InputError that names every mistake; nothing is sent.
 
     ``path``: parameter -> value, or the key of an alternate path (``appId``). ``query``: OData options with or without

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
+from runbook.catalog.request import Given
 from runbook.clients import retry
 from runbook.clients.answers import told
 from runbook.clients.bounded import Pages
@@ -74,24 +75,18 @@ class StackOneClient(Client):
         action_id: str,
         account_id: str,
         *,
-        path: Mapping[str, Any] | None = None,
-        query: Mapping[str, Any] | None = None,
+        effect: Effect,
+        path: Given = None,
+        query: Given = None,
         body: Any = None,
-        effect: Effect = "write",
     ) -> JSON:
         """Run one action through a linked account (``POST /actions/rpc``): ``{"data": …, "next": …}``.
 
         ``effect="read"`` for an action that only reads: it may then be repeated after a failure.
         """
         content = _present({"action": action_id, "path": path, "query": query, "body": body})
-        answer = self._send(
-            "POST",
-            "/actions/rpc",
-            json=content,
-            headers={"x-account-id": account_id},
-            effect=effect,
-            note={"action": action_id, "account_id": account_id},
-        )
+        headers, note = {"x-account-id": account_id}, {"action": action_id, "account_id": account_id}
+        answer = self._send("POST", "/actions/rpc", json=content, headers=headers, effect=effect, note=note)
         return answer.object(f"POST /actions/rpc {action_id}")
 
     def proxied(self, account_id: str, path: str) -> JSON:
