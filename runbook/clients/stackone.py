@@ -72,7 +72,7 @@ class StackOneClient(Client):
 
     def call_action(
         self,
-        action_id: str,
+        action: str,
         account_id: str,
         *,
         effect: Effect,
@@ -84,10 +84,10 @@ class StackOneClient(Client):
 
         ``effect="read"`` for an action that only reads: it may then be repeated after a failure.
         """
-        content = _present({"action": action_id, "path": path, "query": query, "body": body})
-        headers, note = {"x-account-id": account_id}, {"action": action_id, "account_id": account_id}
+        content = _present({"action": action, "path": path, "query": query, "body": body})
+        headers, note = {"x-account-id": account_id}, {"action": action, "account_id": account_id}
         answer = self._send("POST", "/actions/rpc", json=content, headers=headers, effect=effect, note=note)
-        return answer.object(f"POST /actions/rpc {action_id}")
+        return answer.object(f"POST /actions/rpc {action}")
 
     def proxied(self, account_id: str, path: str) -> JSON:
         """What the service behind a linked account answers to GET ``path`` (``POST /unified/proxy``)."""
