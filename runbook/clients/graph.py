@@ -7,6 +7,7 @@ has its own status and is throttled by itself.
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -191,12 +192,10 @@ class GraphClient(Client):
             settled(applied=False)
             return (True,)
 
-        return self.until(
-            attempt,
-            f"{shown_path(path)} is removed",
-            passing=lambda error: settle.passes(error) or (fresh and _is_absent(error)),
-            deadline=deadline,
-        )[0]
+        def passing(error: RunbookError) -> bool:
+            return settle.passes(error) or (fresh and _is_absent(error))
+
+        return self.until(attempt, f"{shown_path(path)} is removed", passing=passing, deadline=deadline)[0]
 
     def until(
         self,
@@ -207,16 +206,8 @@ class GraphClient(Client):
         deadline: float | None = None,
     ) -> T:
         """Repeat one call until it succeeds; the last refusal that was ``passing`` is raised after ``deadline`` s."""
-        return settle.until(
-            check,
-            pace=self.pace,
-            describe=describe,
-            sightings=1,
-            deadline=deadline,
-            progress=self.progress,
-            passing=passing,
-            insist=True,
-        )
+        once = functools.partial(settle.until, sightings=1, progress=self.progress, insist=True)
+        return once(check, pace=self.pace, describe=describe, deadline=deadline, passing=passing)
 
     def batch(self, requests: Iterable[BatchRequest]) -> Sequence[Answer]:
         """Many requests in as few batches as possible; answers in order, errors of parts included.
@@ -258,10 +249,8 @@ class GraphClient(Client):
         for number, request in chunk.items():
             part = found.get(str(number), {})
             if not isinstance(part.get("status"), int):
-                raise TransportError(
-                    f"The batch's answer leaves out {request.method} {shown_path(request.path)}.",
-                    maybe_applied=request.method != "GET",
-                )
+                what = f"The batch's answer leaves out {request.method} {shown_path(request.path)}."
+                raise TransportError(what, maybe_applied=request.method != "GET")
             headers = {str(name).lower(): str(value) for name, value in (part.get("headers") or {}).items()}
             yield number, Answer(part["status"], headers, "", part.get("body"))
 

@@ -135,13 +135,5 @@ def attempts(pace: Pace, again: Callable[[Exception], bool | float]) -> Iterator
 
     ``again`` is asked about each failure: ``False`` gives up, ``True`` waits by backoff, a number waits that long.
     """
-    return iter(
-        stamina.retry_context(
-            on=again,
-            attempts=pace.attempts,
-            timeout=pace.deadline,
-            wait_initial=pace.first_wait,
-            wait_max=pace.longest_wait,
-            wait_jitter=pace.jitter,
-        )
-    )
+    waits = {"wait_initial": pace.first_wait, "wait_max": pace.longest_wait, "wait_jitter": pace.jitter}
+    return iter(stamina.retry_context(on=again, attempts=pace.attempts, timeout=pace.deadline, **waits))

@@ -123,7 +123,7 @@ def _tried(shop: Workshop, road: Road, action: Action, needs: tuple[str, ...]) -
         return not_tried(road.name, action, str(nothing)), None
     except RunbookError as error:
         cause = f"the object to try it on could not be made: {error.what.rstrip('.')}"
-        return not_tried(road.name, action, cause, error.next_step, error if _unwell(error) else None), error
+        return not_tried(road.name, action, cause, error.next_step, error=error if _unwell(error) else None), error
     return outcome, outcome.error
 
 
@@ -190,12 +190,9 @@ def refused(road: RoadName, action: Action, error: RunbookError) -> Outcome:
     return Outcome(road, used, action.method, action.path, None, *ids, error.what, error.next_step, error)
 
 
-def not_tried(
-    road: RoadName, action: Action, cause: str, next_step: str = "", error: RunbookError | None = None, because: Any = ""
-) -> Outcome:
-    """An outcome of a probe that was not sent, and why."""
-    about: Any = {"next_step": next_step, "error": error, "because": because}
-    return Outcome(road, None, action.method, action.path, cause=cause, **about)
+def not_tried(road: RoadName, action: Action, cause: str, next_step: str = "", **more: Any) -> Outcome:
+    """An outcome of a probe that was not sent, and why; ``more`` of its fields."""
+    return Outcome(road, None, action.method, action.path, cause=cause, next_step=next_step, **more)
 
 
 def renewed(account: Mapping[str, Any], *, works: bool, now: datetime) -> dict[str, Any]:

@@ -71,7 +71,6 @@ def execute(
             parameters=dict(parameters),
             engine_name=_ENGINE,
             progress_bar=False,
-            start_timeout=_START_TIMEOUT,
             waits=waits,
             environment=environment,
         )
@@ -201,13 +200,8 @@ def _engine() -> Any:
     class Engine(NBClientEngine):  # type: ignore[misc]
         @classmethod
         def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **options: Any) -> Any:
-            client = Client(
-                nb_man,
-                kernel_manager_class=ThisInterpreter,
-                kernel_name=kernel_name,
-                startup_timeout=options.get("start_timeout", _START_TIMEOUT),
-                timeout=None,
-            )
+            about = {"kernel_name": kernel_name, "startup_timeout": _START_TIMEOUT, "timeout": None}
+            client = Client(nb_man, kernel_manager_class=ThisInterpreter, **about)
             client.waits = options["waits"]
             return client.execute(env={**_child_environment(os.environ), **SAFE_PATH, **options["environment"]})
 

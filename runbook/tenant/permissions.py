@@ -210,9 +210,8 @@ def _application(
         if error.status == 403:
             return {}, None
         raise
-    of_graph = {
-        names.get(i["appRoleId"], i["appRoleId"]): str(i["id"]) for i in items if i["resourceId"] == resource_id
-    }
+    ours = [item for item in items if item["resourceId"] == resource_id]
+    of_graph = {names.get(item["appRoleId"], item["appRoleId"]): str(item["id"]) for item in ours}
     return of_graph, frozenset(of_graph)
 
 
