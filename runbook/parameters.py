@@ -135,7 +135,7 @@ class Parameters(BaseModel):
     tenant_id: Annotated[str, AfterValidator(_tenant)] = ""
     cloud: Literal["global", "usgov", "usgov-dod", "china"] = "global"
     # Who
-    sign_in: Literal["client-secret", "browser", "device-code"] = "client-secret"
+    sign_in: Literal["client-secret", "certificate", "federated", "browser", "device-code"] = "client-secret"
     client_id: Annotated[str, AfterValidator(_guid)] = ""
     client_secret_ref: Reference = ""
     # What
@@ -175,6 +175,11 @@ class Parameters(BaseModel):
     records: Annotated[str, Field(min_length=1)] = "records"
     signing_key_ref: Reference = ""
 
+    @property
+    def alone(self) -> bool:
+        """Whether an application signs in by itself, without a person."""
+        return self.sign_in not in ("browser", "device-code")
+
     @model_validator(mode="after")
     def _together(self) -> Parameters:
         """What no field can tell alone."""
@@ -192,8 +197,8 @@ class Parameters(BaseModel):
 
     def _needed_on_a_real_tenant(self) -> list[tuple[str, str]]:
         needed = {"tenant_id": "the directory (tenant) id", "client_id": "the administrator application's client id"}
-        if self.sign_in == "client-secret":
-            needed["client_secret_ref"] = "the reference of that application's client secret"
+        if self.alone:
+            needed["client_secret_ref"] = "the reference of that application's client secret, certificate or token"
         needed["stackone_api_key_ref"] = "the reference of the StackOne API key"
         mistakes = [
             (name, f"is needed for target entra: {text}.") for name, text in needed.items() if not getattr(self, name)

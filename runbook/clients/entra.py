@@ -23,7 +23,16 @@ from typing import Any
 from runbook import run_socket
 from runbook.clients.answers import aadsts_code, looks_like_secret_id, told
 from runbook.clients.calls import CallLog
-from runbook.clients.msal_apps import ANSWERS_CHALLENGES, MsalHttp, OnCode, confidential, device_flow, guarded, public
+from runbook.clients.msal_apps import (
+    ANSWERS_CHALLENGES,
+    CREDENTIALS,
+    MsalHttp,
+    OnCode,
+    confidential,
+    device_flow,
+    guarded,
+    public,
+)
 from runbook.clients.target import Target
 from runbook.errors import InputError, Problem, SignInError
 from runbook.parameters import Parameters
@@ -81,7 +90,8 @@ class Identity:
 class Administrator:
     """The sign-in that does the work. A token source for :class:`runbook.clients.graph.GraphClient`.
 
-    ``sign_in`` of the parameters chooses: ``client-secret`` (the administrator's application by itself), ``browser``
+    ``sign_in`` of the parameters chooses: ``client-secret``, ``certificate`` or ``federated`` (the
+    administrator's application by itself), ``browser``
     or ``device-code`` (a person; ``on_code`` shows them the code). One msal application for its life, whose cache
     keeps the token until shortly before it expires. In a kernel of a run the run is asked, which has
     signed in already.
@@ -133,25 +143,26 @@ class Administrator:
         if run_socket.VARIABLE in os.environ:
             return run_socket.ask("token", claims=claims, fresh=fresh)
         with self._lock:
-            if self._app is None or (fresh and claims is None and self._how == "client-secret"):
+            if self._app is None or (fresh and claims is None and self._how in CREDENTIALS):
                 self._app = self._make()  # msal skips its cache for an application only in a new object
-            if self._how == "client-secret":
+            if self._how in CREDENTIALS:
                 answer = guarded(lambda: self._app.acquire_token_for_client(_scopes(self._target), claims))
             else:
                 answer = self._as_person(_scopes(self._target), claims, fresh)
-        secret = self._target.client_secret if self._how == "client-secret" else None
+        secret = self._target.client_secret if self._how in CREDENTIALS else None
         whose = "administrator" if secret else "person"
         found = _granted(answer, "the administrator's sign-in", self._http, whose, secret)
         kept = {name: found[name] for name in ("access_token", "expires_in")}
         return kept | {"refresh_token": bool(found.get("refresh_token"))}
 
     def _make(self) -> Any:
-        if self._how != "client-secret":
+        if self._how not in CREDENTIALS:
             return public(self._target, self._http)
         secret = self._target.client_secret
         if secret is None:
             raise InputError(Problem("client_secret_ref", "is needed to sign in with a client secret."))
-        return confidential(self._target, self._http, self._target.client_id, secret, ANSWERS_CHALLENGES)
+        about = self._target, self._http, self._target.client_id, secret, self._how
+        return confidential(*about, client_capabilities=ANSWERS_CHALLENGES)
 
     def _as_person(self, scopes: list[str], claims: str | None, fresh: bool) -> dict[str, Any]:
         app = self._app
@@ -186,7 +197,7 @@ def application_token(target: Target, client_id: str, secret: Secret, *, journal
     Raises :class:`SignInError` with the AADSTS code and its remedy, :class:`TransportError` without an answer.
     """
     with closing(MsalHttp(target, journal)) as http:
-        app = confidential(target, http, client_id, secret)
+        app = confidential(target, http, client_id, secret, "client-secret")
         answer = guarded(lambda: app.acquire_token_for_client(_scopes(target)))
     return TokenResult.of(_granted(answer, f"application {client_id}", http, "connector", secret))
 
@@ -201,7 +212,7 @@ def delegated_token(
     :class:`SignInError`, :class:`TransportError`.
     """
     with closing(MsalHttp(target, journal)) as http:
-        app = confidential(target, http, client_id, secret)
+        app = confidential(target, http, client_id, secret, "client-secret")
         answer = device_flow(app, [*_scopes(target), _OFFLINE_ACCESS], on_code)
     return TokenResult.of(_granted(answer, f"a person through application {client_id}", http, "connector", secret))
 

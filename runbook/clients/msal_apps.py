@@ -71,7 +71,8 @@ class MsalHttp:
         answer = self.session.request(
             method,
             url if not params else f"{url}?{urlencode(params)}",
-            form=None if form is None else {name: str(value) for name, value in form.items()},
+            # Its assertions are bytes.
+            form=form and {name: v.decode() if isinstance(v, bytes) else str(v) for name, v in form.items()},
             headers={name: str(value) for name, value in (headers or {}).items()},
             effect="read",
             repeatable=grant not in _ONCE,
@@ -95,11 +96,17 @@ OnCode = Callable[[HandOver], None]
 ANSWERS_CHALLENGES = ["CP1"]
 
 
-def confidential(
-    target: Target, http: MsalHttp, client_id: str, secret: Secret, capabilities: list[str] | None = None
-) -> Any:
-    """A new ``ConfidentialClientApplication`` of the target's tenant, with nothing cached."""
-    options = {"client_credential": secret.reveal(), "client_capabilities": capabilities}
+CREDENTIALS: Mapping[str, Callable[[str], Any]] = {
+    "client-secret": str,
+    "certificate": lambda pem: {"private_key": pem, "public_certificate": pem},
+    "federated": lambda token: {"client_assertion": token},
+}
+"""How an application proves itself by the kind of its sign-in, as msal takes it; of one value from the secret store."""
+
+
+def confidential(target: Target, http: MsalHttp, client_id: str, secret: Secret, how: str, **more: Any) -> Any:
+    """A new ``ConfidentialClientApplication`` of the target's tenant, with nothing cached; ``more`` of its options."""
+    options = {"client_credential": CREDENTIALS[how](secret.reveal()), **more}
     return _application("ConfidentialClientApplication", target, http, client_id, **options)
 
 

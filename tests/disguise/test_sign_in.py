@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from runbook.records.journal import read as read_journal
 from tests.disguise.conftest import NEEDED, Desk, Tenant
@@ -59,3 +65,44 @@ def test_a_browser_is_opened_once_in_a_run(desk: Begin, client_id: str, tenant: 
     code, document = at.run("--sections", "1..2", BROWSER=f"{sys.executable} {at.folder / 'person.py'} %s &")
     assert code == 0, document
     assert (at.folder / "opened").read_text() == "once\n"
+
+
+def certified(tenant: Tenant) -> str:
+    """A PEM with a key and its certificate, which is registered on the administrator's application."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "runbook sign-in")])
+    now = datetime.now(UTC)
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    builder = builder.serial_number(x509.random_serial_number()).not_valid_before(now - timedelta(hours=1))
+    certificate = builder.not_valid_after(now + timedelta(days=1)).sign(key, hashes.SHA256())
+    with tenant.graph() as graph:
+        path = f"/applications(appId='{tenant.ready['client_id']}')"
+        value = base64.b64encode(certificate.public_bytes(Encoding.DER)).decode()
+        entry = {"type": "AsymmetricX509Cert", "usage": "Verify", "key": value}
+        graph.patch(path, json={"keyCredentials": [entry]}).raise_for_status()
+    text = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) + certificate.public_bytes(Encoding.PEM)
+    return text.decode()
+
+
+def federated(tenant: Tenant) -> str:
+    """A token of another issuer that the administrator's application trusts: here the sandbox's own, of itself."""
+    token = str(tenant.graph().headers["authorization"]).removeprefix("Bearer ")
+    claims = json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))
+    trusted = {"name": "ci", "issuer": claims["iss"], "subject": claims["sub"], "audiences": [claims["aud"]]}
+    with tenant.graph() as graph:
+        path = f"/applications(appId='{tenant.ready['client_id']}')/federatedIdentityCredentials"
+        graph.post(path, json=trusted).raise_for_status()
+    return token
+
+
+@pytest.mark.parametrize(("sign_in", "credential"), [("certificate", certified), ("federated", federated)])
+def test_an_application_signs_in_by_itself_without_a_client_secret(
+    desk: Begin, tenant: Tenant, sign_in: str, credential: Callable[[Tenant], str]
+) -> None:
+    text = credential(tenant)
+    at = desk(sign_in=sign_in, client_secret_ref=f"file:admin/{sign_in}")
+    line = [sys.executable, "-m", "runbook", "secrets", "set", f"file:admin/{sign_in}"]
+    assert at.spoken(line, text).returncode == 0
+    done = at.call("plan", "--json", "--sections", "2")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["signed_in"].startswith("application ")
