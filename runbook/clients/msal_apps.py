@@ -142,10 +142,8 @@ def guarded(work: Callable[[], T], *, unknown: Target | None = None) -> T:
         what = f"Entra ID does not know the tenant {unknown.tenant_id} at {unknown.endpoints.authority}."
         failure = told(SignInError(what, code=aadsts_code({"error_description": str(error)})))
     except (MsalError, RuntimeError) as error:  # msal raises RuntimeError when no browser answers in time
-        failure = SignInError(
-            f"The sign-in came to nothing: {type(error).__name__}.",
-            next_step="Try again; with sign_in: device-code any browser will do.",
-        )
+        what = f"The sign-in came to nothing: {type(error).__name__}."
+        failure = SignInError(what, next_step="Try again; with sign_in: device-code any browser will do.")
     raise failure
 
 

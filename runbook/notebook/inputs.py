@@ -82,11 +82,8 @@ def somebody_there() -> bool:
 
 
 def _option_problems(options: dict[str, Any]) -> list[Problem]:
-    return [
-        Problem(name, "must be text.", "Leave it empty for the default.")
-        for name, value in options.items()
-        if not isinstance(value, str | Path)
-    ]
+    wrong = [name for name, value in options.items() if not isinstance(value, str | Path)]
+    return [Problem(name, "must be text.", "Leave it empty for the default.") for name in wrong]
 
 
 def _file(given: Any, home: Path, problems: list[Problem]) -> tuple[Path, dict[str, Any]]:

@@ -239,15 +239,9 @@ def _finished(journal: Journal, each: Section, execution: Execution) -> dict[str
     for event in reversed(events):
         if event["event"] == "section.finished" and event["section"] == each.NAME:
             return {**event, **found}
-    reason = (
-        "its kernel died" if execution.died else f"{execution.error}: {execution.message}" if execution.error else ""
-    )
-    return {
-        **found,
-        "verdict": "incomplete",
-        "error": f"{each.TITLE} did not come to an end" + (f": {reason}" if reason else "."),
-        "next_step": "run the same command again.",
-    }
+    raised = f": {execution.error}: {execution.message}" if execution.error else "."
+    said = f"{each.TITLE} did not come to an end{': its kernel died' if execution.died else raised}"
+    return {**found, "verdict": "incomplete", "error": said, "next_step": "run the same command again."}
 
 
 def _news(each: Section, finished: Mapping[str, Any], seconds: float) -> Progress:
