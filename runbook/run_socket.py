@@ -42,8 +42,10 @@ def offered(answers: Answers) -> Iterator[dict[str, str]]:
                 answer = {"lost": isinstance(error, TransportError), "error": vars(error)}
             self.wfile.write(json.dumps(answer, default=str).encode())
 
+    # The path of a socket has 107 bytes at most.
+    short = "/tmp" if len(tempfile.gettempdir()) > 80 else None
     with (
-        tempfile.TemporaryDirectory(prefix="runbook-") as folder,
+        tempfile.TemporaryDirectory(prefix="runbook-", dir=short) as folder,
         socketserver.ThreadingUnixStreamServer(f"{folder}/run", Asked) as server,
     ):
         server.daemon_threads, server.block_on_close = True, False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import stat
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,6 +31,16 @@ def asking(monkeypatch: pytest.MonkeyPatch) -> Callable[[Answer], Any]:
             yield Path(way[VARIABLE])
 
     return begin
+
+
+def test_a_long_folder_for_temporary_files_is_no_obstacle(
+    asking: Callable[[Answer], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = tmp_path / ("x" * 100)
+    long.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(long))
+    with asking(dict):
+        assert ask("token") == {}
 
 
 def raising(error: Exception) -> Answer:
