@@ -65,7 +65,7 @@ class SecretStore:
         backend, name = self._found(ref)
         secret = backend.get(name)
         if secret is None:
-            raise SecretStoreError.named("no_secret", reference=Reference.parse(ref))
+            raise SecretStoreError.named("no_secret_under", reference=Reference.parse(ref))
         return secret
 
     def has(self, ref: str) -> bool:
