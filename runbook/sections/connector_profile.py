@@ -91,7 +91,8 @@ def find_profile(ctx: Context) -> dict[str, Any] | None:
 
 
 def _observed(ctx: Context, found: Mapping[str, Any] | None) -> Observed:
-    there, name = list(ctx.stackone.auth_configs(connector_key=CONNECTOR_KEY)), _name(ctx)
+    ask, name = ctx.stackone.auth_configs, _name(ctx)
+    there = ctx.snapshot.remember("connector profiles", lambda: list(ask(connector_key=CONNECTOR_KEY)))
     confirmed, asked = _first(found, CONFIRMED), _first(found, ASKED)
     id_ = ctx.params.connector_profile_id or _first(found, ID)
     given = "" if ctx.params.connector_profile_id else ctx.params.connector_profile_name
@@ -241,14 +242,15 @@ def _hand_over(ctx: Context, form: Form, profile: Mapping[str, Any] | None) -> H
 
 
 def verify(ctx: Context) -> Evidence:
-    def confirmed() -> Observed | None:
-        observed = _observed(ctx, registration.require_application(ctx))
-        form = observed.form
-        return observed if observed.listed and form and observed.confirmed == form.fingerprint() else None
-
-    observed = ctx.read_back(confirmed, "the application carries the mark of what was handed over and confirmed")
+    observed = read(ctx)
     profile, form = observed.profile or {}, observed.form
     assert form is not None
+
+    def confirmed() -> bool:
+        found = registration.require_application(ctx)
+        return (_first(found, CONFIRMED), _first(found, ID)) == (form.fingerprint(), profile.get("id"))
+
+    ctx.read_back(confirmed, "the application carries the mark of what was handed over and confirmed")
     compared = {
         "name": (profile.get("name"), form.name),
         "connector": (profile.get("connector_key"), CONNECTOR_KEY),

@@ -58,13 +58,14 @@ def _observed(ctx: Context, profile: dict[str, Any] | None = None) -> Observed:
     listed, asked = marks(found, _ID), fingerprint(owner(ctx)) in marks(found, _ASKED)
     if id_ := ctx.params.account_id or next(iter(listed), ""):
         try:
-            account = ctx.stackone.account(id_)
+            account = ctx.snapshot.remember(f"account {id_}", lambda: ctx.stackone.account(id_))
             if ctx.params.account_id or ctx.params.account_owner_id in ("", account.get("origin_owner_id")):
                 return Observed(profile, account, listed == [id_])
         except StackOneError as error:
             if error.status != 404 or ctx.params.account_id:
                 raise
-    of_owner = list(ctx.stackone.accounts(provider=CONNECTOR_KEY, owner_id=owner(ctx)))
+    ask, whose = ctx.stackone.accounts, owner(ctx)
+    of_owner = ctx.snapshot.remember(f"accounts {whose}", lambda: list(ask(provider=CONNECTOR_KEY, owner_id=whose)))
     newest = max(of_owner, key=lambda item: (item.get("status") == "active", str(item.get("created_at"))), default=None)
     return Observed(profile, newest if asked else None, stranger=bool(newest) and not asked)
 
