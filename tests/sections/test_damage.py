@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -158,7 +159,7 @@ def test_a_permission_that_somebody_else_gave_stays_and_goes_only_when_taking_ov
     refused = done.run("api_permissions", **over)["api_permissions"]
     assert isinstance(refused.error, PlanRefused)
     assert done.writes() == {}
-    approved = refused.next_step.split("--approve ")[1].split()[0]
+    approved = re.findall(r"--approve (sha256:[0-9a-f]{64})", refused.next_step)[0]
     assert done.run("api_permissions", approve=approved, **over)["api_permissions"].verdict == "passed"
     assert done.plan(*TENANT) == {}
     with done.context() as ctx:
