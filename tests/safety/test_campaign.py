@@ -42,8 +42,6 @@ WRITES = (
     "POST /connect_sessions",
     "POST /v1.0/groups",
 )
-# Not healed yet: disposable objects of a proof that was killed.
-OPEN = {("POST /v1.0/groups", "after")}
 
 
 @pytest.mark.parametrize("place", ["before", "after"])
