@@ -53,6 +53,7 @@ def real(**changes: Any) -> Parameters:
 def test_each_cloud_has_its_documented_hosts(store: SecretStore, cloud: str, authority: str, graph: str) -> None:
     with open_target(real(cloud=cloud), store) as target:
         assert (target.endpoints.authority, target.endpoints.graph) == (authority, graph)
+        assert ("worldwide cloud only" in target.description) is (cloud != "global")
         assert not target.rehearsal
         assert target.attend is None
         assert target.endpoints.ca_file is None

@@ -56,6 +56,22 @@ def test_a_permission_that_this_cloud_lacks_is_replaced_in_words_and_the_alterna
         assert (action["application"]["in_token"], action["application"]["used"]) == (True, True)
 
 
+def test_a_read_that_this_cloud_permits_only_by_a_permission_to_write_waits_for_approval(
+    ill: Callable[..., Any],
+) -> None:
+    action = catalog.action("list_groups")
+    sets = [alternative for access in (action.application, action.delegated) for alternative in access.alternatives]
+    reading = sorted({name for alternative in sets for name in alternative if "Write" not in name})
+    with ill({"kind": "unpublished", "permissions": reading}, actions=["list_groups"]) as own:
+        own.run(*NAMES[:3])
+        refused = own.run("api_permissions")["api_permissions"]
+        assert refused.verdict == "failed"
+        assert refused.error is not None
+        assert "Group.ReadWrite.All (delegated)" in refused.error.what
+        plan_hash = refused.error.next_step.partition("--approve ")[2].split()[0].rstrip(".")
+        assert own.run("api_permissions", approve=plan_hash)["api_permissions"].verdict == "passed"
+
+
 def test_an_action_that_this_cloud_cannot_permit_is_named_before_anything_is_done(ill: Callable[..., Any]) -> None:
     lacking = {"User.ReadBasic.All"}
     for access in (catalog.action("list_users").application, catalog.action("list_users").delegated):
