@@ -163,8 +163,11 @@ class Screen:
         shown = link_to == "terminal" or (not link_to and self.console.is_terminal)
         self.say(f"\n{HandOverCard(item, attended=shown).text()}\n")
         if item.kept and link_to and not shown:
-            whole.write(Path(link_to), f"{item.url}\n", mode=0o600)
-            self.say(f"The link is in {link_to}.")
+            file = Path(link_to)
+            taken = file.exists() and not file.read_text("utf-8", "replace").startswith("https://")
+            if not taken:  # what a parameters file names is not written over
+                whole.write(file, f"{item.url}\n", mode=0o600)
+            self.say(f"{link_to} holds something else, which stays." if taken else f"The link is in {link_to}.")
 
     def _next(self, outcome: RunOutcome, verdict: str) -> None:
         record = outcome.record_dir

@@ -47,6 +47,11 @@ def test_a_link_lives_for_days_is_handed_over_again_and_goes_where_it_was_asked_
     assert file.read_text() == f"{first['url']}\n"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
+    file.write_text("something of mine")
+    _, said = handed_over(at, "--set", "link_to=link.txt")
+    assert file.read_text() == "something of mine"
+    assert "holds something else" in said
+
     at.tenant.act(first)
     code, document = at.run("--sections", "7")
     assert code == 0, document
