@@ -158,6 +158,7 @@ def apply(ctx: Context, _changes: Sequence[Change]) -> None:
     _refuse_another(not_ours(ctx, account))
     ctx.snapshot.forget()
     write(ctx, require_application(ctx), {_ID: [str(account["id"])], _ASKED: []}, {})
+    _forget(ctx, _kept(ctx, observed))
 
 
 def _refuse_another(error: RunbookError | None, *, strict: bool = False) -> None:
@@ -179,14 +180,12 @@ def _link(ctx: Context, observed: Observed) -> dict[str, Any]:
         raise
     account = _wait(ctx, session, observed, hand_over, kept)
     ctx.journal.made("updated" if observed.account else "created", "linked account")
-    _forget(ctx, kept)
     return account
 
 
 def _kept(ctx: Context, observed: Observed) -> str:
     """The name under which the link is kept; another one as soon as anything is asked for that it does not give."""
-    profile, account = observed.profile or {}, observed.account or {}
-    said = [profile.get("id"), profile.get("updated_at"), account.get("id"), account.get("updated_at")]
+    said = [(observed.profile or {}).get(name) for name in ("id", "updated_at")]
     said += [owner(ctx), ctx.params.account_owner_name, ctx.params.account_username]
     return f"{ctx.target.tenant_id}/link/{fingerprint(*map(str, said))}"
 
