@@ -95,8 +95,10 @@ def _of_type(observed: Permissions, wanted: Wanted, kind: PermissionType) -> lis
             left = [observed.target(stage, kind, wanted) for stage in STAGES]
             target = _now(name, left[0], None if granted is None else left[1])
             change = "same" if target == now else "removed"
-            note = "not ours, stays" if target == now else "no chosen action needs it"
-            others = any(name in observed.there(stage, kind) - observed.ours(stage, kind) for stage in STAGES)
+            theirs = any(name in observed.there(stage, kind) - observed.ours(stage, kind) for stage in STAGES)
+            others = theirs and observed.take_over
+            going = "not ours, taken over" if others else "no chosen action needs it"
+            note = "not ours, stays" if target == now else going
         changes.append(Change(f"{name} ({kind})", now, target, change, note, others=others))
     return changes
 

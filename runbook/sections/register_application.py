@@ -142,7 +142,8 @@ def _drift(ctx: Context, current: Mapping[str, Any]) -> list[Change]:
         if now == target or keeps:
             note = "" if now == target else "not registered by the runbook: stays, unless take_over"
             return Change(what, now, now, "same", note)
-        return Change(what, now, target, "changed", "", {"body": body}, others=adopted)
+        note = "not ours, taken over" if adopted else ""
+        return Change(what, now, target, "changed", note, {"body": body}, others=adopted)
 
     wanted = _wanted(ctx)
     changes = [

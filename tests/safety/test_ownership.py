@@ -166,6 +166,7 @@ def test_taking_an_adopted_application_over_needs_the_hash_of_exactly_that_plan(
     refused = run(*arguments, **values)
     assert refused["code"] == 1
     assert "Mail.Send (application)" in refused["said"]
+    assert "not ours, taken over" in run(*arguments, do="plan", **values)["said"]
     hashed = re.findall(r"--approve (sha256:[0-9a-f]{64})", refused["said"])[0]
     assert run(*arguments, do="plan", **values)["plan_hash"] == hashed
     wrong = "sha256:" + "0" * 64

@@ -166,6 +166,26 @@ def test_a_permission_that_somebody_else_gave_stays_and_goes_only_when_taking_ov
         assert "Domain.ReadWrite.All" not in Permissions.read(ctx).there("granted", "application")
 
 
+def test_a_grant_of_ours_for_what_somebody_else_requested_goes_alone_and_unasked(journey: Begin) -> None:
+    own = journey(actions=["list_users", "list_domains"])
+    own.run("register_application")
+    with own.context() as ctx:
+        state, found = Permissions.read(ctx), require_application(ctx)
+        by_hand = {"id": state.ids["application"]["Domain.Read.All"], "type": "Role"}
+        entry = {"resourceAppId": "00000003-0000-0000-c000-000000000000", "resourceAccess": [by_hand]}
+        ctx.graph.set(f"/applications/{found['id']}", {"requiredResourceAccess": [entry]})
+    own.run(*NAMES[2:4])
+    fewer = {"actions": ["list_users"]}
+    changes = {change.what: change for change in own.plan("api_permissions", **fewer)["api_permissions"]}
+    assert changes["Domain.Read.All (application)"].wanted == "requested, not granted"
+    assert own.run("api_permissions", **fewer)["api_permissions"].verdict == "passed"
+    with own.context() as ctx:
+        state = Permissions.read(ctx)
+        assert "Domain.Read.All" in state.requested["application"]
+        assert "Domain.Read.All" not in state.there("granted", "application")
+    assert own.plan("api_permissions", **fewer) == {}
+
+
 def test_a_deleted_application_is_restored_with_its_client_id(done: Journey) -> None:
     with done.context() as ctx:
         before = require_application(ctx)
