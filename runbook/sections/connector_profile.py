@@ -104,7 +104,7 @@ def _observed(ctx: Context, found: Mapping[str, Any] | None) -> Observed:
         # Confirmed by a version that did not list ids; or made since a person was asked, when there was none.
         renamed = [replace(form, name=item["name"]) for form in forms]
         since = item["name"] == name and asked.endswith(f".{_version(None, name)}")
-        if since or confirmed in [form.fingerprint() for form in renamed]:
+        if since or (not id_ and confirmed in [form.fingerprint() for form in renamed]):
             profile, forms = item, renamed
     stranger = profile is None and any(item["name"] == name for item in there)
     form = next((form for form in forms if form.fingerprint() == confirmed), forms[-1] if forms else None)

@@ -22,7 +22,8 @@ def test_a_hostile_name_reaches_the_terminal_as_text(tmp_path: Path) -> None:
         choice = {"sandbox_file": str(tmp_path / "ready.json"), "secret_store": "file"}
         with open_context(parse(choice)) as ctx:
             body = {"displayName": HOSTILE, "uniqueName": "stackone-entra-id-connector"}
-            ctx.graph.post("/applications", body)
+            ours = ["entra-id-runbook", "entra-id-runbook:application:registered"]  # renamed since the runbook made it
+            ctx.graph.post("/applications", body | {"tags": ours})
         command = runner(home, tmp_path)
         for more in ((), ("--json",)):
             done = command("plan", "--sandbox", "ready.json", "--sections", "2", *more)

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.sandbox_graph.conftest import EVENTUAL, GraphClient, World
+from tests.sandbox_graph.conftest import EVENTUAL, GraphClient, World, served
 
 ADVANCED = {"headers": EVENTUAL}
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """Of its own: what is there is what was seeded, whatever other tests leave."""
+    with served(tmp_path_factory.mktemp("queries") / "state.sqlite3") as own:
+        yield own
 
 
 def everybody(admin: GraphClient, select: str = "id") -> list[dict[str, Any]]:
