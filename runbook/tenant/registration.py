@@ -225,24 +225,24 @@ def tenant(ctx: Context) -> str:
 
 def _asked(ctx: Context) -> str:
     try:
-        found = list(ctx.graph.list("/organization", params={"$select": "displayName,verifiedDomains"}))
+        found = next(ctx.graph.list("/organization", params={"$select": "displayName,verifiedDomains"}), {})
     except RunbookError:
         # Whoever is not signed in, or may not read it, is told by what comes next.
         return ctx.target.tenant_id
-    if not found:
-        return ctx.target.tenant_id
-    domains = found[0].get("verifiedDomains") or ()
+    domains = found.get("verifiedDomains") or ()
     default = next((str(domain["name"]) for domain in domains if domain.get("isDefault")), "")
-    return ", ".join(filter(None, (str(found[0].get("displayName") or ""), default, ctx.target.tenant_id)))
+    return ", ".join(filter(None, (str(found.get("displayName") or ""), default, ctx.target.tenant_id)))
 
 
 def signed_in(ctx: Context) -> str:
     """Who works here, and with which roles (a person) or how many permissions (an application)."""
-    who = ctx.administrator.identity()
+    try:
+        who = ctx.administrator.identity()
+    except RunbookError as error:
+        return f"nobody: {error.what}"
     if who.kind == "app":
         return f"application {who.name}, {len(who.permissions)} application permissions"
-    roles = ", ".join(_role_names(ctx, who.role_ids)) or "no directory role"
-    return f"{who.name}, {roles}"
+    return f"{who.name}, {', '.join(_role_names(ctx, who.role_ids)) or 'no directory role'}"
 
 
 def _role_names(ctx: Context, ids: tuple[str, ...]) -> list[str]:

@@ -19,11 +19,11 @@ def rights(ctx: Context, sections: Collection[str]) -> list[dict[str, Any]]:
     ``who`` must do it where the caller may not. Raises :class:`SignInError`.
     """
     table = json.loads(resources.files(__package__).joinpath("rights.json").read_text(encoding="utf-8"))
-    caller = ctx.administrator.identity()
     kinds = set(ctx.params.permission_types)
     found = []
     for each in table["rights"]:
         if each["section"] in sections and kinds & set(each.get("types", kinds)):
+            caller = ctx.administrator.identity()
             held = {name for name in each["roles"] if table["roles"][name] in caller.role_ids}
             allowed = not set(each["permissions"]).isdisjoint(caller.permissions)
             may = allowed and (caller.kind == "app" or not each["roles"] or bool(held))
