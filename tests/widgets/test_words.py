@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 
@@ -18,9 +19,9 @@ CHANGES = [Change(f"thing {kind}", "before", "after", kind, "a note", hashed=f"h
 
 
 def terminal(capsys: pytest.CaptureFixture[str]) -> str:
-    Screen(as_json=False).plan(
-        PlanReport("sha256:0", {"redirect_uri": CHANGES}, {"redirect_uri": "Redirect URI"}, "sandbox", "t", True)
-    )
+    titles = {"redirect_uri": "Redirect URI"}
+    told = ("sandbox", "t", True, "Contoso", "somebody", list[dict[str, Any]]())
+    Screen(as_json=False).plan(PlanReport("sha256:0", {"redirect_uri": CHANGES}, titles, *told))
     return capsys.readouterr().out
 
 
