@@ -14,8 +14,6 @@ from tests.sandbox_graph.table_of_truth import PAGE, operations, page
 
 ROW = re.compile(r"^\| `([A-Z]+ /[^`]*)` \|(.*)\|$", re.MULTILINE)
 
-pytestmark = pytest.mark.skipif(not PAGE.exists(), reason="the documents are not beside the tests")
-
 
 def test_the_page_is_what_is_declared() -> None:
     assert PAGE.read_text(encoding="utf-8") == page(), "python -m tests.sandbox_graph.table_of_truth writes it anew"
