@@ -41,8 +41,8 @@ def compact(description: dict[str, Any]) -> dict[str, Any]:
     types: dict[str, Any] = dict(_BESIDES)
     enums: dict[str, list[str]] = {}
     for name, schema in description["components"]["schemas"].items():
-        if "enum" in schema:
-            enums[_short(name)] = schema["enum"]
+        if members := schema.get("enum") or schema.get("x-enum-members"):
+            enums[_short(name)] = members
         else:
             types[_short(name)] = _type(schema)
             types[_short(name)]["properties"] |= _MORE.get(_short(name), {})

@@ -56,3 +56,11 @@ def test_an_error_needs_code_and_message() -> None:
     error = {"code": "NotFound", "message": "No.", "innerError": {"date": "2026-01-01T00:00:00"}}
     assert answer_problems("GET", "/users/1", 404, json.dumps({"error": error}).encode()) == []
     assert answer_problems("GET", "/users/1", 404, b'{"error": {"code": "x"}}') == ["/error/message: missing"]
+
+
+def test_an_enumeration_of_flags_takes_several_members() -> None:
+    """Microsoft describes these without ``enum``, with ``x-enum-members``."""
+    flows = "conditionalAccessAuthenticationFlows"
+    assert type_problems(flows, {"transferMethods": "deviceCodeFlow,authenticationTransfer"}) == []
+    assert type_problems(flows, {"transferMethods": "pigeon"}) != []
+    assert type_problems(flows, {"transferMethods": {}}) != []
