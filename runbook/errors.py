@@ -17,17 +17,11 @@ RunbookError                  exit code 1
 
 from __future__ import annotations
 
-import functools
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib import resources
 from typing import Any, ClassVar, Self
 
-
-@functools.cache
-def _texts(of: str) -> Any:
-    return json.loads(resources.files("runbook").joinpath(f"{of}.json").read_text("utf-8"))
+from runbook.data import table
 
 
 @dataclass(frozen=True)
@@ -65,7 +59,7 @@ class HandOver:
     @classmethod
     def named(cls, kind: str, words: Mapping[str, Any], **more: Any) -> Self:
         """What ``hand_overs.json`` says of this kind, with ``words`` in its braces."""
-        text = _texts("hand_overs")[kind]
+        text = table("hand_overs.json")[kind]
         steps = tuple(step.format_map(words) for step in text["steps"])
         return cls(kind, text["title"].format_map(words), steps=steps, who=text["who"], **more)
 
@@ -101,7 +95,7 @@ class RunbookError(Exception):
     @classmethod
     def named(cls, code: str, **words: Any) -> Self:
         """The error of this code in ``errors.json``, with ``words`` in its braces."""
-        return cls(code=code, **{part: text.format(**words) for part, text in _texts("errors")[code].items()})
+        return cls(code=code, **{part: text.format(**words) for part, text in table("errors.json")[code].items()})
 
     def __str__(self) -> str:
         lines = [self.what]

@@ -137,7 +137,6 @@ from runbook import catalog, parameters
 from runbook.actions import call
 from runbook.proof.recipes import recipes
 from runbook.sections import NAMES, section
-from runbook.sections.verify_actions import ROADS
 from runbook.tenant.base import open_context, run_section
 
 new = catalog.action("List Subscribed SKUs")
@@ -152,7 +151,8 @@ with running(Path("state.db")) as ready:
         results = [run_section(ctx, section(name), apply=True) for name in NAMES]
         assert len(call(ctx.graph, "{SLUG}").frame())
 (action,) = results[-1].facts["actions"]
-print([result.verdict for result in results], {{road: action[road]["used"] for road in ROADS}})
+roads = ("delegated", "application", "stackone")
+print([result.verdict for result in results], {{road: action[road]["used"] for road in roads}})
 '''
 
 

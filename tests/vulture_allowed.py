@@ -6,8 +6,6 @@ _._is_a_pattern
 _._says_something_known
 _._names_known_words
 _._is_sound
-_._is_a_base
-_._is_complete
 # hooks of libraries: httpx, httpcore, html.parser, http.server, socketserver, logging, ipywidgets, IPython, papermill, traitlets
 _.auth_flow
 _._network_backend

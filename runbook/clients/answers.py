@@ -12,12 +12,12 @@ import functools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import resources
 from string import Formatter
 from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from runbook import data
 from runbook.errors import RunbookError, ServiceError, SignInError
 from runbook.secrets import Secret
 
@@ -149,7 +149,7 @@ class Table(Strict):
 @functools.cache
 def table() -> Table:
     """``answers.json``, checked. Raises ``pydantic.ValidationError`` if a row is not as it must be."""
-    return Table.model_validate_json(resources.files(__package__).joinpath("answers.json").read_bytes())
+    return Table.model_validate(data.table("clients/answers.json"))
 
 
 def look_up(failure: BaseException | None, **circumstances: Any) -> Row | None:

@@ -10,17 +10,16 @@ from __future__ import annotations
 
 import datetime
 import functools
-import json
 import logging
 import re
 from collections.abc import Callable, Iterator, Mapping
 from email.utils import parsedate_to_datetime
-from importlib import resources
 from typing import Any, Literal
 
 import stamina
 from pydantic import Field
 
+from runbook import data
 from runbook.clients.answers import Row, Strict, look_up
 from runbook.errors import RunbookError, ServiceError, TransportError
 
@@ -78,8 +77,7 @@ class Table(Strict):
 @functools.cache
 def table() -> Table:
     """The table of ``pace.json``."""
-    text = resources.files(__package__).joinpath("pace.json").read_text(encoding="utf-8")
-    return Table.model_validate(json.loads(text))
+    return Table.model_validate(data.table("clients/pace.json"))
 
 
 def pace(*, rehearsal: bool) -> Pace:

@@ -7,7 +7,6 @@ machine trusts. A sandbox describes itself by its ready line; Microsoft's clouds
 
 from __future__ import annotations
 
-import functools
 import ipaddress
 import json
 import os
@@ -17,18 +16,16 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 import certifi
-from pydantic import field_validator
 
 from runbook import rehearsal
 from runbook.clients import retry
-from runbook.clients.answers import Strict
 from runbook.clients.retry import Pace
+from runbook.data import table
 from runbook.errors import HandOver, InputError, Problem
 from runbook.parameters import Parameters
 from runbook.secrets import Secret
@@ -81,7 +78,7 @@ class Target:
     discovery: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
 
-class Cloud(Strict):
+class Cloud(NamedTuple):
     """One of Microsoft's clouds."""
 
     label: str
@@ -89,30 +86,10 @@ class Cloud(Strict):
     graph: str
     portal: str
 
-    @field_validator("authority", "graph", "portal")
-    @classmethod
-    def _is_a_base(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if parts.scheme != "https" or not parts.netloc or parts.path or parts.query:
-            raise ValueError(f"{value} is not a base address")
-        return value
-
-
-class _Clouds(Strict):
-    about: str
-    clouds: dict[str, Cloud]
-    stackone: str
-
-
-@functools.cache
-def _table() -> _Clouds:
-    text = resources.files(__package__).joinpath("clouds.json").read_text(encoding="utf-8")
-    return _Clouds.model_validate(json.loads(text))
-
 
 def _clouds() -> Mapping[str, Cloud]:
     """Microsoft's clouds by the names that the parameter ``cloud`` takes."""
-    return _table().clouds
+    return {name: Cloud(**row) for name, row in table("clients/clouds.json")["clouds"].items()}
 
 
 @contextmanager
@@ -138,7 +115,7 @@ def _real(params: Parameters, store: SecretStore) -> Target:
     missing = [Problem(name, "is needed for a real tenant.") for name in needed if not getattr(params, name)]
     if missing:
         raise InputError(missing)
-    cloud, stackone = _clouds()[params.cloud], _table().stackone
+    cloud, stackone = _clouds()[params.cloud], table("clients/clouds.json")["stackone"]
     return Target(
         name="entra",
         description=f"PRODUCTION tenant {params.tenant_id}, {cloud.label}",

@@ -7,15 +7,14 @@ the value's type.
 from __future__ import annotations
 
 import functools
-import json
 import re
 from collections.abc import Mapping
-from importlib import resources
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from runbook import catalog
+from runbook.data import table
 
 _TEMPLATE = re.compile(r"\$([a-z_]+(?:-[a-z]+)?)((?:\.[A-Za-z]+)*)")
 _LITERAL = frozenset({"ref"})  # $ref is a path segment of Graph
@@ -69,30 +68,12 @@ class Probe(_Row):
 
 
 class Recipes(_Row):
-    """``probes.json``, with every name in it resolved and every action of the catalogue covered."""
+    """``probes.json``."""
 
     about: str
     found: dict[str, Found]
     made: dict[str, Made]
     probes: dict[str, Probe]
-
-    @model_validator(mode="after")
-    def _is_complete(self) -> Recipes:
-        actions = {action.slug: action for action in catalog.actions()}
-        if self.probes.keys() != actions.keys():
-            raise ValueError(f"probes and catalogue differ: {sorted(self.probes.keys() ^ actions.keys())}")
-        for slug, probe in self.probes.items():
-            if probe.path.keys() != {parameter.name for parameter in actions[slug].path_parameters}:
-                raise ValueError(f"{slug}: the path parameters differ from the catalogue's")
-            if probe.makes and probe.makes not in self.made:
-                raise ValueError(f"{slug}: nothing is called {probe.makes}")
-        needed = [made.needs for made in self.made.values()] + [probe.needs for probe in self.probes.values()]
-        for needs in needed:
-            for text in needs.values():
-                source, name = need(text)
-                if (source != "made" and name not in self.found) or (source != "found" and name not in self.made):
-                    raise ValueError(f"nothing is called {text}")
-        return self
 
     def writes(self, slug: str) -> bool:
         """Whether proving the action writes on the tenant, be it only to make what it reads."""
@@ -111,8 +92,7 @@ def need(text: str) -> Need:
 @functools.cache
 def recipes() -> Recipes:
     """The recipes of all actions."""
-    text = resources.files(__package__).joinpath("probes.json").read_text(encoding="utf-8")
-    return Recipes.model_validate(json.loads(text))
+    return Recipes.model_validate(table("proof/probes.json"))
 
 
 def fill(template: Any, values: Mapping[str, Any]) -> Any:

@@ -19,16 +19,16 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from importlib import resources
 from pathlib import PurePath
 from typing import Any
 from urllib.parse import quote, quote_plus
 from uuid import UUID
 
+from runbook.data import text
 from runbook.secrets.reference import KINDS
 from runbook.secrets.secret import MASK, Secret, forget_seen, seen
 
-_SHAPES = tomllib.loads(resources.files(__package__).joinpath("shapes.toml").read_text(encoding="utf-8"))
+_SHAPES = tomllib.loads(text("records/shapes.toml"))
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from importlib import import_module, resources
+from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
+
+from runbook.data import table
 
 if TYPE_CHECKING:
     from runbook.tenant.base import Section
@@ -22,7 +23,7 @@ class About(NamedTuple):
     portal: str
 
 
-_TEXTS: dict[str, dict[str, str]] = json.loads(resources.files(__name__).joinpath("texts.json").read_text("utf-8"))
+_TEXTS: dict[str, dict[str, str]] = table("sections/texts.json")
 NAMES = tuple(_TEXTS)
 
 

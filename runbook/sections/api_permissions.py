@@ -22,7 +22,7 @@ from runbook.tenant.changes import Change, Evidence, pending, row
 from runbook.tenant.consent import by_api, by_link, consent_hand_over
 from runbook.tenant.credentials import application_roles, current
 from runbook.tenant.permissions import GRAPH_TYPE, STAGES, TYPES, Permissions, PermissionType, Wanted, table
-from runbook.tenant.registration import GRAPH_APP_ID, require_application, with_marks, write
+from runbook.tenant.registration import GRAPH_APP_ID, hold_marks, require_application, with_marks, write
 from runbook.words import Kind, word
 
 NAME, NUMBER, TITLE, SUMMARY, PORTAL = about("api_permissions")
@@ -146,11 +146,11 @@ def apply(ctx: Context, _changes: Sequence[Change]) -> None:
     body, note = {"requiredResourceAccess": entries}, {kind: sorted(wanted[kind].why) for kind in TYPES}
     if entries == list(found.get("requiredResourceAccess") or ()):
         body, note = {}, {}
-    write(ctx, found, state.marks(wanted, begin=True), body, **({"requested": note} if note else {}))
+    write(ctx, state.marks(wanted, begin=True), body, **({"requested": note} if note else {}))
     _grant(ctx, state, wanted)
     if any(state.surplus("granted", kind, wanted[kind]) for kind in TYPES):
         ctx.snapshot.forget()
-        write(ctx, require_application(ctx), state.marks(wanted, begin=False), {})
+        write(ctx, state.marks(wanted, begin=False), {})
 
 
 def _grant(ctx: Context, state: Permissions, wanted: dict[PermissionType, Wanted]) -> None:
@@ -178,6 +178,7 @@ def verify(ctx: Context) -> Evidence:
         if ctx.params.consent == "link" and not _as_wanted(state, state.wanted(ctx)):
             raise Parked(consent_hand_over(ctx, state)) from None
         raise
+    hold_marks(ctx)
     wanted = state.wanted(ctx)
     rows = table(state, wanted, _tokens(ctx, state))
     source = {

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -25,7 +25,7 @@ from runbook.tenant import credentials
 from runbook.tenant.base import Context
 from runbook.tenant.changes import Change, Evidence, row
 from runbook.tenant.credentials import Credential, SecretPolicy, of_application, secret_name
-from runbook.tenant.registration import application, application_path, marks, require_application, write
+from runbook.tenant.registration import application, application_path, hold_marks, marks, require_application, write
 
 NAME, NUMBER, TITLE, SUMMARY, PORTAL = about("client_secret")
 
@@ -105,7 +105,8 @@ def _main(ctx: Context, observed: Observed) -> Change:
         note = f"{note}; a policy forbids it to all but exempt callers, which shows when it is tried".removeprefix("; ")
     if not observed.policy.known:
         note = f"{note}; the tenant's policy on secrets may not be read with this sign-in".removeprefix("; ")
-    return Change(label, now, wanted, "added", note, {"days": days})
+    there = {item.key_id: item.listed for item in observed.secrets}
+    return Change(label, now, wanted, "added", note, {"days": days, "there": there})
 
 
 def _elsewhere(secrets: Sequence[Credential], now: datetime) -> list[Credential]:
@@ -149,18 +150,17 @@ def apply(ctx: Context, changes: Sequence[Change]) -> None:
         if "elsewhere" in change.data:
             raise PlanRefused.named("secret_elsewhere")
         if "days" in change.data:
-            _add(ctx, found, int(change.data["days"]))
+            _add(ctx, found, int(change.data["days"]), change.data["there"])
         if "list" in change.data:
-            _list(ctx, found)
+            _list(ctx)
 
 
-def _add(ctx: Context, found: dict[str, Any], days: int) -> None:
+def _add(ctx: Context, found: dict[str, Any], days: int, there: Mapping[str, bool]) -> None:
     # No two runs choose the same end, so that the note of one is never taken for a secret of another.
     # By the service's clock, as it is compared there with what a policy allows.
     ends = ctx.graph.session.now().replace(microsecond=0) + timedelta(days=days, seconds=-secrets.randbelow(3600))
     credentials.note_adding(ctx, found["appId"], f"{ends:%Y-%m-%dT%H:%M:%SZ}")
-    before = {item["keyId"] for item in found.get("passwordCredentials") or ()}
-    made = _made(ctx, found, f"{ends:%Y-%m-%dT%H:%M:%SZ}", before)
+    made = _made(ctx, found, f"{ends:%Y-%m-%dT%H:%M:%SZ}", there)
     secret = Secret(made.pop("secretText"))
     redaction.register(secret)
     key_id = str(made["keyId"])
@@ -172,34 +172,41 @@ def _add(ctx: Context, found: dict[str, Any], days: int) -> None:
         raise
     kept = {"key_id": key_id, "ends_at": made.get("endDateTime"), "ref": ref, "description": made.get("displayName")}
     ctx.journal.event("secret.kept", section=NAME, secret=kept)
+    _list(ctx, key_id)  # at once, as another machine may be looking
     credential = ctx.until(lambda: _seen(ctx, key_id), "the new client secret is listed on the application")
-    _remove_lost(ctx, before)
+    _remove_lost(ctx, there)
     credentials.note_adding(ctx, found["appId"], "")
-    _yield_to_another(ctx, found, credential, before)
-    _list(ctx, found, credential)
+    _yield_to_another(ctx, credential, there)
     _prove(ctx, found, credential)
+    _yield_to_another(ctx, credential, there)
 
 
-def _list(ctx: Context, found: dict[str, Any], *new: Credential) -> None:
+def _list(ctx: Context, *new: str) -> None:
     """List ours on the application; those that are gone, or were only lost, are listed no longer."""
-    there = [item.key_id for item in (*of_application(ctx, found), *new) if item.ours and not item.lost]
-    write(ctx, found, {credentials.MARK: sorted({*there})}, {})
+    secrets = of_application(ctx, require_application(ctx))
+    write(ctx, {credentials.MARK: [*new, *(item.key_id for item in secrets if item.ours and not item.lost)]}, {})
 
 
-def _yield_to_another(ctx: Context, found: dict[str, Any], mine: Credential, before: set[str]) -> None:
+def _yield_to_another(ctx: Context, mine: Credential, there: Mapping[str, bool]) -> None:
     """Of secrets that two machines made at the same time the older stays; both sides come to the same result.
 
-    The other's may not be listed yet: here its description is enough, as only the one just made here is removed.
+    ``there`` are the key ids that the plan saw, and whether they were listed. The other's may not be listed yet: here
+    its description is enough, as only the one just made here is removed.
     """
-    name = ctx.params.secret_description
-    new = [item for item in of_application(ctx, application(ctx) or found) if item.key_id not in before]
-    rivals = [item for item in new if item.elsewhere or (item.description == name and not item.ours)]
+    found, name = require_application(ctx), ctx.params.secret_description
+    rivals = [
+        item
+        for item in of_application(ctx, found)
+        if (item.elsewhere and not there.get(item.key_id))
+        or (item.description == name and not item.ours and item.key_id not in there)
+    ]
     if rivals and min((*rivals, mine), key=lambda item: (str(item.starts), item.key_id)) is not mine:
         _remove(ctx, found, mine.key_id)
+        _list(ctx)
         raise PlanRefused.named("secret_at_once")
 
 
-def _made(ctx: Context, found: dict[str, Any], ends: str, before: set[str]) -> dict[str, Any]:
+def _made(ctx: Context, found: dict[str, Any], ends: str, before: Collection[str]) -> dict[str, Any]:
     """The answer of ``addPassword``, with the value. A secret whose answer was lost on the way is removed again."""
     body = {"passwordCredential": {"displayName": ctx.params.secret_description, "endDateTime": ends}}
     doubt: RunbookError | None = None
@@ -221,7 +228,7 @@ def _made(ctx: Context, found: dict[str, Any], ends: str, before: set[str]) -> d
     raise RunbookError.named("secret_without_value")
 
 
-def _remove_lost(ctx: Context, before: set[str], doubt: RunbookError | None = None) -> None:
+def _remove_lost(ctx: Context, before: Collection[str], doubt: RunbookError | None = None) -> None:
     """Remove the secrets, in ``doubt`` until now, whose answers were lost: nobody knows their values."""
     ctx.snapshot.forget()
     found = require_application(ctx)
@@ -250,6 +257,7 @@ def _remove(ctx: Context, found: dict[str, Any], key_id: str) -> None:
 def verify(ctx: Context) -> Evidence:
     found = require_application(ctx)
     credential = credentials.require_current(ctx, found)
+    hold_marks(ctx)
     _prove(ctx, found, credential)
     proven_at = ctx.graph.session.now()
     ends = f"{credential.ends:%Y-%m-%dT%H:%M:%SZ}" if credential.ends else ""

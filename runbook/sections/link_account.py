@@ -25,7 +25,7 @@ from runbook.sections.connector_profile import find_profile
 from runbook.tenant.base import Context
 from runbook.tenant.changes import Change, Evidence, row
 from runbook.tenant.credentials import NO_CONSENT_YET, when
-from runbook.tenant.registration import application, fingerprint, marks, own_name, require_application, write
+from runbook.tenant.registration import application, fingerprint, hold_marks, marks, own_name, write
 
 NAME, NUMBER, TITLE, SUMMARY, PORTAL = about("link_account")
 _CONSENT_PATIENCE = 15.0
@@ -137,14 +137,14 @@ def _usable(account: Mapping[str, Any], profile: Mapping[str, Any] | None) -> bo
 
 
 def apply(ctx: Context, _changes: Sequence[Change]) -> None:
-    observed, found = read(ctx), require_application(ctx)
+    observed = read(ctx)
     if observed.profile is None:
         raise RunbookError.named("no_profile")
     if observed.stranger:
         raise PlanRefused.named("account_not_ours", owner=owner(ctx))
     account = observed.account
     if account is None:  # whoever runs next can tell that the account was made since
-        write(ctx, found, {_ASKED: [fingerprint(owner(ctx))], _ID: []}, {})
+        write(ctx, {_ASKED: fingerprint(owner(ctx)), _ID: ""}, {})
     else:  # before it is opened again: that would turn another tenant's account into ours
         _refuse_another(not_ours(ctx, account), strict=bool(ctx.params.account_id) and not observed.listed)
     if account is None or not _usable(account, observed.profile):
@@ -157,7 +157,7 @@ def apply(ctx: Context, _changes: Sequence[Change]) -> None:
         )
     _refuse_another(not_ours(ctx, account))
     ctx.snapshot.forget()
-    write(ctx, require_application(ctx), {_ID: [str(account["id"])], _ASKED: []}, {})
+    write(ctx, {_ID: str(account["id"]), _ASKED: ""}, {})
     _forget(ctx, _kept(ctx, observed))
 
 
@@ -277,6 +277,7 @@ def verify(ctx: Context) -> Evidence:
     linked |= {"owner_id": said("origin_owner_id"), "username": said("origin_username")}
     if status != "active":
         return Evidence(False, rows, {"account": linked}, [], "run section 7 again: the person signs in once more.")
+    hold_marks(ctx)
     _refuse_another(error := not_ours(ctx, read_back))
     rows.append(row("organization", error.what if error else ctx.target.tenant_id, "POST /unified/proxy"))
     return Evidence(True, rows, {"account": linked}, [f"{error.what} {error.meaning}"] if error else [])

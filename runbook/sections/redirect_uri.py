@@ -82,7 +82,7 @@ def apply(ctx: Context, changes: Sequence[Change]) -> None:
         ours.append(registration.fingerprint(wanted))
     if len(uris) > MAX_URIS:
         raise PlanRefused.named("too_many_uris", count=len(uris), most=MAX_URIS)
-    registration.write(ctx, found, {_MARK: ours}, {"web": {"redirectUris": uris}})
+    registration.write(ctx, {_MARK: ours}, {"web": {"redirectUris": uris}})
 
 
 def verify(ctx: Context) -> Evidence:
@@ -94,6 +94,7 @@ def verify(ctx: Context) -> Evidence:
         return uris if wanted in uris else None
 
     uris = ctx.read_back(seen, f"the application lists {wanted}")
+    registration.hold_marks(ctx)
     source = "GET " + registration.application_path(ctx)
     rows = [row("redirect URI", uri, source) for uri in uris]
     return Evidence(True, rows, {"redirect_uri": {"uri": wanted, "others": sum(uri != wanted for uri in uris)}})

@@ -40,7 +40,7 @@ Needs = Mapping[PermissionType, tuple[str, ...]]
 # Rows of the table of answers: Conditional Access often blocks the device code flow, or wants more than it can give.
 # That says nothing of the action.
 _CODE_BLOCKED = frozenset({"conditional_access", "second_factor", "interrupted"})
-ROADS: tuple[RoadName, ...] = ("delegated", "application", "stackone")
+_ROADS: tuple[RoadName, ...] = ("delegated", "application", "stackone")
 
 
 @dataclass
@@ -185,7 +185,7 @@ def _action(
     action = catalog.action(slug)
     cells: dict[str, Any] = {}
     outcomes: dict[RoadName, Outcome] = {}
-    for name in ROADS:
+    for name in _ROADS:
         kind = _kind(name)
         if kind not in ctx.params.permission_types:
             cells[name] = "—"

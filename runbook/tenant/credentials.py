@@ -9,12 +9,13 @@ as good when a token call with it succeeds, and for no other reason.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
 
 from runbook.clients import entra
 from runbook.clients.answers import told
@@ -64,8 +65,7 @@ def when(text: str | None) -> datetime | None:
     """A time of Graph (ISO 8601, UTC, up to seven decimals) as a datetime."""
     if not text:
         return None
-    whole, _, fraction = text.rstrip("Z").partition(".")
-    moment = datetime.fromisoformat(whole + (f".{fraction[:6]:0<6}" if fraction else ""))
+    moment = datetime.fromisoformat(text)
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
@@ -216,10 +216,7 @@ def _patience(ctx: Context) -> float:
 
 
 _DEFAULT_POLICY = "/policies/defaultAppManagementPolicy"
-_DURATION = re.compile(
-    r"P(?:(?P<years>\d+)Y)?(?:(?P<months>\d+)M)?(?:(?P<weeks>\d+)W)?(?:(?P<days>\d+)D)?"
-    r"(?:T(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+)(?:\.\d+)?S)?)?"
-)
+_DURATION = TypeAdapter(timedelta)
 
 
 @dataclass(frozen=True)
@@ -238,12 +235,10 @@ class SecretPolicy:
 
 def days(duration: str) -> int | None:
     """Whole days of an ISO 8601 duration; a month counts 30 and a year 365, so the result is never too long."""
-    match = _DURATION.fullmatch(duration)
-    if match is None or duration in ("P", "PT"):
+    try:
+        return _DURATION.validate_python(duration).days if duration.startswith("P") else None
+    except ValidationError:
         return None
-    part = {name: int(text) for name, text in match.groupdict().items() if text}
-    whole = 365 * part.pop("years", 0) + 30 * part.pop("months", 0)
-    return whole + timedelta(**part).days
 
 
 def read_policy(ctx: Context, found: Mapping[str, Any] | None) -> SecretPolicy:

@@ -15,7 +15,7 @@ from runbook import catalog
 from runbook.errors import GraphError
 from runbook.tenant import registration
 from runbook.tenant.base import Context
-from runbook.tenant.registration import GRAPH_APP_ID, application, graph_principal, marks
+from runbook.tenant.registration import GRAPH_APP_ID, Mark, application, graph_principal, marks
 
 PermissionType = Literal["delegated", "application"]
 Stage = Literal["requested", "granted"]
@@ -96,9 +96,9 @@ class Permissions:
         """What is to be there."""
         return (self.there(stage, kind) | set(wanted.why)) - self.surplus(stage, kind, wanted)
 
-    def marks(self, wanted: Mapping[PermissionType, Wanted], *, begin: bool) -> dict[str, list[str]]:
+    def marks(self, wanted: Mapping[PermissionType, Wanted], *, begin: bool) -> dict[str, Mark]:
         """Our marks, by name, ``begin``ning to change: with what will be added, and what is yet to be taken away."""
-        listed: dict[str, list[str]] = {}
+        listed: dict[str, Mark] = {}
         for stage, kind in product(STAGES, TYPES):
             own = set(marks(self.application, f"{stage}-{kind}"))
             if stage == "requested" or self.granted[kind] is not None:
@@ -106,7 +106,7 @@ class Permissions:
             gone = set() if begin and stage == "granted" else self.surplus(stage, kind, wanted[kind])
             listed[f"{stage}-{kind}"] = sorted(own - gone)
         made = self.grant_is_ours if self.grant else bool(listed["granted-delegated"])
-        return {**listed, _GRANT: [_MADE] if made else []}
+        return {**listed, _GRANT: _MADE if made else ""}
 
     @property
     def grant_is_ours(self) -> bool:

@@ -21,6 +21,10 @@ GRAPH_APP_ID = "00000003-0000-0000-c000-000000000000"
 MARK = "entra-id-runbook"
 # learn.microsoft.com/entra/identity-platform/supported-accounts-validation: 1 to 256 characters, no blanks, none twice.
 _LONGEST_TAG = 256
+_WRITTEN_AGAIN = 6
+
+Mark = str | list[str]
+"""The value of a mark, empty if it is not there; a list for marks that hold several and that runs add to."""
 
 _APPLICATION_FIELDS = (
     "id,appId,displayName,uniqueName,signInAudience,tags,web,spa,publicClient,requiredResourceAccess,"
@@ -46,10 +50,28 @@ def application(ctx: Context) -> dict[str, Any] | None:
     found = _expected(ctx, lambda: ctx.snapshot.find(_application(ctx), *_belongings(ctx)), ctx.known.app_id)
     if found is not None:
         ctx.known.app_id, ctx.known.seen_at = found["appId"], f"{ctx.graph.session.now():%Y-%m-%dT%H:%M:%SZ}"
-        if ctx.known.tags and not ctx.snapshot.looking:  # a late replica must not undo the marks of this run
-            others = [tag for tag in found.get("tags") or () if not tag.startswith(MARK)]
-            found = {**found, "tags": others + ctx.known.tags}
+        if undone := _undone(ctx, found):
+            found = {**found, "tags": with_marks(found, undone)}
     return found
+
+
+def _undone(ctx: Context, found: Mapping[str, Any]) -> dict[str, Mark]:
+    """What this run wrote last of the marks that are not so on ``found``: a late replica's, or another run wrote over.
+
+    That run read the tags before ours were there, and Graph knows no condition for writing them
+    (learn.microsoft.com/graph/api/application-update). A value that this run never saw is that run's later word.
+    """
+    undone: dict[str, Mark] = {}
+    for name, states in ctx.known.marks.items():
+        mine, there = states[-1], _like(states[-1], marks(found, name))
+        earlier = there in states
+        if isinstance(mine, list):
+            mine = sorted({*mine, *(() if earlier else there)})
+        elif not earlier:
+            continue
+        if mine != there:
+            undone[name] = mine
+    return undone
 
 
 def service_principal(ctx: Context, app_id: str) -> dict[str, Any] | None:
@@ -166,12 +188,16 @@ def marks(of: Mapping[str, Any] | None, name: str) -> list[str]:
     return [value for values in listed for value in values.split(",")]
 
 
-def with_marks(of: Mapping[str, Any], values: Mapping[str, Iterable[str]]) -> list[str]:
+def _like(mark: Mark, values: Iterable[str]) -> Mark:
+    return sorted(values) if isinstance(mark, list) else ",".join(values)
+
+
+def with_marks(of: Mapping[str, Any], values: Mapping[str, Mark]) -> list[str]:
     """The tags of an application with these marks replaced; everybody else's stay, in their order."""
     tags = [tag for tag in of.get("tags") or () if not tag.startswith(tuple(f"{MARK}:{name}:" for name in values))]
     for name, listed in values.items():
         line = ""
-        for value in dict.fromkeys(listed):
+        for value in dict.fromkeys(listed if isinstance(listed, list) else filter(None, [listed])):
             if line and len(line) + len(value) < _LONGEST_TAG:
                 line = f"{line},{value}"
                 continue
@@ -181,16 +207,39 @@ def with_marks(of: Mapping[str, Any], values: Mapping[str, Iterable[str]]) -> li
     return tags
 
 
-def write(
-    ctx: Context, of: Mapping[str, Any], marks: Mapping[str, Iterable[str]], body: Mapping[str, Any], **note: Any
-) -> None:
-    """Write ``body`` to an application, and in the same request our marks; nothing where both are so already."""
-    tags = with_marks(of, marks)
-    if set(tags) != set(of.get("tags") or ()):
-        ctx.known.tags = [tag for tag in tags if tag.startswith(MARK)]
-        body, note = {**body, "tags": tags}, {**note, "marks": ctx.known.tags}
+def write(ctx: Context, values: Mapping[str, Mark], body: Mapping[str, Any], **note: Any) -> None:
+    """Write ``body`` to our application, and in the same request our marks; nothing where both are so already."""
+    found = require_application(ctx)
+    before = {name: _like(value, marks(found, name)) for name, value in values.items()}
+    after = {name: sorted({*value}) if isinstance(value, list) else value for name, value in values.items()}
+    if changed := {name: [before[name], value] for name, value in after.items() if value != before[name]}:
+        for name, states in changed.items():
+            ctx.known.marks.setdefault(name, []).extend(states)
+        body, note = {**body, "tags": with_marks(found, after)}, {**note, "marks": changed}
     if body:
-        ctx.graph.set(f"/applications/{of['id']}", dict(body), note=note)
+        ctx.graph.set(f"/applications/{found['id']}", dict(body), note=note)
+
+
+def hold_marks(ctx: Context) -> None:
+    """Wait until the application carries the marks of this run; what another run wrote over is written again.
+
+    Raises :class:`NotSettled` when they do not stay.
+    """
+    patience = ctx.graph.pace.deadline / _WRITTEN_AGAIN
+
+    def there() -> bool:
+        found = ctx.snapshot.find(_application(ctx))
+        return found is not None and not _undone(ctx, found)
+
+    for left in reversed(range(_WRITTEN_AGAIN)):
+        try:
+            if there() or ctx.until(there, "the application carries our marks", deadline=patience, sightings=1):
+                return
+        except NotSettled:
+            if not left:
+                raise
+        found = require_application(ctx)  # with what is lacking
+        ctx.graph.set(f"/applications/{found['id']}", {"tags": found["tags"]})
 
 
 def own_name(ctx: Context, given: str, stem: str, joint: str = " ") -> str:

@@ -5,11 +5,10 @@ It is words for a plan, no decision: a custom role may allow more, so a section 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection
-from importlib import resources
 from typing import Any
 
+from runbook import data
 from runbook.tenant.base import Context
 
 
@@ -18,7 +17,7 @@ def rights(ctx: Context, sections: Collection[str]) -> list[dict[str, Any]]:
 
     ``who`` must do it where the caller may not. Raises :class:`SignInError`.
     """
-    table = json.loads(resources.files(__package__).joinpath("rights.json").read_text(encoding="utf-8"))
+    table = data.table("tenant/rights.json")
     kinds = set(ctx.params.permission_types)
     found = []
     for each in table["rights"]:

@@ -125,8 +125,9 @@ class Known:
     """The client id of our application and the object id of its service principal, and the tenant in words.
 
     ``seen_at`` is when they were seen last, by the service's clock; ``granted`` what section 4 saw granted, by type;
-    ``tags`` our marks as this run wrote them last; ``approved`` by section the hash of what was approved to be done to
-    things of others; ``left_to_consent``: this caller may not make the service principal, the admin consent page will.
+    ``marks`` by name as they were before and after each write of this run; ``approved`` by section the hash of what was
+    approved to be done to things of others; ``left_to_consent``: this caller may not make the service principal, the
+    admin consent page will.
     """
 
     app_id: str = ""
@@ -134,7 +135,7 @@ class Known:
     tenant: str = ""
     seen_at: str = ""
     granted: dict[str, list[str]] = field(default_factory=dict)
-    tags: list[str] = field(default_factory=list)
+    marks: dict[str, list[str | list[str]]] = field(default_factory=dict)
     approved: dict[str, str] = field(default_factory=dict)
     left_to_consent: bool = False
 
@@ -146,7 +147,8 @@ class Known:
             if event["event"] == "run.started":
                 known = cls(**(event.get("known") or {}))
             elif event["event"] == "http.intent" and MASK not in str(event.get("marks")):
-                known.tags = event.get("marks") or known.tags
+                for name, states in (event.get("marks") or {}).items():
+                    known.marks.setdefault(name, []).extend(states)
             elif event["event"] == "section.finished":
                 facts = event.get("facts") or {}
                 if made := facts.get("application"):

@@ -180,4 +180,6 @@ def test_a_ready_file_that_is_not_there_is_bad_input(store: SecretStore, tmp_pat
 
 def test_every_address_in_the_table_of_clouds_is_https() -> None:
     for cloud in _clouds().values():
-        assert {urlsplit(value).scheme for value in (cloud.authority, cloud.graph, cloud.portal)} == {"https"}
+        parts = [urlsplit(value) for value in (cloud.authority, cloud.graph, cloud.portal)]
+        assert {(one.scheme, one.path, one.query) for one in parts} == {("https", "", "")}
+        assert all(one.netloc for one in parts)
