@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
 
-from entra_sandbox.graph import access, audit, entities
+from entra_sandbox.graph import access, audit, entities, schema
 from entra_sandbox.graph.limits import limits
 from entra_sandbox.graph.odata.rules import OPERATORS, rules
 from entra_sandbox.graph.resource import Resource, Route
@@ -154,10 +154,14 @@ def _below(resource: Resource) -> Iterator[str]:
         yield f"\nSorted by: {', '.join(known.orderby) or '-'}" + (
             f"; advanced: {', '.join(known.orderby_advanced)}" if known.orderby_advanced else ""
         )
-    if (found := limits().get(resource.entity)) is not None:
+    inside = dict.fromkeys(one.name for one in schema.entity(resource.entity).properties.values())
+    for entity in (resource.entity, *inside):
+        if (found := limits().get(entity)) is None:
+            continue
         texts = [f"{name} {most}" for name, most in sorted(found.longest.items())]
         texts += [f"{name} {most} items" for name, most in sorted(found.most.items())]
         texts += [f"{name} one of {', '.join(values)}" for name, values in sorted(found.one_of.items())]
+        texts += [f"{name} like `{form.pattern}`" for name, form in sorted(found.like.items())]
         yield f"\nLimits ({found.page}): {'; '.join(texts)}"
     if resource.costly:
         yield "\nPages: " + ", ".join(f"{most} with {name}" for name, most in resource.costly.items())

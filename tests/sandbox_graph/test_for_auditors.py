@@ -88,6 +88,7 @@ class TestAdministrativeUnits:
         ("POST", f"{ROLES}/roleDefinitions"),
         ("PUT", "/policies/adminConsentRequestPolicy"),
         ("DELETE", "/directoryObjects/{}"),
+        ("PUT", "/users/{}/photo/$value"),
     ],
 )
 def test_a_documented_method_that_is_not_there_is_no_mistake_of_the_caller(

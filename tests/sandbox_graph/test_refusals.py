@@ -93,6 +93,33 @@ def test_an_ordinary_group_gets_no_role_by_either_road(admin: GraphClient, world
     assert admin.delete(f"/roleManagement/directory/roleAssignments/{made.json()['id']}").status_code == 204
 
 
+class TestWhatAGroupIs:
+    """learn.microsoft.com/graph/api/resources/groups-overview, group-post-groups; role-assignable groups"""
+
+    @pytest.mark.parametrize(
+        "change", [{"mailEnabled": True}, {"securityEnabled": False}, {"groupTypes": ["Unified"], "mailEnabled": True}]
+    )
+    def test_a_security_group_stays_one(
+        self, admin: GraphClient, group: dict[str, Any], change: dict[str, Any]
+    ) -> None:
+        assert admin.patch(f"/groups/{group['id']}", change).status_code == 400
+
+    def test_a_group_without_mail_is_for_security(self, admin: GraphClient, name: str) -> None:
+        body = {"displayName": name, "mailNickname": name, "mailEnabled": False, "securityEnabled": False}
+        assert admin.post("/groups", body).status_code == 400
+
+    def test_a_role_assignable_group_is_not_public_and_holds_no_groups(
+        self, admin: GraphClient, group: dict[str, Any], name: str
+    ) -> None:
+        body = {"displayName": f"{name}r", "mailNickname": f"{name}r", "securityEnabled": True, "mailEnabled": True}
+        body |= {"groupTypes": ["Unified"], "isAssignableToRole": True}
+        statuses = [admin.post("/groups", {**body, "visibility": one}).status_code for one in ("Public", "Private")]
+        assert statuses == [400, 201]
+        plain = {**body, "mailEnabled": False, "groupTypes": [], "mailNickname": f"{name}p"}
+        made = admin.post("/groups", plain).json()
+        assert admin.post(f"/groups/{made['id']}/members/$ref", reference(group["id"])).status_code == 400
+
+
 ASSIGNMENTS = "/roleManagement/directory/roleAssignments"
 
 
@@ -189,6 +216,34 @@ class TestApplications:
         person = world.person(["Application.ReadWrite.All"], roles)
         made = person.post("/applications", {"displayName": name, "signInAudience": audience}).json()
         assert person.post("/servicePrincipals", {"appId": made["appId"]}).status_code == status
+
+    @pytest.mark.parametrize(
+        ("value", "status"),
+        [("a.b:/[x]", 204), ("a" * 120, 204), ("a b", 400), ("a<b", 400), (".a", 400), ("a" * 121, 400)],
+    )
+    def test_an_app_role_has_a_value_that_a_token_may_carry(
+        self, admin: GraphClient, application: dict[str, Any], value: str, status: int
+    ) -> None:
+        """learn.microsoft.com/graph/api/resources/approle"""
+        change = {"appRoles": [self.role(value)]}
+        assert admin.patch(f"/applications/{application['id']}", change).status_code == status
+
+    def test_two_app_roles_have_two_values(self, admin: GraphClient, application: dict[str, Any]) -> None:
+        answer = admin.patch(f"/applications/{application['id']}", {"appRoles": [self.role("a"), self.role("a")]})
+        assert (answer.status_code, answer.json()["error"]["code"]) == (400, "DuplicateValue")
+
+    def role(self, value: str) -> dict[str, Any]:
+        words = {"displayName": "Role", "description": "Role", "value": value}
+        return {**words, "id": str(uuid.uuid4()), "isEnabled": True, "allowedMemberTypes": ["User"]}
+
+    @pytest.mark.parametrize(
+        ("claims", "status"), [("All", 204), ("SecurityGroup, DirectoryRole", 204), ("Every", 400)]
+    )
+    def test_claims_of_groups_are_those_that_the_page_names(
+        self, admin: GraphClient, application: dict[str, Any], claims: str, status: int
+    ) -> None:
+        place = f"/applications/{application['id']}"
+        assert admin.patch(place, {"groupMembershipClaims": claims}).status_code == status
 
     def test_limits_of_what_an_application_requests(self, admin: GraphClient, application: dict[str, Any]) -> None:
         """learn.microsoft.com/entra/identity-platform/supported-accounts-validation"""
@@ -351,6 +406,25 @@ class TestConditionalAccess:
             body = self.policy(name)
             body["conditions"]["applications"] = {"includeApplications": [key]}
             assert admin.post(self.PLACE, body).status_code == status
+
+    @pytest.mark.parametrize(
+        ("controls", "operator", "status"),
+        [
+            (["mfa", "passwordChange"], "AND", 201),
+            (["mfa", "passwordChange"], "OR", 400),
+            (["passwordChange"], "AND", 400),
+            (["mfa", "passwordChange", "compliantDevice"], "AND", 400),
+        ],
+    )
+    def test_a_change_of_password_goes_with_a_second_factor_and_user_risk(
+        self, admin: GraphClient, name: str, controls: list[str], operator: str, status: int
+    ) -> None:
+        """learn.microsoft.com/graph/api/resources/conditionalaccessgrantcontrols"""
+        body = self.policy(name)
+        body["grantControls"] = {"operator": operator, "builtInControls": controls}
+        assert admin.post(self.PLACE, body).status_code == 400, "without user risk"
+        body["conditions"]["userRiskLevels"] = ["high"]
+        assert admin.post(self.PLACE, body).status_code == status
 
 
 class TestHiddenMembership:

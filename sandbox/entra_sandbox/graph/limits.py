@@ -50,11 +50,25 @@ def limits() -> Mapping[str, Limits]:
 
 
 def check(entity: str, doc: Mapping[str, Any]) -> None:
-    """:class:`GraphFault` 400 for a value over its limit."""
-    known = limits().get(entity)
-    for name, value in doc.items() if known else ():
+    """:class:`GraphFault` 400 for a value over its limit, or over that of the complex type it has."""
+    if (name := _beyond(entity, doc)) is not None:
+        raise errors.invalid_value(name, entity[0].upper() + entity[1:])
+
+
+def _beyond(entity: str, doc: Mapping[str, Any]) -> str | None:
+    """The property of the object that is over a limit."""
+    known, properties = limits().get(entity), schema.entity(entity).properties
+    for name, value in doc.items():
         if known and not known.allows(name, value):
-            raise errors.invalid_value(name, entity[0].upper() + entity[1:])
+            return name
+        inside = value if isinstance(value, list) else [value]
+        if (
+            name in properties
+            and properties[name].complex
+            and any(_beyond(properties[name].name, one) for one in inside if one)
+        ):
+            return name
+    return None
 
 
 def _read(entity: str, described: Mapping[str, Any]) -> Limits:

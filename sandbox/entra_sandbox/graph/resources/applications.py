@@ -168,6 +168,10 @@ def _check_published(doc: Document) -> None:
         if not one.get("id") or one["id"] in ids:
             raise errors.bad_request("Every scope and app role needs an id of its own.", target="appRoles")
         ids.add(one["id"])
+    for name, listed in (("api.oauth2PermissionScopes", scopes), ("appRoles", doc.get("appRoles") or [])):
+        values = [one["value"] for one in listed if one.get("value")]
+        if len(set(values)) < len(values):
+            raise errors.GraphFault(400, "DuplicateValue", "It contains duplicate value.", target=name)
     for role in doc.get("appRoles") or []:
         members = role.get("allowedMemberTypes") or []
         if not members or set(members) - {"User", "Application"} or not role.get("displayName"):

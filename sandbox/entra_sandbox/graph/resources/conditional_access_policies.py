@@ -62,6 +62,14 @@ def _check(call: Call, doc: Document) -> None:
         raise bad(1015, "Invalid client application type.")
     if not doc.get("grantControls") and not doc.get("sessionControls"):
         raise bad(1007, "The policy must have grant controls or session controls.")
+    grant = doc.get("grantControls") or {}
+    # learn.microsoft.com/graph/api/resources/conditionalaccessgrantcontrols
+    if "passwordChange" in (grant.get("builtInControls") or []) and (
+        set(grant["builtInControls"]) != {"mfa", "passwordChange"}
+        or grant.get("operator") != "AND"
+        or not conditions.get("userRiskLevels")
+    ):
+        raise bad(1085, "passwordChange goes with mfa, the operator AND and levels of user risk alone.")
     _check_references(call, conditions)
     defaults = call.store.first("identitySecurityDefaultsEnforcementPolicy", call.tenant) or {}
     if doc.get("state") == "enabled" and defaults.get("isEnabled"):

@@ -26,15 +26,13 @@ def create(call: Call, doc: Document) -> Document:
         if doc.get(name) is None:
             raise errors.missing_value(name, "Group")
     _check(call, doc, None)
-    if doc["mailEnabled"] and not _unified(doc):
-        raise errors.bad_request(
-            "The service does not currently support writes of mail-enabled groups. Please ensure that the "
-            "mail-enablement property is unset and the security-enablement property is set."
-        )
     if doc.get("isAssignableToRole"):
         _check_assignable(call)
-        if not doc["securityEnabled"] or "DynamicMembership" in doc.get("groupTypes", []):
-            raise errors.bad_request("A role-assignable group must be security-enabled with assigned membership.")
+        dynamic = "DynamicMembership" in doc.get("groupTypes", [])
+        if not doc["securityEnabled"] or dynamic or doc.get("visibility") == "Public":
+            raise errors.bad_request(
+                "A role-assignable group must be security-enabled, not public, with assigned membership."
+            )
         doc.setdefault("visibility", "Private")
     if not call.caller.app_only:
         call.store.link("group.owners", doc["id"], call.caller.object_id)
@@ -52,6 +50,8 @@ def create(call: Call, doc: Document) -> Document:
 def update(call: Call, old: Document, changes: Document) -> Document:
     """What a group is (types, role assignable) stays; Exchange's properties come alone."""
     _check_master(old, "Update")
+    if _unified({**old, **changes}) != _unified(old):
+        raise errors.invalid_value("groupTypes", "Group")
     if changes.get("visibility", old.get("visibility")) != old.get("visibility") and "HiddenMembership" in (
         changes["visibility"],
         old.get("visibility"),
@@ -80,7 +80,7 @@ def check_member(call: Call, group: Document, member: Document) -> None:
     kind = _kind(call, member)
     if member["id"] == group["id"]:
         raise errors.bad_request("A group cannot be a member of itself.")
-    if _unified(group) and kind != "user":
+    if kind != "user" and (_unified(group) or (group.get("isAssignableToRole") and kind == "group")):
         raise errors.bad_request("An invalid operation was included in the following modified references: 'members'.")
     _check_target(call, kind)
 
@@ -130,6 +130,11 @@ def _check(call: Call, doc: Document, own_id: str | None) -> None:
         raise errors.invalid_value("displayName", "Group")
     if set(doc.get("groupTypes") or []) - {"Unified", "DynamicMembership"}:
         raise errors.invalid_value("groupTypes", "Group")
+    if not _unified(doc) and (doc.get("mailEnabled") or not doc.get("securityEnabled")):
+        raise errors.bad_request(
+            "The service does not currently support writes of mail-enabled groups. Please ensure that the "
+            "mail-enablement property is unset and the security-enablement property is set."
+        )
     if doc.get("visibility") == "HiddenMembership" and not _unified(doc):
         raise errors.invalid_value("visibility", "Group")
     if bool(doc.get("membershipRule")) != ("DynamicMembership" in (doc.get("groupTypes") or [])):
