@@ -162,6 +162,8 @@ def _below(resource: Resource) -> Iterator[str]:
         texts += [f"{name} {most} items" for name, most in sorted(found.most.items())]
         texts += [f"{name} one of {', '.join(values)}" for name, values in sorted(found.one_of.items())]
         texts += [f"{name} like `{form.pattern}`" for name, form in sorted(found.like.items())]
+        manners = (("apart", found.apart), ("not at creation", found.later), ("by signed-in people", found.by_people))
+        texts += [f"{manner}: {', '.join(sorted(names))}" for manner, names in manners if names]
         yield f"\nLimits ({found.page}): {'; '.join(texts)}"
     if resource.costly:
         yield "\nPages: " + ", ".join(f"{most} with {name}" for name, most in resource.costly.items())

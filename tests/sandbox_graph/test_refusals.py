@@ -104,6 +104,42 @@ class TestWhatAGroupIs:
     ) -> None:
         assert admin.patch(f"/groups/{group['id']}", change).status_code == 400
 
+    def test_a_microsoft_365_group_has_mail(self, admin: GraphClient, name: str) -> None:
+        body = {"displayName": name, "mailNickname": name, "groupTypes": ["Unified"], "securityEnabled": True}
+        assert [admin.post("/groups", {**body, "mailEnabled": one}).status_code for one in (False, True)] == [400, 201]
+
+    @pytest.mark.parametrize("field", ["allowExternalSenders", "hideFromAddressLists", "autoSubscribeNewMembers"])
+    def test_what_exchange_keeps_comes_later_and_by_itself(
+        self, admin: GraphClient, world: World, name: str, field: str
+    ) -> None:
+        """learn.microsoft.com/graph/api/group-post-groups, group-update"""
+        body = {"displayName": name, "mailNickname": name, "groupTypes": ["Unified"], "securityEnabled": True}
+        body["mailEnabled"] = True
+        assert admin.post("/groups", {**body, field: True}).status_code == 400
+        place = f"/groups/{admin.post('/groups', body).json()['id']}"
+        person = world.person(["Group.ReadWrite.All"], ["Groups Administrator"])
+        assert person.patch(place, {field: True, "description": "x"}).status_code == 400
+        assert person.patch(place, {field: True}).status_code == 204
+        assert admin.patch(place, {field: False}).status_code == (403 if field == "autoSubscribeNewMembers" else 204)
+
+    @pytest.mark.parametrize(
+        ("change", "status"),
+        [
+            ({"membershipRuleProcessingState": "Paused"}, 201),
+            ({"membershipRuleProcessingState": "Sometimes"}, 400),
+            ({"membershipRule": "u" * 3072}, 201),
+            ({"membershipRule": "u" * 3073}, 400),
+        ],
+    )
+    def test_a_rule_of_membership_has_its_length_and_its_states(
+        self, admin: GraphClient, name: str, change: dict[str, Any], status: int
+    ) -> None:
+        """learn.microsoft.com/graph/api/resources/group; entra/identity/users/groups-dynamic-membership"""
+        body = {"displayName": name, "mailNickname": name, "mailEnabled": False, "securityEnabled": True}
+        dynamic = {"groupTypes": ["DynamicMembership"], "membershipRule": "user.department -eq null"}
+        state = {"membershipRuleProcessingState": "On"}
+        assert admin.post("/groups", {**body, **dynamic, **state, **change}).status_code == status
+
     def test_a_group_without_mail_is_for_security(self, admin: GraphClient, name: str) -> None:
         body = {"displayName": name, "mailNickname": name, "mailEnabled": False, "securityEnabled": False}
         assert admin.post("/groups", body).status_code == 400
@@ -219,7 +255,7 @@ class TestApplications:
 
     @pytest.mark.parametrize(
         ("value", "status"),
-        [("a.b:/[x]", 204), ("a" * 120, 204), ("a b", 400), ("a<b", 400), (".a", 400), ("a" * 121, 400)],
+        [("a.b:/[<x>]", 204), ("a" * 120, 204), ("a b", 400), ('a"b', 400), (".a", 400), ("a" * 121, 400)],
     )
     def test_an_app_role_has_a_value_that_a_token_may_carry(
         self, admin: GraphClient, application: dict[str, Any], value: str, status: int
@@ -345,6 +381,16 @@ class TestUsers:
         assert [one.status_code for one in answers] == [204, 400]
         assert answers[1].json()["error"]["target"] == field
 
+    def test_what_sharepoint_keeps_comes_by_itself_and_from_people(
+        self, admin: GraphClient, world: World, user: dict[str, Any]
+    ) -> None:
+        """learn.microsoft.com/graph/api/user-update"""
+        place = f"/users/{user['id']}"
+        person = world.person(["User.ReadWrite.All"], ["User Administrator"])
+        bodies = ({"aboutMe": "x", "jobTitle": "y"}, {"aboutMe": "x", "skills": ["y"]}, {"jobTitle": "y"})
+        assert [person.patch(place, one).status_code for one in bodies] == [400, 204, 204]
+        assert [admin.patch(place, {name: None}).status_code for name in ("aboutMe", "employeeHireDate")] == [403, 403]
+
     @pytest.mark.parametrize("change", [{"onPremisesImmutableId": "x"}, {"businessPhones": ["+31 30 1"]}])
     def test_sensitive_properties_of_an_administrator_take_the_directory_as_the_user(
         self, world: World, change: dict[str, Any]
@@ -368,6 +414,42 @@ def test_texts_of_other_types_have_their_documented_length(
     made = made or admin.post("/servicePrincipals", {"appId": application["appId"]}).json()
     place = f"{path}/{made['id']}"
     assert [admin.patch(place, {name: "a" * size}).status_code for size in (most, most + 1)] == [204, 400]
+
+
+@pytest.mark.parametrize(
+    ("kind", "taken", "refused"),
+    [
+        ("applications", {"api": {"requestedAccessTokenVersion": 2}}, {"api": {"requestedAccessTokenVersion": 3}}),
+        ("servicePrincipals", {"preferredSingleSignOnMode": "saml"}, {"preferredSingleSignOnMode": "magic"}),
+    ],
+)
+def test_values_of_applications_are_those_that_the_pages_name(
+    admin: GraphClient, application: dict[str, Any], kind: str, taken: dict[str, Any], refused: dict[str, Any]
+) -> None:
+    """learn.microsoft.com/graph/api/resources/apiapplication, serviceprincipal"""
+    principal = admin.post("/servicePrincipals", {"appId": application["appId"]}).json()
+    place = f"/{kind}/{principal['id'] if kind == 'servicePrincipals' else application['id']}"
+    assert [admin.patch(place, one).status_code for one in (taken, refused)] == [204, 400]
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        ({"name": "a" * 120}, 201),
+        ({"name": "a" * 121}, 400),
+        ({"name": "a/b"}, 400),
+        ({"subject": "s" * 601}, 400),
+        ({"description": "d" * 601}, 400),
+        ({"audiences": ["a", "b"]}, 400),
+    ],
+)
+def test_a_federated_credential_has_its_documented_form(
+    admin: GraphClient, application: dict[str, Any], change: dict[str, Any], status: int
+) -> None:
+    """learn.microsoft.com/graph/api/resources/federatedidentitycredential"""
+    body = {"name": "ci", "issuer": "https://ci.example", "subject": "s", "audiences": ["api://AzureADTokenExchange"]}
+    answer = admin.post(f"/applications/{application['id']}/federatedIdentityCredentials", {**body, **change})
+    assert answer.status_code == status
 
 
 class TestConditionalAccess:
@@ -425,6 +507,22 @@ class TestConditionalAccess:
         assert admin.post(self.PLACE, body).status_code == 400, "without user risk"
         body["conditions"]["userRiskLevels"] = ["high"]
         assert admin.post(self.PLACE, body).status_code == status
+        for more in ({"signInRiskLevels": ["high"]}, {"applications": {"includeApplications": ["None"]}}):
+            one = {**body, "conditions": {**body["conditions"], **more}}
+            assert admin.post(self.PLACE, one).status_code == 400, "for all applications, without another condition"
+
+    def test_named_locations_are_listed_by_their_kind(self, admin: GraphClient, name: str) -> None:
+        """learn.microsoft.com/graph/api/conditionalaccessroot-list-namedlocations, examples 2 to 4"""
+        place = "/identity/conditionalAccess/namedLocations"
+        country = {"@odata.type": "#microsoft.graph.countryNamedLocation", "countriesAndRegions": ["CA"]}
+        made = admin.post(place, {**country, "displayName": name}).json()["id"]
+        kind = "microsoft.graph.countryNamedLocation"
+        asked = (f"isof('{kind}')", f"not isof('{kind}')", f"{kind}/countriesAndRegions/any(c: c eq 'CA')")
+        found = [admin.get(place, params={"$filter": one}).json()["value"] for one in asked]
+        assert [made in {one["id"] for one in listed} for listed in found] == [True, False, True]
+        assert {one["@odata.type"] for one in found[0]} == {f"#{kind}"}
+        assert {one["@odata.type"] for one in found[1]} == {"#microsoft.graph.ipNamedLocation"}
+        assert admin.get(place, params={"$filter": "isof('microsoft.graph.user')"}).status_code == 400
 
 
 class TestHiddenMembership:

@@ -87,7 +87,7 @@ def update(call: Call, resource: Resource) -> Answer:
             return _create(call, resource, {**body, resource.upsert: key.value})
         access.require_owner(call, resource.entity, row.id)
         old = row.doc
-        changes = _check(resource, body, old)
+        changes = _check(call, resource, body, old)
         bound = _bound(changes)
         for name in resource.create_only:
             if name in changes and changes[name] != old.get(name):
@@ -108,7 +108,7 @@ def delete(call: Call, resource: Resource) -> Answer:
 
 
 def _create(call: Call, resource: Resource, body: Document) -> Answer:
-    doc = _check(resource, body, None)
+    doc = _check(call, resource, body, None)
     bound = _bound(doc)
     for name in resource.required:
         if doc.get(name) in (None, "", []):
@@ -132,7 +132,7 @@ def _create(call: Call, resource: Resource, body: Document) -> Answer:
     return Answer(201, body_out, {"Location": address})
 
 
-def _check(resource: Resource, body: Document, old: Document | None) -> Document:
+def _check(call: Call, resource: Resource, body: Document, old: Document | None) -> Document:
     """The body in Graph's spelling. A read-only property may be repeated with the value that it has."""
     clean = schema.check_body(resource.entity, body, resource.title)
     for name in ("id", "deletedDateTime", *resource.read_only):
@@ -141,6 +141,7 @@ def _check(resource: Resource, body: Document, old: Document | None) -> Document
                 raise errors.read_only(name)
             del clean[name]
     limits.check(resource.entity, clean)
+    limits.check_manner(resource.entity, clean.keys(), creating=old is None, app_only=call.caller.app_only)
     return clean
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
@@ -12,7 +12,7 @@ from typing import Any
 
 from entra_sandbox.graph import errors, schema
 
-__all__ = ["Limits", "check", "limits"]
+__all__ = ["Limits", "check", "check_manner", "limits"]
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,8 @@ class Limits:
     """The limits of one type, by property; ``page`` of learn.microsoft.com/graph/api states them.
 
     ``longest`` text (also of the texts in a value), ``most`` items, ``one_of`` these values, ``like`` this form;
-    without ``empty`` a text is cleared by null alone.
+    without ``empty`` a text is cleared by null alone. ``apart`` are updated in requests of their own, ``later`` not set
+    by a create, ``by_people`` changed by nobody but a signed-in person.
     """
 
     page: str
@@ -29,6 +30,9 @@ class Limits:
     one_of: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     like: Mapping[str, re.Pattern[str]] = field(default_factory=dict)
     empty: bool = True
+    apart: frozenset[str] = frozenset()
+    later: frozenset[str] = frozenset()
+    by_people: frozenset[str] = frozenset()
 
     def allows(self, name: str, value: Any) -> bool:
         """Whether the property may have this value, as far as the page says."""
@@ -55,6 +59,19 @@ def check(entity: str, doc: Mapping[str, Any]) -> None:
         raise errors.invalid_value(name, entity[0].upper() + entity[1:])
 
 
+def check_manner(entity: str, names: Set[str], *, creating: bool, app_only: bool) -> None:
+    """:class:`GraphFault` 400 or 403 for properties that the request may not set, or not together."""
+    known = limits().get(entity)
+    if known is None:
+        return
+    if creating and (early := sorted(names & known.later)):
+        raise errors.bad_request(f"Property '{early[0]}' is set by an update, not by a create.")
+    if not creating and names & known.apart and (besides := sorted(names - known.apart)):
+        raise errors.bad_request(f"Property '{besides[0]}' cannot be updated together with those of another service.")
+    if app_only and names & known.by_people:
+        raise errors.denied()
+
+
 def _beyond(entity: str, doc: Mapping[str, Any]) -> str | None:
     """The property of the object that is over a limit."""
     known, properties = limits().get(entity), schema.entity(entity).properties
@@ -75,8 +92,10 @@ def _read(entity: str, described: Mapping[str, Any]) -> Limits:
     longest = {name: int(most) for most, names in described.get("longest", {}).items() for name in names}
     one_of = {name: tuple(values) for name, values in described.get("one of", {}).items()}
     like = {name: re.compile(pattern) for name, pattern in described.get("like", {}).items()}
-    found = Limits(described["page"], longest, described.get("most", {}), one_of, like, described.get("empty", True))
-    named = {*longest, *found.most, *one_of, *like}
+    manner = [frozenset(described.get(name, ())) for name in ("apart", "later", "by people")]
+    most, empty = described.get("most", {}), described.get("empty", True)
+    found = Limits(described["page"], longest, most, one_of, like, empty, *manner)
+    named = frozenset().union(longest, most, one_of, like, *manner)
     if unknown := named - schema.entity(entity).properties.keys():
         raise ValueError(f"limits.json: {entity} has no property {sorted(unknown)}")
     return found

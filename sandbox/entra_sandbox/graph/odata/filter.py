@@ -48,7 +48,7 @@ class In:
 
 @dataclass(frozen=True)
 class Call:
-    """``startsWith(a,b)``, ``endsWith``, ``contains``, ``toLower``, ``toUpper``"""
+    """``startsWith(a,b)``, ``endsWith``, ``contains``, ``toLower``, ``toUpper``, ``isof('type')``"""
 
     name: str
     arguments: tuple[Node, ...]
@@ -102,7 +102,7 @@ _TOKEN = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 _COMPARISONS = {"eq", "ne", "gt", "ge", "lt", "le", "has"}
-_CALLS = {"startswith": 2, "endswith": 2, "contains": 2, "tolower": 1, "toupper": 1}
+_CALLS = {"startswith": 2, "endswith": 2, "contains": 2, "tolower": 1, "toupper": 1, "isof": 1}
 _MAX_TOKENS, _MAX_DEPTH = 2000, 60
 
 

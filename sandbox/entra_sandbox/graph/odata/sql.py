@@ -118,6 +118,8 @@ class _Compiler:
         return f"coalesce({value.sql}{_collation(value)} IN ({', '.join(marks)}), 0)"
 
     def _call(self, node: tree.Call) -> str:
+        if node.name == "isof":
+            return self._is_of(node.arguments[0])
         names = {"startswith": "startsWith", "endswith": "endsWith", "contains": "contains"}
         if node.name not in names or len(node.arguments) != 2:
             raise errors.bad_request("Invalid filter clause")
@@ -134,6 +136,14 @@ class _Compiler:
         pattern = {"startswith": "{}%", "endswith": "%{}", "contains": "%{}%"}[node.name]
         self.args.append(pattern.format(_like(text.value)))
         return f"coalesce({value.sql} LIKE ? ESCAPE '\\', 0)"
+
+    def _is_of(self, named: tree.Node) -> str:
+        """Whether an object is of a type derived from the collection's (OData 4.01 part 2, section 5.1.1.5.2)."""
+        if not isinstance(named, tree.Literal) or not self.rules.open:
+            raise errors.unsupported_query("Filter operator 'isof' is not supported.")
+        wanted = sorted(schema.subtypes(_derived(self.entity, str(named.value))))
+        self.args += [f"#microsoft.graph.{one}" for one in wanted]
+        return f"coalesce(o.doc ->> '$.\"@odata.type\"' IN ({', '.join('?' * len(wanted))}), 0)"
 
     def _lambda(self, node: tree.Lambda) -> str:
         source, kind, steps = self._collection(node.path)
@@ -317,7 +327,18 @@ def _phrase(entity: str, phrase: str, args: list[Any], text: str) -> str:
     return f"coalesce({' AND '.join(parts)}, 0)" if parts else "0"
 
 
+def _derived(entity: str, name: str) -> str:
+    """The type that a cast names; :class:`GraphFault` 400 if it is none of the collection's."""
+    short = name.removeprefix("microsoft.graph.").lower()
+    found = next((one for one in schema.subtypes(entity) if one.lower() == short), None)
+    if found is None:
+        raise errors.bad_request(f"The type '{name}' is not derived from 'microsoft.graph.{entity}'.")
+    return found
+
+
 def _root(entity: str, path: tree.Path) -> tuple[list[str], schema.PropertyType]:
+    if len(path.steps) > 1 and path.steps[0].lower().startswith("microsoft.graph."):
+        return _root(_derived(entity, path.steps[0]), tree.Path(path.steps[1:], path.count))
     candidates = [entity, *sorted(schema.subtypes(entity) - {entity})]
     for name in candidates:
         if (first := schema.entity(name).find(path.steps[0])) is not None:

@@ -62,14 +62,7 @@ def _check(call: Call, doc: Document) -> None:
         raise bad(1015, "Invalid client application type.")
     if not doc.get("grantControls") and not doc.get("sessionControls"):
         raise bad(1007, "The policy must have grant controls or session controls.")
-    grant = doc.get("grantControls") or {}
-    # learn.microsoft.com/graph/api/resources/conditionalaccessgrantcontrols
-    if "passwordChange" in (grant.get("builtInControls") or []) and (
-        set(grant["builtInControls"]) != {"mfa", "passwordChange"}
-        or grant.get("operator") != "AND"
-        or not conditions.get("userRiskLevels")
-    ):
-        raise bad(1085, "passwordChange goes with mfa, the operator AND and levels of user risk alone.")
+    _check_password_change(doc.get("grantControls") or {}, conditions)
     _check_references(call, conditions)
     defaults = call.store.first("identitySecurityDefaultsEnforcementPolicy", call.tenant) or {}
     if doc.get("state") == "enabled" and defaults.get("isEnabled"):
@@ -78,6 +71,25 @@ def _check(call: Call, doc: Document) -> None:
             "Security Defaults is enabled in the tenant. You must disable Security defaults before enabling a "
             "Conditional Access policy.",
         )
+
+
+def _check_password_change(grant: Document, conditions: Document) -> None:
+    """With mfa, for user risk alone: learn.microsoft.com/graph/api/resources/conditionalaccessgrantcontrols"""
+    controls = set(grant.get("builtInControls") or [])
+    if "passwordChange" not in controls:
+        return
+    if controls != {"mfa", "passwordChange"} or grant.get("operator") != "AND":
+        raise bad(1085, "passwordChange goes with mfa by the operator AND.")
+    applications = conditions.get("applications") or {}
+    if applications.get("includeApplications") != ["All"] or applications.get("excludeApplications"):
+        raise bad(1085, "passwordChange is for all applications.")
+    others = {name for name, value in conditions.items() if value} - {"applications", "users", "userRiskLevels"}
+    if not conditions.get("userRiskLevels") or others - ({"clientAppTypes"} if _every_client(conditions) else set()):
+        raise bad(1085, "passwordChange is for levels of user risk and no other condition.")
+
+
+def _every_client(conditions: Document) -> bool:
+    return conditions.get("clientAppTypes") == ["all"]
 
 
 def _check_references(call: Call, conditions: Document) -> None:

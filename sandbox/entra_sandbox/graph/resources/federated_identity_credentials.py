@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import uuid
 
-from entra_sandbox.graph import access, errors, objects, schema
+from entra_sandbox.graph import access, errors, limits, objects, schema
 from entra_sandbox.graph.call import Answer, Call
 from entra_sandbox.graph.odata.answer import context, shape
 from entra_sandbox.graph.registry import register
@@ -92,6 +92,7 @@ def _find(call: Call) -> tuple[str, Document]:
 
 
 def _check(doc: Document, others: list[Document]) -> None:
+    limits.check(KIND, doc)
     if len(doc["audiences"]) != 1 or not str(doc["issuer"]).startswith("https://"):
         raise errors.bad_request("A federated identity credential has one audience and an https issuer.")
     for other in others:

@@ -15,9 +15,6 @@ __all__ = ["GROUPS"]
 
 _NICKNAME = re.compile(r"[^\s@()\\\[\]\";:<>,\x80-\U0010ffff]{1,64}\Z")
 _ROLE_WRITER = "RoleManagement.ReadWrite.Directory"
-_EXCHANGE = frozenset(
-    {"allowExternalSenders", "autoSubscribeNewMembers", "hideFromAddressLists", "hideFromOutlookClients"}
-)
 
 
 def create(call: Call, doc: Document) -> Document:
@@ -48,7 +45,7 @@ def create(call: Call, doc: Document) -> Document:
 
 
 def update(call: Call, old: Document, changes: Document) -> Document:
-    """What a group is (types, role assignable) stays; Exchange's properties come alone."""
+    """What a group is (types, role assignable) stays."""
     _check_master(old, "Update")
     if _unified({**old, **changes}) != _unified(old):
         raise errors.invalid_value("groupTypes", "Group")
@@ -57,8 +54,6 @@ def update(call: Call, old: Document, changes: Document) -> Document:
         old.get("visibility"),
     ):
         raise errors.invalid_value("visibility", "Group")
-    if _EXCHANGE & set(changes) and set(changes) - _EXCHANGE:
-        raise errors.bad_request("Exchange properties of a group must be updated in a request of their own.")
     if old.get("isAssignableToRole"):
         _check_assignable(call)
     _check(call, {**old, **changes}, old["id"])
@@ -130,6 +125,8 @@ def _check(call: Call, doc: Document, own_id: str | None) -> None:
         raise errors.invalid_value("displayName", "Group")
     if set(doc.get("groupTypes") or []) - {"Unified", "DynamicMembership"}:
         raise errors.invalid_value("groupTypes", "Group")
+    if _unified(doc) and not doc.get("mailEnabled"):
+        raise errors.invalid_value("mailEnabled", "Group")
     if not _unified(doc) and (doc.get("mailEnabled") or not doc.get("securityEnabled")):
         raise errors.bad_request(
             "The service does not currently support writes of mail-enabled groups. Please ensure that the "
