@@ -417,3 +417,13 @@ def test_a_consent_is_in_the_audit_log_with_who_gave_it_for_whom(
     ]
     assert [one["ConsentContext.OnBehalfOfAll"] for one in said] == ['"False"', '"True"']
     assert "Group.Read.All" in said[1]["ConsentAction.Permissions"]
+    grants = [
+        {one["displayName"]: one["newValue"] for one in entry["targetResources"][0]["modifiedProperties"]}
+        for entry in world.store.find(
+            "directoryAudit", world.tenant, activityDisplayName="Add delegated permission grant"
+        )
+        if entry["targetResources"][1]["id"] == app.principal["id"]
+    ]
+    kinds = [one["DelegatedPermissionGrant.ConsentType"] for one in grants]
+    assert kinds == ['"Principal"', '"AllPrincipals"']
+    assert grants[0]["User.ObjectID"] == f'"{plain.id}"'

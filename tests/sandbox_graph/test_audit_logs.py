@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,75 @@ class TestDirectoryAudits:
         for told, name in ((added, "Add member to role"), (removed, "Remove member from role")):
             assert (told["activityDisplayName"], told["category"]) == (name, "RoleManagement")
             assert told["targetResources"][1]["displayName"] == "Directory Readers"
+            said = self.said(told, "newValue" if told is added else "oldValue")
+            assert (said["Role.DisplayName"], said["Role.TemplateId"]) == (
+                "Directory Readers",
+                role["roleDefinitionId"],
+            )
+
+    def said(self, entry: dict[str, Any], which: str = "newValue") -> dict[str, Any]:
+        (first, *_) = entry["targetResources"]
+        return {one["displayName"]: json.loads(one[which] or "null") for one in first["modifiedProperties"]}
+
+    @pytest.mark.parametrize("road", ["appRoleAssignedTo", "appRoleAssignments"])
+    def test_an_app_role_is_named_with_whom_it_was_given_to(
+        self, admin: GraphClient, world: World, application: dict[str, Any], road: str
+    ) -> None:
+        """The log's own entries: AppRole.Id, .Value, .DisplayName, and ServicePrincipal.… of whom it was given to."""
+        client = admin.post("/servicePrincipals", {"appId": application["appId"]}).json()
+        graph = world.microsoft_graph()
+        role = next(one for one in graph["appRoles"] if one["value"] == "User.Read.All")
+        place = f"/servicePrincipals/{(graph if road == 'appRoleAssignedTo' else client)['id']}/{road}"
+        body = {"principalId": client["id"], "resourceId": graph["id"], "appRoleId": role["id"]}
+        made = admin.post(place, body).json()
+        assert admin.delete(f"{place}/{made['id']}").status_code == 204
+        removed, added = about(admin, client["id"])[:2]
+        assert added["activityDisplayName"] == "Add app role assignment to service principal"
+        assert removed["activityDisplayName"] == "Remove app role assignment from service principal"
+        for entry, which, other in ((added, "newValue", "oldValue"), (removed, "oldValue", "newValue")):
+            names = [(one["type"], one["displayName"]) for one in entry["targetResources"]]
+            assert names == [("ServicePrincipal", "Microsoft Graph"), ("ServicePrincipal", client["displayName"])]
+            said = self.said(entry, which)
+            assert (said["AppRole.Value"], said["AppRole.Id"]) == ("User.Read.All", role["id"])
+            assert said["ServicePrincipal.ObjectID"] == client["id"]
+            assert said["ServicePrincipal.DisplayName"] == client["displayName"]
+            assert set(self.said(entry, other).values()) == {None}
+
+    def test_a_delegated_grant_says_what_changed_for_whom(
+        self, admin: GraphClient, world: World, application: dict[str, Any], user: dict[str, Any]
+    ) -> None:
+        client = admin.post("/servicePrincipals", {"appId": application["appId"]}).json()
+        grant = {"clientId": client["id"], "resourceId": world.microsoft_graph()["id"], "scope": "User.Read"}
+        grant |= {"consentType": "Principal", "principalId": user["id"]}
+        place = f"/oauth2PermissionGrants/{admin.post('/oauth2PermissionGrants', grant).json()['id']}"
+        assert admin.patch(place, {"scope": "User.Read Mail.Read"}).status_code == 204
+        assert admin.delete(place).status_code == 204
+        told = about(admin, client["id"])[:3]
+        scopes = [
+            [self.said(one, which)["DelegatedPermissionGrant.Scope"] for which in ("oldValue", "newValue")]
+            for one in reversed(told)
+        ]
+        assert scopes == [[None, "User.Read"], ["User.Read", "User.Read Mail.Read"], ["User.Read Mail.Read", None]]
+        for one in told:
+            assert [end["id"] for end in one["targetResources"]] == [grant["resourceId"], client["id"]]
+        said = self.said(told[-1])
+        assert (said["User.ObjectID"], said["User.UPN"]) == (user["id"], user["userPrincipalName"])
+        assert said["DelegatedPermissionGrant.ConsentType"] == "Principal"
+
+    def test_a_member_and_an_owner_are_told_with_what_they_came_to(
+        self, admin: GraphClient, group: dict[str, Any], user: dict[str, Any], application: dict[str, Any]
+    ) -> None:
+        ref = {"@odata.id": f"https://graph.microsoft.com/v1.0/users/{user['id']}"}
+        places = {"Group": f"/groups/{group['id']}/members", "Application": f"/applications/{application['id']}/owners"}
+        for kind, place in places.items():
+            source = {"Group": group, "Application": application}[kind]
+            assert admin.post(f"{place}/$ref", ref).status_code == 204
+            assert admin.delete(f"{place}/{user['id']}/$ref").status_code == 204
+            removed, added = about(admin, user["id"])[:2]
+            for entry, which in ((added, "newValue"), (removed, "oldValue")):
+                assert [one["type"] for one in entry["targetResources"]] == ["User", kind]
+                assert self.said(entry, which)[f"{kind}.ObjectID"] == source["id"]
+                assert self.said(entry, which)[f"{kind}.DisplayName"] == source["displayName"]
 
     @pytest.mark.parametrize(
         ("granted", "status"), [("AuditLog.Read.All", 200), ("Directory.Read.All", 200), ("User.Read.All", 403)]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from entra_sandbox.graph.odata.paging import write_token
 
 from tests.sandbox_graph.conftest import GraphClient, World
 
@@ -102,6 +105,46 @@ def test_a_sign_in_is_no_change(world: World, admin: GraphClient) -> None:
     world.store.put("user", {**row.doc, "signInActivity": activity}, row.tenant)
     assert round_of(admin, link)[0] == []
     world.store.put("user", row.doc, row.tenant)
+
+
+@contextmanager
+def days_later(world: World, days: float) -> Iterator[GraphClient]:
+    """A client with a fresh token while the sandbox's clock is ahead."""
+    token = world.services.folder.file("control-token").read_text(encoding="utf-8")
+
+    def shift(seconds: float) -> None:
+        headers = {"authorization": f"Bearer {token}"}
+        assert world.http.post("/_sandbox/clock", json={"offset": seconds}, headers=headers).status_code == 200
+        world.store.shift_clock(seconds)
+
+    shift(days * 86400)
+    try:
+        yield world.everything()
+    finally:
+        shift(0)
+
+
+def test_a_token_is_good_for_seven_days(world: World, admin: GraphClient) -> None:
+    """learn.microsoft.com/graph/delta-query-overview, token duration"""
+    link = latest(admin, "/groups")
+    with days_later(world, 6.9) as client:
+        assert round_of(client, link)[0] == []
+    with days_later(world, 7.1) as client:
+        refused = client.get(link)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (400, "syncStateNotFound")
+        assert round_of(client, "/groups/delta")[0]
+    assert round_of(admin, link)[0] == [], "the clock is right again"
+
+
+def test_after_a_reset_everything_is_read_anew(world: World, admin: GraphClient) -> None:
+    """learn.microsoft.com/graph/delta-query-overview, synchronization reset: here the state was put back."""
+    later = write_token(world.store, "/groups/delta", world.store.last_change() + 1000, int(world.store.now()))
+    reset = admin.get(f"/groups/delta?$select=displayName&$deltatoken={later}")
+    assert (reset.status_code, reset.json()["error"]["code"]) == (410, "resyncRequired")
+    assert reset.headers["location"].endswith("/groups/delta?$select=displayName&$deltatoken=")
+    found, _ = round_of(admin, reset.headers["location"])
+    assert found
+    assert set(found[0]) == {"id", "displayName"}
 
 
 def test_it_takes_the_permissions_of_the_list(world: World) -> None:

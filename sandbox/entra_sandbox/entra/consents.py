@@ -87,8 +87,8 @@ def grant(
     *,
     user_id: str | None = None,
     replace: bool = False,
-) -> None:
-    """Record delegated consent: of one user, or with ``user_id`` None of the organization.
+) -> tuple[Document | None, Document | None]:
+    """Record delegated consent: of one user, or with ``user_id`` None of the organization; the grant before and after.
 
     ``replace`` takes away what the organization had consented to and is not named now, as the portal's button may.
     """
@@ -99,8 +99,8 @@ def grant(
         before = [] if row is None or replace else str(row.get("scope") or "").split()
         scope = " ".join(dict.fromkeys([*before, *names]))
         if row is not None:
-            store.update("oAuth2PermissionGrant", row["id"], {"scope": scope}, tenant.id)
-        elif scope:
+            return row, store.update("oAuth2PermissionGrant", row["id"], {"scope": scope}, tenant.id)
+        if scope:
             document = {
                 "id": secrets.token_urlsafe(32),
                 "clientId": client["id"],
@@ -109,12 +109,16 @@ def grant(
                 "resourceId": resource.id,
                 "scope": scope,
             }
-            store.put("oAuth2PermissionGrant", document, tenant.id)
+            return None, store.put("oAuth2PermissionGrant", document, tenant.id)
+    return None, None
 
 
-def assign_roles(store: Store, tenant: Tenant, client: Document, resource: Resource, names: Iterable[str]) -> None:
-    """Assign app roles of the resource to the service principal ``client``; those it has stay."""
+def assign_roles(
+    store: Store, tenant: Tenant, client: Document, resource: Resource, names: Iterable[str]
+) -> list[Document]:
+    """Assign app roles of the resource to the service principal ``client``; those it has stay. The new assignments."""
     wanted = set(names)
+    made = []
     with store.transaction():
         have = set(application_roles(store, client["id"], resource))
         for role in resource.app_roles.values():
@@ -130,7 +134,8 @@ def assign_roles(store: Store, tenant: Tenant, client: Document, resource: Resou
                     "resourceDisplayName": resource.name,
                     "resourceId": resource.id,
                 }
-                store.put("appRoleAssignment", document, tenant.id)
+                made.append(store.put("appRoleAssignment", document, tenant.id))
+    return made
 
 
 def _preauthorized(store: Store, client: Document, resource: Resource) -> set[str]:

@@ -277,15 +277,12 @@ def _record(call: Call, purpose: Purpose, user: User, ask: Ask, everybody: bool)
     with call.store.transaction():
         principal = ensure_principal(call.store, user.tenant, purpose.client)
         for part in ask.parts:
-            consents.grant(
-                call.store,
-                user.tenant,
-                principal,
-                part.resource,
-                part.names,
-                user_id=None if everybody else user.id,
-                replace=ask.replace,
+            whose = None if everybody else user.id
+            before, after = consents.grant(
+                call.store, user.tenant, principal, part.resource, part.names, user_id=whose, replace=ask.replace
             )
-            consents.assign_roles(call.store, user.tenant, principal, part.resource, part.roles)
+            traces.granted(call, user, before, after)
+            for made in consents.assign_roles(call.store, user.tenant, principal, part.resource, part.roles):
+                traces.assigned(call, user, made)
         names = [name for part in ask.parts for name in (*part.names, *part.roles)]
         traces.consented(call, user, principal, names, everybody=everybody)

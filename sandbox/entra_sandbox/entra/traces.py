@@ -16,7 +16,7 @@ from entra_sandbox.entra.directory import Client, User
 from entra_sandbox.entra.errors import AadError
 from entra_sandbox.store import Document
 
-__all__ = ["consented", "failed", "signed_in", "watched"]
+__all__ = ["assigned", "consented", "failed", "granted", "signed_in", "watched"]
 
 _ACTIVITY = (
     *("lastSignInDateTime", "lastSignInRequestId"),
@@ -61,16 +61,32 @@ def consented(call: Call, user: User, principal: Document, names: list[str], *, 
         "ConsentContext.OnBehalfOfAll": str(everybody),
         "ConsentAction.Permissions": " ".join(names),
     }
-    shown = [{"displayName": name, "newValue": f'"{text}"', "oldValue": None} for name, text in said.items()]
+    _told(call, user, "Consent to application", [trail.target("servicePrincipal", principal, trail.modified(said, {}))])
+
+
+def granted(call: Call, user: User, before: Document | None, after: Document | None) -> None:
+    """Note what a consent changed of a delegated grant, if anything."""
+    if before != after:
+        targets = trail.of_grant(call.store, user.tenant.id, before, after)
+        _told(call, user, "Add delegated permission grant", targets)
+
+
+def assigned(call: Call, user: User, assignment: Document) -> None:
+    """Note an app role that a consent gave."""
+    targets = trail.of_assignment(call.store, user.tenant.id, assignment)
+    _told(call, user, "Add app role assignment to service principal", targets)
+
+
+def _told(call: Call, user: User, activity: str, targets: list[Document]) -> None:
     trail.keep(
         call.store,
         user.tenant.id,
-        activity="Consent to application",
+        activity=activity,
         category="ApplicationManagement",
         operation="Assign",
         correlation_id=call.correlation_id,
         initiated_by=trail.by_user(user.document),
-        targets=[trail.target("ServicePrincipal", principal, shown)],
+        targets=targets,
     )
 
 

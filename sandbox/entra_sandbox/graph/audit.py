@@ -6,7 +6,7 @@ learn.microsoft.com/graph/api/resources/directoryaudit. Values of secrets are in
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
@@ -15,17 +15,13 @@ from entra_sandbox import trail
 from entra_sandbox.graph import errors, objects
 from entra_sandbox.graph.call import Answer, Call, Key
 from entra_sandbox.graph.resource import Document, Resource
-from entra_sandbox.graph.roles import templates
 from entra_sandbox.store import Row
 
 __all__ = ["activities", "before", "note"]
 
-_TYPES = {
-    **dict.fromkeys(("conditionalAccessPolicy", "namedLocation"), "Policy"),
-    **dict.fromkeys(("directoryRole", "unifiedRoleAssignment"), "Role"),
-}
 _SPACED = {"servicePrincipal": "service principal"}
-_SECRET = frozenset({"passwordProfile", "passwordCredentials", "keyCredentials"})
+_SECRET = frozenset({"passwordProfile", "passwordCredentials", "keyCredentials", "proof"})
+_ASSIGNS = "/appRoleAssign"
 _OPERATIONS = {"POST": "Add", "PATCH": "Update", "PUT": "Assign", "DELETE": "Delete"}
 
 
@@ -48,6 +44,8 @@ def before(call: Call, resource: Resource, operation: str) -> Row | None:
     """The object that an audited operation is about, as it is before; None if it makes one."""
     if operation not in activities() or operation == f"POST /{resource.path}":
         return None
+    if _ASSIGNS in operation:
+        return call.store.row("appRoleAssignment", call.keys[1].value, call.tenant) if len(call.keys) > 1 else None
     key = call.keys[0] if call.keys else Key(call.caller.object_id if resource.path == "me" else "")
     if resource.path == "directory/deletedItems":
         return call.store.resolve([key.value], deleted=True).get(key.value.lower())
@@ -64,9 +62,8 @@ def note(call: Call, operation: str, resource: Resource, old: Row | None, answer
     activity = activities().get(operation)
     if activity is None or answer.status >= 300:
         return
-    body = _body(call)
-    kind = old.kind if old else resource.entity
     made = answer.body if isinstance(answer.body, dict) else {}
+    kind = old.kind if old else "appRoleAssignment" if _ASSIGNS in operation else resource.entity
     trail.keep(
         call.store,
         call.tenant,
@@ -75,8 +72,7 @@ def note(call: Call, operation: str, resource: Resource, old: Row | None, answer
         operation=_OPERATIONS[call.method],
         correlation_id=call.headers.get("client-request-id") or call.request_id,
         initiated_by=_initiator(call),
-        targets=[_target(one, doc) for one, doc in call.about]
-        or [*_linked(call, operation, body, old), _target(kind, old.doc if old else made, _modified(body, old))],
+        targets=_targets(call, operation, kind, old.doc if old else None, made),
         service=activity.service,
     )
 
@@ -97,29 +93,37 @@ def _initiator(call: Call) -> Document:
     return {"app": {"appId": call.caller.app_id, "servicePrincipalName": None, **names}, "user": None}
 
 
-def _linked(call: Call, operation: str, body: Document, old: Row | None) -> list[Document]:
+def _targets(call: Call, operation: str, kind: str, old: Document | None, made: Document) -> list[Document]:
+    """What the operation was about; of a relationship and of what was granted, both ends."""
+    removed = call.method == "DELETE"
+    if kind == "appRoleAssignment":
+        return trail.of_assignment(call.store, call.tenant, old or made, removed=removed)
+    if kind == "oAuth2PermissionGrant":
+        after = None if removed else call.store.get(kind, (old or made)["id"], call.tenant)
+        return trail.of_grant(call.store, call.tenant, old, after)
+    if len(call.about) == 2:
+        return trail.linked(*call.about, removed=removed)
+    body = _body(call)
+    if "/$ref" in operation and old is not None and (end := _end(call, body)) is not None:
+        return trail.linked((end.kind, end.doc), (kind, old), removed=removed)
+    return [trail.target(kind, old or made, _modified(body, old or {}))]
+
+
+def _end(call: Call, body: Document) -> Row | None:
     """The other end of an operation on a relationship."""
-    key = str(body.get("@odata.id") or body.get("principalId") or call.options.given.get("@id") or "")
-    key = key.rstrip("/").split("/")[-1] or (call.keys[1].value if len(call.keys) > 1 else "")
-    row = call.store.resolve([key], deleted=None).get(key.lower()) if key else None
-    if ("/$ref" not in operation and "principalId" not in body) or row is None or (old and row.id == old.id):
-        return []
-    return [_target(row.kind, row.doc)]
+    key = str(body.get("@odata.id") or call.options.given.get("@id") or "").rstrip("/").split("/")[-1]
+    key = key or (call.keys[1].value if len(call.keys) > 1 else "")
+    return call.store.resolve([key], deleted=None).get(key.lower())
 
 
-def _target(kind: str, doc: Document, modified: Sequence[Document] = ()) -> Document:
-    role = next((one for one in templates() if one["id"] == doc.get("roleDefinitionId")), {})
-    named = {**doc, "displayName": doc.get("displayName") or role.get("displayName")}
-    return trail.target(_TYPES.get(kind) or kind[0].upper() + kind[1:], named, modified)
+def _modified(body: Document, old: Document) -> list[Document]:
+    names = [name for name in body if "@" not in name]
+    past = {name: old[name] for name in names if name in old}
+    return [
+        one if _open(one["displayName"]) else {**one, "newValue": None, "oldValue": None}
+        for one in trail.modified({name: body[name] for name in names}, past)
+    ]
 
 
-def _modified(body: Document, old: Row | None) -> list[Document]:
-    found = []
-    before = old.doc if old else {}
-    for name, value in body.items():
-        if "@" in name:
-            continue
-        shown = name not in _SECRET and "password" not in name.lower() and name != "proof"
-        new, past = (json.dumps(one, ensure_ascii=False) if shown else None for one in (value, before.get(name)))
-        found.append({"displayName": name, "newValue": new, "oldValue": past if name in before else None})
-    return found
+def _open(name: str) -> bool:
+    return name not in _SECRET and "password" not in name.lower()

@@ -71,6 +71,18 @@ def unsupported_query(message: str) -> GraphFault:
     return GraphFault(400, "Request_UnsupportedQuery", message)
 
 
+def expired_sync_state() -> GraphFault:
+    """400 for a delta token that is too old: learn.microsoft.com/graph/delta-query-overview, token duration."""
+    message = "The sync state generation is not found. The delta token is expired and data must be synchronized again."
+    return GraphFault(400, "syncStateNotFound", message)
+
+
+def resync_required(location: str) -> GraphFault:
+    """410 with the address of a full round: learn.microsoft.com/graph/delta-query-overview, synchronization reset."""
+    message = "Resync required. Restart the enumeration without a token."
+    return GraphFault(410, "resyncRequired", message, headers={"Location": location})
+
+
 def unknown_segment(segment: str) -> GraphFault:
     """400 for an address that leads nowhere."""
     return bad_gateway_request(f"Resource not found for the segment '{segment}'.")

@@ -88,7 +88,7 @@ def _set(options: Options, name: str, value: str) -> None:
     elif name == "$expand":
         options.expand = _expands(value)
     elif name in ("$filter", "$search", "$orderby", "$skiptoken", "$deltatoken"):
-        if not value.strip():
+        if not value.strip() and name != "$deltatoken":  # empty, it asks for a round of everything
             raise errors.bad_gateway_request(f"The value of the query option '{name}' must not be empty.")
         setattr(options, name[1:], value)
     elif name in ("$top", "$skip"):

@@ -1,7 +1,7 @@
 """``/users/delta`` and ``/groups/delta``: what changed since the last time.
 
-learn.microsoft.com/graph/api/user-delta, group-delta. Tokens name a moment by the number of a change and do not expire
-here; delta is read from where the newest is.
+learn.microsoft.com/graph/api/user-delta, group-delta; learn.microsoft.com/graph/delta-query-overview. Tokens name a
+moment by the number of a change, and are good for seven days; delta is read from where the newest is.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from entra_sandbox.store import Row
 
 _PAGE = 200
 _MEMBERS = "group.members"
+_DAYS = 7
 _NOT_HERE = ("orderby", "search", "top", "skip")
 
 
@@ -45,7 +46,7 @@ def _routes(source: Resource) -> Resource:
             token = write_token(call.store, call.path, place.since, place.until, last)
             body["@odata.nextLink"] = f"{call.base}{call.path}?{call.options.link(token)}"
         else:
-            token = write_token(call.store, call.path, place.until)
+            token = write_token(call.store, call.path, place.until, int(call.now))
             body["@odata.deltaLink"] = f"{call.base}{call.path}?{call.options.link(token, '$deltatoken')}"
         return Answer(200, {**body, "value": shown})
 
@@ -64,9 +65,18 @@ def _place(call: Call) -> _Place:
     if options.deltatoken == "latest":
         return _Place(newest, newest, 0)
     if options.deltatoken:
-        (since,) = read_token(call.store, call.path, options.deltatoken)
-        return _Place(since, newest, 0)
+        return _Place(_since(call, newest), newest, 0)
     return _Place(-1, newest, 0)
+
+
+def _since(call: Call, newest: int) -> int:
+    """Where the round of the token begins; :class:`GraphFault` 400 for an old one, 410 where all must begin anew."""
+    since, *issued = read_token(call.store, call.path, call.options.deltatoken)
+    if not issued or call.now - issued[0] > _DAYS * 86400:
+        raise errors.expired_sync_state()
+    if since > newest:  # the sandbox was put back to an earlier state
+        raise errors.resync_required(f"{call.base}{call.path}?{call.options.link('', '$deltatoken')}")
+    return since
 
 
 def _everything(call: Call, source: Resource, place: _Place) -> tuple[list[Document], int]:

@@ -62,6 +62,7 @@ def create_assignment(call: Call, resource: Resource) -> Answer:
             raise errors.bad_request(
                 "A conflicting object with one or more of the specified property values is present in the directory."
             )
+    call.about += [(target.kind, target.doc), ("directoryRole", role)]
     made = _assignment(role, target.id)
     return Answer(201, {"@odata.context": context(call.base, resource.path, (), single=True), **made})
 
@@ -72,8 +73,8 @@ def delete_assignment(call: Call, _resource: Resource) -> Answer:
         role, principal = _parse(call, call.keys[0].value)
         check_removal(call, role, {"id": principal})
         row = call.store.resolve([principal], deleted=None).get(principal.lower())
-        call.about += [(row.kind, row.doc)] if row else []
-        call.about.append(("directoryRole", role))
+        end = (row.kind, row.doc) if row else ("directoryObject", {"id": principal})
+        call.about += [end, ("directoryRole", role)]
         call.store.unlink("directoryRole.members", role["id"], principal)
     return Answer(204)
 
