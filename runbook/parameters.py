@@ -140,7 +140,7 @@ class Parameters(BaseModel):
     client_secret_ref: Reference = ""
     # What
     actions: Annotated[tuple[str, ...], BeforeValidator(_actions)] = Field(default_factory=catalog.default_actions)
-    permission_types: Annotated[tuple[PermissionType, ...], BeforeValidator(_types)] = ("delegated", "application")
+    permission_types: Annotated[tuple[PermissionType, ...], BeforeValidator(_types)] = ("delegated",)
     permission_source: Literal["guide", "least"] = "guide"
     # The application
     application_name: Name = "StackOne Entra ID connector"

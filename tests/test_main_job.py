@@ -25,6 +25,7 @@ NOTEBOOKS = [
     "07_link_account",
     "08_verify_actions",
 ]
+BOTH = ("--permission-types", "delegated,application")
 EIGHTEEN = (
     "List Users,Get User,Create User,Update User,Delete User,List Groups,Get Group,Create Group,Update Group,"
     "Delete Group,List Group Members,Add Group Member,Remove Group Member,List Applications,List Service Principals,"
@@ -80,15 +81,16 @@ def test_the_first_run_proves_every_action_and_the_second_changes_nothing(
     assert summary["secret"]["ref"].partition(":")[0] in ("file", "keyring")
     assert summary["connector_profile"]
     assert summary["account"]["status"] == "active"
-    for kind in ("delegated", "application"):
-        assert summary["permissions"][kind]
-        for permission in summary["permissions"][kind]:
-            assert all(permission[column] is True for column in ("wanted", "requested", "granted", "in_token"))
+    assert summary["permissions"]["delegated"]
+    for permission in summary["permissions"]["delegated"]:
+        assert all(permission[column] is True for column in ("wanted", "requested", "granted", "in_token"))
+    assert summary["permissions"]["application"] == []
     assert {action["slug"] for action in summary["actions"]} == set(catalog.default_actions())
     for action in summary["actions"]:
         assert action["verdict"] == "passed"
-        for kind in ("delegated", "application"):
-            assert action[kind]["used"] is True
+        for road in ("delegated", "stackone"):
+            assert action[road]["used"] is True
+        assert action["application"] == "—"
 
     again, _ = run(command)
     assert summary["http"]["requests"] <= 120
@@ -117,24 +119,30 @@ def test_the_record_holds_and_no_secret_is_in_it(first: tuple[dict[str, Any], Pa
 
 
 def test_a_narrower_choice_takes_a_permission_away_and_the_plan_says_so_first(command: Runner) -> None:
-    wide, _ = run(command, "--actions", "List Users,Create Group,Add Group Member", "--set", "unique_name=narrower")
+    own = ("--set", "unique_name=narrower", "--sections", "1..4")
+    wide, _ = run(command, "--actions", "List Users,Create Group,Add Group Member", *own, *BOTH)
     for kind in ("delegated", "application"):
         names = {permission["name"] for permission in wide["permissions"][kind]}
         assert names <= {"Group.ReadWrite.All", "User.Read.All", *catalog.base_permissions()}
-    narrow = ("--actions", "List Users", "--set", "unique_name=narrower")
+    narrow = ("--actions", "List Users", *own)
+    priced = command("plan", *narrow, *BOTH)
+    assert "whoever holds the client secret can use them, in the whole tenant" in priced.stdout
     planned = changes(command("plan", "--json", *narrow))["api_permissions"]
     assert {(c["what"], c["kind"]) for c in planned} == {
         ("Group.ReadWrite.All (delegated)", "removed"),
         ("Group.ReadWrite.All (application)", "removed"),
+        ("User.Read.All (application)", "removed"),
     }
     summary, _ = run(command, *narrow)
-    for kind in ("delegated", "application"):
-        assert "Group.ReadWrite.All" not in {p["name"] for p in summary["permissions"][kind]}
-    assert not changes(command("plan", "--json", *narrow))["api_permissions"]
+    assert "Group.ReadWrite.All" not in {p["name"] for p in summary["permissions"]["delegated"]}
+    assert summary["permissions"]["application"] == []
+    left = command("plan", *narrow)
+    assert "(application)" not in left.stdout
+    assert "whoever holds the client secret" not in left.stdout
 
 
 def test_all_actions_that_write_are_proven_on_objects_of_their_own(command: Runner) -> None:
-    summary, _ = run(command, "--actions", EIGHTEEN, "--set", "unique_name=eighteen")
+    summary, _ = run(command, "--actions", EIGHTEEN, "--set", "unique_name=eighteen", *BOTH)
     assert len(summary["actions"]) == 18
     assert {action["verdict"] for action in summary["actions"]} == {"passed"}
 

@@ -117,13 +117,23 @@ def headline(scopes: Scopes) -> str:
     return f"{len(chosen)} of {yours} ({_some(chosen)}) {verb} {which}: {words}."
 
 
+def price(scopes: Scopes) -> str:
+    """What the application permissions of a choice would let the holder of the client secret do; empty without any."""
+    known = loader.permissions()
+    held = sorted((known[name] for name in scopes.application.names), key=lambda each: (-each.power, each.name))
+    can = _some([f"{each.name} ({each.powerful or loader.power_words()[each.power]})" for each in held])
+    whoever = "Price of application permissions: whoever holds the client secret can use them, in the whole tenant, at"
+    return f"{whoever} any time, with nobody signed in: {can}." if held else ""
+
+
 def summary(scopes: Scopes) -> tuple[str, ...]:
     """What there is to say of a choice, a sentence a line, shortest way to a smaller set first.
 
-    The headline; what leaving out the actions behind each of the most powerful permissions would change; where the
-    guide and Microsoft differ and what smaller permissions would still do, each said once for all actions it holds for.
+    The headline; the price of application permissions; what leaving out the actions behind each of the most powerful
+    permissions would change; where the guide and Microsoft differ and what smaller permissions would still do, each
+    said once for all actions it holds for.
     """
-    lines = [headline(scopes)]
+    lines = [headline(scopes), *filter(None, [price(scopes)])]
     powerful = list(dict.fromkeys(cost.permission for cost in costs(scopes) if cost.powerful))
     for causes, change in (remedy(scopes, name) for name in powerful[:3]):
         if len(causes) < len(scopes.actions):

@@ -116,10 +116,13 @@ def _actions(given: options.Search) -> None:
 def _scopes(given: options.Scopes) -> None:
     """Show the permissions of a choice, why each is there, and the guide's link for the choice."""
     from runbook import catalog
+    from runbook.catalog import model
 
     wanted = {"permission_types": given.type_, "permission_source": given.source}
     choice = choosing.choice(given, **{name: value for name, value in wanted.items() if value})
-    computed = catalog.compute(choice.actions, types=choice.permission_types, source=choice.permission_source)
+    # Who has not decided sees what either type would take.
+    types = choice.permission_types if "permission_types" in choice.model_fields_set else model.PERMISSION_TYPES
+    computed = catalog.compute(choice.actions, types=types, source=choice.permission_source)
     what_if = choosing.what_if(computed, given.add, given.drop) if given.add or given.drop else None
     if given.save:
         from runbook.parameters import save

@@ -73,7 +73,7 @@ class Choice(Actions):
 
     target: Annotated[Text, Option(help="sandbox (default) or entra.", metavar="sandbox|entra")] = None
     sandbox: Annotated[File, Option(help="Line of a served sandbox.", envvar="RUNBOOK_SANDBOX", metavar="FILE")] = None
-    permission_types: Annotated[Text, Option(help="delegated, application or both.", metavar="TYPES")] = None
+    permission_types: Annotated[Text, Option(help="delegated (default), application or both.", metavar="TYPES")] = None
     records: Annotated[File, Option(help="Where records go; default records/.", metavar="DIR")] = None
     set_: Annotated[list[str] | None, Option("--set", help="Any other parameter.", metavar="NAME=VALUE")] = None
 

@@ -188,7 +188,7 @@ class Screen:
                 for name, changes in report.changes.items()
             ]
             told = {name: getattr(report, name) for name in ("plan_hash", "pending", "target", "tenant_id")}
-            told |= {name: getattr(report, name) for name in ("tenant", "signed_in", "rights")}
+            told |= {name: getattr(report, name) for name in ("tenant", "signed_in", "rights", "price")}
             self.document({**told, "sections": sections})
             return
         self._show(report)
@@ -207,6 +207,8 @@ class Screen:
         self.say(f"Signed in: {report.signed_in}")
         for right in report.rights:
             self.say(f"  {right['what']}: {'you may' if right['may'] else right['who']}")
+        if report.price:
+            self.say(report.price, "yellow")
         for name, changes in report.changes.items():
             number = NAMES.index(name) + 1
             waiting = [change.shown() for change in changes if change.kind != "same"]

@@ -23,6 +23,8 @@ Caller = Literal["application", "administrator", "stackone"]
 _CALLERS: tuple[Caller, ...] = get_args(Caller)
 ARGUMENTS = ("action", "path", "query", "body", "as_", "max_rows")
 """The names by which a notebook gives an order."""
+CALLER: Caller = "stackone"
+"""Who sends where nothing else is said: delegated permissions are what a choice has by default."""
 GENERATE = "generate"
 MAX_ROWS = 100
 _MOST_ROWS = 100_000
@@ -130,7 +132,7 @@ def _caller(value: Any, problems: list[Problem]) -> Caller:
             return caller
     if value is not None:
         problems.append(Problem("as_", "names no token.", f"Use {', '.join(_CALLERS)}."))
-    return "application"
+    return CALLER
 
 
 def _rows(value: Any, problems: list[Problem]) -> int:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from runbook import run_socket, words
+from runbook.catalog import explain
 from runbook.errors import HandOver, Interrupted, Parked, RecordError
 from runbook.parameters import Parameters, save
 from runbook.records import manifest, redaction, report, summary
@@ -41,7 +42,8 @@ _EXIT_CODES: Mapping[str, int] = {"passed": 0, "failed": 1, "incomplete": 1, "pa
 class PlanReport:
     """What a run would change, by section in the guide's order, with the hash of exactly this plan.
 
-    ``tenant`` and ``signed_in`` in words; ``rights``: what the caller may do of it, and who must do the rest.
+    ``tenant`` and ``signed_in`` in words; ``rights``: what the caller may do of it, and who must do the rest;
+    ``price``: what application permissions would let the holder of the client secret do.
     """
 
     plan_hash: str
@@ -53,6 +55,7 @@ class PlanReport:
     tenant: str
     signed_in: str
     rights: list[dict[str, Any]]
+    price: str = ""
 
     @property
     def pending(self) -> int:
@@ -163,6 +166,7 @@ def _plan(ctx: Context, chosen: list[Section]) -> PlanReport:
         tenant=tenant(ctx),
         signed_in=signed_in(ctx),
         rights=rights(ctx, {name for name, of_section in changes.items() if pending(of_section)}),
+        price=explain.price(ctx.scopes),
     )
 
 

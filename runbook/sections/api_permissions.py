@@ -89,7 +89,7 @@ def _of_type(observed: Permissions, wanted: Wanted, kind: PermissionType) -> lis
     for name in names:
         now = _now(name, observed.requested[kind], granted)
         if name in wanted.why:
-            target, note, others = "requested and granted", _note(name, wanted), wanted.raised(name)
+            target, note, others = "requested and granted", _note(name, wanted, kind), wanted.raised(name)
             change = _kind(name in observed.requested[kind], None if granted is None else name in granted)
         else:
             left = [observed.target(stage, kind, wanted) for stage in STAGES]
@@ -120,7 +120,7 @@ def _now(name: str, asked: frozenset[str], of_granted: frozenset[str] | None) ->
     return f"{requested}, {'granted' if name in of_granted else 'not granted'}"
 
 
-def _note(name: str, wanted: Wanted) -> str:
+def _note(name: str, wanted: Wanted, kind: PermissionType) -> str:
     actions = [catalog.action(slug).name for slug in wanted.why[name]]
     if not actions:
         return "sign-in needs it"
@@ -129,6 +129,8 @@ def _note(name: str, wanted: Wanted) -> str:
     if instead:
         note += f"; instead of {', '.join(instead)}, which this tenant does not publish"
     known = catalog.permissions().get(name)
+    if kind == "application":
+        note += "; holds in the whole tenant for whoever has the client secret"
     return f"{note}; powerful: {known.powerful}" if known and known.powerful else note
 
 

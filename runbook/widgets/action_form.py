@@ -135,7 +135,7 @@ class ActionForm(Live):
         )
         self._caller = ipywidgets.Dropdown(
             options=[(words, caller) for caller, words in _CALLERS.items()],
-            value=self._given.caller if self._given else "application",
+            value=self._given.caller if self._given else orders.CALLER,
             description="Sent by",
             layout=wide,
             style=style,

@@ -80,6 +80,7 @@ class Consent(Panel):
                 f"{words.plural(len(scopes.of(kind).names), f'{kind} permission')}: {_MEANINGS[kind]}"
                 for kind in scopes.types
             ),
+            *filter(None, [explain.price(scopes)]),
             "It holds until somebody takes it away, for everybody in the tenant.",
             f"Powerful among them: {named}." if named else "None of them is powerful.",
         ]

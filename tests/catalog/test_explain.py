@@ -61,10 +61,16 @@ def test_the_remedy_names_the_actions_to_leave_out_and_what_that_frees() -> None
 def test_the_summary_says_each_thing_once_for_all_actions_and_types_that_it_holds_for() -> None:
     lines = explain.summary(catalog.compute(SLUGS))
     assert lines[0] == explain.headline(catalog.compute(SLUGS))
-    assert lines[1].startswith("Leaving out Delete Device, Update Device adds Device.Read.All (application); frees")
+    assert lines[1] == explain.price(catalog.compute(SLUGS))
+    assert "AppRoleAssignment.ReadWrite.All (can " in lines[1]
+    assert lines[2].startswith("Leaving out Delete Device, Update Device adds Device.Read.All (application); frees")
     covered = "The guide lists User.Read.All; User.ReadWrite.All is asked for anyway and covers it."
     assert f"Get User, List Users (delegated and application): {covered}" in lines
     assert len({line.split("): ", 1)[-1] for line in lines}) == len(lines)
+
+
+def test_delegated_permissions_have_no_price_that_the_secret_alone_could_pay() -> None:
+    assert explain.price(catalog.compute(SLUGS, ["delegated"])) == ""
 
 
 def test_the_matrix_marks_use_and_tells_who_would_do_with_less() -> None:

@@ -1,67 +1,46 @@
-"""The data files are checked when they are read, and a mistake is named with file and row."""
+"""The data files hold together: what the rest of the program relies on is true of every row."""
 
 from __future__ import annotations
 
-import copy
 import json
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from runbook import catalog
 from runbook.catalog import loader
-from runbook.errors import InputError
+from runbook.catalog.model import EFFECTS, RESOURCES
 
 DATA = Path(loader.__file__).parent
 ROWS: list[dict[str, Any]] = json.loads((DATA / "actions.json").read_text(encoding="utf-8"))["actions"]
 PERMISSIONS: list[dict[str, Any]] = json.loads((DATA / "permissions.json").read_text(encoding="utf-8"))["permissions"]
 
 
-def broken(index: int, **fields: Any) -> list[dict[str, Any]]:
-    rows = copy.deepcopy(ROWS[:3])
-    rows[index].update(fields)
-    return rows
+def test_no_action_and_no_permission_is_there_twice() -> None:
+    assert len(catalog.actions()) == len({row["slug"] for row in ROWS}) == len(ROWS)
+    assert len(catalog.permissions()) == len(PERMISSIONS)
+    assert {permission.power for permission in catalog.permissions().values()} <= set(catalog.power_words())
 
 
-@pytest.mark.parametrize(
-    ("rows", "message"),
-    [
-        (broken(0, effect="burn"), "effect is 'burn'"),
-        (broken(1, resource="Cats"), "resource is 'Cats'"),
-        (broken(0, path="/users"), "the path has no parameter"),
-        (broken(0, path="/users/{a}/{b}/{c}"), "parameters that are not described"),
-        (broken(2, guide_scopes=["Cat.Read"]), "guide_scopes: unknown permission Cat.Read"),
-        (broken(2, delegated={"least": ["User.Read"], "alternatives": [["Cat.Read"]]}), "not among the alternatives"),
-        (broken(2, delegated={"least": ["Cat.Read"], "alternatives": [["Cat.Read"]]}), "unknown permissions Cat.Read"),
-        (broken(2, delegated={"alternatives": []}), "incomplete or ill-typed: KeyError('least')"),
-        (broken(1, slug=ROWS[0]["slug"]), "is there twice"),
-        (broken(1, path_parameters=[{"nam": "x"}]), "incomplete or ill-typed"),
-    ],
-)
-def test_a_mistake_in_an_action_is_named(rows: list[dict[str, Any]], message: str) -> None:
-    with pytest.raises(InputError) as caught:
-        loader._parse_actions(rows, catalog.permissions())
-    assert message in str(caught.value)
-    assert "actions.json: " in str(caught.value)
+def test_effects_resources_and_permissions_are_known_ones() -> None:
+    for action in catalog.actions():
+        assert action.effect in EFFECTS
+        assert action.resource in RESOURCES
+        assert set(action.guide_scopes or ()) <= set(catalog.permissions())
+        for _kind, access in action.accesses():
+            assert not access.supported or access.least in access.alternatives, action.slug
+            assert {name for names in access.alternatives for name in names} <= set(catalog.permissions())
 
 
-@pytest.mark.parametrize(
-    ("fields", "message"),
-    [({"power": 11}, "power is 11"), ({"colour": "red"}, "wrong fields"), ({"name": "User.Read"}, "is there twice")],
-)
-def test_a_mistake_in_a_permission_is_named(fields: dict[str, Any], message: str) -> None:
-    rows = copy.deepcopy(PERMISSIONS)
-    rows[0].update(fields)
-    with pytest.raises(InputError, match=message):
-        loader._parse_permissions(rows)
+def test_presets_name_actions_of_the_catalogue() -> None:
+    for preset in catalog.presets().values():
+        assert preset.actions
+        assert set(preset.actions) <= {action.slug for action in catalog.actions()}
 
 
 def test_a_type_that_is_not_supported_says_so_and_has_no_sets() -> None:
-    row = {**ROWS[0], "application": {"supported": False, "note": "People only."}}
-    access = loader._parse_actions([row], catalog.permissions())[0].application
+    access = loader._action({**ROWS[0], "application": {"supported": False, "note": "People only."}}).application
     assert not access.supported
     assert access.alternatives == ()
     assert access.note == "People only."

@@ -66,6 +66,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
             "sandbox_file": str(file),
             "secret_store": "file",
             "actions": ["list_users", "update_user", "update_group"],
+            "permission_types": ["delegated", "application"],
         }
         with open_context(parse(values)) as ctx:
             for name in NAMES[:7]:

@@ -61,6 +61,7 @@ def connected(sandbox: dict[str, Any], tmp_path_factory: pytest.TempPathFactory)
             "account_owner_id": f"owner-{own}",
             "secret_store": "file",
             "actions": list(ACTIONS),
+            "permission_types": ["delegated", "application"],
         }
     )
     journal = Journal.create(tmp_path_factory.mktemp("records"), own)
@@ -83,7 +84,7 @@ def run(connected: Parameters, tmp_path: Path) -> Run:
         file.write_text(json.dumps(choice))
         output = tmp_path / f"{secrets.token_hex(4)}.ipynb"
         source = folder() / "operations" / "run_action.ipynb"
-        execution = execute(source, output, {"parameters_file": str(file), **values})
+        execution = execute(source, output, {"parameters_file": str(file), "as_": "application", **values})
         made = set(records.glob("*")) - before
         assert len(made) <= 1
         record = made.pop() if made else None

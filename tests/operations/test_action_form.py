@@ -139,7 +139,7 @@ def test_a_person_plans_and_sends_and_another_sending_needs_another_plan(step: S
     assert pressed(buttons, "Send") == "plan it first."
     (record,) = (tmp_path / "records").iterdir()
     intents = [event["path"] for event in read(record) if event["event"] == "http.intent"]
-    assert intents == ["/v1.0/groups"]
+    assert intents == ["/actions/rpc"]
 
 
 def test_what_was_planned_does_not_count_once_the_form_has_changed(step: Step) -> None:

@@ -122,6 +122,7 @@ class Stand:
             "account_owner_id": f"case-{name}",
             "secret_store": "file",
             "actions": list(ACTIONS),
+            "permission_types": ["delegated", "application"],
             **more,
         }
 

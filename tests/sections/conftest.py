@@ -20,6 +20,7 @@ from runbook.tenant.base import Context, SectionResult, open_context, plan_secti
 from runbook.tenant.changes import Change, pending
 from runbook.tenant.permissions import Permissions
 
+BOTH = ("delegated", "application")
 READS = ("list_users", "get_user", "list_groups", "get_organization")
 
 
@@ -123,6 +124,7 @@ def journey(sandbox: dict[str, Any], tmp_path: Path) -> Callable[..., Journey]:
             "account_owner_id": f"owner-{own}",
             "secret_store": "file",
             "actions": list(READS),
+            "permission_types": list(BOTH),
         }
         return Journey(tmp_path, {**defaults, **values})
 
@@ -143,6 +145,7 @@ def ill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
             file = tmp_path / "ready.json"
             file.write_text(json.dumps(ready))
             defaults = {"sandbox_file": str(file), "secret_store": "file", "actions": ["list_users"]}
+            defaults["permission_types"] = list(BOTH)
             yield Journey(tmp_path / "records", {**defaults, **values})
 
     return begin

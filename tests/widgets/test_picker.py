@@ -112,6 +112,10 @@ def test_search_and_effect_filters_hide_rows_without_changing_the_choice(picker:
 def test_permission_types_and_source_follow_their_controls(picker: Picker, file: Path) -> None:
     labels = boxes(picker.layout)
     labels["List Users"].value = True
+    assert not labels["Application"].value
+    assert "whoever holds the client secret" not in picker._cost.value
+    labels["Application"].value = True
+    assert "whoever holds the client secret" in picker._cost.value
     labels["Delegated"].value = False
     boxes(picker.layout, "Dropdown")["Permissions"].value = "least"
     kept = load(file)
