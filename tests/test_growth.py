@@ -146,7 +146,8 @@ assert new.slug in catalog.presets()["everything"].actions
 assert catalog.compute(["{SLUG}"], ("application",)).application.names == ("LicenseAssignment.Read.All",)
 with running(Path("state.db")) as ready:
     Path("ready.json").write_text(__import__("json").dumps(ready))
-    choice = parameters.parse({{"sandbox_file": "ready.json", "secret_store": "file", "actions": ["{SLUG}"]}})
+    choice = parameters.parse({{"sandbox_file": "ready.json", "secret_store": "file", "actions": ["{SLUG}"],
+                               "permission_types": ["delegated", "application"]}})
     with open_context(choice) as ctx:
         results = [run_section(ctx, section(name), apply=True) for name in NAMES]
         assert len(call(ctx.graph, "{SLUG}").frame())

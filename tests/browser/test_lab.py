@@ -29,7 +29,10 @@ def test_three_clicked_actions_are_the_choice_the_scopes_and_the_plan(lab: Lab, 
         book.page.get_by_label(name).check()
     expect(picker).to_contain_text(f"3 of {len(catalog.actions())} actions")
     expect(picker).to_contain_text("Delegated permissions: 2")
+    expect(picker).not_to_contain_text("Application permissions")
+    book.page.get_by_label("Application", exact=True).check()
     expect(picker).to_contain_text("Application permissions: 2")
+    expect(picker).to_contain_text("whoever holds the client secret can use them")
     expect(plan).to_contain_text("Group.ReadWrite.All (application)")
     assert load(lab.folder / "parameters.yaml").actions == ("add_group_member", "create_group", "list_users")
 

@@ -26,7 +26,8 @@ def developer(desk: Begin, client_id: str) -> Begin:
 
 
 def test_a_plan_says_what_the_caller_may_do_and_who_must_do_the_rest(developer: Begin) -> None:
-    done = developer().call("plan", "--json")
+    both = {"permission_types": ["delegated", "application"]}
+    done = developer(**both).call("plan", "--json")
     plan = json.loads(done.stdout)
     assert "Application Developer" in plan["signed_in"]
     assert "Contoso" in plan["tenant"]
@@ -38,7 +39,7 @@ def test_a_plan_says_what_the_caller_may_do_and_who_must_do_the_rest(developer: 
         "consent to application permissions": False,
         "see what was consented to": True,
     }
-    shown = developer().call("plan").stdout
+    shown = developer(**both).call("plan").stdout
     assert "Application Developer" in shown
     assert "consent to application permissions: a Privileged Role Administrator or Global Administrator" in shown
 

@@ -121,6 +121,7 @@ class Bench:
             "account_owner_id": f"killed-{own}",
             "secret_store": "file",
             "actions": ACTIONS,
+            "permission_types": ["delegated", "application"],
         }
 
     def play(self, moment: Moment) -> Outcome:

@@ -133,6 +133,7 @@ def choice(cage: Cage, sandbox: Sandbox) -> Callable[..., str]:
             "account_owner_id": f"canary-{name}",
             "secret_store": "file",
             "actions": ACTIONS,
+            "permission_types": ["delegated", "application"],
             **changes,
         }
         (cage.folder / "work" / f"{name}.yaml").write_text(yaml.safe_dump(values))

@@ -36,6 +36,7 @@ class Ready:
         self.home.mkdir()
         (folder / "ready.json").write_text(json.dumps(line))
         choice = {"sandbox_file": str(folder / "ready.json"), "actions": ACTIONS, "secret_store": "file"}
+        choice |= {"permission_types": ["delegated", "application"]}
         (folder / "choice.yaml").write_text(yaml.safe_dump(choice))
         done = runner(self.home, folder)("run", "--parameters", "choice.yaml", "--sections", "1..7")
         assert done.returncode == 0, done.stdout + done.stderr

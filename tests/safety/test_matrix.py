@@ -43,6 +43,7 @@ def ready(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
 def own(ready: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Journey:
     """A journey that has been through all sections."""
     values = {"sandbox_file": ready["file"], "secret_store": "file", "actions": list(ACTIONS)}
+    values |= {"permission_types": ["delegated", "application"]}
     journey = Journey(tmp_path_factory.mktemp("records"), values)
     assert {result.verdict for result in journey.run().values()} == {"passed"}
     return journey

@@ -70,7 +70,8 @@ class Desk:
         home.mkdir(parents=True, exist_ok=True)
 
         def run(actions: str = READS, last: int = 7, file: Path | None = None, **values: Any) -> dict[str, Any]:
-            given = {"secret_store": "file", "sandbox_file": str(file or self.file), "actions": actions, **values}
+            given = {"secret_store": "file", "sandbox_file": str(file or self.file), "actions": actions}
+            given |= {"permission_types": ["delegated", "application"], **values}
             ended = Child(given, folder / "records", environment(home), last).ended()
             code = {"passed": 0}.get(ended.verdict, 1)
             return {**ended.summary, "code": code, "said": ended.error, "record": ended.record}
