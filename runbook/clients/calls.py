@@ -20,7 +20,7 @@ from runbook.secrets import Secret
 # Values of these query parameters say what was asked; any other value (codes, tokens, skip tokens) is left out.
 _SHOWN = frozenset(
     {"$select", "$filter", "$search", "$orderby", "$top", "$count", "$expand", "$format", "page", "page_size"}
-    | {"provider", "connector_key", "status", "enabled", "origin_owner_id", "api-version"}
+    | {"provider", "providers", "connector_key", "status", "enabled", "origin_owner_id", "api-version"}
 )
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 
@@ -29,11 +31,18 @@ class StackOneClient(Client):
     def __init__(self, target: Target, journal: CallLog | None = None) -> None:
         key = target.stackone_api_key
         self._has_key = key is not None
+        self._names: dict[str, list[str]] = {}
         super().__init__(target, target.endpoints.stackone, "stackone", ApiKey(key) if key else None, journal)
 
-    def auth_configs(self, *, connector_key: str | None = None) -> Iterator[JSON]:
-        """The project's connector profiles (``GET /auth_configs``), page by page."""
-        return self._numbered_pages("/auth_configs", {"connector_key": connector_key})
+    def connector_profiles(self, *, connector_key: str | None = None) -> Iterator[JSON]:
+        """The project's connector profiles, page by page: ``GET /connector_profiles``, before it ``/auth_configs``."""
+        asked = {"connector_key": connector_key}
+        try:
+            yield from self._numbered_pages("/connector_profiles", asked)
+        except StackOneError as error:
+            if error.status != 404:
+                raise
+            yield from self._numbered_pages("/auth_configs", asked)
 
     def connect_session(
         self,
@@ -63,8 +72,12 @@ class StackOneClient(Client):
         return answer.object(f"POST {path}") if answer.ok else None
 
     def accounts(self, *, provider: str | None = None, owner_id: str | None = None) -> Iterator[JSON]:
-        """Linked accounts (``GET /accounts``); a plain list and an object with ``data`` are both understood."""
-        return self._numbered_pages("/accounts", {"provider": provider, "origin_owner_id": owner_id})
+        """Linked accounts (``GET /accounts``); a plain list and an object with ``data`` are both understood.
+
+        ``provider=`` is deprecated for ``providers=``; whoever does not know that filter lists other providers' too.
+        """
+        found = self._numbered_pages("/accounts", {"providers": provider, "origin_owner_id": owner_id})
+        return (item for item in found if provider in (None, item.get("provider", provider)))
 
     def account(self, account_id: str) -> JSON:
         """One linked account."""
@@ -84,10 +97,34 @@ class StackOneClient(Client):
 
         ``effect="read"`` for an action that only reads: it may then be repeated after a failure.
         """
+        path = self._in_its_words(action, path) if path else None
         content = _present({"action": action, "path": path, "query": query, "body": body})
         headers, note = {"x-account-id": account_id}, {"action": action, "account_id": account_id}
         answer = self._send("POST", "/actions/rpc", json=content, headers=headers, effect=effect, note=note)
         return answer.object(f"POST /actions/rpc {action}")
+
+    def _in_its_words(self, action: str, path: Mapping[str, Any]) -> JSON:
+        """The path parameters under the names that the action's own metadata has for them; as they are without any."""
+        if action not in self._names:
+            self._names[action] = self._path_names(action)
+        theirs = {_plain(name): name for name in self._names[action]}
+        if len(theirs) == len(path) and not all(_plain(name) in theirs for name in path):
+            return dict(zip(theirs.values(), path.values(), strict=True))  # other words for the same, in the same order
+        return {theirs.get(_plain(name), name): value for name, value in path.items()}
+
+    def _path_names(self, action: str) -> list[str]:
+        """In the order of the action's path (``GET /actions``); empty where the metadata does not tell."""
+        for include in ("action_details", "operation_details"):  # the newer name first
+            try:
+                body = self._send("GET", "/actions", params={"filter[action_key]": action, "include": include}).body
+            except StackOneError as error:
+                if error.status not in (400, 404, 422):
+                    raise
+                continue
+            with suppress(KeyError, TypeError, AttributeError):
+                found = {one["id"]: one for entry in body["data"] for one in entry["actions"]}
+                return list(found[action][include]["input_schema"]["properties"]["path"]["properties"])
+        return []
 
     def proxied(self, account_id: str, path: str) -> JSON:
         """What the service behind a linked account answers to GET ``path`` (``POST /unified/proxy``)."""
@@ -148,6 +185,10 @@ def _items(body: Any, call: str) -> list[JSON]:
     if not isinstance(items, list):
         raise TransportError(f"{call} answered something that is not a list.")
     return items
+
+
+def _plain(name: str) -> str:
+    return re.sub("[^a-z0-9]", "", name.lower())
 
 
 def _present(values: Mapping[str, Any]) -> JSON:

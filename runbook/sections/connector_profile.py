@@ -91,7 +91,7 @@ def find_profile(ctx: Context) -> dict[str, Any] | None:
 
 
 def _observed(ctx: Context, found: Mapping[str, Any] | None) -> Observed:
-    ask, name = ctx.stackone.auth_configs, _name(ctx)
+    ask, name = ctx.stackone.connector_profiles, _name(ctx)
     there = ctx.snapshot.remember("connector profiles", lambda: list(ask(connector_key=CONNECTOR_KEY)))
     confirmed, asked = _first(found, CONFIRMED), _first(found, ASKED)
     id_ = ctx.params.connector_profile_id or _first(found, ID)
@@ -250,7 +250,7 @@ def verify(ctx: Context) -> Evidence:
         "enabled": (profile.get("active"), True),
     }
     rows = [
-        row(name, f"{there} ({'as wanted' if there == wanted else f'wanted {wanted}'})", "GET /auth_configs")
+        row(name, f"{there} ({'as wanted' if there == wanted else f'wanted {wanted}'})", "GET /connector_profiles")
         for name, (there, wanted) in compared.items()
     ]
     mark = "mark on GET " + registration.application_path(ctx)

@@ -270,7 +270,7 @@ def verify(ctx: Context) -> Evidence:
         row("status", status + _reasons(read_back), source),
         row("owner", f"{read_back.get('origin_owner_name')} ({read_back.get('origin_owner_id')})", source),
         row("linked by", read_back.get("origin_username") or "not told by StackOne", source),
-        row("connector profile", (profile or {}).get("id", "absent"), "GET /auth_configs"),
+        row("connector profile", (profile or {}).get("id", "absent"), "GET /connector_profiles"),
     ]
     said = read_back.get
     linked = {"id": read_back["id"], "provider": said("provider"), "status": status}

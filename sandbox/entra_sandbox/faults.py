@@ -51,7 +51,7 @@ __all__ = ["BadFaults", "Faults", "load", "service_of"]
 
 _GRAPH = "00000003-0000-0000-c000-000000000000"
 _STACKONE = re.compile(
-    r"/(auth_configs|connect_sessions|accounts|actions|unified|connectors|mcp|hub|dashboard|connect)\b"
+    r"/(auth_configs|connector_profiles|connect_sessions|accounts|actions|unified|connectors|mcp|hub|dashboard|connect)\b"
 )
 
 

@@ -23,7 +23,7 @@ MAX_BODY = 8 * 1024 * 1024
 BODY_SECONDS = 30.0
 
 _API = re.compile(
-    r"/+(v1\.0|beta|auth_configs|connect_sessions|accounts|actions|mcp|unified|connectors|mcp|oidc|_sandbox)(/|\Z)"
+    r"/+(v1\.0|beta|auth_configs|connector_profiles|connect_sessions|accounts|actions|mcp|unified|connectors|mcp|oidc|_sandbox)(/|\Z)"
     r"|/+[^/]+/oauth2/(v2\.0/)?(token|devicecode)/?\Z",
     re.IGNORECASE,
 )

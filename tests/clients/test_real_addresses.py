@@ -73,7 +73,7 @@ def test_microsofts_and_stackones_addresses_are_reached_through_the_environments
     with GraphClient(real, administrator, log) as graph:
         users = list(graph.list("/users", select=("id",), top=100))
     with StackOneClient(real, log) as stackone:
-        assert list(stackone.auth_configs()) == []
+        assert list(stackone.connector_profiles()) == []
     administrator.close()
     assert len(users) > 200
     assert {line["host"] for _, line in log.lines} == {

@@ -58,14 +58,14 @@ def paged(total: int, *, with_total: bool) -> object:
 def test_profiles_are_listed_over_all_pages(
     service: Service, stackone: StackOneClient, total: int, with_total: bool
 ) -> None:
-    service.on("GET", "/auth_configs", paged(total, with_total=with_total))
-    found = [profile["id"] for profile in stackone.auth_configs(connector_key="microsoftentraid")]
+    service.on("GET", "/connector_profiles", paged(total, with_total=with_total))
+    found = [profile["id"] for profile in stackone.connector_profiles(connector_key="microsoftentraid")]
     assert found == [str(n) for n in range(total)]
     assert {asked.query["connector_key"] for asked in service.asked} == {"microsoftentraid"}
 
 
 @pytest.mark.parametrize("claimed", [{"total": 10**9}, {}])
-@pytest.mark.parametrize("asked", ["accounts", "auth_configs"])
+@pytest.mark.parametrize("asked", ["accounts", "connector_profiles"])
 def test_a_list_that_gives_a_page_twice_ends_with_an_error(
     service: Service, stackone: StackOneClient, asked: str, claimed: dict[str, int]
 ) -> None:
@@ -81,7 +81,59 @@ def test_a_plain_list_of_accounts_is_understood(service: Service, stackone: Stac
     found = list(stackone.accounts(provider="microsoftentraid", owner_id="me"))
     assert found == [{"id": "1", "status": "active"}]
     asked = service.asked[0].query
-    assert (asked["provider"], asked["origin_owner_id"]) == ("microsoftentraid", "me")
+    assert (asked["providers"], asked["origin_owner_id"]) == ("microsoftentraid", "me")
+    assert "provider" not in asked
+
+
+def test_accounts_of_other_providers_are_left_out_where_the_filter_is_not_known(
+    service: Service, stackone: StackOneClient
+) -> None:
+    both = [{"id": "1", "provider": "hibob"}, {"id": "2", "provider": "microsoftentraid"}]
+    service.on("GET", "/accounts", Reply(200, both))
+    assert [each["id"] for each in stackone.accounts(provider="microsoftentraid")] == ["2"]
+
+
+def test_profiles_are_asked_for_by_their_older_name_where_the_newer_is_not_known(
+    service: Service, stackone: StackOneClient
+) -> None:
+    service.on("GET", "/connector_profiles", Reply(404, {"statusCode": 404, "message": "Cannot GET"}))
+    service.on("GET", "/auth_configs", paged(26, with_total=True))
+    assert len(list(stackone.connector_profiles())) == 26
+    service.on("GET", "/connector_profiles", Reply(401, {"statusCode": 401, "message": "Unauthorized"}))
+    with pytest.raises(StackOneError, match="401"):
+        list(stackone.connector_profiles())
+
+
+@pytest.mark.parametrize("include", ["action_details", "operation_details"])
+def test_path_parameters_go_by_the_names_of_the_actions_own_metadata(
+    service: Service, stackone: StackOneClient, include: str
+) -> None:
+    def metadata(asked: Asked) -> Reply:
+        if asked.query["include"] != include:
+            return Reply(400, {"statusCode": 400, "message": "include: unknown value"})
+        names = {"type": "object", "properties": {"groupId": {}, "directoryObjectId": {}}}
+        details = {"input_schema": {"properties": {"path": names}}}
+        return Reply(200, {"data": [{"key": "x", "actions": [{"id": "remove", include: details}]}], "next": None})
+
+    service.on("GET", "/actions", metadata)
+    service.on("POST", "/actions/rpc", Reply(200, {"data": {}}))
+    for _ in range(2):
+        stackone.call_action("remove", "1", path={"group-id": "g", "directoryObject-id": "d"}, effect="write")
+    sent = [asked.json for asked in service.asked if asked.path == "/actions/rpc"]
+    assert [each["path"] for each in sent] == [{"groupId": "g", "directoryObjectId": "d"}] * 2
+    assert sum(asked.path == "/actions" for asked in service.asked) <= 2
+
+
+@pytest.mark.parametrize(
+    "answer", [Reply(404, {}), Reply(200, {"data": [], "next": None}), Reply(200, {"data": [{"actions": [{}]}]})]
+)
+def test_without_metadata_path_parameters_keep_their_names(
+    service: Service, stackone: StackOneClient, answer: Reply
+) -> None:
+    service.on("GET", "/actions", answer)
+    service.on("POST", "/actions/rpc", Reply(200, {"data": {}}))
+    stackone.call_action("get", "1", path={"group-id": "g"}, effect="read")
+    assert service.asked[-1].json["path"] == {"group-id": "g"}
 
 
 def test_a_connect_session_sends_what_is_given_and_nothing_else(service: Service, stackone: StackOneClient) -> None:
@@ -152,9 +204,9 @@ def test_the_error_of_the_service_behind_is_named(service: Service, stackone: St
 
 
 def test_an_answer_that_is_no_list_is_an_error(service: Service, stackone: StackOneClient) -> None:
-    service.on("GET", "/auth_configs", Reply(200, {"data": "x"}))
+    service.on("GET", "/connector_profiles", Reply(200, {"data": "x"}))
     with pytest.raises(TransportError):
-        list(stackone.auth_configs())
+        list(stackone.connector_profiles())
 
 
 def test_a_session_token_is_not_in_the_log(service: Service, stackone: StackOneClient, log: Log) -> None:

@@ -172,7 +172,7 @@ def test_an_unknown_application_is_refused_with_its_code(sandbox: Target) -> Non
 
 def test_stackones_lists_can_be_read(sandbox: Target) -> None:
     with StackOneClient(sandbox) as stackone:
-        assert list(stackone.auth_configs(connector_key="microsoftentraid")) == []
+        assert list(stackone.connector_profiles(connector_key="microsoftentraid")) == []
         assert list(stackone.accounts(provider="microsoftentraid")) == []
 
 

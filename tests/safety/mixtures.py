@@ -37,7 +37,7 @@ WHERE: tuple[tuple[str, str | None, str], ...] = (
     ("entra", "POST", "*/oauth2/v2.0/token"),
     ("entra", "GET", "*/.well-known/*"),
     ("entra", "POST", "*/oauth2/v2.0/devicecode"),
-    ("stackone", "GET", "/auth_configs*"),
+    ("stackone", "GET", "/connector_profiles*"),
     ("stackone", "GET", "/accounts*"),
     ("stackone", "POST", "/connect_sessions"),
     ("stackone", "POST", "/connect_sessions/authenticate"),

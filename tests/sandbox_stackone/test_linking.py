@@ -58,7 +58,7 @@ def test_a_person_links_an_account_with_the_secret_of_the_profile(world: World) 
     session = world.session(profile_id, origin_username="ada@contoso.com", label="first")
     assert world.attend("link_account", session["auth_link_url"])
     attempt = world.attempt(session)
-    assert (attempt["status"], attempt["oauth_error_code"]) == ("success", None)
+    assert (attempt["status"], attempt["oauth_error_code"]) == ("authenticated", None)
     account = world.stackone.get(f"/accounts/{attempt['account_secure_id']}").json()
     assert account["status"] == "active"
     assert account["origin_owner_id"] == session["origin_owner_id"]
@@ -116,7 +116,7 @@ def test_a_wrong_secret_in_the_profile_is_explained_by_the_attempt(world: World)
     with pytest.raises(Lost, match="AADSTS7000215"):
         world.attend("link_account", session["auth_link_url"])
     attempt = world.attempt(session)
-    assert (attempt["status"], attempt["oauth_error_code"]) == ("failed", "invalid_client")
+    assert (attempt["status"], attempt["oauth_error_code"]) == ("error", "invalid_client")
     assert attempt["oauth_error_description"].startswith("AADSTS7000215")
     assert attempt["account_secure_id"] is None
     owner = {"origin_owner_id": session["origin_owner_id"]}
@@ -147,7 +147,7 @@ def test_an_administrator_is_asked_for_missing_consent_and_can_give_it(world: Wo
         screen = sign_in(browser, at_entra(browser, session), *administrator(world))
         assert any(form.button("Accept") for form in screen.forms), screen.says()
         assert "is connected" in press(browser, screen, "Accept").headings[0]
-    assert world.attempt(session)["status"] == "success"
+    assert world.attempt(session)["status"] == "authenticated"
 
 
 def test_a_declined_consent_is_explained_by_the_attempt(world: World) -> None:
@@ -159,7 +159,7 @@ def test_a_declined_consent_is_explained_by_the_attempt(world: World) -> None:
     assert "AADSTS65004" in end.alerts[0]
     attempt = world.attempt(session)
     assert attempt["oauth_error_code"] == "access_denied" or "AADSTS65004" in attempt["oauth_error_description"]
-    assert attempt["status"] == "failed"
+    assert attempt["status"] == "error"
 
 
 def test_a_plain_user_may_not_consent_to_what_needs_an_administrator(world: World) -> None:
@@ -169,7 +169,7 @@ def test_a_plain_user_may_not_consent_to_what_needs_an_administrator(world: Worl
         end = sign_in(browser, at_entra(browser, session), *plain_user(world))
         assert not any(form.button("Accept") for form in end.forms), end.says()
         assert "AADSTS90094" in end.text or "admin" in end.text.lower()
-    assert world.attempt(session)["status"] in ("pending", "failed")
+    assert world.attempt(session)["status"] in ("pending", "error")
 
 
 def test_a_disabled_user_cannot_link(world: World) -> None:

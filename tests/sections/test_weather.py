@@ -59,7 +59,7 @@ def test_one_uncertain_answer_to_each_write_ends_no_run_and_doubles_nothing(
 
 
 READS = ["/v1.0/applications*", "/v1.0/servicePrincipals*", "/v1.0/oauth2PermissionGrants*", "/v1.0/policies*"]
-ELSEWHERE = ["*/token", "*/openid-configuration", "/auth_configs*", "/accounts*"]
+ELSEWHERE = ["*/token", "*/openid-configuration", "/connector_profiles*", "/accounts*"]
 
 
 @pytest.mark.parametrize("status", [500, 502])

@@ -17,6 +17,7 @@ from entra_sandbox.stackone.project import Project, api_key, dashboard_entry, da
 __all__ = ["API", "api_key", "dashboard_entry", "dashboard_user", "routes", "seed"]
 
 API: tuple[tuple[str, str, Callable[..., Any]], ...] = (
+    ("GET", "/connector_profiles", profiles.list_connector_profiles),
     ("GET", "/auth_configs", profiles.list_auth_configs),
     ("POST", "/connect_sessions", connect_sessions.create),
     ("POST", "/connect_sessions/authenticate", connect_sessions.authenticate),

@@ -6,6 +6,7 @@ npm client. ``include=operation_details`` (4.28) and ``include=action_details`` 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -85,7 +86,7 @@ def list_actions(project: Project, call: Call) -> dict[str, Any]:
         "version": known.version,
         "categories": list(known.categories),
         "authentication": _authentication(),
-        "actions": [_shown(one, details) for one in found],
+        "actions": [_shown(one, details, project.renamed) for one in found],
     }
     return {"data": [entry] if found else [], "next": None}
 
@@ -107,7 +108,7 @@ def summary_of(action: Action) -> str:
     return f"{action.name}: {action.method} {action.path} of Microsoft Graph v1.0."
 
 
-def _shown(action: Action, details: list[str]) -> dict[str, Any]:
+def _shown(action: Action, details: list[str], renamed: Mapping[str, str]) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "id": id_of(action),
         "label": action.name,
@@ -118,7 +119,7 @@ def _shown(action: Action, details: list[str]) -> dict[str, Any]:
         "required_scopes": list(action.scopes or action.least),
     }
     for name in details:
-        shown[name] = {"method": action.method, "path": action.path, "input_schema": input_schema(action)}
+        shown[name] = {"method": action.method, "path": action.path, "input_schema": input_schema(action, renamed)}
     return shown
 
 

@@ -100,7 +100,7 @@ def result(project: Project, visit: Visit) -> Page:
         return message("This link has expired", _EXPIRED, 410)
     account = project.store.get(accounts.KIND, attempt["account_secure_id"] or "")
     values = {"session": session, "token": visit.path["token"], "attempt": attempt, "account": account}
-    return Page("result.html.j2", values, 200 if attempt["status"] == "success" else 400)
+    return Page("result.html.j2", values, 200 if attempt["status"] == "authenticated" else 400)
 
 
 def _consented(visit: Visit) -> Page:
@@ -142,7 +142,7 @@ def _redeem(project: Project, attempt: Document, session: Document, code: str) -
         _failed(project, attempt, "temporarily_unavailable", str(error))
         return
     account = _keep(project, session, profile, answer)
-    _update(project, attempt, {"status": "success", "account_secure_id": account["id"]})
+    _update(project, attempt, {"status": "authenticated", "account_secure_id": account["id"]})
 
 
 def _keep(project: Project, session: Document, profile: Document, answer: dict[str, Any]) -> Document:
@@ -162,7 +162,7 @@ def _keep(project: Project, session: Document, profile: Document, answer: dict[s
 
 
 def _failed(project: Project, attempt: Document, code: str, description: str) -> None:
-    failure = {"status": "failed", "oauth_error_code": code[:200], "oauth_error_description": description[:4000]}
+    failure = {"status": "error", "oauth_error_code": code[:200], "oauth_error_description": description[:4000]}
     _update(project, attempt, failure)
 
 

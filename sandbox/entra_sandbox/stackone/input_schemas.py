@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from entra_sandbox.facts import Action
@@ -12,16 +14,17 @@ Schema = dict[str, Any]
 
 _FORMATS = {"Guid": "uuid", "DateTimeOffset": "date-time", "Date": "date", "TimeOfDay": "time", "Duration": "duration"}
 _NUMBERS = {"Boolean": "boolean", "Double": "number", "Single": "number", "Decimal": "number"}
+_NONE: Mapping[str, str] = MappingProxyType({})
 _ANNOTATIONS: Schema = {"^[^@]*@odata\\.": {}}
 _SET_BY_GRAPH = frozenset({"id", "deletedDateTime"})
 
 
-def input_schema(action: Action) -> Schema:
-    """An object with ``path``, ``query`` and ``body`` as far as the action has them."""
+def input_schema(action: Action, renamed: Mapping[str, str] = _NONE) -> Schema:
+    """An object with ``path``, ``query`` and ``body`` as far as the action has them; see :attr:`Project.renamed`."""
     properties: Schema = {}
     required: list[str] = []
     if action.parameters:
-        names = {_snake(one): {"type": "string", "description": one} for one in action.parameters}
+        names = {renamed.get(one) or _snake(one): {"type": "string", "description": one} for one in action.parameters}
         properties["path"] = {"type": "object", "properties": names, "required": list(names)}
         required.append("path")
     if action.query:

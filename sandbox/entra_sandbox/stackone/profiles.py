@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from entra_sandbox.stackone.actions import slug_of
-from entra_sandbox.stackone.api import Call, number
+from entra_sandbox.stackone.api import ApiError, Call, number
 from entra_sandbox.stackone.connector import connector
 from entra_sandbox.stackone.project import Project
 from entra_sandbox.store import Document
@@ -22,6 +22,7 @@ __all__ = [
     "Form",
     "for_linking",
     "list_auth_configs",
+    "list_connector_profiles",
     "remove",
     "save",
 ]
@@ -164,6 +165,13 @@ def for_linking(project: Project, provider: str, profile_id: str | None) -> Docu
         return asked if asked and asked["active"] and asked["connector_key"] == provider else None
     enabled = project.store.find(KIND, connector_key=provider, active=True)
     return next((one for one in enabled if one["default"]), enabled[0] if enabled else None)
+
+
+def list_connector_profiles(project: Project, call: Call) -> dict[str, Any]:
+    """``GET /connector_profiles``: the newer name of the same list; a project that is ``older`` has it not yet."""
+    if project.older:
+        raise ApiError(404, "Cannot GET /connector_profiles")
+    return list_auth_configs(project, call)
 
 
 def list_auth_configs(project: Project, call: Call) -> dict[str, Any]:

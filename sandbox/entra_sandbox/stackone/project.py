@@ -10,7 +10,7 @@ import ssl
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -87,6 +87,17 @@ class Project:
         """Base address of Entra ID's pages for a browser that sees StackOne's pages at ``pages``."""
         own = self.services.addresses.pages
         return own if pages == own else connector().real_authority
+
+    @property
+    def older(self) -> bool:
+        """Whether the project is as it was published before: ``/auth_configs`` and ``provider=`` alone."""
+        return bool(self.store.setting("stackone.older", False))
+
+    @property
+    def renamed(self) -> Mapping[str, str]:
+        """Path parameters that the metadata of actions calls by another name, which alone is taken then."""
+        names: Mapping[str, str] = self.store.setting("stackone.renamed", {})
+        return names
 
     @property
     def api(self) -> str:

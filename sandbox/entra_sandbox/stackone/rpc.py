@@ -7,6 +7,7 @@ one is missing. The cursor ``next`` is sealed: it names the provider's next page
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -70,7 +71,7 @@ def run_action(project: Project, call: Call) -> dict[str, Any]:
         raise ApiError(403, f"action: {wanted.action} is not enabled in the connector profile")
     query = {name: value for name, value in (wanted.query or {}).items() if value is not None}
     cursor = query.pop("next", None)
-    path = _path(action, wanted.path or {})
+    path = _path(action, wanted.path or {}, project.renamed)
     url = _next_address(project, action, cursor) if cursor else project.api + connector().api_path + path
     params = None if cursor else _params(query)
     body = wanted.body if action.body is not None or wanted.body else None
@@ -139,8 +140,13 @@ def _next_address(project: Project, action: Action, cursor: Any) -> str:
     return str(kept["url"])
 
 
-def _path(action: Action, given: dict[str, Any]) -> str:
+def _path(action: Action, given: dict[str, Any], renamed: Mapping[str, str]) -> str:
     names: list[str] = list(action.parameters)
+    if renamed.keys() & set(names):  # what the metadata says, and nothing else
+        known = {renamed.get(name, name): name for name in names}
+        if unknown := sorted(given.keys() - known.keys()):
+            raise ApiError(400, f"path.{unknown[0]}: not a parameter of {actions.id_of(action)}")
+        given = {known[name]: value for name, value in given.items()}
     values = {_plain(name): value for name, value in given.items()}
     found = {name: values.pop(_plain(name)) for name in names if _plain(name) in values}
     missing = [name for name in names if name not in found]
