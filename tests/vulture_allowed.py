@@ -2,10 +2,6 @@
 
 # pydantic: configuration of models and their validators, called by name
 _.model_config
-_._is_a_pattern
-_._says_something_known
-_._names_known_words
-_._is_sound
 # hooks of libraries: httpx, httpcore, html.parser, http.server, socketserver, logging, ipywidgets, IPython, papermill, traitlets
 _.auth_flow
 _._network_backend

@@ -4,7 +4,7 @@ from runbook.catalog.guide import select
 from runbook.catalog.loader import actions, base_permissions, default_actions, permissions, power_words, presets
 from runbook.catalog.model import Access, Action, Permission, PermissionType, Preset
 from runbook.catalog.names import action, parse_list, resolve
-from runbook.catalog.scopes import PermissionSet, Scopes, compute, enables
+from runbook.catalog.scopes import PermissionSet, Scopes, compute
 
 __all__ = [
     "Access",
@@ -19,7 +19,6 @@ __all__ = [
     "base_permissions",
     "compute",
     "default_actions",
-    "enables",
     "parse_list",
     "permissions",
     "power_words",

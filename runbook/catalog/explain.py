@@ -9,9 +9,8 @@ from typing import Any
 
 from runbook.catalog import loader, names
 from runbook.catalog.model import PERMISSION_TYPES, RESOURCES, PermissionType
-from runbook.catalog.scopes import Scopes, Source, compute, enables
+from runbook.catalog.scopes import Scopes, Source, compute
 
-_REACH = {"no": 0, "limited": 1, "full": 2}
 _NAMED = 4
 """How many actions a sentence names before it counts the rest."""
 
@@ -20,7 +19,7 @@ _NAMED = 4
 class Cost:
     """One permission of a choice.
 
-    ``used_by``: the actions that use it; ``stops``: those that fail, or reach less, without it; ``forced_by``: those
+    ``used_by``: the actions that use it; ``forced_by``: those
     that ask for it by themselves, while the others would do with less. ``powerful``: what it can do to the tenant,
     where that needs saying.
     """
@@ -30,7 +29,6 @@ class Cost:
     power: int
     powerful: str | None
     used_by: tuple[str, ...]
-    stops: tuple[str, ...]
     forced_by: tuple[str, ...]
 
 
@@ -77,15 +75,9 @@ def costs(scopes: Scopes) -> tuple[Cost, ...]:
 
 def _cost(scopes: Scopes, kind: PermissionType, name: str) -> Cost:
     permission, computed = loader.permissions()[name], scopes.of(kind)
-    held = set(computed.names)
-    stops = tuple(
-        slug
-        for slug in computed.per_action
-        if _REACH[enables(slug, held - {name}, kind)] < _REACH[enables(slug, held, kind)]
-    )
     used_by = computed.why[name]
     forced_by = tuple(slug for slug in used_by if _forces(slug, name, kind, scopes.source))
-    return Cost(kind, name, permission.power, permission.powerful, used_by, stops, forced_by)
+    return Cost(kind, name, permission.power, permission.powerful, used_by, forced_by)
 
 
 @cache

@@ -10,7 +10,6 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any
 
-from runbook.catalog.data import read
 from runbook.catalog.model import (
     Access,
     Action,
@@ -23,6 +22,7 @@ from runbook.catalog.model import (
     Permission,
     Preset,
 )
+from runbook.data import table
 
 _DEFAULT_PRESET = "start"
 GRAPH_APP_ID = "00000003-0000-0000-c000-000000000000"
@@ -32,33 +32,33 @@ GRAPH_APP_ID = "00000003-0000-0000-c000-000000000000"
 @cache
 def permissions() -> Mapping[str, Permission]:
     """All permissions of the actions and of the set-up, by name, sorted by name."""
-    rows = read("permissions.json")["permissions"]
+    rows = table("catalog/permissions.json")["permissions"]
     return MappingProxyType({row["name"]: Permission(**row) for row in rows})
 
 
 @cache
 def base_permissions() -> tuple[str, ...]:
     """The delegated permissions that the OAuth sign-in itself takes (OpenID Connect Core 1.0, section 5.4)."""
-    return tuple(read("permissions.json")["base"])
+    return tuple(table("catalog/permissions.json")["base"])
 
 
 @cache
 def power_words() -> Mapping[int, str]:
     """What each step of :attr:`Permission.power` means."""
-    return MappingProxyType({int(step): words for step, words in read("permissions.json")["power"].items()})
+    return MappingProxyType({int(step): words for step, words in table("catalog/permissions.json")["power"].items()})
 
 
 @cache
 def actions() -> tuple[Action, ...]:
     """All actions, sorted by name."""
-    return tuple(sorted(map(_action, read("actions.json")["actions"]), key=lambda action: action.name))
+    return tuple(sorted(map(_action, table("catalog/actions.json")["actions"]), key=lambda action: action.name))
 
 
 @cache
 def presets() -> Mapping[str, Preset]:
     """The ready-made choices, by key; :data:`_DEFAULT_PRESET` is the one that is taken when nothing is chosen."""
     found = {}
-    for key, row in read("presets.json")["presets"].items():
+    for key, row in table("catalog/presets.json")["presets"].items():
         chosen = tuple(row["actions"]) if "actions" in row else _by_effect(row["effects"])
         found[key] = Preset(key, row["title"], row["about"], chosen)
     return MappingProxyType(found)
@@ -75,7 +75,7 @@ def _by_effect(effects: Sequence[str]) -> tuple[str, ...]:
 
 def microsoft_marks() -> Mapping[str, Mapping[str, Sequence[str]]]:
     """Slug -> permission type -> what Microsoft's permission table marked least privileged when this was made."""
-    marks: Mapping[str, Mapping[str, Sequence[str]]] = read("microsoft_table.json")["least"]
+    marks: Mapping[str, Mapping[str, Sequence[str]]] = table("catalog/microsoft_table.json")["least"]
     return marks
 
 

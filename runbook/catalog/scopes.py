@@ -32,7 +32,6 @@ from runbook.catalog.model import PERMISSION_TYPES, Action, PermissionType
 from runbook.errors import InputError, Problem
 
 Source = Literal["guide", "least"]
-Reach = Literal["full", "limited", "no"]
 Family = tuple[frozenset[str], ...]
 Cost = tuple[int, ...]
 
@@ -146,15 +145,6 @@ def compute(
     }
     explained = tuple(e for kind in asked for slug in chosen for e in _explain(slug, kind, source, sets[kind]))
     return Scopes(chosen, source, asked, sets["delegated"], sets["application"], loader.base_permissions(), explained)
-
-
-def enables(slug: str, held: Iterable[str], kind: PermissionType) -> Reach:
-    """What these permissions make of an action: ``full``, ``limited`` (it answers, but reaches less) or ``no``."""
-    access, have = names.action(slug).access(kind), set(held)
-    met = [permissions for permissions in access.alternatives if have.issuperset(permissions)]
-    if any(access.limit_of(permissions) is None for permissions in met):
-        return "full"
-    return "limited" if met else "no"
 
 
 def cost(permissions: Iterable[str]) -> Cost:

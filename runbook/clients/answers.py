@@ -12,10 +12,9 @@ import functools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from string import Formatter
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from runbook import data
 from runbook.errors import RunbookError, ServiceError, SignInError
@@ -38,8 +37,6 @@ consent page reported success; ``misplaced_ids``: requested under the wrong type
 ``permission_type``, ``permissions``, ``requested``, ``granted``, ``in_token``.
 """
 _ANSWER = ("service", "method", "status", "code", "message", "path", "request_id", "retry_after")
-_DERIVED = ("fresh", "clock_skewed", "misplaced")
-_WORDS = ("age", "clock_offset", "code", "retry_after", "permission_type", "permissions", "misplaced_ids")
 _GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 _QUOTED = re.compile(r"AADSTS\d{4,8}|\b[A-Z][A-Za-z]+_[A-Z][A-Za-z]+\b")
 
@@ -76,23 +73,6 @@ class When(Strict):
     path: str = ""
     facts: dict[str, bool | str] = Field(default_factory=dict)
 
-    @field_validator("method", "message", "path")
-    @classmethod
-    def _is_a_pattern(cls, value: str) -> str:
-        try:
-            re.compile(value)
-        except re.error as error:
-            raise ValueError(f"not a regular expression: {error}") from error
-        return value
-
-    @model_validator(mode="after")
-    def _says_something_known(self) -> When:
-        if unknown := self.facts.keys() - {*_CIRCUMSTANCES, *_ANSWER, *_DERIVED}:
-            raise ValueError(f"no facts of this name: {', '.join(sorted(unknown))}")
-        if not self.model_fields_set:
-            raise ValueError("a row must name what it is about")
-        return self
-
     def fits(self, known: Known) -> bool:
         """Whether what is known is of this kind."""
         return (
@@ -121,14 +101,6 @@ class Row(Strict):
     remedy: str
     source: str = Field(min_length=1)
 
-    @field_validator("cause", "remedy")
-    @classmethod
-    def _names_known_words(cls, value: str) -> str:
-        named = {name for _text, name, _spec, _conversion in Formatter().parse(value) if name}
-        if unknown := named - {*_WORDS}:
-            raise ValueError(f"no words of this name: {', '.join(sorted(unknown))}")
-        return value
-
 
 class Table(Strict):
     """``answers.json``."""
@@ -137,18 +109,10 @@ class Table(Strict):
     people: dict[str, str]
     rows: tuple[Row, ...]
 
-    @model_validator(mode="after")
-    def _is_sound(self) -> Table:
-        if unknown := {row.who for row in self.rows} - self.people.keys():
-            raise ValueError(f"nobody of this name among the people: {', '.join(sorted(unknown))}")
-        if len({row.name for row in self.rows}) < len(self.rows):
-            raise ValueError("two rows have the same name")
-        return self
-
 
 @functools.cache
 def table() -> Table:
-    """``answers.json``, checked. Raises ``pydantic.ValidationError`` if a row is not as it must be."""
+    """``answers.json``."""
     return Table.model_validate(data.table("clients/answers.json"))
 
 
@@ -218,7 +182,7 @@ def _known(failure: BaseException | None, circumstances: Known) -> dict[str, Any
 
 
 def _words(known: Known) -> dict[str, str]:
-    """What a text of the table may name in braces: those of ``_WORDS``."""
+    """What a text of the table may name in braces."""
     offset = known.get("clock_offset_seconds")
     return {
         "age": _seconds(known.get("age_seconds")),

@@ -15,6 +15,7 @@ from itertools import product
 from typing import Any
 
 from runbook import catalog
+from runbook.catalog.loader import GRAPH_APP_ID
 from runbook.errors import GraphError, NotSettled, Parked, PlanRefused, SignInError
 from runbook.sections import about
 from runbook.tenant.base import Context
@@ -22,7 +23,7 @@ from runbook.tenant.changes import Change, Evidence, pending, row
 from runbook.tenant.consent import by_api, by_link, consent_hand_over
 from runbook.tenant.credentials import application_roles, current
 from runbook.tenant.permissions import GRAPH_TYPE, STAGES, TYPES, Permissions, PermissionType, Wanted, table
-from runbook.tenant.registration import GRAPH_APP_ID, hold_marks, require_application, with_marks, write
+from runbook.tenant.registration import hold_marks, require_application, with_marks, write
 from runbook.words import Kind, word
 
 NAME, NUMBER, TITLE, SUMMARY, PORTAL = about("api_permissions")

@@ -12,10 +12,11 @@ from itertools import product
 from typing import Any, Literal
 
 from runbook import catalog
+from runbook.catalog.loader import GRAPH_APP_ID
 from runbook.errors import GraphError
 from runbook.tenant import registration
 from runbook.tenant.base import Context
-from runbook.tenant.registration import GRAPH_APP_ID, Mark, application, graph_principal, marks
+from runbook.tenant.registration import Mark, application, graph_principal, marks
 
 PermissionType = Literal["delegated", "application"]
 Stage = Literal["requested", "granted"]

@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from runbook.catalog.guide import CALLBACK_PATH
+from runbook.catalog.loader import GRAPH_APP_ID
 from runbook.clients.odata import key, literal
 from runbook.errors import GraphError, NotSettled, RunbookError
 from runbook.tenant.base import Context
 from runbook.tenant.snapshot import Known, address
 
-GRAPH_APP_ID = "00000003-0000-0000-c000-000000000000"
 MARK = "entra-id-runbook"
 # learn.microsoft.com/entra/identity-platform/supported-accounts-validation: 1 to 256 characters, no blanks, none twice.
 _LONGEST_TAG = 256

@@ -12,7 +12,7 @@ from runbook import catalog
 from runbook.catalog import scopes
 from runbook.catalog.model import PERMISSION_TYPES, PermissionType
 from runbook.errors import InputError
-from tests.catalog.conftest import FACTS
+from tests.catalog.conftest import FACTS, enables
 
 SLUGS = [action.slug for action in catalog.actions()]
 SOURCES: tuple[scopes.Source, ...] = ("guide", "least")
@@ -36,9 +36,9 @@ def test_the_least_source_takes_microsofts_least_usable_set_for_a_single_action(
 def test_a_single_action_reaches_every_object_and_fails_without_any_of_its_permissions(slug: str) -> None:
     for kind in PERMISSION_TYPES:
         held = set(computed([slug], kind).names)
-        assert scopes.enables(slug, held, kind) == "full"
+        assert enables(slug, held, kind) == "full"
         for name in held:
-            assert scopes.enables(slug, held - {name}, kind) == "no"
+            assert enables(slug, held - {name}, kind) == "no"
 
 
 @pytest.mark.parametrize(
@@ -97,10 +97,7 @@ def test_a_wide_permission_that_is_needed_anyway_replaces_the_narrow_ones() -> N
 def test_a_set_that_microsoft_contradicts_is_never_relied_on() -> None:
     found = computed(["add_app_role_assignment_to_service_principal", "update_application"], "delegated")
     assert found.names == ("AppRoleAssignment.ReadWrite.All", "Application.ReadWrite.All")
-    assert (
-        scopes.enables("add_app_role_assignment_to_service_principal", ["Application.ReadWrite.All"], "delegated")
-        == "no"
-    )
+    assert enables("add_app_role_assignment_to_service_principal", ["Application.ReadWrite.All"], "delegated") == "no"
 
 
 def test_all_actions_together_never_take_directory_wide_writes_that_narrower_ones_replace() -> None:
@@ -172,16 +169,16 @@ def test_taking_any_permission_away_breaks_an_action(
     choice: list[str], kind: PermissionType, source: scopes.Source
 ) -> None:
     held = set(computed(choice, kind, source).names)
-    reach = {slug: scopes.enables(slug, held, kind) for slug in choice}
+    reach = {slug: enables(slug, held, kind) for slug in choice}
     assert "no" not in reach.values()
     for name in held:
-        assert any(scopes.enables(slug, held - {name}, kind) != reach[slug] for slug in choice), name
+        assert any(enables(slug, held - {name}, kind) != reach[slug] for slug in choice), name
 
 
 @given(CHOICES, KINDS)
 def test_the_default_source_reaches_every_object(choice: list[str], kind: PermissionType) -> None:
     held = computed(choice, kind).names
-    assert all(scopes.enables(slug, held, kind) == "full" for slug in choice)
+    assert all(enables(slug, held, kind) == "full" for slug in choice)
 
 
 @given(CHOICES, st.sampled_from(SLUGS), KINDS, SOURCE)
@@ -190,8 +187,8 @@ def test_adding_an_action_takes_nothing_from_the_others(
 ) -> None:
     before, after = computed(choice, kind, source), computed([*choice, more], kind, source)
     for slug in choice:
-        alone = scopes.enables(slug, computed([slug], kind, source).names, kind)
-        assert scopes.enables(slug, after.names, kind) in (alone, "full")
+        alone = enables(slug, computed([slug], kind, source).names, kind)
+        assert enables(slug, after.names, kind) in (alone, "full")
     assert scopes.cost(after.names) >= scopes.cost(before.names)
 
 

@@ -8,10 +8,11 @@ from typing import Any
 
 from entra_sandbox.store import Store
 
+from runbook.catalog.loader import GRAPH_APP_ID
 from runbook.clients.stackone import StackOneClient
 from runbook.errors import RunbookError
 from runbook.secrets import Secret
-from runbook.tenant.registration import GRAPH_APP_ID, graph_principal, require_application, service_principal
+from runbook.tenant.registration import graph_principal, require_application, service_principal
 
 from .conftest import Stage
 from .provoke import (

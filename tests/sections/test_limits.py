@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from runbook.catalog.loader import GRAPH_APP_ID
 from runbook.errors import PlanRefused
 from runbook.redirect_rules import MAX_URIS
 from runbook.sections import NAMES
-from runbook.tenant.registration import GRAPH_APP_ID, require_application
+from runbook.tenant.registration import require_application
 from tests.sections.conftest import Journey
 
 Begin = Callable[..., Journey]
