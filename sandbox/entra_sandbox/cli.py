@@ -36,6 +36,9 @@ def serve(
     state: State = None,
     faults: Faults = None,
     proxy: Proxy = False,
+    plain_pages: Annotated[
+        bool, typer.Option("--plain-pages", help="Discovery names the http pages: browsers need no certificate.")
+    ] = False,
     leased: Annotated[bool, typer.Option("--leased", hidden=True)] = False,
 ) -> None:
     """Serve until SIGTERM or Ctrl-C; prints one JSON line when ready."""
@@ -47,7 +50,9 @@ def serve(
     for talkative in ("uvicorn.error", "httpx"):  # httpx logs whole addresses, with what their queries hold
         logging.getLogger(talkative).setLevel(logging.WARNING)
     try:
-        served = server.Sandbox(state or default_state(), port=port, faults=faults, proxy=proxy)
+        served = server.Sandbox(
+            state or default_state(), port=port, faults=faults, proxy=proxy, plain_pages=plain_pages
+        )
     except SandboxError as error:
         _refuse(str(error))
     server.serve(served, leased=leased)

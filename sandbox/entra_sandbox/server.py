@@ -85,6 +85,7 @@ class Sandbox:
     faults: Path | None = None
     proxy: bool = False
     say: Say = _say
+    plain_pages: bool = False
 
     def __post_init__(self) -> None:
         self._stack = ExitStack()
@@ -112,7 +113,7 @@ class Sandbox:
         self._sockets = self._listen(store)
         https, http = (sockets[0].getsockname()[1] for sockets in self._sockets)
         addresses = Addresses(f"https://localhost:{https}", f"http://localhost:{http}")
-        self.services = Services(store, Vault(folder), folder, addresses, ca_file)
+        self.services = Services(store, Vault(folder), folder, addresses, ca_file, plain_pages=self.plain_pages)
         self.ready: dict[str, Any] = {
             "authority": addresses.api,
             "graph": addresses.api,
@@ -121,6 +122,8 @@ class Sandbox:
             "ca_file": str(ca_file),
             **seeded(self.services),
         }
+        if not self.proxy:
+            self.ready["browser_arguments"] = tls.browser_arguments(folder)
         app: ASGIApp = application(self.services)
         for observe in observers:
             app = observe(app)
@@ -221,15 +224,22 @@ def _claimed(path: Path) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def running(
-    state: Path, *, port: int = 0, faults: Path | None = None, proxy: bool = False, say: Say | None = None
+    state: Path,
+    *,
+    port: int = 0,
+    faults: Path | None = None,
+    proxy: bool = False,
+    say: Say | None = None,
+    plain_pages: bool = False,
 ) -> Iterator[dict[str, Any]]:
     """Serve ``state`` (made and seeded if it is not there) in a thread of this process; yields the ready line.
 
     ``port``: https, 0 for the one that the state keeps; ``faults``: a file of illnesses; ``proxy``: with a CONNECT
-    proxy for clients whose hosts are fixed; ``say`` takes what a person should know (default: stderr).
+    proxy for clients whose hosts are fixed; ``say`` takes what a person should know (default: stderr); ``plain_pages``:
+    discovery names the plain http pages, for which a browser needs no CA.
     Raises :class:`~entra_sandbox.SandboxError`.
     """
-    sandbox = Sandbox(Path(state), port, faults, proxy, say or _say)
+    sandbox = Sandbox(Path(state), port, faults, proxy, say or _say, plain_pages)
     up = threading.Event()
     failure: list[BaseException] = []
 

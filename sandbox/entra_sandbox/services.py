@@ -31,7 +31,8 @@ class Services:
     """What every part of one running sandbox shares.
 
     ``addresses`` are those of the listeners; an answer that names an address follows the Host header instead.
-    ``extras`` holds what one part offers to another by name (``faults``: the illnesses).
+    ``plain_pages``: discovery names the plain http pages whichever way it is read. ``extras`` holds what one part
+    offers to another by name (``faults``: the illnesses).
     """
 
     store: Store
@@ -40,3 +41,4 @@ class Services:
     addresses: Addresses
     ca_file: Path
     extras: dict[str, Any] = field(default_factory=dict)
+    plain_pages: bool = False

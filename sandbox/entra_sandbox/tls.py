@@ -6,7 +6,9 @@ with its key for another host is refused by every client. It is trusted by nobod
 
 from __future__ import annotations
 
+import base64
 import datetime
+import hashlib
 import ipaddress
 import ssl
 from collections.abc import Iterable
@@ -20,7 +22,14 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from entra_sandbox.folder import Folder, write_private
 
-__all__ = ["LOOPBACK", "Authority", "authority", "listener_context"]
+__all__ = [
+    "LOOPBACK",
+    "Authority",
+    "authority",
+    "browser_arguments",
+    "is_for_loopback_alone",
+    "listener_context",
+]
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _CA_DAYS, _CA_RENEW_DAYS = 730, 60
@@ -99,6 +108,25 @@ def listener_context(folder: Folder, ca: Authority) -> ssl.SSLContext:
         write_private(key_file, key)
         write_private(certificate_file, certificate)
     return server_context(certificate_file, key_file)
+
+
+def is_for_loopback_alone(certificate: x509.Certificate) -> bool:
+    """Whether the CA may sign for nothing but loopback names, so that trusting it gives nobody anything."""
+    permitted = certificate.extensions.get_extension_for_class(x509.NameConstraints).value.permitted_subtrees or []
+    return set(permitted) == {_constraint(host) for host in LOOPBACK}
+
+
+def browser_arguments(folder: Folder) -> list[str]:
+    """With these a browser made of Chromium takes the listener's key, and no other, without a CA.
+
+    It reads them only beside a ``--user-data-dir`` of its own.
+    """
+    certificate = x509.load_pem_x509_certificate(folder.file("listener.pem").read_bytes())
+    key = certificate.public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    digest = base64.b64encode(hashlib.sha256(key).digest()).decode()
+    return [f"--ignore-certificate-errors-spki-list={digest}"]
 
 
 def server_context(certificate_file: Path, key_file: Path) -> ssl.SSLContext:

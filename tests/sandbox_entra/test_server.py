@@ -79,7 +79,7 @@ def test_the_ready_line_has_what_other_programs_need(history: dict[str, Any]) ->
     ready = history["first"]
     assert set(ready) == {
         *("authority", "graph", "stackone", "pages", "ca_file", "tenant_id", "client_id", "client_secret_ref"),
-        *("client_secret_file", "stackone_api_key_file", "users", "stackone_dashboard"),
+        *("client_secret_file", "stackone_api_key_file", "users", "stackone_dashboard", "browser_arguments"),
     }
     assert ready["authority"] == ready["graph"] == ready["stackone"]
     assert re.fullmatch(r"https://localhost:\d+", ready["authority"])

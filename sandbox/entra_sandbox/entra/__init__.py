@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.routing import BaseRoute
 
-from entra_sandbox.entra import authorize, discovery, sign_in, token_endpoint
+from entra_sandbox.entra import authorize, discovery, sign_in, token_endpoint, trust
 from entra_sandbox.services import Services
 
 __all__ = ["routes"]
@@ -17,4 +17,5 @@ def routes(services: Services) -> list[BaseRoute]:
         *token_endpoint.routes(services),
         *authorize.routes(services),
         *sign_in.routes(services),
+        *trust.routes(services),
     ]

@@ -98,6 +98,7 @@ def routes(services: Services) -> list[Route]:
 def _document(services: Services, base: str, segment: str, tenant_id: str | None, version: str) -> dict[str, Any]:
     # Tokens come from https alone; a browser that came by plain http stays there.
     api = services.addresses.api if base.startswith("http:") else base
+    pages = services.addresses.pages if services.plain_pages else base
     second = version == "v2.0"
     oauth = "oauth2/v2.0" if second else "oauth2"
     issuer = tenant_id or "{tenantid}"
@@ -113,11 +114,11 @@ def _document(services: Services, base: str, segment: str, tenant_id: str | None
         "issuer": f"{api}/{issuer}/v2.0" if second else f"{api}/{issuer}/",
         "request_uri_parameter_supported": False,
         "userinfo_endpoint": f"{api}/oidc/userinfo",
-        "authorization_endpoint": f"{base}/{segment}/{oauth}/authorize",
+        "authorization_endpoint": f"{pages}/{segment}/{oauth}/authorize",
         "device_authorization_endpoint": f"{api}/{segment}/{oauth}/devicecode",
         "http_logout_supported": False,
         "frontchannel_logout_supported": False,
-        "end_session_endpoint": f"{base}/{segment}/{oauth}/logout",
+        "end_session_endpoint": f"{pages}/{segment}/{oauth}/logout",
         "claims_supported": list(_CLAIMS),
         "tenant_region_scope": "EU",
         "cloud_instance_name": "microsoftonline.com",
