@@ -10,15 +10,19 @@ import hashlib
 import json
 import os
 import shutil
+import ssl
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+from entra_sandbox.server import running
 
 from tests.sandbox_entra.conftest import CALLBACK, App, World
 from tests.sandbox_entra.conftest import _no_foreign_ca as _no_foreign_ca
@@ -62,6 +66,42 @@ class Conversation:
 Talk = Callable[..., Any]
 
 
+@dataclass
+class Proxied:
+    """A sandbox at the services' own names, for programs whose hosts are fixed."""
+
+    ready: dict[str, Any]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables of this process, with those that lead a program to the sandbox."""
+        return {**os.environ, **self.ready["environment"]}
+
+    @property
+    def secret(self) -> str:
+        """That of the administrator's application."""
+        return Path(self.ready["client_secret_file"]).read_text(encoding="utf-8")
+
+    def graph(self) -> httpx.Client:
+        """Microsoft Graph for the administrator's application, at its own name."""
+        trust = ssl.create_default_context(cafile=self.ready["ca_file"])
+        client = httpx.Client(proxy=self.ready["https_proxy"], verify=trust, trust_env=False, timeout=30)
+        asked = {"grant_type": "client_credentials", "scope": "https://graph.microsoft.com/.default"}
+        asked |= {"client_id": self.ready["client_id"], "client_secret": self.secret}
+        place = f"https://login.microsoftonline.com/{self.ready['tenant_id']}/oauth2/v2.0/token"
+        token = client.post(place, data=asked).json()["access_token"]
+        client.headers["authorization"] = f"Bearer {token}"
+        client.base_url = httpx.URL("https://graph.microsoft.com/v1.0/")
+        return client
+
+
+@pytest.fixture(scope="session")
+def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxied]:
+    """One for all programs whose hosts are fixed."""
+    with running(tmp_path_factory.mktemp("proxied") / "state.sqlite3", proxy=True) as ready:
+        yield Proxied(ready)
+
+
 @pytest.fixture(scope="session")
 def told(world: World, tmp_path_factory: pytest.TempPathFactory) -> Callable[[App], Path]:
     """A private file with what a program needs to know of the sandbox and of its application."""
@@ -79,19 +119,29 @@ def told(world: World, tmp_path_factory: pytest.TempPathFactory) -> Callable[[Ap
 
 
 @pytest.fixture(scope="session")
-def node() -> Talk:
-    """Talk with a program for Node: ``with node("name.mjs", file) as program``."""
+def node_folder() -> Path:
+    """Where the packages for Node are."""
     if shutil.which("node") is None or shutil.which("npm") is None:
         pytest.skip("Node.js and npm are not on this machine")
-    folder = _installed("node", _NPM, "package.json", "package-lock.json")
-    return _talk(folder, ["node"], {})
+    return _installed("node", _NPM, "package.json", "package-lock.json", "through_proxy.mjs")
 
 
 @pytest.fixture(scope="session")
-def python() -> Talk:
+def node(node_folder: Path) -> Talk:
+    """Talk with a program for Node: ``with node("name.mjs", file) as program``."""
+    return _talk(node_folder, ["node"], {})
+
+
+@pytest.fixture(scope="session")
+def python_folder() -> Path:
+    """Where the packages for Python are that the project does not use."""
+    return _installed("python", (sys.executable, "-m", *_PIP, "-r", "requirements.lock"), "requirements.lock")
+
+
+@pytest.fixture(scope="session")
+def python(python_folder: Path) -> Talk:
     """Talk with a program for Python that uses packages which the project does not."""
-    folder = _installed("python", (sys.executable, "-m", *_PIP, "-r", "requirements.lock"), "requirements.lock")
-    return _talk(folder, [sys.executable], {"PYTHONPATH": str(folder / "packages")})
+    return _talk(python_folder, [sys.executable], {"PYTHONPATH": str(python_folder / "packages")})
 
 
 def _installed(kind: str, command: tuple[str, ...], *inputs: str) -> Path:
