@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import yaml
 from entra_sandbox.faults import load
@@ -126,6 +127,16 @@ def test_curl_gets_a_token_reads_users_and_lists_the_actions(alone: Alone) -> No
     assert int(actions) > 0
 
 
+@pytest.mark.skipif(not shutil.which("curl") or not shutil.which("jq"), reason="curl and jq are not both here")
+def test_an_application_of_ones_own_signs_people_in(alone: Alone) -> None:
+    code = block("curl", "bash") + block("An application of your own", "bash")
+    address = alone.run("bash", "-euo", "pipefail", "-c", code).splitlines()[-1]
+    shown = httpx.get(address, trust_env=False, follow_redirects=True)
+    assert (shown.status_code, "My website" in shown.text, "Password" in shown.text) == (200, True, True)
+    assert json.loads((alone.folder / "secret.json").read_text())["secretText"]
+    assert (alone.folder / "secret.json").stat().st_mode & 0o077 == 0
+
+
 def test_msal_gets_a_token_with_which_graph_answers(alone: Alone) -> None:
     command = re.search(r"`(\.venv/bin/python -m pip install -q msal)`", README)
     assert command
@@ -142,6 +153,13 @@ def test_microsofts_own_graph_client_reads_users(alone: Alone) -> None:
 def test_node_reads_groups(alone: Alone) -> None:
     (alone.folder / "groups.mjs").write_text(block("JavaScript", "js"))
     assert alone.run("node", "groups.mjs", NODE_EXTRA_CA_CERTS=alone.ready["ca_file"]).strip() == "5"
+
+
+@pytest.mark.skipif(not all(map(shutil.which, ("javac", "jq"))), reason="a JDK and jq are not both here")
+def test_java_counts_the_people(alone: Alone) -> None:
+    (alone.folder / "People.java").write_text(block("Java", "java"))
+    told = alone.run("bash", "-euo", "pipefail", "-c", block("Java", "bash")).splitlines()
+    assert int(told[-1]) >= 300
 
 
 def test_a_test_serves_one_of_its_own(alone: Alone) -> None:

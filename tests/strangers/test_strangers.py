@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shutil
 import socket
 import subprocess
@@ -53,6 +54,27 @@ def test_msal_for_node_and_microsofts_graph_client(world: World, node: Talk, tol
         found = json.loads(script.hear())
     assert found["people"] >= 300
     assert (found["added"], found["gone"]) == (True, "Request_ResourceNotFound")
+
+
+def test_the_readmes_example_for_msal_and_the_graph_client_for_node(
+    world: World, node_folder: Path, tmp_path: Path
+) -> None:
+    readme = (Path(__file__).parents[2] / "sandbox" / "README.md").read_text(encoding="utf-8")
+    _, _, below = readme.partition("### JavaScript: msal and Microsoft's Graph client\n")
+    code = below.split("```js\n")[1].split("```")[0]
+    (tmp_path / "ready.json").write_text(json.dumps(world.ready))
+    (tmp_path / "tenant.mjs").write_text(code)
+    (tmp_path / "node_modules").symlink_to(node_folder / "node_modules")
+    done = subprocess.run(
+        ["node", "tenant.mjs"],
+        cwd=tmp_path,
+        env={**os.environ, "NODE_EXTRA_CA_CERTS": world.ready["ca_file"]},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, "Contoso"), done.stderr
 
 
 def test_azure_identity_and_the_graph_sdk_for_python(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
