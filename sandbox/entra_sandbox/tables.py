@@ -1,6 +1,7 @@
 """The tables of the store, their indexes, and the conditions that are put to them.
 
-``change`` numbers what delta queries tell of: each change of a user, a group or a membership.
+``change`` numbers what delta queries tell of: each change of a user, a group or another kind that they ask for, and
+of a membership. (The triggers that are dropped are those of states made before there were more kinds than two.)
 """
 
 from __future__ import annotations
@@ -43,6 +44,10 @@ ALTERNATE_KEYS: Mapping[str, tuple[str, ...]] = {
 SECURITY_ATTRIBUTES = "graph.customSecurityAttributes"
 """The kind that holds ``{"id": object id, "attributes": {"Set_Name": [values]}}`` of users and service principals."""
 
+_TRACKED = (
+    *("user", "group", "application", "servicePrincipal", "device"),
+    *("administrativeUnit", "oAuth2PermissionGrant"),
+)
 _TABLES = """
 CREATE TABLE IF NOT EXISTS object (
   seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -75,15 +80,18 @@ CREATE TABLE IF NOT EXISTS change (
   number INTEGER PRIMARY KEY AUTOINCREMENT,
   kind TEXT NOT NULL, id TEXT NOT NULL, tenant TEXT NOT NULL, other TEXT NOT NULL DEFAULT ''
 );
-CREATE TRIGGER IF NOT EXISTS object_made AFTER INSERT ON object WHEN new.kind IN ('user', 'group') BEGIN
+DROP TRIGGER IF EXISTS object_made;
+DROP TRIGGER IF EXISTS object_changed;
+DROP TRIGGER IF EXISTS object_gone;
+CREATE TRIGGER IF NOT EXISTS tracked_made AFTER INSERT ON object WHEN new.kind IN (TRACKED) BEGIN
   INSERT INTO change (kind, id, tenant) VALUES (new.kind, new.id, new.tenant);
 END;
-CREATE TRIGGER IF NOT EXISTS object_changed AFTER UPDATE ON object WHEN new.kind IN ('user', 'group')
+CREATE TRIGGER IF NOT EXISTS tracked_changed AFTER UPDATE ON object WHEN new.kind IN (TRACKED)
   AND (old.deleted <> new.deleted
        OR json_remove(old.doc, '$.signInActivity') <> json_remove(new.doc, '$.signInActivity')) BEGIN
   INSERT INTO change (kind, id, tenant) VALUES (new.kind, new.id, new.tenant);
 END;
-CREATE TRIGGER IF NOT EXISTS object_gone AFTER DELETE ON object WHEN old.kind IN ('user', 'group') BEGIN
+CREATE TRIGGER IF NOT EXISTS tracked_gone AFTER DELETE ON object WHEN old.kind IN (TRACKED) BEGIN
   INSERT INTO change (kind, id, tenant) VALUES (old.kind, old.id, old.tenant);
 END;
 CREATE TRIGGER IF NOT EXISTS link_made AFTER INSERT ON link WHEN new.name = 'group.members' BEGIN
@@ -95,7 +103,7 @@ CREATE TRIGGER IF NOT EXISTS link_gone AFTER DELETE ON link WHEN old.name = 'gro
   SELECT old.name, old.source, tenant, old.target FROM object WHERE id = old.source AND kind = 'group';
 END;
 CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-"""
+""".replace("TRACKED", ", ".join(f"'{kind}'" for kind in _TRACKED))
 SEEN = """(
   SELECT seq, kind, id, tenant, deleted, read_from, link_from, doc FROM object c
    WHERE NOT EXISTS (SELECT 1 FROM past WHERE seq = c.seq AND until > ?1)

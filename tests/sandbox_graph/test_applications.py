@@ -376,6 +376,34 @@ class TestConsent:
         listed = admin.get(f"/users/{user['id']}/appRoleAssignments").json()["value"]
         assert {one["principalType"] for one in listed} == {"User", "Group"}
 
+    def test_a_group_gets_a_role_at_its_own_address(self, admin: GraphClient, group: dict[str, Any]) -> None:
+        """learn.microsoft.com/graph/api/group-post-approleassignments"""
+        portal = admin.get("/servicePrincipals?$filter=displayName eq 'Intranet Portal'").json()["value"][0]
+        place = f"/groups/{group['id']}/appRoleAssignments"
+        body = {"principalId": group["id"], "resourceId": portal["id"], "appRoleId": portal["appRoles"][0]["id"]}
+        made = admin.post(place, body)
+        assert (made.status_code, made.json()["principalType"]) == (201, "Group")
+        assert [one["id"] for one in admin.get(place).json()["value"]] == [made.json()["id"]]
+        other = {**body, "principalId": portal["id"]}
+        assert admin.post(place, other).status_code == 400
+        assert admin.delete(f"{place}/{made.json()['id']}").status_code == 204
+        told = admin.get(
+            "/auditLogs/directoryAudits", params={"$filter": f"targetResources/any(t:t/id eq '{group['id']}')"}
+        ).json()["value"]
+        names = [one["activityDisplayName"] for one in told[:2]]
+        assert names == ["Remove app role assignment from group", "Add app role assignment to group"]
+
+    def test_what_a_service_principal_owns_is_listed(
+        self, admin: GraphClient, world: World, application: dict[str, Any], principal: dict[str, Any]
+    ) -> None:
+        """learn.microsoft.com/graph/api/serviceprincipal-list-ownedobjects"""
+        reference = {"@odata.id": f"https://graph.microsoft.com/v1.0/directoryObjects/{principal['id']}"}
+        assert admin.post(f"/applications/{application['id']}/owners/$ref", reference).status_code == 204
+        (owned,) = admin.get(f"/servicePrincipals/{principal['id']}/ownedObjects").json()["value"]
+        assert (owned["@odata.type"], owned["id"]) == ("#microsoft.graph.application", application["id"])
+        reader = world.application(["User.Read.All"])
+        assert reader.get(f"/servicePrincipals/{principal['id']}/ownedObjects").status_code == 403
+
     def test_a_grant_is_one_for_client_resource_and_kind_and_its_scope_is_replaced_whole(
         self, admin: GraphClient, world: World, principal: dict[str, Any]
     ) -> None:

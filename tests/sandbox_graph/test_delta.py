@@ -63,6 +63,29 @@ def test_a_users_life_is_told_once_a_round(admin: GraphClient, user: dict[str, A
     assert round_of(admin, link)[0] == [{"id": user["id"], "@removed": {"reason": "deleted"}}]
 
 
+def test_the_lives_of_other_kinds_are_told_too(admin: GraphClient, world: World, name: str) -> None:
+    """learn.microsoft.com/graph/api/application-delta, serviceprincipal-delta, oauth2permissiongrant-delta"""
+    kinds = ("/applications", "/servicePrincipals", "/oauth2PermissionGrants", "/directory/administrativeUnits")
+    links = {kind: latest(admin, kind) for kind in kinds}
+    application = admin.post("/applications", {"displayName": name}).json()
+    principal = admin.post("/servicePrincipals", {"appId": application["appId"]}).json()
+    grant = {"clientId": principal["id"], "consentType": "AllPrincipals", "resourceId": world.microsoft_graph()["id"]}
+    granted = admin.post("/oauth2PermissionGrants", {**grant, "scope": "User.Read"}).json()
+    admin.patch(f"/applications/{application['id']}", {"notes": "changed"})
+    made = {}
+    for kind in kinds:
+        found, links[kind] = round_of(admin, links[kind])
+        made[kind] = {one["id"]: one for one in found}
+    assert made["/applications"][application["id"]]["notes"] == "changed"
+    assert made["/servicePrincipals"].keys() == {principal["id"]}
+    assert made["/oauth2PermissionGrants"][granted["id"]]["scope"] == "User.Read"
+    assert made["/directory/administrativeUnits"] == {}
+    admin.delete(f"/applications/{application['id']}")
+    gone = {kind: round_of(admin, links[kind])[0] for kind in kinds[:3]}
+    reasons = [one["@removed"]["reason"] for kind in kinds[:3] for one in gone[kind]]
+    assert reasons == ["changed", "changed", "deleted"]
+
+
 def test_members_that_came_and_went_are_told_to_who_asks_for_members(
     admin: GraphClient, group: dict[str, Any], user: dict[str, Any]
 ) -> None:

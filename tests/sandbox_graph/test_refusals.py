@@ -93,6 +93,41 @@ def test_an_ordinary_group_gets_no_role_by_either_road(admin: GraphClient, world
     assert admin.delete(f"/roleManagement/directory/roleAssignments/{made.json()['id']}").status_code == 204
 
 
+@pytest.mark.parametrize(
+    "scope",
+    [
+        {"directoryScopeId": "/administrativeUnits/5d107bba-d8e2-4e13-b6ae-884be90e5d1a"},
+        {"directoryScopeId": "/661e1310-bd76-4795-89a7-8f3c8f855bfc"},
+        {"appScopeId": "/"},
+    ],
+)
+def test_a_role_below_another_scope_is_no_mistake_of_the_caller(
+    admin: GraphClient, user: dict[str, Any], scope: dict[str, str]
+) -> None:
+    """learn.microsoft.com/graph/api/rbacapplication-post-roleassignments, examples 2 and 3"""
+    body = {"principalId": user["id"], "roleDefinitionId": GLOBAL_ADMINISTRATOR, **scope}
+    answer = admin.post("/roleManagement/directory/roleAssignments", body)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (501, "Sandbox_NotEmulated")
+
+
+def test_what_is_made_from_other_objects_is_filtered_and_sorted_as_they_are(admin: GraphClient) -> None:
+    """learn.microsoft.com/graph/filter-query-parameter"""
+    place = "/roleManagement/directory/roleDefinitions"
+    names = [one["displayName"] for one in admin.get(place).json()["value"]]
+    asked = "startswith(displayName,'Application') or displayName in ('Global Reader','Reports Reader')"
+    found = admin.get(place, params={"$filter": asked, "$orderby": "displayName desc"}).json()["value"]
+    wanted = [one for one in names if one.startswith("Application") or one in ("Global Reader", "Reports Reader")]
+    assert [one["displayName"] for one in found] == sorted(wanted, key=str.lower, reverse=True)
+    assert len(found) == 4
+    people = "/reports/authenticationMethods/userRegistrationDetails"
+    admins = admin.get(people, params={"$filter": "isAdmin eq true and not (userType eq 'guest')"}).json()["value"]
+    assert admins
+    assert all(one["isAdmin"] for one in admins)
+    assert admin.get(f"{place}?$filter=nobody eq 'x'").status_code == 400
+    assert admin.get(f"{place}?$orderby=nobody").status_code == 400
+    assert admin.get("/roleManagement/directory/roleAssignments?$filter=principal/$count eq 1").status_code == 400
+
+
 class TestWhatAGroupIs:
     """learn.microsoft.com/graph/api/resources/groups-overview, group-post-groups; role-assignable groups"""
 
@@ -119,8 +154,8 @@ class TestWhatAGroupIs:
         place = f"/groups/{admin.post('/groups', body).json()['id']}"
         person = world.person(["Group.ReadWrite.All"], ["Groups Administrator"])
         assert person.patch(place, {field: True, "description": "x"}).status_code == 400
-        assert person.patch(place, {field: True}).status_code == 204
-        assert admin.patch(place, {field: False}).status_code == (403 if field == "autoSubscribeNewMembers" else 204)
+        assert person.patch(place, {field: True}).status_code == 200
+        assert admin.patch(place, {field: False}).status_code == (403 if field == "autoSubscribeNewMembers" else 200)
 
     @pytest.mark.parametrize(
         ("change", "status"),

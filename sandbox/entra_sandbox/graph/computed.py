@@ -1,14 +1,17 @@
-"""Lists of what is not kept but made from other objects: filtered, counted and paged as the kept ones are."""
+"""Lists of what is not kept but made from other objects: filtered, sorted, counted and paged as the kept ones are."""
 
 from __future__ import annotations
 
+import json
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 
-from entra_sandbox.graph import errors, schema
+from entra_sandbox.graph import errors
 from entra_sandbox.graph.call import Answer, Call
-from entra_sandbox.graph.odata import filter as tree
 from entra_sandbox.graph.odata.answer import context
 from entra_sandbox.graph.odata.paging import read_token, write_token
+from entra_sandbox.graph.odata.sql import filter_sql, orderby_sql
 from entra_sandbox.graph.resource import Document, Resource
 
 __all__ = ["page"]
@@ -16,10 +19,9 @@ __all__ = ["page"]
 MOST = 999
 
 
-def page(call: Call, resource: Resource, found: list[Document], shown: Callable[[Document], Document]) -> Answer:
-    """One page of those that ``$filter`` (eq, joined by and) names; ``shown`` is an object as the answer has it."""
-    wanted = _equals(resource.entity, call.options.filter)
-    found = [one for one in found if all(_same(one.get(name), value) for name, value in wanted.items())]
+def page(call: Call, resource: Resource, made: list[Document], shown: Callable[[Document], Document]) -> Answer:
+    """One page of those that ``$filter`` names, by ``$orderby``; ``shown`` is an object as the answer has it."""
+    found = _asked(call, resource.entity, made)
     top, start = call.options.top, call.options.skip or 0
     if top is not None and not 1 <= top <= MOST:
         raise errors.bad_request(f"Invalid page size specified: '{top}'. Must be between 1 and {MOST} inclusive.")
@@ -35,33 +37,17 @@ def page(call: Call, resource: Resource, found: list[Document], shown: Callable[
     return Answer(200, {**body, "value": [shown(one) for one in found[start:end]]})
 
 
-def _same(value: object, wanted: object) -> bool:
-    both = isinstance(value, str) and isinstance(wanted, str)
-    return str(value).lower() == str(wanted).lower() if both else value == wanted
-
-
-def _equals(entity: str, text: str) -> dict[str, object]:
-    """``a eq 'x' and b eq 'y'`` as a dict, in the type's own spelling; anything else is refused."""
-    if not text:
-        return {}
-    try:
-        pending: list[tree.Node] = [tree.parse(text)]
-    except tree.FilterError as error:
-        raise errors.bad_request(f"Invalid filter clause: {error}") from None
-    found: dict[str, object] = {}
-    while pending:
-        node = pending.pop()
-        if isinstance(node, tree.And):
-            pending += [node.left, node.right]
-        elif isinstance(node, tree.Compare) and node.operator == "eq" and isinstance(node.left, tree.Path):
-            if not isinstance(node.right, tree.Literal) or len(node.left.steps) != 1:
-                raise errors.bad_request("Invalid filter clause")
-            name = schema.entity(entity).find(node.left.steps[0])
-            if name is None:
-                raise errors.bad_request(
-                    f"Could not find a property named '{node.left.steps[0]}' on type 'microsoft.graph.{entity}'."
-                )
-            found[name] = node.right.value
-        else:
-            raise errors.bad_request("The filter is not supported for this resource.")
-    return found
+def _asked(call: Call, entity: str, made: list[Document]) -> list[Document]:
+    """Those that the query asks for, in its order: the same SQL as over kept objects, over a table for this call."""
+    if not call.options.filter and not call.options.orderby:
+        return made
+    where, args, order = "1", [], "o.seq"
+    if call.options.filter:
+        found = filter_sql(entity, call.options.filter)
+        where, args = found.sql, found.args
+    if call.options.orderby:
+        order = f"{orderby_sql(entity, call.options.orderby, advanced=True)}, {order}"
+    table = "(SELECT key AS seq, value AS doc, value ->> '$.id' AS id FROM json_each(?)) o"
+    with closing(sqlite3.connect(":memory:")) as memory:
+        rows = memory.execute(f"SELECT o.doc FROM {table} WHERE {where} ORDER BY {order}", [json.dumps(made), *args])
+        return [json.loads(doc) for (doc,) in rows]

@@ -72,7 +72,10 @@ def create(call: Call, resource: Resource) -> Answer:
 
 
 def update(call: Call, resource: Resource) -> Answer:
-    """Changes; 204. With ``Prefer: create-if-missing`` on the alternate key of upserts: 201 if it was not there."""
+    """Changes; 204, or what another service answers for its own.
+
+    With ``Prefer: create-if-missing`` on the alternate key of upserts: 201 if it was not there.
+    """
     body = call.json()
     key = call.keys[0]
     with call.store.transaction():
@@ -95,8 +98,12 @@ def update(call: Call, resource: Resource) -> Answer:
         if resource.update:
             changes = resource.update(call, old, changes)
         links.bind(call, resource, old, bound)
-        call.store.put(resource.entity, objects.merged(old, changes), call.tenant)
-    return Answer(204)
+        new = call.store.put(resource.entity, objects.merged(old, changes), call.tenant)
+    known = limits.limits().get(resource.entity)
+    if known is None or not changes.keys() & known.apart or known.apart_status == 204:
+        return Answer(204)
+    place = context(call.base, resource.path, (), single=True)
+    return Answer(known.apart_status, {"@odata.context": place, **objects.show(call, resource, new)})
 
 
 def delete(call: Call, resource: Resource) -> Answer:

@@ -20,8 +20,8 @@ class Limits:
     """The limits of one type, by property; ``page`` of learn.microsoft.com/graph/api states them.
 
     ``longest`` text (also of the texts in a value), ``most`` items, ``one_of`` these values, ``like`` this form;
-    without ``empty`` a text is cleared by null alone. ``apart`` are updated in requests of their own, ``later`` not set
-    by a create, ``by_people`` changed by nobody but a signed-in person.
+    without ``empty`` a text is cleared by null alone. ``apart`` are updated in requests of their own, with
+    ``apart_status`` as the answer; ``later`` are not set by a create, ``by_people`` changed by signed-in people alone.
     """
 
     page: str
@@ -31,6 +31,7 @@ class Limits:
     like: Mapping[str, re.Pattern[str]] = field(default_factory=dict)
     empty: bool = True
     apart: frozenset[str] = frozenset()
+    apart_status: int = 204
     later: frozenset[str] = frozenset()
     by_people: frozenset[str] = frozenset()
 
@@ -92,10 +93,20 @@ def _read(entity: str, described: Mapping[str, Any]) -> Limits:
     longest = {name: int(most) for most, names in described.get("longest", {}).items() for name in names}
     one_of = {name: tuple(values) for name, values in described.get("one of", {}).items()}
     like = {name: re.compile(pattern) for name, pattern in described.get("like", {}).items()}
-    manner = [frozenset(described.get(name, ())) for name in ("apart", "later", "by people")]
-    most, empty = described.get("most", {}), described.get("empty", True)
-    found = Limits(described["page"], longest, most, one_of, like, empty, *manner)
-    named = frozenset().union(longest, most, one_of, like, *manner)
+    apart, later, by_people = (frozenset(described.get(name, ())) for name in ("apart", "later", "by people"))
+    found = Limits(
+        page=described["page"],
+        longest=longest,
+        most=described.get("most", {}),
+        one_of=one_of,
+        like=like,
+        empty=described.get("empty", True),
+        apart=apart,
+        apart_status=described.get("apart status", 204),
+        later=later,
+        by_people=by_people,
+    )
+    named = frozenset().union(longest, found.most, one_of, like, apart, later, by_people)
     if unknown := named - schema.entity(entity).properties.keys():
         raise ValueError(f"limits.json: {entity} has no property {sorted(unknown)}")
     return found

@@ -180,8 +180,10 @@ class _Compiler:
 
     def _linked(self, steps: tuple[str, ...]) -> str | None:
         """The arrow of a relationship whose objects may be counted in a filter (``owners/$count``), or None."""
-        name = schema.entity(self.entity).find_link(steps[0]) if len(steps) == 1 else None
-        return f"{self.entity}.{name}" if name is not None and self.rules.allows((name,), "count") else None
+        described = schema.entity(self.entity)
+        name = described.find_link(steps[0]) if len(steps) == 1 else None
+        several = name is not None and described.links[name].collection
+        return f"{self.entity}.{name}" if name is not None and several and self.rules.allows((name,), "count") else None
 
     # values
 

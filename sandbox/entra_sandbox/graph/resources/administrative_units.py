@@ -5,11 +5,13 @@ from __future__ import annotations
 from entra_sandbox.graph.registry import register
 from entra_sandbox.graph.resource import Link, Resource
 
-register(
-    Resource(
-        path="directory/administrativeUnits",
-        entity="administrativeUnit",
-        operations=("list", "count", "get"),
-        links=(Link("members", "administrativeUnit.members", ("user", "group", "device")),),
-    )
+__all__ = ["UNITS"]
+
+UNITS = Resource(
+    path="directory/administrativeUnits",
+    entity="administrativeUnit",
+    operations=("list", "count", "get"),
+    links=(Link("members", "administrativeUnit.members", ("user", "group", "device")),),
 )
+
+register(UNITS)

@@ -11,6 +11,7 @@ from entra_sandbox.graph.odata.answer import context
 from entra_sandbox.graph.query import Query
 from entra_sandbox.graph.registry import register
 from entra_sandbox.graph.resource import Document, Resource, Route
+from entra_sandbox.graph.resources.groups import GROUPS
 from entra_sandbox.graph.resources.service_principals import SERVICE_PRINCIPALS
 from entra_sandbox.graph.resources.users import USERS
 from entra_sandbox.graph.roles import role_id
@@ -162,6 +163,9 @@ ASSIGNMENTS = Resource(path="appRoleAssignments", entity=_ENTITY, operations=())
 register(
     ASSIGNMENTS,
     Resource(path="users", entity="user", operations=(), routes=routes_of(USERS, "appRoleAssignments", "principalId")),
+    Resource(
+        path="groups", entity="group", operations=(), routes=routes_of(GROUPS, "appRoleAssignments", "principalId")
+    ),
     Resource(
         path="servicePrincipals",
         entity="servicePrincipal",

@@ -1,6 +1,6 @@
-"""``/users/delta`` and ``/groups/delta``: what changed since the last time.
+"""``/users/delta``, ``/groups/delta`` and so on: what changed since the last time.
 
-learn.microsoft.com/graph/api/user-delta, group-delta; learn.microsoft.com/graph/delta-query-overview. Tokens name a
+learn.microsoft.com/graph/api/user-delta, group-delta, application-delta, …; graph/delta-query-overview. Tokens name a
 moment by the number of a change, and are good for seven days; delta is read from where the newest is.
 """
 
@@ -16,7 +16,12 @@ from entra_sandbox.graph.odata.paging import read_token, write_token
 from entra_sandbox.graph.odata.sql import filter_sql
 from entra_sandbox.graph.registry import register
 from entra_sandbox.graph.resource import Document, Resource, Route
+from entra_sandbox.graph.resources.administrative_units import UNITS
+from entra_sandbox.graph.resources.applications import APPLICATIONS
+from entra_sandbox.graph.resources.devices import DEVICES
 from entra_sandbox.graph.resources.groups import GROUPS
+from entra_sandbox.graph.resources.oauth2_permission_grants import GRANTS
+from entra_sandbox.graph.resources.service_principals import SERVICE_PRINCIPALS
 from entra_sandbox.graph.resources.users import USERS
 from entra_sandbox.store import Row
 
@@ -138,4 +143,4 @@ def _shown(call: Call, source: Resource, row: Row, touched: list[str] | None) ->
     return shown
 
 
-register(_routes(USERS), _routes(GROUPS))
+register(*map(_routes, (USERS, GROUPS, APPLICATIONS, SERVICE_PRINCIPALS, DEVICES, UNITS, GRANTS)))

@@ -26,7 +26,7 @@ _PRINCIPALS = ("user", "group", "servicePrincipal")
 
 
 def list_assignments(call: Call, resource: Resource) -> Answer:
-    """Those assignments that ``$filter`` (eq) names, by pages."""
+    """Those assignments that ``$filter`` names, by pages."""
     return page(call, resource, _assignments(call), lambda one: _expanded(call, resource, one))
 
 
@@ -41,10 +41,10 @@ def create_assignment(call: Call, resource: Resource) -> Answer:
     """Make a principal a member of a role, activating the role if needed."""
     body = schema.check_body(resource.entity, call.json(), resource.title)
     for name in ("principalId", "roleDefinitionId", "directoryScopeId"):
-        if not body.get(name):
+        if not body.get(name) and not (name == "directoryScopeId" and body.get("appScopeId")):
             raise errors.missing_value(name, resource.title)
-    if body["directoryScopeId"] != "/":
-        raise errors.bad_request("Only the tenant-wide scope '/' is supported here.")
+    if body.get("directoryScopeId") != "/":  # an administrative unit, an application, or a scope of the service's own
+        raise errors.not_emulated("/roleManagement/directory/roleAssignments below a scope other than '/'")
     template = str(body["roleDefinitionId"]).lower()
     known = next((one for one in roles.templates() if one["id"] == template), None)
     if known is None:

@@ -145,6 +145,12 @@ SERVICE_PRINCIPALS = Resource(
             reverse=True,
             visible=hidden.visible,
         ),
+        Link(
+            "ownedObjects",
+            "application.owners servicePrincipal.owners group.owners",
+            ("application", "servicePrincipal", "group"),
+            reverse=True,
+        ),
     ),
     rows=(
         ("appRoleAssignments", "appRoleAssignment", "principalId"),
