@@ -23,6 +23,11 @@ from typing import Any, ClassVar, Self
 
 from runbook.data import table
 
+__all__ = (
+    *("GraphError", "InputError", "Interrupted", "NotSettled", "Parked", "PlanRefused", "RecordError", "RunbookError"),
+    *("SecretStoreError", "ServiceError", "SignInError", "StackOneError", "TransportError"),
+)
+
 
 @dataclass(frozen=True)
 class Problem:

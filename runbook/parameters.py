@@ -18,6 +18,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError
 
 from runbook import catalog, mapping_file, whole
+from runbook.catalog.body import close
 from runbook.errors import InputError, Problem, SecretStoreError
 from runbook.redirect_rules import redirect_problems
 from runbook.secrets import reference
@@ -237,18 +238,12 @@ def _problems(error: ValidationError) -> Iterable[Problem]:
         if item["type"] == "runbook_many":
             yield from (Problem(name, text) for name, text in item["ctx"]["mistakes"])
         elif item["type"] == "extra_forbidden":
-            yield Problem(where, "is not a parameter.", _did_you_mean(where))
+            hint = close(where, Parameters.model_fields) or "The README lists the parameters."
+            yield Problem(where, "is not a parameter.", hint)
         elif item["type"] == "runbook":
             yield Problem(where, item["msg"])
         else:
             yield Problem(where, item["msg"][:1].lower() + item["msg"][1:] + ".")
-
-
-def _did_you_mean(name: str) -> str:
-    from rapidfuzz import process
-
-    found = process.extractOne(name, list(Parameters.model_fields), score_cutoff=60)
-    return f"Did you mean {found[0]}?" if found else "The README lists the parameters."
 
 
 def load(path: Path) -> Parameters:

@@ -7,8 +7,8 @@ Standard library only: the parameters check a redirect URI with it before anythi
 from __future__ import annotations
 
 import re
-from ipaddress import AddressValueError, IPv6Address
-from urllib.parse import SplitResult, urlsplit
+from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 _MAX_LENGTH = 256
 MAX_URIS = 256
@@ -28,47 +28,21 @@ def redirect_problems(uri: str) -> list[str]:
         return ["must not hold spaces, control characters or backslashes."]
     try:
         parts = urlsplit(uri)
-        _ = parts.port
+        _ = parts.port, ":" in (parts.hostname or "") and ip_address(parts.hostname or "")
     except ValueError:
         return [f"{uri!r} is not a URI."]
     if not parts.scheme or not parts.hostname:
         return [f"{uri!r} is not an absolute address, such as https://api.stackone.com/callback."]
-    return [*_scheme(parts), *_host(parts), *_text(uri, parts)]
-
-
-def _scheme(parts: SplitResult) -> list[str]:
-    if parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK):
-        return []
-    if parts.scheme == "http":
-        return ["must begin with https; http is accepted for localhost only."]
-    return [f"must begin with https, not with {parts.scheme}."]
-
-
-def _host(parts: SplitResult) -> list[str]:
-    host = parts.hostname or ""
-    problems = []
-    if parts.username is not None or parts.password is not None:
-        problems.append("must not hold a user name or password.")
-    if "*" in host:
-        problems.append("must not hold a wildcard.")
-    if ":" in host:
-        try:
-            if IPv6Address(host).is_loopback:
-                problems.append("must not use the IPv6 loopback address; write localhost.")
-        except AddressValueError:
-            problems.append(f"{host!r} is not a host.")
-    return problems
-
-
-def _text(uri: str, parts: SplitResult) -> list[str]:
-    problems = []
-    if len(uri) > _MAX_LENGTH:
-        problems.append(f"has {len(uri)} characters; Entra ID accepts {_MAX_LENGTH}.")
-    if "#" in uri:
-        problems.append("must not hold a fragment (#).")
-    if "*" in parts.path + parts.query:
-        problems.append("must not hold a wildcard.")
-    found = sorted({character for character in uri if character in _REFUSED})
-    if found:
-        problems.append(f"must not hold {' '.join(found)}.")
-    return problems
+    host, path = parts.hostname, parts.path + parts.query
+    secure = parts.scheme == "https" or (parts.scheme == "http" and host in _LOOPBACK)
+    refused = sorted({character for character in uri if character in _REFUSED})
+    rules = {
+        "must begin with https; http is accepted for localhost only.": not secure,
+        "must not hold a user name or password.": parts.username is not None or parts.password is not None,
+        "must not hold a wildcard.": "*" in host + path,
+        "must not use the IPv6 loopback address; write localhost.": ":" in host and ip_address(host).is_loopback,
+        f"has {len(uri)} characters; Entra ID accepts {_MAX_LENGTH}.": len(uri) > _MAX_LENGTH,
+        "must not hold a fragment (#).": "#" in uri,
+        f"must not hold {' '.join(refused)}.": bool(refused),
+    }
+    return [said for said, broken in rules.items() if broken]

@@ -25,7 +25,6 @@ REVIEWED = {
     "widgets/panel.py:_repr_mimebundle_.include",
     "widgets/panel.py:_repr_mimebundle_.exclude",
     # called under another name: asked once for what plan and apply both need
-    "clients/stackone.py:connector_profiles.connector_key",
     "clients/stackone.py:accounts.provider",
     "clients/stackone.py:accounts.owner_id",
     # called through the table of the kinds of secret store

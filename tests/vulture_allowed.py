@@ -26,6 +26,7 @@ _._encrypted_where_possible
 _.execute_managed_notebook
 # typer: commands by their decorator, options by their signature
 _._verify
+_._doctor
 _._lab
 _._records_verify
 _._records_report

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +52,7 @@ def _problems(error: ValidationError) -> Iterator[Problem]:
     elif kind == "additionalProperties":
         known = list(schema.get("properties", {}))
         for name in [name for name in error.instance if _is_extra(name, schema)]:
-            yield Problem(f"{where}.{name}", "is not a property that can be written here.", _close(name, known))
+            yield Problem(f"{where}.{name}", "is not a property that can be written here.", close(name, known))
     elif kind in ("enum", "const"):
         choices = value if kind == "enum" else [value]
         words = ", ".join("null" if choice is None else str(choice) for choice in choices)
@@ -131,8 +131,9 @@ def _shape(schema: dict[str, Any]) -> str:
     return f"It matches {schema.get('pattern')}."
 
 
-def _close(name: str, known: list[str]) -> str:
+def close(name: str, known: Iterable[str]) -> str:
+    """What was probably meant by a name that is not known, as a question; empty if nothing is like it."""
     from rapidfuzz import process
 
-    close = process.extractOne(name, known, score_cutoff=75)
-    return f"Did you mean {close[0]}?" if close else ""
+    found = process.extractOne(name, list(known), score_cutoff=75)
+    return f"Did you mean {found[0]}?" if found else ""

@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 from runbook.catalog import loader, names
-from runbook.catalog.model import PERMISSION_TYPES, RESOURCES, PermissionType
+from runbook.catalog.model import PERMISSION_TYPES, PermissionType
 from runbook.catalog.scopes import Scopes, Source, compute
 
 _NAMED = 4
@@ -177,7 +177,8 @@ def matrix(scopes: Scopes, kind: PermissionType) -> Matrix:
 
 
 def _in_guide_order(slugs: Iterable[str]) -> list[str]:
-    return sorted(slugs, key=lambda slug: (RESOURCES.index(names.action(slug).resource), names.action(slug).name))
+    order = loader.resources().index
+    return sorted(slugs, key=lambda slug: (order(names.action(slug).resource), names.action(slug).name))
 
 
 def _some(items: list[str]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal
 from urllib.parse import urlencode
 
 from runbook.catalog import loader, names
@@ -26,8 +25,7 @@ LINK_CAVEAT = (
     "If the page opens without the choice, tick the actions there."
 )
 
-Separator = Literal["space", "comma", "newline"]
-SEPARATORS: dict[Separator, str] = {"space": " ", "comma": ",", "newline": "\n"}
+SEPARATORS: dict[str, str] = {"space": " ", "comma": ",", "newline": "\n"}
 
 
 def link(slugs: Iterable[str]) -> str:
@@ -40,10 +38,10 @@ def link(slugs: Iterable[str]) -> str:
     return f"{_GUIDE_URL}?{urlencode({_SELECTION_PARAMETER: ','.join(chosen)}, safe=',')}"
 
 
-def joined(permissions: Iterable[str], separator: Separator = "space") -> str:
+def joined(permissions: Iterable[str], separator: str = "space") -> str:
     """Permissions as text to paste: with blanks (as OAuth has scopes, RFC 6749 section 3.3), commas or line breaks."""
     if separator not in SEPARATORS:
-        raise InputError(Problem("separator", f"{separator!r} is not one.", f"Use {', '.join(SEPARATORS)}."))
+        raise InputError(Problem("--separator", f"{separator!r} is not one.", f"Use {', '.join(SEPARATORS)}."))
     return SEPARATORS[separator].join(permissions)
 
 

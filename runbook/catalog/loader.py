@@ -16,7 +16,6 @@ from runbook.catalog.model import (
     Body,
     Licence,
     Limited,
-    NotReliedOn,
     Paging,
     PathParameter,
     Permission,
@@ -52,6 +51,12 @@ def power_words() -> Mapping[int, str]:
 def actions() -> tuple[Action, ...]:
     """All actions, sorted by name."""
     return tuple(sorted(map(_action, table("catalog/actions.json")["actions"]), key=lambda action: action.name))
+
+
+def resources() -> list[str]:
+    """What actions are about, in the order of the guide."""
+    found: list[str] = table("catalog/actions.json")["resources"]
+    return found
 
 
 @cache
@@ -113,6 +118,6 @@ def _access(row: Mapping[str, Any]) -> Access:
         alternatives=tuple(tuple(names) for names in row["alternatives"]),
         documented_least=tuple(row["documented_least"]) if "documented_least" in row else least,
         limited=tuple(Limited(tuple(item["set"]), item["does"]) for item in row.get("limited", ())),
-        not_relied_on=tuple(NotReliedOn(tuple(item["set"]), item["why"]) for item in row.get("not_relied_on", ())),
+        not_relied_on=tuple(row.get("not_relied_on", ())),
         note=row.get("note", ""),
     )

@@ -14,20 +14,6 @@ Shape = Literal["guid", "guid-or-upn", "domain-name", "opaque", "text"]
 
 PERMISSION_TYPES: tuple[PermissionType, ...] = ("delegated", "application")
 EFFECTS: tuple[Effect, ...] = ("read", "write", "delete")
-RESOURCES: tuple[str, ...] = (
-    "Users",
-    "Groups",
-    "Devices",
-    "Directory roles",
-    "Applications",
-    "Service principals",
-    "App role assignments",
-    "Permission grants",
-    "Conditional access",
-    "Named locations",
-    "Domains",
-    "Organization",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,20 +55,13 @@ class Limited:
 
 
 @dataclass(frozen=True, slots=True)
-class NotReliedOn:
-    """A permission set that is documented for an action and contradicted elsewhere in Microsoft's documents."""
-
-    permissions: tuple[str, ...]
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
 class Access:
     """The permission sets of one action for one permission type.
 
     ``alternatives`` are complete sets (all members needed together), smallest first as documented, those with
     unpublished permissions included. ``least`` is the first that can be used; ``documented_least`` is what
-    Microsoft's page names, which differs where that one cannot be used, with the reason in ``note``.
+    Microsoft's page names, which differs where that one cannot be used, with the reason in ``note``. ``not_relied_on``:
+    sets (``set``) that are documented for the action and contradicted elsewhere in Microsoft's documents, and ``why``.
     """
 
     supported: bool
@@ -90,7 +69,7 @@ class Access:
     alternatives: tuple[tuple[str, ...], ...] = ()
     documented_least: tuple[str, ...] = ()
     limited: tuple[Limited, ...] = ()
-    not_relied_on: tuple[NotReliedOn, ...] = ()
+    not_relied_on: tuple[Mapping[str, Any], ...] = ()
     note: str = ""
 
     def limit_of(self, permissions: tuple[str, ...]) -> str | None:

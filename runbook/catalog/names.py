@@ -28,10 +28,7 @@ def action(text: str) -> Action:
 
     Raises InputError with the likely ones meant.
     """
-    found = _index().get(_key(text))
-    if found is None:
-        raise InputError(_unknown(text))
-    return found
+    return resolve([text])[0]
 
 
 def resolve(texts: Iterable[str]) -> tuple[Action, ...]:

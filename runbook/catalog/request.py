@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from urllib.parse import quote
 
 from runbook.catalog import names
-from runbook.catalog.body import body_problems
+from runbook.catalog.body import body_problems, close
 from runbook.catalog.model import Action, Shape
 from runbook.errors import InputError, Problem
 
@@ -83,7 +83,7 @@ def prepare(action: Action | str, path: Given = None, query: Given = None, body:
     if problems:
         raise InputError(problems)
     headers: dict[str, str] = {}
-    if item.advanced_queries and _is_advanced(item, options):
+    if item.advanced_queries and is_advanced(item.path, options):
         headers["ConsistencyLevel"] = "eventual"
         options["$count"] = "true"
     return Request(item, item.method, filled, options, headers, body or None, values)
@@ -169,22 +169,17 @@ def _option(action: Action, option: str, value: Any) -> str:
     return value.strip()
 
 
-def _is_advanced(item: Action, options: Mapping[str, str]) -> bool:
-    sorted_plainly = item.path in ("/users", "/groups") and _PLAIN_ORDER.fullmatch(options.get("$orderby", "").strip())
+def is_advanced(path: str, options: Mapping[str, str]) -> bool:
+    """Whether directory objects need both ``ConsistencyLevel: eventual`` and ``$count=true`` for this query."""
+    sorted_plainly = path in ("/users", "/groups") and _PLAIN_ORDER.fullmatch(options.get("$orderby", "").strip())
     outside_texts = _QUOTED.sub("''", options.get("$filter", ""))
     return (
         "$search" in options
-        or options.get("$count") == "true"
+        or options.get("$count", "").lower() == "true"
         or ("$orderby" in options and not (sorted_plainly and "$filter" not in options))
         or bool(_EVENTUAL_FILTER.search(outside_texts))
     )
 
 
 def _choices(name: str, known: Iterable[str]) -> str:
-    from rapidfuzz import process
-
-    known = list(known)
-    close = process.extractOne(name, known, score_cutoff=75)
-    if close:
-        return f"Did you mean {close[0]}?"
-    return f"There are {', '.join(known)}." if known else "It takes none."
+    return close(name, known) or (f"There are {', '.join(known)}." if known else "It takes none.")

@@ -95,6 +95,19 @@ def _verify(given: options.Choice) -> None:
     _run(**vars(replace(options.Run(**vars(given)), sections=last)))
 
 
+@app.command("doctor")
+@takes(options.Run)
+def _doctor(given: options.Run) -> None:
+    """Name what will fail, and who must act, before a run does; the least permissions for the choice."""
+    from runbook.operations import doctor
+    from runbook.sections import NAMES
+
+    first, last = choosing.span(given.sections)
+    screen = _screen(given)
+    found = doctor.examine(choosing.choice(given), NAMES[first - 1 : last], screen.attend)
+    raise typer.Exit(screen.findings(found))
+
+
 @app.command("actions")
 @takes(options.Search)
 def _actions(given: options.Search) -> None:
@@ -106,7 +119,7 @@ def _actions(given: options.Search) -> None:
         from runbook.catalog import drift
 
         report = drift.check_source(given.check)
-        screen.drift(report)
+        screen.told(report.to_dict(), "\n".join(report.lines()))
         raise typer.Exit(1 if report.changed else 0)
     screen.actions(catalog.select(search=given.search, resource=given.resource, effect=given.effect))
 
@@ -156,7 +169,7 @@ def _records_verify(given: options.Check) -> None:
         report = verify.verify(given.folder, public_key=key.read_bytes() if key else None)
     except (OSError, ValueError):
         raise InputError(Problem("--public-key", f"{key} is no Ed25519 public key in PEM.")) from None
-    _screen(given).record_check(report)
+    _screen(given).told(report.as_dict(), str(report), "green" if report.ok else "red")
     raise typer.Exit(0 if report.ok else 1)
 
 
@@ -169,7 +182,8 @@ def _records_report(given: options.Report) -> None:
     if not (given.folder / "journal.jsonl").is_file():
         what = "is not a record: it has no journal.jsonl."
         raise InputError(Problem(str(given.folder), what, "Name records/<run-id>."))
-    _screen(given).wrote(report.write(given.folder, given.output))
+    path = report.write(given.folder, given.output)
+    _screen(given).told({"report": str(path)}, f"Wrote {path}")
 
 
 @_secrets.command("set")

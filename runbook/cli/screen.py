@@ -10,6 +10,7 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,16 +18,14 @@ import typer
 
 from runbook import catalog, whole, words
 from runbook.catalog import explain, guide
-from runbook.catalog.drift import DriftReport
 from runbook.catalog.explain import Difference
-from runbook.catalog.guide import SEPARATORS, Separator
 from runbook.catalog.model import Action, PermissionType
 from runbook.catalog.scopes import Scopes
 from runbook.clients.target import Target
-from runbook.errors import HandOver, InputError, Problem
+from runbook.errors import HandOver
+from runbook.operations.doctor import Finding
 from runbook.parameters import Parameters
 from runbook.records.journal import Journal, NullJournal
-from runbook.records.verify import VerifyReport
 from runbook.runs.run import PlanReport, Progress, RunOutcome
 from runbook.sections import NAMES
 from runbook.tenant.base import HandsOver, attended
@@ -217,6 +216,21 @@ class Screen:
             if waiting:
                 self._table(*words.plan_table(waiting))
 
+    def findings(self, found: Iterable[Finding]) -> int:
+        """What the doctor found; the exit code that goes with it."""
+        findings = list(found)
+        states = {each.state for each in findings}
+        verdict, code = ("failed", 1) if "failed" in states else ("parked", 3) if "parked" in states else ("passed", 0)
+        least = [name for each in findings for name in each.needs]
+        if self.as_json:
+            listed = [asdict(each) for each in findings]
+            self.document({"verdict": verdict, "exit_code": code, "least": least, "findings": listed})
+        else:
+            rows = [(each.state, each.about, each.said, each.remedy) for each in findings]
+            self._table(("State", "What", "Seen", "Next"), rows)
+            self.say(f"\nVerdict: {verdict}", f"bold {words.style(verdict)}")
+        return code
+
     # actions and scopes
 
     def actions(self, actions: Sequence[Action]) -> None:
@@ -252,7 +266,7 @@ class Screen:
             return
         if separator is not None:
             for kind in computed.types:
-                typer.echo(guide.joined(computed.of(kind).names, _separator(separator)))
+                typer.echo(guide.joined(computed.of(kind).names, separator))
             return
         for kind in computed.types:
             self._permission_set(kind, computed)
@@ -278,17 +292,6 @@ class Screen:
         for slug in found.unsupported:
             self.say(f"  {catalog.action(slug).name} has no {kind} permission.", "yellow")
 
-    def drift(self, report: DriftReport) -> None:
-        self.told(report.to_dict(), "\n".join(report.lines()))
-
-    # records
-
-    def record_check(self, report: VerifyReport) -> None:
-        self.told(report.as_dict(), str(report), "green" if report.ok else "red")
-
-    def wrote(self, path: Path) -> None:
-        self.told({"report": str(path)}, f"Wrote {path}")
-
     def told(self, document: Any, text: str, style: str | None = None) -> None:
         if self.as_json:
             self.document(document)
@@ -302,11 +305,3 @@ def _code(item: HandOver) -> str:
 
 def _signed(change: Change) -> dict[str, str]:
     return {**change.shown(), "sign": words.SIGNS[change.kind]}
-
-
-def _separator(name: str) -> Separator:
-
-    for known in SEPARATORS:
-        if known == name:
-            return known
-    raise InputError(Problem("--separator", f"{name!r} is not one.", f"Use {', '.join(SEPARATORS)}."))

@@ -5,14 +5,13 @@ Sources: learn.microsoft.com/graph/query-parameters and /graph/aad-advanced-quer
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any, TypedDict, Unpack
 from urllib.parse import parse_qsl, quote, urlsplit
 
+from runbook.catalog.request import is_advanced
+
 _EVENTUAL = {"ConsistencyLevel": "eventual"}
-_ADVANCED = re.compile(r"\b(ne|not)\b|\bendswith\s*\(|/\$count\b", re.IGNORECASE)
-_QUOTED = re.compile(r"'(?:[^']|'')*'")
 
 
 def literal(value: str) -> str:
@@ -49,20 +48,6 @@ def _shown(value: Any) -> str:
     return value if isinstance(value, str) else ",".join(value or ())
 
 
-def _is_advanced(params: Mapping[str, str]) -> bool:
-    """Whether directory objects need both ``ConsistencyLevel: eventual`` and ``$count=true`` for this query.
-
-    So for ``$search``, ``$count``, ``ne``/``not``/``endsWith``, and ``$filter`` together with ``$orderby``.
-    """
-    condition = params.get("$filter", "")
-    return (
-        "$search" in params
-        or params.get("$count", "").lower() == "true"
-        or bool(condition and "$orderby" in params)
-        or _ADVANCED.search(_QUOTED.sub("''", condition)) is not None
-    )
-
-
 def prepare(
     path: str, params: Mapping[str, str] | None = None, **options: Unpack[Options]
 ) -> tuple[dict[str, str], dict[str, str]]:
@@ -72,6 +57,6 @@ def prepare(
     """
     given = dict(parse_qsl(urlsplit(path).query, keep_blank_values=True))
     added = {**(params or {}), **query(**options)}
-    if not _is_advanced({**given, **added}):
+    if not is_advanced(urlsplit(path).path, {**given, **added}):
         return added, {}
     return added if "$count" in given else {**added, "$count": "true"}, dict(_EVENTUAL)

@@ -41,7 +41,7 @@ from typing import IO, Any
 
 from runbook import whole
 from runbook.errors import RecordError
-from runbook.records import redaction
+from runbook.records import redaction, verify
 from runbook.records.summary import Did, Done
 from runbook.records.verify import GENESIS, JOURNAL, canonical, event_hash
 
@@ -248,17 +248,11 @@ def read(path: str | os.PathLike[str]) -> list[Event]:
 
 def verify_chain(events: Iterable[Mapping[str, Any]]) -> list[str]:
     """What is wrong with the chain, in words; empty if every event follows from the one before it."""
-    problems = []
-    previous, number = GENESIS, 0
+    report = verify.VerifyReport("", head=GENESIS)
     for number, event in enumerate(events, 1):
-        if event["seq"] != number:
-            problems.append(f"event {number} calls itself number {event['seq']}")
-        if event["prev"] != previous:
-            problems.append(f"event {number} does not follow the event before it")
-        if event["hash"] != event_hash(event):
-            problems.append(f"event {number} was changed after it was written")
-        previous = event["hash"]
-    return problems
+        verify.check_event(canonical(event), number, report)
+        report.head = event["hash"]
+    return report.problems
 
 
 def _file_of(path: str | os.PathLike[str]) -> Path:

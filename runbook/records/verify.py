@@ -253,7 +253,7 @@ def _check_journal(root: Path, manifest: dict[str, Any], report: VerifyReport) -
         report.problems.append(f"{JOURNAL} ends in the middle of a line")
     first, event, report.head = dict[str, Any](), dict[str, Any](), GENESIS
     for number, line in enumerate(lines, 1):
-        event = _check_event(line, number, report)
+        event = check_event(line, number, report)
         report.head = str(event.get("hash"))
         first = first or event
     report.events = len(lines)
@@ -273,7 +273,8 @@ def _check_journal(root: Path, manifest: dict[str, Any], report: VerifyReport) -
     return first, event
 
 
-def _check_event(line: bytes, number: int, report: VerifyReport) -> dict[str, Any]:
+def check_event(line: bytes, number: int, report: VerifyReport) -> dict[str, Any]:
+    """One line of a journal; what is wrong with it is a problem of ``report``, whose ``head`` is of the line before."""
     try:
         event = json.loads(line)
         intact = canonical(event) == line and event_hash(event) == event["hash"]

@@ -209,8 +209,8 @@ def _note_clocks(ctx: Context, evidence: Evidence) -> None:
     evidence.facts["clock_offsets"] = offsets
     for service, seconds in offsets.items():
         if abs(seconds) > SKEW_SECONDS:
-            said = f"The clock of {service} is {seconds:+d} s from this machine's, and Entra ID tolerates five minutes."
-            evidence.notes.append(f"{said} Set this machine's clock (switch time synchronisation on).")
+            off = RunbookError.named("clock_off", service=service, seconds=seconds)
+            evidence.notes.append(f"{off.what} {off.next_step}")
             evidence.rows.append(row(f"clock of {service}", f"{seconds:+d} s", "Date of its answers"))
 
 

@@ -8,14 +8,16 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from runbook import data
+from runbook import catalog, data
+from runbook.catalog import PermissionType
 from runbook.tenant.base import Context
 
 
 def rights(ctx: Context, sections: Collection[str]) -> list[dict[str, Any]]:
-    """What ``sections`` write that not everybody may: ``[{"section", "what", "may", "who"}]``.
+    """What ``sections`` need that not everybody may: ``[{"section", "what", "may", "who", "any", "without"}]``.
 
-    ``who`` must do it where the caller may not. Raises :class:`SignInError`.
+    ``who`` must do it where the caller may not; ``without``: what becomes of the section then. ``any``: the sets of
+    permissions of which a caller of this kind needs one, the least first. Raises :class:`SignInError`.
     """
     table = data.table("tenant/rights.json")
     kinds = set(ctx.params.permission_types)
@@ -24,7 +26,11 @@ def rights(ctx: Context, sections: Collection[str]) -> list[dict[str, Any]]:
         if each["section"] in sections and kinds & set(each.get("types", kinds)):
             caller = ctx.administrator.identity()
             held = {name for name in each["roles"] if table["roles"][name] in caller.role_ids}
-            allowed = not set(each["permissions"]).isdisjoint(caller.permissions)
+            sets = [frozenset(text.split(" + ")) for text in each["permissions"]]
+            allowed = any(one <= set(caller.permissions) for one in sets)
             may = allowed and (caller.kind == "app" or not each["roles"] or bool(held))
-            found.append({"section": each["section"], "what": each["what"], "may": may, "who": each["who"]})
+            kind: PermissionType = "application" if caller.kind == "app" else "delegated"
+            enough = [one for one in sets if all(catalog.permissions()[name].id(kind) for name in one)]
+            about = {name: each[name] for name in ("section", "what", "who")}
+            found.append({**about, "may": may, "any": enough, "without": each.get("without", "parked")})
     return found

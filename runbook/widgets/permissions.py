@@ -27,7 +27,7 @@ class ScopesPanel(Panel):
 
     caveat = guide.LINK_CAVEAT
 
-    def __init__(self, scopes: Scopes, separator: guide.Separator = "space") -> None:
+    def __init__(self, scopes: Scopes, separator: str = "space") -> None:
         self.scopes, self._separator = scopes, separator
         self.cost = explain.summary(scopes) if scopes.actions else ()
         """Which few actions cost the most powerful permissions, and how to need less; a sentence a line."""

@@ -12,7 +12,8 @@ from ipywidgets.widgets.widget_bool import CheckboxStyle
 
 from runbook import catalog, mapping_file
 from runbook.catalog.guide import SEPARATORS
-from runbook.catalog.model import RESOURCES, Action
+from runbook.catalog.loader import resources
+from runbook.catalog.model import Action
 from runbook.catalog.scopes import Scopes
 from runbook.errors import InputError
 from runbook.parameters import Parameters, parse, save
@@ -89,7 +90,7 @@ class _PickerRows:
         self._cost = ipywidgets.Layout(flex="1 1 auto", margin="0")
         wanted = set(chosen)
         children: list[Any] = [_headings()]
-        ordered = sorted(catalog.actions(), key=lambda action: RESOURCES.index(action.resource))
+        ordered = sorted(catalog.actions(), key=lambda action: resources().index(action.resource))
         for resource, actions in groupby(ordered, key=lambda action: action.resource):
             members = list(actions)
             children.append(self._head(resource, members))

@@ -33,7 +33,7 @@ def test_the_callback_is_that_of_the_connector() -> None:
 
 
 @pytest.mark.parametrize(("separator", "text"), [("space", "a b"), ("comma", "a,b"), ("newline", "a\nb")])
-def test_permissions_are_joined_with_the_separator(separator: guide.Separator, text: str) -> None:
+def test_permissions_are_joined_with_the_separator(separator: str, text: str) -> None:
     assert guide.joined(["a", "b"], separator) == text
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from runbook import catalog
 from runbook.catalog import loader
-from runbook.catalog.model import EFFECTS, RESOURCES
+from runbook.catalog.model import EFFECTS
 
 DATA = Path(loader.__file__).parent
 ROWS: list[dict[str, Any]] = json.loads((DATA / "actions.json").read_text(encoding="utf-8"))["actions"]
@@ -26,7 +26,7 @@ def test_no_action_and_no_permission_is_there_twice() -> None:
 def test_effects_resources_and_permissions_are_known_ones() -> None:
     for action in catalog.actions():
         assert action.effect in EFFECTS
-        assert action.resource in RESOURCES
+        assert action.resource in loader.resources()
         assert set(action.guide_scopes or ()) <= set(catalog.permissions())
         for _kind, access in action.accesses():
             assert not access.supported or access.least in access.alternatives, action.slug

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
+from runbook.catalog.request import is_advanced
 from runbook.clients.calls import FixedToken
 from runbook.clients.graph import GraphClient
-from runbook.clients.odata import _is_advanced, key, literal, query
+from runbook.clients.odata import key, literal, query
 from runbook.clients.target import Target
 from runbook.errors import GraphError, SignInError, TransportError
 from runbook.secrets import Secret
@@ -133,7 +134,7 @@ def test_a_next_link_to_another_host_gets_no_token(service: Service, graph: Grap
     ],
 )
 def test_advanced_queries_are_recognised(options: dict[str, object], advanced: bool) -> None:
-    assert _is_advanced(query(**options)) is advanced  # type: ignore[arg-type]
+    assert is_advanced("/users", query(**options)) is advanced  # type: ignore[arg-type]
 
 
 def test_values_in_filters_and_keys_are_escaped() -> None:

@@ -38,6 +38,7 @@ def test_a_plan_says_what_the_caller_may_do_and_who_must_do_the_rest(developer: 
         "consent to delegated permissions": False,
         "consent to application permissions": False,
         "see what was consented to": True,
+        "know what a policy says about client secrets": True,
     }
     shown = developer(**both).call("plan").stdout
     assert "Application Developer" in shown

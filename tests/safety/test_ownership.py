@@ -57,7 +57,8 @@ class Desk:
         command = runner(home, folder)
 
         def run(*arguments: str, do: str = "run", file: Path | None = None, **values: Any) -> dict[str, Any]:
-            given = [f"{key}={value}" for key, value in {"secret_store": "file", **values}.items()]
+            both = {"secret_store": "file", "permission_types": "delegated,application"}
+            given = [f"{key}={value}" for key, value in {**both, **values}.items()]
             options = [part for one in given for part in ("--set", one)]
             done = command(do, "--json", "--sandbox", str(file or self.file), "--actions", READS, *arguments, *options)
             return self._told(done, folder)

@@ -37,7 +37,7 @@ def asked(action: Action) -> dict[str, Any]:
         "takes a body": action.body is not None,
         "delegated": sets(action.delegated.alternatives),
         "application": sets(action.application.alternatives),
-        "contradicted": {frozenset(one.permissions) for _, access in action.accesses() for one in access.not_relied_on},
+        "contradicted": {frozenset(one["set"]) for _, access in action.accesses() for one in access.not_relied_on},
         "least": frozenset(action.delegated.least),
         "scopes of the guide": action.guide_scopes or (),
         "besides": {
