@@ -106,15 +106,20 @@ def test_a_subscription_is_read_by_its_id(admin: GraphClient) -> None:
 def test_a_device_gets_owners_from_people_with_the_directory_as_the_user(
     world: World, admin: GraphClient, user: dict[str, Any]
 ) -> None:
-    """learn.microsoft.com/graph/api/device-post-registeredowners"""
+    """learn.microsoft.com/graph/api/device-post-registeredowners; resources/device: one owner at most"""
     device = admin.get("/devices?$top=1").json()["value"][0]["id"]
     person = world.person(["Directory.AccessAsUser.All"], ["Cloud Device Administrator"])
     sent = {"@odata.id": f"https://graph.microsoft.com/v1.0/directoryObjects/{user['id']}"}
     place = f"/devices/{device}/registeredOwners"
     assert admin.post(f"{place}/$ref", sent).status_code == 403
+    (owner,) = person.get(place).json()["value"]
+    assert person.post(f"{place}/$ref", sent).status_code == 400
+    assert person.delete(f"{place}/{owner['id']}/$ref").status_code == 204
     assert person.post(f"{place}/$ref", sent).status_code == 204
-    assert user["id"] in {one["id"] for one in person.get(place).json()["value"]}
+    assert [one["id"] for one in person.get(place).json()["value"]] == [user["id"]]
     assert person.delete(f"{place}/{user['id']}/$ref").status_code == 204
+    back = {"@odata.id": f"https://graph.microsoft.com/v1.0/directoryObjects/{owner['id']}"}
+    assert person.post(f"{place}/$ref", back).status_code == 204
 
 
 def every(client: GraphClient, link: str) -> list[dict[str, Any]]:

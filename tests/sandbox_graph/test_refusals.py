@@ -593,6 +593,52 @@ class TestHiddenMembership:
         assert all(self.seen(world.person(self.ALL, user=enabled[0]["userPrincipalName"]), group, enabled[1]["id"]))
 
 
+def test_security_groups_alone_are_asked_for_of_users_alone(
+    admin: GraphClient, group: dict[str, Any], user: dict[str, Any]
+) -> None:
+    """learn.microsoft.com/graph/api/group-getmembergroups, directoryobject-getmembergroups"""
+    asked = [{"securityEnabledOnly": only} for only in (True, False)]
+    places = {f"/users/{user['id']}": [200, 200], f"/groups/{group['id']}": [400, 200]}
+    for place, statuses in places.items():
+        for action in ("getMemberGroups", "getMemberObjects"):
+            assert [admin.post(f"{place}/{action}", one).status_code for one in asked] == statuses
+
+
+def test_a_device_is_a_member_through_groups_too(admin: GraphClient, group: dict[str, Any], name: str) -> None:
+    """learn.microsoft.com/graph/api/device-list-transitivememberof"""
+    device = admin.get("/devices?$top=1").json()["value"][0]["id"]
+    body = {"displayName": f"{name}2", "mailEnabled": False, "mailNickname": f"{name}2", "securityEnabled": True}
+    outer = admin.post("/groups", body).json()
+    for place, member in ((group["id"], device), (outer["id"], group["id"])):
+        assert admin.post(f"/groups/{place}/members/$ref", reference(member)).status_code == 204
+    found = {one["id"] for one in admin.get(f"/devices/{device}/transitiveMemberOf").json()["value"]}
+    assert {group["id"], outer["id"]} <= found
+    checked = admin.post(f"/devices/{device}/checkMemberGroups", {"groupIds": [outer["id"]]}).json()["value"]
+    assert checked == [outer["id"]]
+    assert admin.delete(f"/groups/{group['id']}").status_code == 204
+
+
+def test_an_administrator_is_restored_by_a_higher_one(world: World, admin: GraphClient, user: dict[str, Any]) -> None:
+    """learn.microsoft.com/graph/api/directory-deleteditems-restore"""
+    role = {"principalId": user["id"], "roleDefinitionId": GLOBAL_ADMINISTRATOR, "directoryScopeId": "/"}
+    assert admin.post("/roleManagement/directory/roleAssignments", role).status_code == 201
+    scopes = ["User.ReadWrite.All", "Directory.AccessAsUser.All"]
+    people = [world.person(scopes, [held]) for held in ("User Administrator", "Global Administrator")]
+    assert [one.delete(f"/users/{user['id']}").status_code for one in people] == [403, 204]
+    place = f"/directory/deletedItems/{user['id']}/restore"
+    assert [one.post(place).status_code for one in people] == [403, 200]
+
+
+@pytest.mark.parametrize(("role", "status"), [("Hybrid Identity Administrator", 200), ("Groups Administrator", 403)])
+def test_who_restores_applications(
+    world: World, admin: GraphClient, application: dict[str, Any], role: str, status: int
+) -> None:
+    """learn.microsoft.com/graph/api/directory-deleteditems-restore"""
+    assert admin.delete(f"/applications/{application['id']}").status_code == 204
+    person = world.person(["Application.ReadWrite.All"], [role])
+    assert person.post(f"/directory/deletedItems/{application['id']}/restore").status_code == status
+
+
 def test_transitive_relationships_are_counted_and_come_by_pages(admin: GraphClient, world: World) -> None:
     """learn.microsoft.com/graph/api/group-list-transitivemembers"""
     place = f"/groups/{named(world, 'All Staff')['id']}/transitiveMembers"

@@ -215,6 +215,9 @@ def _draw(call: Call, link: Link, doc: Document, target: Row) -> None:
         )
     if link.add:
         link.add(call, doc, target.doc)
+    held = call.store.links(link.arrow, doc["id"]) if link.most else []
+    if link.most and target.id not in held and len(held) >= link.most:
+        raise errors.bad_request(f"'{link.name}' holds {link.most} at most.")
     if not call.store.link(link.arrow, doc["id"], target.id, read_from=call.steady + call.delays.get("link", 0.0)):
         raise errors.existing_reference(link.name)
 

@@ -32,9 +32,9 @@ class Route:
 class Link:
     """A relationship: ``name`` in the address, ``arrow`` in the store; ``reverse`` reads it from its end.
 
-    ``kinds`` may be linked; ``hidden`` kinds are not listed; ``single`` holds at most one. ``read`` checks a list
-    (call, source document), ``add`` and ``remove`` a change before it happens (…, target document); ``visible`` is a
-    condition in SQL for what is listed.
+    ``kinds`` may be linked, ``most`` of them unless it is 0; ``hidden`` kinds are not listed; ``single`` is one object
+    and no list. ``read`` checks a list (call, source document), ``add`` and ``remove`` a change before it happens (…,
+    target document); ``visible`` is a condition in SQL for what is listed.
     """
 
     name: str
@@ -43,6 +43,7 @@ class Link:
     reverse: bool = False
     writable: bool = False
     single: bool = False
+    most: int = 0
     pages: bool = True
     hidden: tuple[str, ...] = ()
     deletes_target: bool = False

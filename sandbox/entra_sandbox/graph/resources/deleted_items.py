@@ -10,6 +10,7 @@ from entra_sandbox.graph.registry import register, resource_of
 from entra_sandbox.graph.resource import Document, Resource, Route
 from entra_sandbox.graph.resources.conditional_access_policies import POLICIES
 from entra_sandbox.graph.resources.named_locations import LOCATIONS
+from entra_sandbox.graph.resources.users import check_administrator
 from entra_sandbox.store import Row
 
 __all__ = ["DAYS"]
@@ -47,6 +48,8 @@ def restore(call: Call, _: Resource) -> Answer:
         row = _find(call)
         _authorize(call, "POST", row.kind, "/restore")
         access.require_owner(call, row.kind, row.id)
+        if row.kind == "user":
+            check_administrator(call, row.doc)
         _check_free(call, row)
         doc = call.store.exhume(row.kind, row.id, {"deletedDateTime": None}, call.tenant)
     place = context(call.base, "directoryObjects", (), single=True)

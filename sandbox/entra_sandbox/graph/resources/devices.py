@@ -60,7 +60,7 @@ DEVICES = Resource(
     update=update,
     links=(
         Link("memberOf", "group.members", ("group",), reverse=True, visible=hidden.visible),
-        Link("registeredOwners", "device.registeredOwners", _KINDS, writable=True),
+        Link("registeredOwners", "device.registeredOwners", _KINDS, writable=True, most=1),
         Link("registeredUsers", "device.registeredUsers", _KINDS, writable=True),
     ),
 )

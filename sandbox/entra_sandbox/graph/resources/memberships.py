@@ -14,6 +14,7 @@ from entra_sandbox.graph.odata.answer import context
 from entra_sandbox.graph.registry import register
 from entra_sandbox.graph.resource import Resource, Route
 from entra_sandbox.graph.resources import directory_objects
+from entra_sandbox.graph.resources.devices import DEVICES
 from entra_sandbox.graph.resources.groups import GROUPS
 from entra_sandbox.graph.resources.service_principals import SERVICE_PRINCIPALS
 from entra_sandbox.graph.resources.users import USERS
@@ -59,19 +60,25 @@ def _checked(call: Call, name: str, found: list[Row]) -> Answer:
     return _ids(call, [one for one in wanted if one.lower() in ids])
 
 
+def _asked(call: Call, find: Callable[[Call], Row]) -> tuple[Row, bool]:
+    """Whose groups are asked for, and whether it is for security groups alone, which can be for a user alone."""
+    only_security, row = _parameter(call, "securityEnabledOnly", bool), find(call)
+    if only_security and row.kind != "user":
+        raise errors.bad_request("securityEnabledOnly can be true for a user alone.", target="securityEnabledOnly")
+    return row, bool(only_security)
+
+
 def _routes(read: str, find: Callable[[Call], Row]) -> tuple[Route, ...]:
     def get_groups(call: Call, _: Resource) -> Answer:
-        only_security = _parameter(call, "securityEnabledOnly", bool)
-        rows = _groups(call, find(call).id)
-        return _ids(call, [row.id for row in rows if row.doc.get("securityEnabled") or not only_security])
+        row, only_security = _asked(call, find)
+        rows = _groups(call, row.id)
+        return _ids(call, [one.id for one in rows if one.doc.get("securityEnabled") or not only_security])
 
     def check_groups(call: Call, _: Resource) -> Answer:
         return _checked(call, "groupIds", _groups(call, find(call).id))
 
     def get_objects(call: Call, _: Resource) -> Answer:
-        only_security, row = _parameter(call, "securityEnabledOnly", bool), find(call)
-        if only_security and row.kind != "user":
-            raise errors.bad_request("securityEnabledOnly can be true for a user alone.", target="securityEnabledOnly")
+        row, only_security = _asked(call, find)
         found = _objects(call, row.id)
         return _ids(call, [one.id for one in found if one.doc.get("securityEnabled") or not only_security])
 
@@ -145,6 +152,7 @@ register(
     _ANY,
     _part(USERS),
     _part(SERVICE_PRINCIPALS),
+    _part(DEVICES),
     _part(
         GROUPS,
         Route("GET", "{}/transitiveMembers", transitive_members, "GET /groups/{}/members"),

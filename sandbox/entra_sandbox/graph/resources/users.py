@@ -12,7 +12,7 @@ from entra_sandbox.graph.registry import register
 from entra_sandbox.graph.resource import Document, Link, Resource, Route
 from entra_sandbox.graph.resources.oauth2_permission_grants import list_of
 
-__all__ = ["BASIC", "USERS", "change", "present"]
+__all__ = ["BASIC", "USERS", "change", "check_administrator", "present"]
 
 BASIC = ("displayName", "givenName", "id", "mail", "surname", "userPrincipalName")
 _SENSITIVE = frozenset(
@@ -52,7 +52,7 @@ def change(call: Call, old: Document, changes: Document) -> Document:
     if old.get("onPremisesSyncEnabled") and set(changes) - _OF_THE_CLOUD:
         raise errors.synced()
     if _SENSITIVE & set(changes):
-        _check_administrator(call, old)
+        check_administrator(call, old)
     _check_names(call, {"onPremisesImmutableId": old.get("onPremisesImmutableId"), **changes}, old["id"])
     profile = changes.pop("passwordProfile", None)
     if profile and profile.get("password"):
@@ -63,7 +63,7 @@ def change(call: Call, old: Document, changes: Document) -> Document:
 
 def delete(call: Call, doc: Document) -> None:
     """Administrators are deleted only by their betters; grants and assignments of the user go."""
-    _check_administrator(call, doc)
+    check_administrator(call, doc)
     for kind in ("oAuth2PermissionGrant", "appRoleAssignment"):
         for row in call.store.find(kind, call.tenant, principalId=doc["id"]):
             call.store.delete(kind, row["id"], call.tenant)
@@ -137,7 +137,7 @@ def _check_properties(call: Call, changes: Document) -> None:
         raise errors.denied()
 
 
-def _check_administrator(call: Call, doc: Document) -> None:
+def check_administrator(call: Call, doc: Document) -> None:
     """Sensitive changes of a person who holds a directory role need a higher one, and from a person
     ``Directory.AccessAsUser.All``: learn.microsoft.com/graph/api/resources/users, "Who can perform sensitive actions".
     """
