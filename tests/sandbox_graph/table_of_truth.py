@@ -165,6 +165,8 @@ def _below(resource: Resource) -> Iterator[str]:
         manners = (("apart", found.apart), ("not at creation", found.later), ("by signed-in people", found.by_people))
         texts += [f"{manner}: {', '.join(sorted(names))}" for manner, names in manners if names]
         yield f"\nLimits ({found.page}): {'; '.join(texts)}"
+    if resource.single:
+        yield f"\nIn no list (501 `NotImplemented`): {', '.join(sorted(resource.single))}"
     if resource.costly:
         yield "\nPages: " + ", ".join(f"{most} with {name}" for name, most in resource.costly.items())
 

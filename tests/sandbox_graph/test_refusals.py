@@ -426,6 +426,15 @@ class TestUsers:
         assert [person.patch(place, one).status_code for one in bodies] == [400, 204, 204]
         assert [admin.patch(place, {name: None}).status_code for name in ("aboutMe", "employeeHireDate")] == [403, 403]
 
+    @pytest.mark.parametrize("field", ["aboutMe", "skills", "hireDate", "mailboxSettings"])
+    def test_what_no_list_can_show_is_not_implemented_there(
+        self, admin: GraphClient, user: dict[str, Any], field: str
+    ) -> None:
+        """learn.microsoft.com/graph/api/user-list"""
+        answer = admin.get(f"/users?$select=id,{field}")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (501, "NotImplemented")
+        assert admin.get(f"/users/{user['id']}?$select=id,{field}").status_code == 200
+
     @pytest.mark.parametrize("change", [{"onPremisesImmutableId": "x"}, {"businessPhones": ["+31 30 1"]}])
     def test_sensitive_properties_of_an_administrator_take_the_directory_as_the_user(
         self, world: World, change: dict[str, Any]
@@ -591,6 +600,32 @@ class TestHiddenMembership:
         members = [world.store.get("user", one, world.tenant) for one in ids]
         enabled = [one for one in members if one and one["accountEnabled"] and one["userType"] == "Member"]
         assert all(self.seen(world.person(self.ALL, user=enabled[0]["userPrincipalName"]), group, enabled[1]["id"]))
+
+
+def test_a_role_is_named_by_its_template_as_a_segment(admin: GraphClient, user: dict[str, Any]) -> None:
+    """learn.microsoft.com/graph/api/directoryrole-post-members, example 2"""
+    template = "88d8e3e3-8f55-4a1e-953a-9b9898b8876b"
+    assert admin.post("/directoryRoles", {"roleTemplateId": template}).status_code in (201, 400)
+    for key in (f"/roleTemplateId={template}", f"(roleTemplateId='{template}')", f"/roleTemplateId='{template}'"):
+        assert admin.get(f"/directoryRoles{key}").json()["roleTemplateId"] == template
+    place = f"/directoryRoles/roleTemplateId={template}/members"
+    assert admin.post(f"{place}/$ref", reference(user["id"])).status_code == 204
+    assert admin.delete(f"{place}/{user['id']}/$ref").status_code == 204
+    assert admin.get(f"/directoryRoles/nothing={template}").status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("services", "status"), [(["Email"], 204), (["Email", "Yammer"], 204), (["Intune"], 400), (["Nothing"], 400)]
+)
+def test_services_of_a_domain_are_those_that_graph_may_change(
+    admin: GraphClient, name: str, services: list[str], status: int
+) -> None:
+    """learn.microsoft.com/graph/api/resources/domain"""
+    place = f"/domains/{name}.example"
+    assert admin.post("/domains", {"id": f"{name}.example"}).status_code == 201
+    assert admin.post(f"{place}/verify").status_code == 200
+    assert admin.patch(place, {"supportedServices": services}).status_code == status
+    assert admin.delete(place).status_code == 204
 
 
 def test_security_groups_alone_are_asked_for_of_users_alone(

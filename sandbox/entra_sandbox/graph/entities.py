@@ -42,6 +42,8 @@ def list_(call: Call, resource: Resource) -> Answer:
     """One page of the collection."""
     query = Query.of(call, resource.entity, page=resource.page, page_max=resource.page_max, advanced=resource.advanced)
     used = query.names | objects.selected(call)
+    if used & resource.single:
+        raise errors.not_implemented()
     query.size = min([query.size, *(most for name, most in resource.costly.items() if name in used)])
     objects.ask(call, resource, query.names)
     query.order = query.order or resource.order

@@ -71,6 +71,11 @@ def unsupported_query(message: str) -> GraphFault:
     return GraphFault(400, "Request_UnsupportedQuery", message)
 
 
+def not_implemented() -> GraphFault:
+    """501, the service's own: learn.microsoft.com/graph/api/user-list, properties that no collection can show."""
+    return GraphFault(501, "NotImplemented", "This operation target is not yet supported.")
+
+
 def expired_sync_state() -> GraphFault:
     """400 for a delta token that is too old: learn.microsoft.com/graph/delta-query-overview, token duration."""
     message = "The sync state generation is not found. The delta token is expired and data must be synchronized again."

@@ -67,6 +67,7 @@ class Resource:
     page, page_max  ``$top`` when absent and at most; page 0: everything in one answer
     order           of a list that the caller does not sort: SQL over ``o``
     costly          properties that make pages smaller when they are selected or filtered by: name -> most in a page
+    single          properties that no list can show: 501 ``NotImplemented``
     asks            properties that take more than the object does: name -> check of the call
     advanced        queries follow the directory's rules (ConsistencyLevel)
     soft_delete     goes to the bin (a function of the document, or always)
@@ -89,6 +90,7 @@ class Resource:
     page_max: int = 999
     order: str = ""
     costly: Mapping[str, int] = field(default_factory=dict)
+    single: frozenset[str] = frozenset()
     asks: Mapping[str, Callable[[Call], None]] = field(default_factory=dict)
     advanced: bool = True
     soft_delete: bool | Callable[[Document], bool] = False

@@ -89,7 +89,7 @@ class Router:
             if child is None and name.lower() in lacking:
                 raise errors.not_emulated(f"{node.path}/{name}")
             if child is None and "{}" in node.children:
-                keys.append(Key(name if key is None else f"{name}({key.value})"))
+                keys.append(_key(name) if key is None else Key(f"{name}({key.value})"))
                 node = node.children["{}"]
                 continue
             if child is None:
@@ -154,6 +154,12 @@ def _split(segment: str) -> tuple[str, Key | None]:
     if named := _NAMED.match(inside):
         return name, Key(_unquote(named.group(2)), named.group(1))
     return (name, Key(_unquote(inside))) if inside else (name, None)
+
+
+def _key(segment: str) -> Key:
+    """A key as a segment, also one with its name, as in ``/directoryRoles/roleTemplateId=…/members``."""
+    named = _NAMED.match(segment)
+    return Key(_unquote(named.group(2)), named.group(1)) if named else Key(segment)
 
 
 def _unquote(text: str) -> str:

@@ -15,6 +15,7 @@ from entra_sandbox.store import Store
 
 __all__ = ["DOMAINS", "verification_text"]
 
+_SERVICES = frozenset({"Email", "OfficeCommunicationsOnline", "Yammer"})  # resources/domain
 _NAME = re.compile(r"(?=.{4,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}\Z", re.IGNORECASE)
 
 
@@ -42,7 +43,10 @@ def create(call: Call, doc: Document) -> Document:
 
 
 def update(call: Call, old: Document, changes: Document) -> Document:
-    """Only verified domains become the default; there is always exactly one."""
+    """Services that Graph may add or remove; only verified domains become the default; there is always exactly one."""
+    before = set(old.get("supportedServices") or [])
+    if before.symmetric_difference(changes.get("supportedServices", before)) - _SERVICES:
+        raise errors.invalid_value("supportedServices", "Domain")
     if "isDefault" in changes:
         if not changes["isDefault"] or not old["isVerified"]:
             raise errors.bad_request("Only a verified domain can be made the default domain.")

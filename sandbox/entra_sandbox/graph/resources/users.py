@@ -156,6 +156,12 @@ USERS = Resource(
     entity="user",
     keys=("id", "userPrincipalName"),
     costly={"signInActivity": 120},
+    single=frozenset(
+        {
+            *("aboutMe", "birthday", "hireDate", "interests", "mailboxSettings", "mySite", "pastProjects"),
+            *("preferredName", "responsibilities", "schools", "skills"),
+        }
+    ),
     asks={"signInActivity": _check_audit},
     select=(
         "businessPhones",
