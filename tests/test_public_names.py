@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.public_names import ROOT, unneeded
 
 HOOKS = {
-    # called by name by a library: html.parser, httpx, httpcore, papermill
+    # called by name by a library: html.parser, httpx, httpcore, papermill, jupyter_client
     "catalog/sources.py:_Finder.handle_starttag",
     "clients/calls.py:ApiKey.auth_flow",
     "clients/calls.py:Bearer.auth_flow",
@@ -13,6 +13,7 @@ HOOKS = {
     "clients/bounded.py:_Stream.get_extra_info",
     "clients/bounded.py:_Stream.start_tls",
     "runs/engine.py:_WholeFiles.listdir",
+    "runs/warm.py:_Forked.poll",
     "runs/engine.py:_WholeFiles.pretty_path",
 }
 

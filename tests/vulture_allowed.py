@@ -24,6 +24,9 @@ _.pretty_path
 _.kernel_spec
 _._encrypted_where_possible
 _.execute_managed_notebook
+_.WarmProvisioner
+_.pgid
+_.poll
 # typer: commands by their decorator, options by their signature
 _._verify
 _._doctor

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -79,6 +80,14 @@ def execute(
     except (DeadKernelError, RuntimeError) as error:
         return Execution(False, type(error).__name__, str(error), died=True)
     return Execution(True)
+
+
+def prepare() -> None:
+    """Import what the first notebook would wait for."""
+    from runbook.runs.warm import warm_up
+
+    _register()
+    warm_up()
 
 
 class _Stop:
@@ -148,10 +157,13 @@ def _tidied(book: dict[str, Any]) -> dict[str, Any]:
 
 @cache
 def _register() -> None:
+    from jupyter_client.provisioning.factory import KernelProvisionerFactory
     from papermill.engines import papermill_engines
     from papermill.iorw import papermill_io
 
     papermill_engines.register(_ENGINE, _engine())
+    provisioner = EntryPoint(_ENGINE, "runbook.runs.warm:WarmProvisioner", KernelProvisionerFactory.GROUP_NAME)
+    KernelProvisionerFactory.instance().provisioners[_ENGINE] = provisioner
     papermill_io.register(_SCHEME, _WholeFiles)
 
 
@@ -171,8 +183,8 @@ def _engine() -> Any:
             argv = [sys.executable, "-P", "-m", "ipykernel", "-f", "{connection_file}"]
             # A kernel is interrupted before it is shut down, and would log that as an error on the run's terminal.
             argv += ["--log-level=CRITICAL", "--InteractiveShellApp.ignore_cwd=True"]
-            encrypted = {"supported_encryption": ["curve"]}
-            return KernelSpec(argv=argv, display_name="Python 3", language="python", metadata=encrypted)
+            about = {"supported_encryption": ["curve"], "kernel_provisioner": {"provisioner_name": _ENGINE}}
+            return KernelSpec(argv=argv, display_name="Python 3", language="python", metadata=about)
 
         @default("transport_encryption")
         def _encrypted_where_possible(self) -> str:

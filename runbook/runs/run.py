@@ -12,7 +12,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from runbook.parameters import Parameters, save
 from runbook.records import manifest, redaction, report, summary
 from runbook.records.journal import Journal, read
 from runbook.records.publishing import finish
-from runbook.runs.engine import STOP, Execution, execute
+from runbook.runs.engine import STOP, Execution, execute, prepare
 from runbook.runs.provenance import actor, notebook, notebook_name, notebook_origin, tool
 from runbook.secrets import Secret
 from runbook.secrets.stores import SecretStore, open_store
@@ -124,8 +123,8 @@ def run(
 
     tell = progress or (lambda _news: None)
     chosen = _chosen(sections)
-    # Papermill takes seconds to import; that goes on while the tenant is read.
-    threading.Thread(target=import_module, args=("papermill",), daemon=True).start()
+    # Papermill and what kernels need take seconds to import; that goes on while the tenant is read.
+    threading.Thread(target=prepare, daemon=True).start()
     with _stoppable(tell), open_context(params, hand_over=person) as ctx:
         tell(Progress("planning"))
         report = _plan(ctx, chosen)

@@ -17,6 +17,7 @@ import pytest
 from runbook.records.journal import read
 from tests.conftest import environment
 from tests.notebooks.conftest import Desk
+from tests.safety.processes import kernels, wait_for_end, watched
 
 
 @contextmanager
@@ -44,30 +45,6 @@ def begun(desk: Desk) -> Iterator[subprocess.Popen[str]]:
         process.wait()
 
 
-def children(pid: int) -> list[int]:
-    """The processes that ``pid`` started and that still live."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            state = (entry / "stat").read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if state[1] == str(pid) and state[0] != "Z":
-            found.append(int(entry.name))
-    return found
-
-
-def kernels(pid: int) -> list[int]:
-    return [child for child in children(pid) if b"ipykernel" in command_line(child)]
-
-
-def command_line(pid: int) -> bytes:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return b""
-
-
 def newest(desk: Desk) -> Path:
     return max((desk.folder / "records").iterdir())
 
@@ -86,11 +63,11 @@ def test_a_stopped_run_ends_with_130_stops_its_kernel_and_leaves_an_incomplete_r
     desk: Desk, sent: signal.Signals
 ) -> None:
     with begun(desk) as process:
-        started = kernel_of(process)
+        started = watched([kernel_of(process)])
         process.send_signal(sent)
         said, _ = process.communicate(timeout=60)
         assert process.returncode == 130, said
-        assert not Path(f"/proc/{started}").exists() or not command_line(started)
+        assert not wait_for_end(started, 10)
     incomplete(newest(desk))
 
 

@@ -115,7 +115,7 @@ class Cage:
             "PYTHONPATH": os.pathsep.join(
                 filter(None, [str(Path(__file__).with_name("loud")), os.environ.get("PYTHONPATH")])
             ),
-            "LOUD_LOGS": str(self.folder / "logs"),
+            "PYTHON_LOUD_LOGS": str(self.folder / "logs"),
             **extra,
         }
 

@@ -41,7 +41,8 @@ def shown(pid: int, name: str) -> bytes:
 
 def kernels(pid: int) -> list[int]:
     """The notebook kernels of a runner that live now."""
-    return [child for child in children(pid) if b"ipykernel" in shown(child, "cmdline")]
+    warm = [child for child in children(pid) if b"runbook.runs.warm" in shown(child, "cmdline")]
+    return [kernel for each in warm for kernel in children(each)]
 
 
 def watched(pids: list[int]) -> list[Watched]:

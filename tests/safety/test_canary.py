@@ -187,7 +187,8 @@ def test_a_passing_run_shows_and_leaves_no_secret(cage: Cage, sandbox: Sandbox, 
         *("access_token", "refresh_token", "id_token", "client_secret", "secretText", "password", "code"),
         *("basic credentials", "client-secret", "stackone-api-key", "ca.key", "device_code", "cookie"),
     }
-    assert sum(b"ipykernel" in program for program in done.programs) == 8
+    kernels = [name for name, content in done.samples if "arguments" in name and b"runbook.runs.warm" in content]
+    assert len(kernels) >= 1 + 8, "the warm process and what it forked"
     logs = b"".join(path.read_bytes() for path in (cage.folder / "logs").glob("*.log"))
     for logger in (b"INFO:httpx:", b"DEBUG:httpcore.", b"DEBUG:msal."):
         assert logger in logs, "a library is not at its loudest"

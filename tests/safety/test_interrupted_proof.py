@@ -76,7 +76,7 @@ class Ready:
     def journal(self, before: set[Path]) -> list[Event]:
         """Of the run that began after ``before`` was taken."""
         new = set((self.folder / "records").iterdir()) - before
-        return list(read(new.pop())) if new else []
+        return list(read(new.pop())) if any((each / "journal.jsonl").is_file() for each in new) else []
 
     def litter(self) -> list[str]:
         """Probes' objects that are on the tenant, in the deleted items too: by the sandbox's own file."""

@@ -16,8 +16,8 @@ class _HereAndNow(logging.StreamHandler):
         return sys.stderr
 
 
-if "LOUD_LOGS" in os.environ:
-    _file = logging.FileHandler(os.path.join(os.environ["LOUD_LOGS"], f"{os.getpid()}.log"))  # noqa: PTH118
+if "PYTHON_LOUD_LOGS" in os.environ:
+    _file = logging.FileHandler(os.path.join(os.environ["PYTHON_LOUD_LOGS"], f"{os.getpid()}.log"))  # noqa: PTH118
     logging.basicConfig(level=1, handlers=[_file])
     for _name in ("httpx", "httpcore", "msal", "urllib3", "runbook", "stamina"):
         logging.getLogger(_name).addHandler(_HereAndNow())

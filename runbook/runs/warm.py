@@ -1,0 +1,121 @@
+"""Kernels that are forked from one warm process, which has imported what every notebook imports.
+
+To start a kernel is mostly to import. Each notebook still has a process, a namespace and an IPython of its own. The
+warm process is asked through a pair of sockets that nobody else has, one line of JSON for each kernel. It ends with the
+process that started it, and its kernels end with it (prctl(2), PR_SET_PDEATHSIG). Linux alone has all that this takes;
+elsewhere a kernel is started the usual way.
+"""
+
+from __future__ import annotations
+
+import atexit
+import ctypes
+import gc
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import psutil
+from jupyter_client.provisioning.local_provisioner import LocalProvisioner
+
+from runbook.sections import NAMES
+
+_PACKAGE = "ipykernel"
+# What a kernel imports as it starts, and what notebooks import when they need it.
+_KERNEL = ("ipykernel.kernelapp", "ipykernel.debugger", "IPython.extensions.storemagic", "tornado.platform.asyncio")
+_NOTEBOOK = ("pandas", "ipywidgets", "msal_extensions", "runbook.notebook", "runbook.secrets.encrypted_file")
+_NEEDED = re.compile(r"PATH|HOME|LANG|TZ|TMPDIR|VIRTUAL_ENV|(PYTHON|LC_|LD_)[A-Z_]+")
+_PR_SET_PDEATHSIG = 1
+_turn = threading.Lock()
+_warm: socket.socket | None = None
+
+
+class WarmProvisioner(LocalProvisioner):
+    """Jupyter's own way to run a kernel on this machine, but for how its process begins."""
+
+    async def launch_kernel(self, cmd: list[str], **options: Any) -> Any:
+        """As the base does. Raises ``RuntimeError`` when the warm process does not answer."""
+        if sys.platform != "linux":
+            return await super().launch_kernel(cmd, **options)
+        self.cwd = options.get("cwd") or Path.cwd()
+        self.process = _fork(cmd[cmd.index(_PACKAGE) + 1 :], options["env"], str(self.cwd))
+        self.pid = self.pgid = self.process.pid
+        return self.connection_info
+
+
+class _Forked(psutil.Process):  # type: ignore[misc]
+    """What the base asks of a process. It is a child of the warm one, so its exit code is not known here."""
+
+    stdin = stdout = stderr = None
+
+    def poll(self) -> int | None:
+        return None if self.is_running() else 0
+
+
+def warm_up() -> None:
+    """Have the warm process, which then imports while others go on.
+
+    Its environment is what an interpreter needs to start: what else is there may hold secrets that are not known yet.
+    """
+    global _warm
+    with _turn:
+        if _warm is None and sys.platform == "linux":
+            _warm, theirs = socket.socketpair()
+            needed = {name: value for name, value in os.environ.items() if _NEEDED.fullmatch(name)}
+            line, null = [sys.executable, "-P", "-m", __name__, str(theirs.fileno())], subprocess.DEVNULL
+            how: dict[str, Any] = {"stdin": null, "stdout": null, "stderr": null, "start_new_session": True}
+            with theirs:
+                process = subprocess.Popen(line, env=needed, pass_fds=[theirs.fileno()], **how)
+            atexit.register(process.kill)
+
+
+def _fork(arguments: list[str], environment: Mapping[str, str], folder: str) -> _Forked:
+    global _warm
+    for _attempt in range(2):
+        warm_up()
+        with _turn:
+            try:
+                assert _warm is not None
+                _warm.sendall(json.dumps([arguments, dict(environment), folder]).encode() + b"\n")
+                return _Forked(int(_warm.recv(32)))
+            except (OSError, ValueError, psutil.Error):  # it was ended meanwhile, and is started anew
+                _warm = None
+    raise RuntimeError("The process from which kernels are forked does not answer.")
+
+
+def _serve(connection: socket.socket) -> tuple[list[str], dict[str, str], str]:
+    """Fork for each line; returns in the new process, with its line."""
+    for module in (*_KERNEL, *_NOTEBOOK, *(f"runbook.sections.{name}" for name in NAMES)):
+        import_module(module)
+    gc.freeze()
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the kernels here
+    for line in connection.makefile("rb"):
+        if not (pid := os.fork()):
+            connection.close()
+            return tuple(json.loads(line))
+        connection.sendall(str(pid).encode())
+    sys.exit()
+
+
+def _begin(arguments: list[str], environment: dict[str, str], folder: str) -> None:
+    os.setsid()
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(folder)
+    sys.argv = [_PACKAGE, *arguments]
+    import_module("ipykernel.kernelapp").launch_new_instance()
+
+
+if __name__ == "__main__":
+    _begin(*_serve(socket.socket(fileno=int(sys.argv[1]))))
