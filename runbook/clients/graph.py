@@ -325,5 +325,5 @@ def _parts(answer: Answer) -> dict[str, dict[str, Any]]:
 
 
 def _again(request: BatchRequest, answer: Answer) -> bool:
-    statuses = retry.table().statuses
-    return answer.status in (statuses.busy | statuses.uncertain if request.method == "GET" else statuses.not_applied)
+    kinds: tuple[retry.Status, ...] = ("busy", "uncertain") if request.method == "GET" else ("not_applied",)
+    return answer.status in retry.statuses(*kinds)

@@ -210,8 +210,7 @@ class Session:
                 call.attempt = attempt.num
                 with attempt:
                     answer = self._once(call)
-                    statuses = retry.table().statuses
-                    if answer.status in (statuses.busy | statuses.uncertain if call.repeatable else statuses.busy):
+                    if answer.status in retry.statuses("busy", *(("uncertain",) if call.repeatable else ())):
                         raise _Busy(answer)
                     return answer
         except _Busy as busy:
@@ -238,7 +237,7 @@ class Session:
     def _again(self, error: Exception, call: _Call) -> bool | float:
         """Whether (and after how many seconds) to ask again after ``error``."""
         if isinstance(error, _Busy):
-            if error.answer.status not in retry.table().statuses.not_applied and not call.repeatable:
+            if error.answer.status not in retry.statuses("not_applied") and not call.repeatable:
                 return False
             asked = retry.retry_after(error.answer.headers)
             if asked is not None and asked > self.pace.longest_retry_after:
@@ -287,12 +286,12 @@ class Spacing:
 
     def delay(self, path: str, now: float) -> float:
         """Seconds to wait before a request to ``path`` at ``now``; takes the turn."""
-        row = retry.spacing(path)
-        if row is None:
+        paths, seconds = retry.spacing(path)
+        if not seconds:
             return 0
         with self._lock:
-            start = max(now, self._next.get(row.path, now))
-            self._next[row.path] = start + row.seconds
+            start = max(now, self._next.get(paths, now))
+            self._next[paths] = start + seconds
         return start - now
 
 
@@ -321,7 +320,7 @@ def _made(answer: Answer) -> Mapping[str, Any]:
 def _uncertain(answer: Answer | None, failure: RunbookError | None) -> bool:
     if answer is None:
         return isinstance(failure, TransportError) and failure.maybe_applied
-    return answer.status in retry.table().statuses.uncertain
+    return answer.status in retry.statuses("uncertain")
 
 
 def _host(url: httpx.URL) -> str:

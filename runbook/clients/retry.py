@@ -19,8 +19,8 @@ from typing import Any, Literal
 import stamina
 from pydantic import Field
 
-from runbook import data
 from runbook.clients.answers import Row, Strict, look_up
+from runbook.data import table
 from runbook.errors import RunbookError, ServiceError, TransportError
 
 # stamina logs each retry; without a handler Python would print that to stderr in the middle of our own lines.
@@ -48,46 +48,24 @@ class Pace(Strict):
     whole: float = Field(gt=0)
 
 
-class Spacing(Strict):
-    """Requests to paths that begin with ``path`` go out at least ``seconds`` apart."""
-
-    path: str
-    seconds: float = Field(gt=0)
-    why: str
-    source: str
+Status = Literal["busy", "not_applied", "uncertain"]
 
 
-class Statuses(Strict):
+def statuses(*kinds: Status) -> frozenset[int]:
     """``busy``: ask again later; ``not_applied``: so even for a write; ``uncertain``: a write may have been applied."""
-
-    busy: frozenset[int]
-    not_applied: frozenset[int]
-    uncertain: frozenset[int]
-
-
-class Table(Strict):
-    """``pace.json``, validated."""
-
-    about: str
-    paces: dict[Literal["rehearsal", "real"], Pace]
-    spacing: tuple[Spacing, ...]
-    statuses: Statuses
+    return frozenset(status for kind in kinds for status in table("clients/pace.json")["statuses"][kind])
 
 
 @functools.cache
-def table() -> Table:
-    """The table of ``pace.json``."""
-    return Table.model_validate(data.table("clients/pace.json"))
-
-
 def pace(*, rehearsal: bool) -> Pace:
     """The pace of a rehearsal or of a real tenant."""
-    return table().paces["rehearsal" if rehearsal else "real"]
+    return Pace(**table("clients/pace.json")["paces"]["rehearsal" if rehearsal else "real"])
 
 
-def spacing(path: str) -> Spacing | None:
-    """The documented spacing of requests to ``path``, if the service asks for one."""
-    return next((row for row in table().spacing if path.startswith(row.path)), None)
+def spacing(path: str) -> tuple[str, float]:
+    """To which paths, by their beginning, the service asks for requests at least so many seconds apart; else 0."""
+    rows = table("clients/pace.json")["spacing"]
+    return next(((row["path"], row["seconds"]) for row in rows if path.startswith(row["path"])), ("", 0.0))
 
 
 def transient(error: RunbookError, **circumstances: Any) -> Row | None:
@@ -102,7 +80,7 @@ def maybe_applied(error: RunbookError) -> bool:
         return error.maybe_applied
     if isinstance(error, ServiceError):
         row = transient(error)
-        return error.status in table().statuses.uncertain or (row is not None and row.then != "repeat")
+        return error.status in statuses("uncertain") or (row is not None and row.then != "repeat")
     return False
 
 

@@ -34,7 +34,7 @@ Listener = Callable[[Progress], None]
 
 def passes(error: RunbookError) -> bool:
     """Whether ``error`` passes by itself: a busy or unwell service, a known replication answer, a write in doubt."""
-    if isinstance(error, ServiceError) and error.status in retry.table().statuses.busy:
+    if isinstance(error, ServiceError) and error.status in retry.statuses("busy"):
         return True
     return retry.transient(error) is not None or retry.maybe_applied(error)
 

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 from urllib.parse import SplitResult, urlsplit
 
 import certifi
@@ -78,20 +78,6 @@ class Target:
     discovery: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
 
-class Cloud(NamedTuple):
-    """One of Microsoft's clouds."""
-
-    label: str
-    authority: str
-    graph: str
-    portal: str
-
-
-def _clouds() -> Mapping[str, Cloud]:
-    """Microsoft's clouds by the names that the parameter ``cloud`` takes."""
-    return {name: Cloud(**row) for name, row in table("clients/clouds.json")["clouds"].items()}
-
-
 @contextmanager
 def open_target(params: Parameters, store: SecretStore) -> Iterator[Target]:
     """The target of ``params``, for as long as the context lasts.
@@ -115,11 +101,12 @@ def _real(params: Parameters, store: SecretStore) -> Target:
     missing = [Problem(name, "is needed for a real tenant.") for name in needed if not getattr(params, name)]
     if missing:
         raise InputError(missing)
-    cloud, stackone = _clouds()[params.cloud], table("clients/clouds.json")["stackone"]
+    known = table("clients/clouds.json")
+    cloud, stackone = known["clouds"][params.cloud], known["stackone"]
     return Target(
         name="entra",
-        description=f"PRODUCTION tenant {params.tenant_id}, {cloud.label}",
-        endpoints=Endpoints(cloud.authority, cloud.graph, stackone, stackone, portal=cloud.portal),
+        description=f"PRODUCTION tenant {params.tenant_id}, {cloud['label']}",
+        endpoints=Endpoints(cloud["authority"], cloud["graph"], stackone, stackone, portal=cloud["portal"]),
         tenant_id=params.tenant_id,
         client_id=params.client_id,
         client_secret=store.get(params.client_secret_ref) if params.alone else None,

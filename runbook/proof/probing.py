@@ -131,8 +131,8 @@ def _unwell(failure: RunbookError | None) -> bool:
     """Whether the failure says something about the service or the way to it, and nothing about a permission."""
     if failure is None or isinstance(failure, TransportError):
         return failure is not None
-    statuses, found = retry.table().statuses, explain(failure)
-    if isinstance(failure, ServiceError) and failure.status in statuses.busy | statuses.uncertain:
+    found = explain(failure)
+    if isinstance(failure, ServiceError) and failure.status in retry.statuses("busy", "uncertain"):
         return True
     return found.who == table().people["nobody"] or found.answer in _NO_SIGN_IN
 

@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from runbook.catalog import guide
-from runbook.clients.target import _clouds, open_target
+from runbook.clients.target import open_target
+from runbook.data import table
 from runbook.errors import InputError
 from runbook.parameters import Parameters
 from runbook.secrets import Secret
@@ -61,7 +62,7 @@ def test_each_cloud_has_its_documented_hosts(store: SecretStore, cloud: str, aut
 
 def test_every_cloud_of_the_parameters_is_in_the_table() -> None:
     choices = Parameters.model_json_schema()["properties"]["cloud"]["enum"]
-    assert set(choices) == set(_clouds())
+    assert set(choices) == set(table("clients/clouds.json")["clouds"])
 
 
 def test_the_callback_of_a_real_target_is_the_guides(store: SecretStore) -> None:
@@ -179,7 +180,7 @@ def test_a_ready_file_that_is_not_there_is_bad_input(store: SecretStore, tmp_pat
 
 
 def test_every_address_in_the_table_of_clouds_is_https() -> None:
-    for cloud in _clouds().values():
-        parts = [urlsplit(value) for value in (cloud.authority, cloud.graph, cloud.portal)]
+    for cloud in table("clients/clouds.json")["clouds"].values():
+        parts = [urlsplit(value) for value in (cloud["authority"], cloud["graph"], cloud["portal"])]
         assert {(one.scheme, one.path, one.query) for one in parts} == {("https", "", "")}
         assert all(one.netloc for one in parts)

@@ -29,22 +29,10 @@ OPEN: dict[str, dict[str, Any]] = {
     "cut answer": {"kind": "truncate"},
 }
 """What may befall a write once."""
-PROVEN = ["create_group", "update_group", "add_group_member", "create_user", "delete_user", "create_application"]
 
 
 def at(service: str, method: str, path: str) -> dict[str, str]:
     return {"service": service, "method": method, "path": path}
-
-
-PROOFS = (
-    at("graph", "POST", "/v1.0/groups"),
-    at("graph", "PATCH", "/v1.0/groups/*"),
-    at("graph", "POST", "/v1.0/groups/*/members/$ref"),
-    at("graph", "DELETE", "/v1.0/users/*"),
-    at("graph", "DELETE", "/v1.0/directory/deletedItems/*"),
-    at("graph", "POST", "/v1.0/applications"),
-    at("stackone", "POST", "/actions/rpc"),
-)
 
 
 def converges(stand: Stand, *illnesses: dict[str, Any], values: dict[str, Any], last: int) -> None:  # noqa: F811
@@ -117,20 +105,3 @@ def test_parts_of_a_batch_that_are_refused_again_and_again_are_made_in_the_end(s
     one = at("graph", "POST", "/v1.0/servicePrincipals/*/appRoleAssignedTo")
     illness = {"kind": "answer", "status": status, "code": "x", "message": "", "times": 5, "match": one}
     converges(stand, illness, values={"actions": ["list_users", "create_group", "create_application"]}, last=5)
-
-
-@pytest.mark.parametrize("kind", OPEN)
-def test_a_linking_session_is_opened_and_one_account_linked(stand: Stand, kind: str) -> None:  # noqa: F811
-    converges(
-        stand, {**OPEN[kind], "times": 1, "match": at("stackone", "POST", "/connect_sessions")}, values={}, last=8
-    )
-
-
-@pytest.mark.parametrize("kind", OPEN)
-@pytest.mark.parametrize("call", PROOFS, ids=lambda call: f"{call['method']} {call['path']}")
-def test_a_disposable_object_of_a_proof_is_removed_whatever_became_of_it(
-    stand: Stand,  # noqa: F811
-    call: dict[str, str],
-    kind: str,
-) -> None:
-    converges(stand, {**OPEN[kind], "times": 1, "match": call}, values={"actions": PROVEN}, last=8)
