@@ -167,6 +167,7 @@ class Parameters(BaseModel):
     account_id: Line = ""
     account_owner_name: Name = "Entra ID runbook"
     account_username: Line = ""
+    customer_tenant_id: Annotated[str, AfterValidator(_guid)] = ""
     link_lifetime_days: Annotated[int, Field(ge=1, le=30)] = 5
     link_to: Line = ""
     link_timeout_seconds: Annotated[int, Field(ge=10, le=3600)] = 300
@@ -188,6 +189,8 @@ class Parameters(BaseModel):
         mistakes = [("redirect_uri", text) for text in redirect]
         if self.secret_renew_before_days >= self.secret_lifetime_days:
             mistakes.append(("secret_renew_before_days", "must be smaller than secret_lifetime_days."))
+        if self.customer_tenant_id and self.sign_in_audience == "single":
+            mistakes.append(("customer_tenant_id", "needs sign_in_audience multi: a customer signs in elsewhere."))
         if self.target == "entra":
             mistakes += self._needed_on_a_real_tenant()
         elif self.cloud != "global":

@@ -24,6 +24,7 @@ from runbook.sections import about
 from runbook.sections.connector_profile import find_profile
 from runbook.tenant.base import Context
 from runbook.tenant.changes import Change, Evidence, row
+from runbook.tenant.consent import consent_url
 from runbook.tenant.credentials import NO_CONSENT_YET, when
 from runbook.tenant.registration import application, fingerprint, hold_marks, marks, own_name, write
 
@@ -50,12 +51,17 @@ def find_account(ctx: Context) -> dict[str, Any] | None:
 
 def owner(ctx: Context) -> str:
     """Whose account it is, at StackOne."""
-    return own_name(ctx, ctx.params.account_owner_id, "entra-id-runbook", "-")
+    return own_name(ctx, ctx.params.account_owner_id, f"entra-id-runbook{_of(ctx)}", "-")
+
+
+def _of(ctx: Context) -> str:
+    """What marks and names say besides of a customer's account."""
+    return f"-{ctx.params.customer_tenant_id}" if ctx.params.customer_tenant_id else ""
 
 
 def _observed(ctx: Context, profile: dict[str, Any] | None = None) -> Observed:
     found = application(ctx)
-    listed, asked = marks(found, _ID), fingerprint(owner(ctx)) in marks(found, _ASKED)
+    listed, asked = marks(found, _ID + _of(ctx)), fingerprint(owner(ctx)) in marks(found, _ASKED + _of(ctx))
     if id_ := ctx.params.account_id or next(iter(listed), ""):
         try:
             account = ctx.snapshot.remember(f"account {id_}", lambda: ctx.stackone.account(id_))
@@ -76,12 +82,12 @@ def not_ours(ctx: Context, account: Mapping[str, Any]) -> RunbookError | None:
     Microsoft Graph tells the id of the organization to every token that may sign in (``User.Read``;
     learn.microsoft.com/graph/api/organization-list). The code is :data:`ANOTHER` or ``organization_unknown``.
     """
-    about = {"account": account["id"], "tenant": ctx.target.tenant_id}
+    about = {"account": account["id"], "tenant": ctx.params.customer_tenant_id or ctx.target.tenant_id}
     try:
         reached = _organization(ctx, str(account["id"]))
     except RunbookError as error:
         return RunbookError.named("organization_unknown", **about, reason=error.what)
-    if reached == ctx.target.tenant_id:
+    if reached == about["tenant"]:
         return None
     return RunbookError.named(ANOTHER, **about, reached=reached)
 
@@ -144,7 +150,7 @@ def apply(ctx: Context, _changes: Sequence[Change]) -> None:
         raise PlanRefused.named("account_not_ours", owner=owner(ctx))
     account = observed.account
     if account is None:  # whoever runs next can tell that the account was made since
-        write(ctx, {_ASKED: fingerprint(owner(ctx)), _ID: ""}, {})
+        write(ctx, {_ASKED + _of(ctx): fingerprint(owner(ctx)), _ID + _of(ctx): ""}, {})
     else:  # before it is opened again: that would turn another tenant's account into ours
         _refuse_another(not_ours(ctx, account), strict=bool(ctx.params.account_id) and not observed.listed)
     if account is None or not _usable(account, observed.profile):
@@ -157,7 +163,7 @@ def apply(ctx: Context, _changes: Sequence[Change]) -> None:
         )
     _refuse_another(not_ours(ctx, account))
     ctx.snapshot.forget()
-    write(ctx, {_ID: str(account["id"]), _ASKED: ""}, {})
+    write(ctx, {_ID + _of(ctx): str(account["id"]), _ASKED + _of(ctx): ""}, {})
     _forget(ctx, _kept(ctx, observed))
 
 
@@ -229,6 +235,9 @@ def _hand_over(ctx: Context, session: Mapping[str, Any], kept: str) -> HandOver:
     fields = {"account owner": f"{ctx.params.account_owner_name} ({owner(ctx)})"}
     if ctx.params.account_username:
         fields["username"] = ctx.params.account_username
+    if customer := ctx.params.customer_tenant_id:
+        url = consent_url(ctx, str((application(ctx) or {}).get("appId")), customer)
+        fields["before, an administrator of the customer consents"] = url
     ends = session["expires_at"]
     return HandOver.named("link_account", {}, url=session["url"], kept=kept, fields=fields, expires_at=ends)
 
@@ -279,5 +288,5 @@ def verify(ctx: Context) -> Evidence:
         return Evidence(False, rows, {"account": linked}, [], "run section 7 again: the person signs in once more.")
     hold_marks(ctx)
     _refuse_another(error := not_ours(ctx, read_back))
-    rows.append(row("organization", error.what if error else ctx.target.tenant_id, "POST /unified/proxy"))
+    rows.append(row("organization", error.what if error else "as wanted", "POST /unified/proxy"))
     return Evidence(True, rows, {"account": linked}, [f"{error.what} {error.meaning}"] if error else [])

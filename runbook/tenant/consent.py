@@ -117,15 +117,15 @@ def _assign(ctx: Context, name: str, path: str, body: Mapping[str, str]) -> bool
     return made
 
 
-def _consent_url(ctx: Context, app_id: str) -> str:
-    """The v2.0 admin-consent page for everything that the application requests of Microsoft Graph.
+def consent_url(ctx: Context, app_id: str, tenant_id: str) -> str:
+    """The v2.0 admin-consent page, in that tenant, for everything that the application requests of Microsoft Graph.
 
     ``.default`` is the one scope with which the page grants application permissions too
     (learn.microsoft.com/entra/identity-platform/v2-admin-consent).
     """
     query = {"client_id": app_id, "scope": f"{ctx.target.endpoints.graph}/.default"}
     query |= {"redirect_uri": wanted_uri(ctx), "state": secrets.token_urlsafe(16)}
-    return f"{entra_base(ctx)}/{ctx.target.tenant_id}/v2.0/adminconsent?{urlencode(query)}"
+    return f"{entra_base(ctx)}/{tenant_id}/v2.0/adminconsent?{urlencode(query)}"
 
 
 def consent_hand_over(ctx: Context, state: Permissions) -> HandOver:
@@ -136,7 +136,7 @@ def consent_hand_over(ctx: Context, state: Permissions) -> HandOver:
     fields = {f"{kind} permissions": " ".join(sorted(state.requested[kind])) for kind in TYPES}
     fields |= {"application (client) id": app_id}
     words = {"name": name, "then": _SEEN if seen else RunbookError.named("consent_unseen").next_step}
-    return HandOver.named("admin_consent", words, url=_consent_url(ctx, app_id), fields=fields)
+    return HandOver.named("admin_consent", words, url=consent_url(ctx, app_id, ctx.target.tenant_id), fields=fields)
 
 
 def by_link(ctx: Context, wanted: Mapping[PermissionType, Wanted]) -> None:
