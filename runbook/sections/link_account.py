@@ -87,9 +87,7 @@ def not_ours(ctx: Context, account: Mapping[str, Any]) -> RunbookError | None:
         reached = _organization(ctx, str(account["id"]))
     except RunbookError as error:
         return RunbookError.named("organization_unknown", **about, reason=error.what)
-    if reached == about["tenant"]:
-        return None
-    return RunbookError.named(ANOTHER, **about, reached=reached)
+    return None if reached == about["tenant"] else RunbookError.named(ANOTHER, **about, reached=reached)
 
 
 def _organization(ctx: Context, account_id: str) -> str:
@@ -288,5 +286,6 @@ def verify(ctx: Context) -> Evidence:
         return Evidence(False, rows, {"account": linked}, [], "run section 7 again: the person signs in once more.")
     hold_marks(ctx)
     _refuse_another(error := not_ours(ctx, read_back))
-    rows.append(row("organization", error.what if error else "as wanted", "POST /unified/proxy"))
+    reached = error.what if error else ctx.params.customer_tenant_id or ctx.target.tenant_id
+    rows.append(row("organization", reached, "POST /unified/proxy"))
     return Evidence(True, rows, {"account": linked}, [f"{error.what} {error.meaning}"] if error else [])

@@ -95,3 +95,16 @@ def test_who_may_not_see_grants_is_told_what_to_allow_and_goes_on_by_tokens(desk
         code, document = at.run("--sections", section)
         assert code == 0, document
     assert document["actions"][0]["verdict"] == "passed"
+
+
+def test_the_doctor_names_the_role_that_is_missing_and_who_must_act(developer: Begin) -> None:
+    done = developer().call("doctor", "--json", "--sections", "1..4")
+    assert done.returncode == 3, done.stdout + done.stderr
+    document = json.loads(done.stdout)
+    parked = {each["about"]: each["remedy"] for each in document["findings"] if each["state"] == "parked"}
+    assert set(parked) == {
+        "section register_application: make its service principal",
+        "section api_permissions: consent to delegated permissions",
+    }
+    assert "Cloud Application Administrator" in parked["section api_permissions: consent to delegated permissions"]
+    assert "Application.ReadWrite.All" in document["least"]
