@@ -82,17 +82,23 @@ class Proxied:
         """That of the administrator's application."""
         return Path(self.ready["client_secret_file"]).read_text(encoding="utf-8")
 
-    def graph(self) -> httpx.Client:
+    def token(self, http: httpx.Client, **form: str) -> str:
+        """An access token of the administrator's application, or of a person at it."""
+        asked = {"client_id": self.ready["client_id"], "client_secret": self.secret, **form}
+        answer = http.post(f"https://login.microsoftonline.com/{self.ready['tenant_id']}/oauth2/v2.0/token", data=asked)
+        assert answer.status_code == 200, answer.text
+        return str(answer.json()["access_token"])
+
+    @contextmanager
+    def graph(self) -> Iterator[httpx.Client]:
         """Microsoft Graph for the administrator's application, at its own name."""
         trust = ssl.create_default_context(cafile=self.ready["ca_file"])
-        client = httpx.Client(proxy=self.ready["https_proxy"], verify=trust, trust_env=False, timeout=30)
-        asked = {"grant_type": "client_credentials", "scope": "https://graph.microsoft.com/.default"}
-        asked |= {"client_id": self.ready["client_id"], "client_secret": self.secret}
-        place = f"https://login.microsoftonline.com/{self.ready['tenant_id']}/oauth2/v2.0/token"
-        token = client.post(place, data=asked).json()["access_token"]
-        client.headers["authorization"] = f"Bearer {token}"
-        client.base_url = httpx.URL("https://graph.microsoft.com/v1.0/")
-        return client
+        base = "https://graph.microsoft.com/v1.0/"
+        proxy = self.ready["https_proxy"]
+        with httpx.Client(base_url=base, proxy=proxy, verify=trust, trust_env=False, timeout=30) as http:
+            own = self.token(http, grant_type="client_credentials", scope="https://graph.microsoft.com/.default")
+            http.headers["authorization"] = f"Bearer {own}"
+            yield http
 
 
 @pytest.fixture(scope="session")
