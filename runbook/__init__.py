@@ -1,7 +1,7 @@
 """Connect Microsoft Entra ID to StackOne, section by section, through their APIs.
 
 What a script or somebody's own notebook needs is here (``docs/in-a-script.md``); the rest is the package's own.
-Importing this touches no network and none of the heavy libraries: but for errors each name is fetched when it is used.
+Importing this touches no network and none of the heavy libraries: each name is fetched when it is used.
 """
 
 # ruff: noqa: F401 - what is imported for type checkers is given out by __getattr__
@@ -9,13 +9,24 @@ Importing this touches no network and none of the heavy libraries: but for error
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from runbook.errors import *  # noqa: F403
-from runbook.errors import __all__ as _ERRORS
 from runbook.version import VERSION as __version__
 
 if TYPE_CHECKING:
     from runbook.actions import call as call
     from runbook.catalog.scopes import compute as scopes
+    from runbook.errors import GraphError as GraphError
+    from runbook.errors import InputError as InputError
+    from runbook.errors import Interrupted as Interrupted
+    from runbook.errors import NotSettled as NotSettled
+    from runbook.errors import Parked as Parked
+    from runbook.errors import PlanRefused as PlanRefused
+    from runbook.errors import RecordError as RecordError
+    from runbook.errors import RunbookError as RunbookError
+    from runbook.errors import SecretStoreError as SecretStoreError
+    from runbook.errors import ServiceError as ServiceError
+    from runbook.errors import SignInError as SignInError
+    from runbook.errors import StackOneError as StackOneError
+    from runbook.errors import TransportError as TransportError
     from runbook.parameters import load as load
     from runbook.parameters import parse as choose
     from runbook.parameters import save as save
@@ -39,13 +50,17 @@ _FACE = {
     "summarise": ("records.summary", "fold"),
     "verify_record": ("records.verify", "verify"),
 }
+_ERRORS = (
+    *("GraphError", "InputError", "Interrupted", "NotSettled", "Parked", "PlanRefused", "RecordError", "RunbookError"),
+    *("SecretStoreError", "ServiceError", "SignInError", "StackOneError", "TransportError"),
+)
 __all__ = ["__version__", *_ERRORS, *_FACE]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _FACE:
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module, attribute = _FACE[name]
+    module, attribute = _FACE.get(name, ("errors", name))
     return getattr(import_module(f"runbook.{module}"), attribute)
 
 

@@ -1,7 +1,5 @@
 """The data files of the package."""
 
-from __future__ import annotations
-
 import json
 from functools import cache
 from importlib import resources

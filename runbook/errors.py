@@ -15,8 +15,6 @@ RunbookError                  exit code 1
 └── RecordError                   a record could not be written, or does not hold what it claims
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self

@@ -4,8 +4,6 @@ YAML's scalars are read as a person means them: switches as in YAML 1.1 (``yes``
 only (``0100`` is text and no octal), dates as the text that stands there.
 """
 
-from __future__ import annotations
-
 import json
 import re
 import stat

@@ -4,8 +4,6 @@ Source: learn.microsoft.com/entra/identity-platform/reply-url ("Redirect URI res
 Standard library only: the parameters check a redirect URI with it before anything is sent.
 """
 
-from __future__ import annotations
-
 import re
 from ipaddress import ip_address
 from urllib.parse import urlsplit

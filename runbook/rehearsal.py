@@ -1,7 +1,5 @@
 """The one place that knows the emulator: starts it, has its attendant play a person, offers its commands."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any

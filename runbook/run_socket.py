@@ -4,8 +4,6 @@ They ask through a socket in a folder that only this user may enter. No secret s
 arguments of a kernel, only the socket's path; a refresh token, a client secret or a person's code never leaves the run.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import socket

@@ -4,8 +4,6 @@ The bytes go to a temporary name in the same folder, are synced, and take the fi
 (POSIX ``rename(2)``; ``MoveFileEx`` on Windows). Then the folder is synced, so that the name survives a power cut.
 """
 
-from __future__ import annotations
-
 import os
 import secrets
 import stat

@@ -4,8 +4,6 @@ Terminal, notebook and report read them here. A word is said first; the tone onl
 ``wait`` (somebody has to look or to act) or ``none``. It is the CSS class of a word, and names its style in a terminal.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 

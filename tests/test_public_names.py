@@ -5,8 +5,7 @@ from __future__ import annotations
 from tests.public_names import ROOT, unneeded
 
 HOOKS = {
-    # called by name by a library: html.parser, httpx, httpcore, papermill, jupyter_client
-    "catalog/sources.py:_Finder.handle_starttag",
+    # called by name by a library: httpx, httpcore, papermill, jupyter_client
     "clients/calls.py:ApiKey.auth_flow",
     "clients/calls.py:Bearer.auth_flow",
     "clients/bounded.py:_Backend.connect_tcp",

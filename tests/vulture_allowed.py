@@ -5,7 +5,6 @@ _.model_config
 # hooks of libraries: httpx, httpcore, html.parser, http.server, socketserver, logging, ipywidgets, IPython, papermill, traitlets
 _.auth_flow
 _._network_backend
-_.handle_starttag
 _.do_GET
 _.handle
 _.daemon_threads
@@ -56,6 +55,8 @@ _.in_token
 _.clock_skewed
 # facts of the catalogue that its tests hold against Microsoft's own pages
 _.setup_use
+_.delegated_level
+_.application_level
 _.not_relied_on
 _.default_top
 _.success

@@ -1,7 +1,5 @@
 """The JSON Schemas of request bodies."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from functools import cache
 from types import MappingProxyType

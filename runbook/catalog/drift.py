@@ -1,14 +1,12 @@
 """Guide drift: what a newer list of actions or of permissions has that the catalogue has not, and vice versa."""
 
-from __future__ import annotations
-
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from runbook.catalog import loader
-from runbook.catalog.model import Action, PermissionType
+from runbook.catalog.model import Action
 from runbook.catalog.sources import Kind, Listed, Table, fetch, parse, path_key
 
 _ALIKE = 78
@@ -78,18 +76,16 @@ def check(text: str, name: str = "the list") -> DriftReport:
     ``actions``: a JSON list with name, method, path and permission sets, such as ``runbook actions --json`` writes.
     ``permissions``: names and ids, such as a tenant's Microsoft Graph service principal (read with ``$select=
     appRoles,oauth2PermissionScopes``); only permissions of the catalogue are compared.
-    ``microsoft-table``: Microsoft's own table; its marks are compared with those it had when the catalogue was made.
 
     Raises InputError when the text is none of these.
     """
     table = parse(text, name)
     if table.actions:
         return _compare_actions(table)
-    changes = [*_compare_facts(table)]
-    removed = tuple(sorted(_gone(table)))
-    if table.least is not None:
-        changes.extend(_compare_marks(table))
-    return DriftReport(table.kind, len(table.facts or ()), removed=removed, changes=tuple(changes))
+    facts = table.facts or {}
+    return DriftReport(
+        table.kind, len(facts), removed=tuple(sorted(_gone(facts))), changes=tuple(_compare_facts(facts))
+    )
 
 
 def _compare_actions(table: Table) -> DriftReport:
@@ -148,37 +144,18 @@ def _compare_action(action: Action, newer: Listed) -> Iterator[Change]:
             yield Change(action.name, f"{kind} permissions", _sets(ours), _sets(theirs))
 
 
-def _compare_facts(table: Table) -> Iterator[Change]:
+def _compare_facts(facts: Mapping[str, Mapping[str, Any]]) -> Iterator[Change]:
     for name, permission in loader.permissions().items():
-        for field, newer in (table.facts or {}).get(name, {}).items():
-            ours = getattr(permission, field)
-            if newer != ours and not (ours is None and not field.endswith("_id")):
+        for field, newer in facts.get(name, {}).items():
+            if newer != (ours := getattr(permission, field)):
                 yield Change(name, field, json.dumps(ours), json.dumps(newer))
 
 
-def _gone(table: Table) -> Iterator[str]:
+def _gone(facts: Collection[str]) -> Iterator[str]:
     """Permissions of the catalogue that the table should have and has not."""
-    facts = table.facts or {}
     for name, permission in loader.permissions().items():
-        published = permission.delegated_id or permission.application_id
-        levelled = permission.delegated_level or permission.application_level
-        if name not in facts and published and (table.kind == "permissions" or levelled):
+        if name not in facts and (permission.delegated_id or permission.application_id):
             yield name
-
-
-def _compare_marks(table: Table) -> Iterator[Change]:
-    """Microsoft's "least" marks now against those of the day when the catalogue was made."""
-    baseline = loader.microsoft_marks()
-    for action in loader.actions():
-        now = (table.least or {}).get((action.method, path_key(action.path)), {})
-        for kind, _ in action.accesses():
-            before, newer = set(baseline[action.slug][kind]), now.get(kind, frozenset())
-            if before != newer:
-                yield Change(action.name, _mark(kind), _sorted(before), _sorted(newer))
-
-
-def _mark(kind: PermissionType) -> str:
-    return f"{kind}, marked least privileged"
 
 
 def _sorted(names: Iterable[str] | None) -> str:

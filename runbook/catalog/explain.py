@@ -1,7 +1,5 @@
 """What a choice of actions costs, in permissions and in words."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cache

@@ -1,7 +1,5 @@
 """The dynamic guide: what to show of the catalogue, and the address of StackOne's own guide for a choice."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from urllib.parse import urlencode
 

@@ -3,24 +3,12 @@
 That they hold together (schemas, examples, every row) is a matter of tests: they are ours, and come with the package.
 """
 
-from __future__ import annotations
-
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 from types import MappingProxyType
 from typing import Any
 
-from runbook.catalog.model import (
-    Access,
-    Action,
-    Body,
-    Licence,
-    Limited,
-    Paging,
-    PathParameter,
-    Permission,
-    Preset,
-)
+from runbook.catalog.model import Access, Action, Body, Licence, Limited, Paging, PathParameter, Permission, Preset
 from runbook.data import table
 
 _DEFAULT_PRESET = "start"
@@ -64,24 +52,15 @@ def presets() -> Mapping[str, Preset]:
     """The ready-made choices, by key; :data:`_DEFAULT_PRESET` is the one that is taken when nothing is chosen."""
     found = {}
     for key, row in table("catalog/presets.json")["presets"].items():
-        chosen = tuple(row["actions"]) if "actions" in row else _by_effect(row["effects"])
-        found[key] = Preset(key, row["title"], row["about"], chosen)
+        effects = row.get("effects")
+        chosen = row.get("actions") or [each.slug for each in actions() if not effects or each.effect in effects]
+        found[key] = Preset(key, row["title"], row["about"], tuple(chosen))
     return MappingProxyType(found)
 
 
 def default_actions() -> tuple[str, ...]:
     """Slugs of the small read-only choice that ``runbook run`` takes when nothing is chosen."""
     return presets()[_DEFAULT_PRESET].actions
-
-
-def _by_effect(effects: Sequence[str]) -> tuple[str, ...]:
-    return tuple(action.slug for action in actions() if not effects or action.effect in effects)
-
-
-def microsoft_marks() -> Mapping[str, Mapping[str, Sequence[str]]]:
-    """Slug -> permission type -> what Microsoft's permission table marked least privileged when this was made."""
-    marks: Mapping[str, Mapping[str, Sequence[str]]] = table("catalog/microsoft_table.json")["least"]
-    return marks
 
 
 def _action(row: Mapping[str, Any]) -> Action:

@@ -1,7 +1,5 @@
 """What the catalogue holds: actions, the permissions they take, and ready-made choices. Plain data, frozen."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal

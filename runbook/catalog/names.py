@@ -1,7 +1,5 @@
 """Finding actions by what people call them: name, slug or StackOne id, singly, in lists and in files."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from functools import cache
 

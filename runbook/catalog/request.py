@@ -1,7 +1,5 @@
 """From an action and its arguments to a Microsoft Graph request, with every mistake named before anything is sent."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field

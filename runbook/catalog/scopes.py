@@ -20,8 +20,6 @@ exact, so the result does not depend on the order of the choice, and taking any 
 chosen action without a set.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache

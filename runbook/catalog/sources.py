@@ -1,24 +1,21 @@
 """Reading what the catalogue can be compared with: a saved guide page, lists of actions, tables of permissions."""
 
-from __future__ import annotations
-
+import html
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, Literal
 
-from runbook.catalog.model import PermissionType
+from runbook.catalog.model import PERMISSION_TYPES, PermissionType
 from runbook.errors import InputError, Problem, TransportError
 
-Kind = Literal["guide", "actions", "permissions", "microsoft-table"]
+Kind = Literal["guide", "actions", "permissions"]
 
 _ATTRIBUTE = "data-guide-actions-json"
 _TIMEOUT_S = 20.0
 _MOST_BYTES = 32 * 1024 * 1024
-_SCHEMES: dict[str, PermissionType] = {"DelegatedWork": "delegated", "Application": "application"}
 
 
 @dataclass(frozen=True)
@@ -37,15 +34,12 @@ class Listed:
 class Table:
     """What was read: its kind, and actions or permissions by name.
 
-    ``facts`` holds for every permission of the table what it says of it: ``delegated_id``, ``application_id``,
-    ``delegated_level``, ``application_level``, ``delegated_admin_consent``. ``least`` holds Microsoft's marks:
-    (method, path in lower case with ``{id}``) -> permission type -> names.
+    ``facts`` holds for every permission of the table what it says of it: ``delegated_id``, ``application_id``.
     """
 
     kind: Kind
     actions: tuple[Listed, ...] = ()
     facts: Mapping[str, Mapping[str, Any]] | None = None
-    least: Mapping[tuple[str, str], Mapping[PermissionType, frozenset[str]]] | None = None
 
 
 def fetch(source: str) -> str:
@@ -104,8 +98,6 @@ def _parse(text: str) -> Table | None:
     if isinstance(data.get("actions"), list):
         return _listed(data["actions"])
     rows = data.get("permissions")
-    if isinstance(rows, dict):
-        return _microsoft_table(rows)
     if isinstance(rows, list) or "oauth2PermissionScopes" in data or "appRoles" in data:
         return Table("permissions", facts=_facts(data))
     return None
@@ -128,7 +120,7 @@ def _listed(rows: list[Any]) -> Table | None:
             path=row["path"],
             alternatives={
                 kind: tuple(tuple(names) for names in row[kind].get("alternatives", ()))
-                for kind in _SCHEMES.values()
+                for kind in PERMISSION_TYPES
                 if kind in row
             },
         )
@@ -148,22 +140,12 @@ def _slug(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", text.lower().removeprefix("microsoftentraid_")).strip("_")
 
 
-class _Finder(HTMLParser):
-    value: str | None = None
-
-    def handle_starttag(self, _tag: str, attrs: Iterable[tuple[str, str | None]]) -> None:
-        found = dict(attrs).get(_ATTRIBUTE)
-        if found is not None and self.value is None:
-            self.value = found
-
-
 def _attribute(page: str) -> str:
-    """The guide's list out of a saved page; HTML's character references are resolved by the parser."""
-    finder = _Finder(convert_charrefs=True)
-    finder.feed(page[page.rfind("<", 0, page.index(_ATTRIBUTE)) :])
-    if finder.value is None:
+    """The guide's list out of a saved page (html.spec.whatwg.org, attributes in double or single quotes)."""
+    found = re.search(_ATTRIBUTE + r"""\s*=\s*("[^"]*"|'[^']*')""", page)
+    if found is None:
         raise ValueError(f"the attribute {_ATTRIBUTE} is not closed; was the page saved whole?")
-    return finder.value
+    return html.unescape(found[1][1:-1])
 
 
 def _facts(data: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -171,7 +153,7 @@ def _facts(data: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     facts: dict[str, dict[str, Any]] = {}
     for row in data.get("permissions", ()):
         fact = facts.setdefault(row["name"], {})
-        for kind in _SCHEMES.values():
+        for kind in PERMISSION_TYPES:
             nested = row.get(kind)
             fact[f"{kind}_id"] = nested.get("id") if isinstance(nested, dict) else row.get(f"{kind}_id")
     for kind, key in (("delegated", "oauth2PermissionScopes"), ("application", "appRoles")):
@@ -182,27 +164,6 @@ def _facts(data: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
             fact.setdefault("delegated_id", None)
             fact.setdefault("application_id", None)
     return facts
-
-
-def _microsoft_table(rows: Mapping[str, Any]) -> Table:
-    """Microsoft's table, as in microsoftgraph/microsoft-graph-devx-content, permissions/new/permissions.json."""
-    facts: dict[str, dict[str, Any]] = {}
-    least: dict[tuple[str, str], dict[PermissionType, set[str]]] = {}
-    for name, row in rows.items():
-        schemes = row["schemes"]
-        fact = facts.setdefault(name, {})
-        for scheme, kind in _SCHEMES.items():
-            fact[f"{kind}_level"] = schemes.get(scheme, {}).get("privilegeLevel")
-        fact["delegated_admin_consent"] = schemes.get("DelegatedWork", {}).get("requiresAdminConsent")
-        for group in row.get("pathSets", ()):
-            for path, marks in group["paths"].items():
-                marked = re.search(r"least=([\w,]+)", marks or "")
-                for scheme in set(marked.group(1).split(",")) & set(_SCHEMES) if marked else ():
-                    for method in group["methods"]:
-                        found = least.setdefault((method.upper(), path_key(path)), {})
-                        found.setdefault(_SCHEMES[scheme], set()).add(name)
-    frozen = {key: {kind: frozenset(names) for kind, names in found.items()} for key, found in least.items()}
-    return Table("microsoft-table", facts=facts, least=frozen)
 
 
 def path_key(path: str) -> str:

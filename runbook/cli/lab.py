@@ -1,7 +1,5 @@
 """``runbook lab``: JupyterLab on a working copy of the notebooks."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

@@ -1,7 +1,5 @@
 """The options of the command line, each declared once: a command takes a dataclass whose fields are its options."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable
 from dataclasses import MISSING, Field, dataclass, fields

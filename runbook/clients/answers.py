@@ -6,8 +6,6 @@ The clients ask when they raise an error, the waits when they decide whether to 
 where more circumstances are known.
 """
 
-from __future__ import annotations
-
 import functools
 import re
 from collections.abc import Mapping

@@ -4,8 +4,6 @@ A service that was taken over, or a proxy on the way to it, can send anything. W
 answer of Microsoft Graph or StackOne, and is refused before it costs memory or time without end.
 """
 
-from __future__ import annotations
-
 import json
 import threading
 import time

@@ -3,8 +3,6 @@
 Secrets are revealed here, into the header of one request, and nowhere else.
 """
 
-from __future__ import annotations
-
 import base64
 import binascii
 import json

@@ -5,8 +5,6 @@ takes up to 20 requests in one (learn.microsoft.com/graph/json-batching); 200 fo
 has its own status and is throttled by itself.
 """
 
-from __future__ import annotations
-
 import functools
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

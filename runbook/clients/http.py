@@ -5,8 +5,6 @@ again after), and the one retry loop of :mod:`runbook.clients.retry` stands behi
 business of the service's own client; here only the absence of a usable answer is an error.
 """
 
-from __future__ import annotations
-
 import datetime
 import ssl
 import threading
@@ -161,7 +159,8 @@ class Session:
         effect = effect or ("read" if method in _READS else "write")
         self.writes += effect == "write"
         call_id = str(uuid.uuid4())
-        fields = {"service": self.service, "host": _host(httpx.URL(url)), "method": method, "path": shown_path(url)}
+        host = httpx.URL(url).netloc.decode("ascii")
+        fields = {"service": self.service, "host": host, "method": method, "path": shown_path(url)}
         fields |= {"effect": effect, "client_request_id": call_id, **(note or {})}
         options = {"json": json, "data": form, "headers": {"client-request-id": call_id, **(headers or {})}}
         call = _Call(method, url, effect, effect == "read" if repeatable is None else repeatable, fields, options)
@@ -321,10 +320,6 @@ def _uncertain(answer: Answer | None, failure: RunbookError | None) -> bool:
     if answer is None:
         return isinstance(failure, TransportError) and failure.maybe_applied
     return answer.status in retry.statuses("uncertain")
-
-
-def _host(url: httpx.URL) -> str:
-    return url.netloc.decode("ascii")
 
 
 def _is_tls(error: BaseException | None) -> bool:

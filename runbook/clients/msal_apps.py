@@ -1,7 +1,5 @@
 """msal for a target: its HTTP client on our transport, its application objects, and its failures as our errors."""
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

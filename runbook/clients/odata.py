@@ -3,8 +3,6 @@
 Sources: learn.microsoft.com/graph/query-parameters and /graph/aad-advanced-queries.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from typing import Any, TypedDict, Unpack
 from urllib.parse import parse_qsl, quote, urlsplit

@@ -6,8 +6,6 @@ before anything was sent, or the service answered 429. Everything else about a w
 first (:meth:`runbook.clients.graph.GraphClient.ensure`).
 """
 
-from __future__ import annotations
-
 import datetime
 import functools
 import logging

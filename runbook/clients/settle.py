@@ -4,8 +4,6 @@ Directory reads come from replicas, so one success proves nothing (``GET /groups
 Microsoft's reference). The number of sightings, the interval and the deadline come from the target's pace.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """StackOne's API as documented at docs.stackone.com: connector profiles, connect sessions, accounts, actions."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -84,14 +82,7 @@ class StackOneClient(Client):
         return self._send("GET", f"/accounts/{quote(account_id, safe='')}").object("GET /accounts/{id}")
 
     def call_action(
-        self,
-        action: str,
-        account_id: str,
-        *,
-        effect: Effect,
-        path: Given = None,
-        query: Given = None,
-        body: Any = None,
+        self, action: str, account_id: str, *, effect: Effect, path: Given = None, query: Given = None, body: Any = None
     ) -> JSON:
         """Run one action through a linked account (``POST /actions/rpc``): ``{"data": …, "next": …}``.
 

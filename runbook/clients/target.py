@@ -5,8 +5,6 @@ machine trusts. A sandbox describes itself by its ready line; Microsoft's clouds
 ``clouds.json``.
 """
 
-from __future__ import annotations
-
 import ipaddress
 import json
 import os

@@ -1,7 +1,5 @@
 """What a notebook works with: its choice, one look at the tenant without a record, and a record once it writes."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path

@@ -4,8 +4,6 @@ Papermill writes its parameters as assignments and only warns of unknown ones; h
 parameter is refused before the first request, with every other mistake.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path

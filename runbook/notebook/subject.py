@@ -4,8 +4,6 @@ A subject says what is chosen and how its plan and its answer look. ``by_hand``:
 when the person asks, and each sending needs a plan of its own. ``looks``: there is nothing to apply.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 

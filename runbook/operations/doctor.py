@@ -4,8 +4,6 @@ The least privilege of a choice is computed from what its sections call (``tenan
 proofs look for or make (``proof/probes.json``). One entry is written into the secret store and removed again.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass

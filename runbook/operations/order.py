@@ -4,8 +4,6 @@ An order holds no secret. Where a body needs one (a user's first password), the 
 reference under which a secret store keeps it; the value comes into the request when it is sent.
 """
 
-from __future__ import annotations
-
 import json
 import secrets
 from collections.abc import Callable, Iterator, Mapping

@@ -1,7 +1,5 @@
 """Proving one action on one road: with a fresh token directly at Graph, or through StackOne's own action call."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta

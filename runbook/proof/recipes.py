@@ -4,8 +4,6 @@ A template is text in which ``$name`` or ``$name.property`` stands for a value; 
 the value's type.
 """
 
-from __future__ import annotations
-
 import functools
 import re
 from collections.abc import Mapping

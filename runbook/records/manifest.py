@@ -4,8 +4,6 @@ The manifest names every file of the record with its size and SHA-256, and the h
 Ed25519 key from the secret store it shows that nobody without that key changed anything; unsigned it finds accidents.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 from pathlib import Path

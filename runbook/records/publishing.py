@@ -3,8 +3,6 @@
 A file that still holds a secret is withheld, and a note in its place says so.
 """
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Iterator, Mapping

@@ -6,8 +6,6 @@ client secrets, Basic and Bearer headers, userinfo of an address), in JSON and i
 that this process knows (:func:`register`), also URL-encoded, JSON- or HTML-escaped, and inside Base64.
 """
 
-from __future__ import annotations
-
 import base64
 import datetime
 import html

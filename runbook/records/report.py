@@ -4,8 +4,6 @@ One file without a script, a font or an address to load; it reads on paper and b
 colours, tables have captions and scopes, the picture has a text.
 """
 
-from __future__ import annotations
-
 import datetime
 import os
 from collections import Counter

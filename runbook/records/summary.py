@@ -7,8 +7,6 @@ what a later section says counts. What writes did (:class:`Done`) counts from th
 journal: a section that fails or parks has done it all the same.
 """
 
-from __future__ import annotations
-
 import json
 import os
 from collections import Counter

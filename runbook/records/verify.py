@@ -16,8 +16,6 @@ A record is a folder. What is checked, in this order:
 Exit code 0: nothing is wrong; 1: something is; 2: the call was wrong.
 """
 
-from __future__ import annotations
-
 import argparse
 import base64
 import errno

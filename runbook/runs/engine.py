@@ -4,8 +4,6 @@ The kernel is the running interpreter, whatever kernel specs the machine has; it
 the notebook appears whole or not at all, scrubbed, at each save; what papermill puts around an error is taken out.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import re

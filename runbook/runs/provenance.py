@@ -3,8 +3,6 @@
 The notebooks lie in a clone at the top level, in an installed wheel inside the package.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 import platform

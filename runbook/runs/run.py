@@ -1,7 +1,5 @@
 """A run: the notebooks of the chosen sections in order, one record; and a plan, which is the same without writing."""
 
-from __future__ import annotations
-
 import os
 import secrets
 import signal
@@ -9,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -196,7 +194,7 @@ def opening(ctx: Context, chosen: list[Section], plan_hash: str) -> dict[str, An
         ],
         "actor": actor(ctx.administrator.identity, ctx.target.client_id),
         "tool": tool(),
-        "known": {**ctx.known.as_dict(), "tenant": tenant(ctx)},
+        "known": {**asdict(ctx.known), "tenant": tenant(ctx)},
     }
 
 

@@ -6,8 +6,6 @@ process that started it, and its kernels end with it (prctl(2), PR_SET_PDEATHSIG
 elsewhere a kernel is started the usual way.
 """
 
-from __future__ import annotations
-
 import atexit
 import ctypes
 import gc

@@ -1,7 +1,5 @@
 """The system's keyring (Windows, macOS, Secret Service, KWallet) by the keyring library."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import keyring

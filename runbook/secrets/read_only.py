@@ -1,7 +1,5 @@
 """Secrets that a platform provides and that are only read: a variable of the environment, a mounted file."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

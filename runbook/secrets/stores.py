@@ -4,8 +4,6 @@ Every store answers references of every kind, so that, say, the StackOne API key
 secrets go into a vault.
 """
 
-from __future__ import annotations
-
 from importlib import import_module
 from operator import attrgetter
 from typing import Protocol

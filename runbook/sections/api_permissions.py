@@ -7,8 +7,6 @@ action needs any more is taken away, grant included, and the plan says so. What 
 stays, unless ``take_over`` says otherwise and the plan is approved.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import product

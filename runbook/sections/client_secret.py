@@ -7,8 +7,6 @@ one of this store once the connector profile is confirmed to use the new one. A 
 (another machine) is left alone, and no other is made beside it unless ``new_secret`` says so. Everybody else's stay.
 """
 
-from __future__ import annotations
-
 import functools
 import secrets
 from collections.abc import Collection, Mapping, Sequence
@@ -172,6 +170,7 @@ def _add(ctx: Context, found: dict[str, Any], days: int, there: Mapping[str, boo
         raise
     kept = {"key_id": key_id, "ends_at": made.get("endDateTime"), "ref": ref, "description": made.get("displayName")}
     ctx.journal.event("secret.kept", section=NAME, secret=kept)
+    ctx.known.secret = key_id
     _list(ctx, key_id)  # at once, as another machine may be looking
     credential = ctx.until(lambda: _seen(ctx, key_id), "the new client secret is listed on the application")
     _remove_lost(ctx, there)

@@ -10,8 +10,6 @@ A profile is ours when its id is listed on the application, or named by ``connec
 of its name when a person was asked to make one. Another of the same name is some other tenant's: it is not touched.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any

@@ -6,8 +6,6 @@ connector profile was saved after it was last linked: its tokens then carry the 
 reaches is asked through it before anything counts as proven by it.
 """
 
-from __future__ import annotations
-
 import functools
 import json
 from collections.abc import Mapping, Sequence

@@ -5,8 +5,6 @@ the application carries our mark for it (a fingerprint of the URI, written in th
 that merely looks like a callback is never removed.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -7,8 +7,6 @@ only; it keeps its name, audience and lock, unless ``take_over`` says otherwise 
 runbook registered carries a mark that says so. Others of the same display name are left alone.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -64,7 +62,8 @@ def read(ctx: Context) -> Observed:
     deleted_principal = None
     if app_id and principal is None:
         deleted_principal = _deleted(ctx, _DELETED_PRINCIPALS, "appId", app_id)
-    return Observed(found, deleted, principal, deleted_principal, _look_alikes(ctx, found))
+    alike = [item for item in ctx.snapshot.items(_same_name(ctx)) if found is None or item["id"] != found["id"]]
+    return Observed(found, deleted, principal, deleted_principal, alike)
 
 
 def _refuse_other(ctx: Context, found: dict[str, Any] | None) -> None:
@@ -88,10 +87,6 @@ def _deleted(ctx: Context, path: str, name: str, value: str) -> dict[str, Any] |
 def _same_name(ctx: Context) -> str:
     condition = f"displayName eq {literal(ctx.params.application_name)}"
     return address("/applications", filter=condition, select=("id", "appId", "displayName"))
-
-
-def _look_alikes(ctx: Context, found: dict[str, Any] | None) -> list[dict[str, Any]]:
-    return [item for item in ctx.snapshot.items(_same_name(ctx)) if found is None or item["id"] != found["id"]]
 
 
 def plan(ctx: Context, observed: Observed) -> list[Change]:

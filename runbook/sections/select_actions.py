@@ -1,7 +1,5 @@
 """Section 1: the choice of actions, and the permissions that it costs. Nothing on the tenant changes."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

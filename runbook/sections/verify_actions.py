@@ -6,8 +6,6 @@ write, a disposable object of the runbook's own is made, used and removed, and o
 not tried is neither a pass nor a failure. Direct and StackOne's road both prove the delegated permission.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor

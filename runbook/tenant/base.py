@@ -8,8 +8,6 @@ A section is a module with ``NAME``, ``NUMBER``, ``TITLE``, ``SUMMARY``, ``PORTA
     verify(ctx) -> Evidence            reads back, several times in a row where Entra ID is eventually consistent
 """
 
-from __future__ import annotations
-
 import functools
 import hashlib
 import time

@@ -1,7 +1,5 @@
 """What a section says: the changes that it plans, and the evidence that it read back. Plain values."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence

@@ -3,8 +3,6 @@
 A consent redirect is never believed: whatever the page says, the grants are read afterwards.
 """
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Mapping
 from typing import Any

@@ -7,10 +7,8 @@ secret is ours when its key id is listed on the application or its value is kept
 as good when a token call with it succeeds, and for no other reason.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -23,7 +21,7 @@ from runbook.clients.entra import TokenResult
 from runbook.errors import GraphError, NotSettled, RunbookError, SecretStoreError, SignInError
 from runbook.secrets import Secret
 from runbook.tenant.base import Context
-from runbook.tenant.registration import marks
+from runbook.tenant.registration import application, marks
 
 _ADDING, _NOTE = "adding", "the secret being added ends at "
 MARK, PROFILE_MARK = "key", "profile-key"
@@ -117,12 +115,17 @@ def current(ctx: Context, found: Mapping[str, Any]) -> Credential | None:
     """The newest of ours that has not ended and whose value is kept here; not yet proven to work."""
     now = ctx.graph.session.now()
     usable = [item for item in of_application(ctx, found) if item.ours and item.ref and not item.expired(now)]
+    ctx.known.secret = usable[0].key_id if usable else ctx.known.secret
     return usable[0] if usable else None
 
 
 def require_current(ctx: Context, found: Mapping[str, Any]) -> Credential:
-    """The secret to work with; :class:`RunbookError` when section 5 has not made it yet."""
+    """The secret to work with, waited for where this run saw one; :class:`RunbookError` when there is none."""
     credential = current(ctx, found)
+    if credential is None and ctx.known.secret and not ctx.snapshot.looking:
+        seen, half = "the client secret, seen before, is seen again", ctx.graph.pace.deadline / 2
+        with suppress(NotSettled):
+            credential = ctx.until(lambda: current(ctx, application(ctx) or found), seen, deadline=half, sightings=1)
     if credential is None:
         raise RunbookError.named("no_secret")
     return credential

@@ -5,8 +5,6 @@ principal by application id. Marks are entries of the application's ``tags``: th
 has confirmed, so that no local state is needed to run again. What is not listed is somebody else's, whatever its name.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any

@@ -3,8 +3,6 @@
 It is words for a plan, no decision: a custom role may allow more, so a section tries and goes by the answer.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from typing import Any
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -125,9 +125,9 @@ class Known:
     """The client id of our application and the object id of its service principal, and the tenant in words.
 
     ``seen_at`` is when they were seen last, by the service's clock; ``granted`` what section 4 saw granted, by type;
-    ``marks`` by name as they were before and after each write of this run; ``approved`` by section the hash of what was
-    approved to be done to things of others; ``left_to_consent``: this caller may not make the service principal, the
-    admin consent page will.
+    ``marks`` by name as they were before and after each write of this run; ``secret``: the key id of the client secret
+    to work with; ``approved`` by section the hash of what was approved to be done to things of others;
+    ``left_to_consent``: this caller may not make the service principal, the admin consent page will.
     """
 
     app_id: str = ""
@@ -136,6 +136,7 @@ class Known:
     seen_at: str = ""
     granted: dict[str, list[str]] = field(default_factory=dict)
     marks: dict[str, list[str | list[str]]] = field(default_factory=dict)
+    secret: str = ""
     approved: dict[str, str] = field(default_factory=dict)
     left_to_consent: bool = False
 
@@ -151,13 +152,10 @@ class Known:
                     known.marks.setdefault(name, []).extend(states)
             elif event["event"] == "section.finished":
                 facts = event.get("facts") or {}
+                known.secret = (facts.get("secret") or {}).get("key_id", known.secret)
                 if made := facts.get("application"):
                     known.app_id, known.principal_id = made["app_id"], made["service_principal_id"]
                     known.seen_at = str(event.get("at"))
                 for kind, rows in (facts.get("permissions") or {}).items():
                     known.granted[kind] = [each["name"] for each in rows if each["granted"]]
         return known
-
-    def as_dict(self) -> dict[str, Any]:
-        """As ``run.started`` has it."""
-        return asdict(self)

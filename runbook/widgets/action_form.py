@@ -1,7 +1,5 @@
 """A form for one action, built from the catalogue: path parameters, query options, fields of the body, whose token."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Mapping
 from typing import Any

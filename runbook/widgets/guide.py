@@ -1,7 +1,5 @@
 """Where one is: the header of a notebook, and the guide as a list on the front page."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

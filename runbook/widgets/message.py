@@ -1,7 +1,5 @@
 """One line with its reason (a verdict, an error), and what a person takes elsewhere: a hand-over, a value to copy."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from runbook import words

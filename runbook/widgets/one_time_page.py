@@ -4,8 +4,6 @@ The address is unguessable and works for a short time. Opening it shows a button
 so a browser that looks ahead of its user spends nothing.
 """
 
-from __future__ import annotations
-
 import http.server
 import secrets
 import threading

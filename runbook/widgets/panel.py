@@ -3,8 +3,6 @@
 The HTML is from ``panels.html.j2``: one macro a panel, every value escaped.
 """
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass

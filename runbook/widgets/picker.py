@@ -1,7 +1,5 @@
 """The action picker: all actions on the left, what the chosen ones cost on the right, live."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from itertools import groupby
 from pathlib import Path

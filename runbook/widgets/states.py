@@ -3,8 +3,6 @@
 What was read back, and from where: rows of evidence, permissions, actions, and ages of client secrets.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path

@@ -197,12 +197,7 @@ def _form_with(screen: Screen, label: str) -> Form:
 
 
 def _fill(form: Form, given: Mapping[str, str], reveal: Callable[[str], str]) -> None:
-    texts = {
-        "Name": "name",
-        "Client ID": "clientid",
-        "Scopes": "scopes",
-        "Directory (tenant) ID": "directorytenantid",
-    }
+    texts = {"Name": "name", "Client ID": "clientid", "Scopes": "scopes", "Directory (tenant) ID": "directorytenantid"}
     for label, key in texts.items():
         if key in given:
             _set(form.find(label), given[key])

@@ -67,12 +67,7 @@ def application(services: Services) -> Starlette:
     """
     from entra_sandbox import control, entra, graph, stackone
 
-    routes = [
-        *control.routes(services),
-        *graph.routes(services),
-        *stackone.routes(services),
-        *entra.routes(services),
-    ]
+    routes = [*control.routes(services), *graph.routes(services), *stackone.routes(services), *entra.routes(services)]
     return Starlette(routes=routes)
 
 

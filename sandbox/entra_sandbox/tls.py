@@ -22,14 +22,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from entra_sandbox.folder import Folder, write_private
 
-__all__ = [
-    "LOOPBACK",
-    "Authority",
-    "authority",
-    "browser_arguments",
-    "is_for_loopback_alone",
-    "listener_context",
-]
+__all__ = ["LOOPBACK", "Authority", "authority", "browser_arguments", "is_for_loopback_alone", "listener_context"]
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _CA_DAYS, _CA_RENEW_DAYS = 730, 60
@@ -71,10 +64,7 @@ class Authority:
             .add_extension(_key_usage(digital_signature=True), critical=True)
             .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
             .add_extension(own, critical=False)
-            .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(issuer),
-                critical=False,
-            )
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(issuer), critical=False)
             .sign(self.key, hashes.SHA256())
         )
         return certificate.public_bytes(serialization.Encoding.PEM), _key_pem(key)

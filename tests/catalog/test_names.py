@@ -9,8 +9,7 @@ from runbook.errors import InputError
 
 
 @pytest.mark.parametrize(
-    "text",
-    ["List Users", "list_users", "list users", " LIST-USERS ", "microsoftentraid_list_users", "List  Users"],
+    "text", ["List Users", "list_users", "list users", " LIST-USERS ", "microsoftentraid_list_users", "List  Users"]
 )
 def test_name_slug_and_stackone_id_all_find_the_action(text: str) -> None:
     assert catalog.action(text).slug == "list_users"

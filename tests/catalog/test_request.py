@@ -192,10 +192,7 @@ OPTIONS = st.sampled_from(["$top", "$count", "$filter", "$select"]) | st.text(ma
 
 
 @given(
-    st.sampled_from(catalog.actions()),
-    st.dictionaries(NAMES, ANYTHING),
-    st.dictionaries(OPTIONS, ANYTHING),
-    ANYTHING,
+    st.sampled_from(catalog.actions()), st.dictionaries(NAMES, ANYTHING), st.dictionaries(OPTIONS, ANYTHING), ANYTHING
 )
 def test_whatever_is_given_there_is_a_request_or_bad_input(
     action: Action, path: dict[str, Any], query: dict[str, Any], body: Any

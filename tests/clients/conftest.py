@@ -83,13 +83,7 @@ def log() -> Log:
 
 @pytest.fixture
 def session(service: Service, pace: Pace, log: Log) -> Iterator[Session]:
-    with Session(
-        service.base,
-        "graph",
-        pace=pace,
-        ca_file=service.ca_file,
-        journal=log,
-    ) as one:
+    with Session(service.base, "graph", pace=pace, ca_file=service.ca_file, journal=log) as one:
         yield one
 
 

@@ -133,11 +133,7 @@ def test_a_write_that_may_have_been_applied_is_not_repeated(service: Service, se
 
 @pytest.mark.parametrize(
     "reply",
-    [
-        Reply(reset=True),
-        Reply(201, {"id": "1"}, cut=3),
-        Reply(201, b'{"id": "1'),
-    ],
+    [Reply(reset=True), Reply(201, {"id": "1"}, cut=3), Reply(201, b'{"id": "1')],
     ids=["reset", "cut off", "broken json"],
 )
 def test_a_write_without_a_whole_answer_is_sent_once(service: Service, session: Session, reply: Reply) -> None:
@@ -150,11 +146,7 @@ def test_a_write_without_a_whole_answer_is_sent_once(service: Service, session: 
 
 @pytest.mark.parametrize(
     "reply",
-    [
-        Reply(reset=True),
-        Reply(200, {"id": "1"}, cut=3),
-        Reply(200, b'{"id": "1'),
-    ],
+    [Reply(reset=True), Reply(200, {"id": "1"}, cut=3), Reply(200, b'{"id": "1')],
     ids=["reset", "cut off", "broken json"],
 )
 def test_a_read_without_a_whole_answer_is_repeated(service: Service, session: Session, reply: Reply) -> None:
@@ -187,10 +179,7 @@ def test_a_write_to_a_closed_port_was_surely_not_applied(pace: Pace, service: Se
 def test_a_silent_server_ends_in_a_timeout(service: Service, pace: Pace) -> None:
     service.on("GET", "/ping", Reply(silent=True))
     once = pace.model_copy(update={"attempts": 1, "read": 0.1})
-    with (
-        Session(service.base, "graph", pace=once, ca_file=service.ca_file) as session,
-        pytest.raises(TransportError),
-    ):
+    with Session(service.base, "graph", pace=once, ca_file=service.ca_file) as session, pytest.raises(TransportError):
         session.request("GET", "/ping")
 
 

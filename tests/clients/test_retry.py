@@ -49,14 +49,7 @@ def test_a_transport_error_says_itself_whether_it_may_have_been_applied(flag: bo
 
 @pytest.mark.parametrize(
     ("value", "seconds"),
-    [
-        ("7", 7.0),
-        (" 0 ", 0.0),
-        ("-3", 0.0),
-        ("Sun, 01 Mar 2020 11:00:00 GMT", 0.0),
-        ("soon", None),
-        ("", None),
-    ],
+    [("7", 7.0), (" 0 ", 0.0), ("-3", 0.0), ("Sun, 01 Mar 2020 11:00:00 GMT", 0.0), ("soon", None), ("", None)],
 )
 def test_retry_after_is_read_as_seconds_or_as_a_date(value: str, seconds: float | None) -> None:
     assert retry.retry_after({"retry-after": value}) == seconds

@@ -313,10 +313,7 @@ def exactly(graph: GraphClient, path: str, **options: Any) -> int:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_through_every_illness_each_thing_is_made_exactly_once(
-    graph: GraphClient,
-    illnesses: Callable[[int, list[dict[str, Any]]], None],
-    log: Log,
-    seed: int,
+    graph: GraphClient, illnesses: Callable[[int, list[dict[str, Any]]], None], log: Log, seed: int
 ) -> None:
     illnesses(seed, SICK)
     path = "/applications" + key("uniqueName", f"ill-{seed}")

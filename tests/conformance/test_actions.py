@@ -97,10 +97,7 @@ USERS: list[Step] = [
             assignment(k, k["create_user"].id)
         ),
     ),
-    (
-        "list_user_app_role_assignments",
-        lambda g, k: g.users.by_user_id(k["create_user"].id).app_role_assignments.get(),
-    ),
+    ("list_user_app_role_assignments", lambda g, k: g.users.by_user_id(k["create_user"].id).app_role_assignments.get()),
     (
         "remove_app_role_from_user",
         lambda g, k: (

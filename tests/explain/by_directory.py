@@ -15,11 +15,7 @@ from runbook.secrets import Secret
 from runbook.tenant.registration import graph_principal, require_application, service_principal
 
 from .conftest import Stage
-from .provoke import (
-    failing,
-    patch,
-    provokes,
-)
+from .provoke import failing, patch, provokes
 
 # Graph
 
@@ -188,8 +184,9 @@ def _redirect_refused(stage: Stage) -> RunbookError:
 
 @provokes("role_group_shape")
 def _role_group_shape(stage: Stage) -> RunbookError:
-    body = {"displayName": "x", "mailNickname": "x", "mailEnabled": False, "securityEnabled": False}
-    return failing(lambda: stage.ctx.graph.post("/groups", {**body, "isAssignableToRole": True}))
+    body = {"displayName": "x", "mailNickname": "x", "mailEnabled": False, "securityEnabled": True}
+    public = {"isAssignableToRole": True, "visibility": "Public"}
+    return failing(lambda: stage.ctx.graph.post("/groups", {**body, **public}))
 
 
 def new_user(name: str, password: str = "Long-enough~1234") -> dict[str, Any]:

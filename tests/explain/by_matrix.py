@@ -17,11 +17,7 @@ from runbook.tenant.base import Context, SectionResult, open_context, run_sectio
 from runbook.tenant.registration import require_application, service_principal
 
 from .conftest import Stage
-from .provoke import (
-    Cell,
-    patch,
-    provokes,
-)
+from .provoke import Cell, patch, provokes
 
 # consent
 

@@ -29,12 +29,7 @@ from runbook.tenant.registration import require_application, service_principal
 from tests.clients.service import Reply, serving
 
 from .conftest import Stage
-from .provoke import (
-    as_administrator,
-    as_connector,
-    failing,
-    provokes,
-)
+from .provoke import as_administrator, as_connector, failing, provokes
 
 # the way to a service
 

@@ -10,15 +10,7 @@ from runbook.errors import RunbookError
 
 from . import by_directory, by_matrix, by_network
 from .conftest import Stage
-from .provoke import (
-    PROVOKED,
-    Cell,
-    as_administrator,
-    as_connector,
-    graph_saying,
-    signing_in,
-    stackone_saying,
-)
+from .provoke import PROVOKED, Cell, as_administrator, as_connector, graph_saying, signing_in, stackone_saying
 from .said import ADMINISTRATOR, GRAPH, SIGN_IN, STACKONE
 
 REGISTERING = (by_directory, by_matrix, by_network)

@@ -25,10 +25,7 @@ _TEXTS = {"uuid": "guid", "date-time": "date-time", "base64url": "base64", "dura
 _RECORD = "domainDnsRecord"
 _BESIDES = {
     "domainDnsCnameRecord": {"base": _RECORD, "properties": {"canonicalName": "string?"}},
-    "domainDnsMxRecord": {
-        "base": _RECORD,
-        "properties": {"mailExchange": "string", "preference": "integer?"},
-    },
+    "domainDnsMxRecord": {"base": _RECORD, "properties": {"mailExchange": "string", "preference": "integer?"}},
     "domainDnsTxtRecord": {"base": _RECORD, "properties": {"text": "string"}},
 }
 # On the page of the resource, not in the description of the open type: learn.microsoft.com/graph/api/resources/device

@@ -26,11 +26,7 @@ def app(world: World) -> App:
 
 
 def options(world: World) -> dict[str, Any]:
-    return {
-        "authority": world.base,
-        "disable_instance_discovery": True,
-        "connection_verify": world.ready["ca_file"],
-    }
+    return {"authority": world.base, "disable_instance_discovery": True, "connection_verify": world.ready["ca_file"]}
 
 
 def test_client_secret(world: World, app: App) -> None:

@@ -29,10 +29,7 @@ def chromium(profile: Path, *arguments: str, **environment: str) -> Iterator[Any
     """A page in a browser of its own."""
     with playwright.sync_playwright() as started:
         context = started.chromium.launch_persistent_context(
-            profile,
-            executable_path=str(CHROMIUM),
-            args=["--no-sandbox", *arguments],
-            env={**os.environ, **environment},
+            profile, executable_path=str(CHROMIUM), args=["--no-sandbox", *arguments], env={**os.environ, **environment}
         )
         context.set_default_timeout(20_000)
         yield context.new_page()

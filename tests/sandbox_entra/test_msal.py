@@ -86,10 +86,7 @@ def test_a_token_from_before_a_grant_keeps_its_old_permissions(world: World) -> 
 
 def test_oidc_authority_accepts_the_issuer(world: World, app: App) -> None:
     client = msal.ConfidentialClientApplication(
-        app.id,
-        client_credential=app.secret,
-        oidc_authority=f"{world.authority()}/v2.0",
-        verify=world.ready["ca_file"],
+        app.id, client_credential=app.secret, oidc_authority=f"{world.authority()}/v2.0", verify=world.ready["ca_file"]
     )
     assert "access_token" in client.acquire_token_for_client([SCOPE])
 

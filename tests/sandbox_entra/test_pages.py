@@ -264,10 +264,7 @@ class TestRefusals:
         policy = {
             "id": str(uuid.uuid4()),
             "state": "enabled",
-            "conditions": {
-                "users": {"includeUsers": [person.id]},
-                "applications": {"includeApplications": ["All"]},
-            },
+            "conditions": {"users": {"includeUsers": [person.id]}, "applications": {"includeApplications": ["All"]}},
             "grantControls": {"operator": "OR", "builtInControls": ["mfa", "compliantDevice"]},
         }
         world.store.put("conditionalAccessPolicy", policy, world.tenant)

@@ -40,8 +40,5 @@ def test_whatever_keeps_it_from_serving_is_one_class_that_says_what_to_do(tmp_pa
     with pytest.raises(entra_sandbox.SandboxError, match="cold"), entra_sandbox.running(state, faults=course):
         pass
     state.chmod(0o644)
-    with (
-        pytest.raises(entra_sandbox.SandboxError, match="readable by its owner alone"),
-        entra_sandbox.running(state),
-    ):
+    with pytest.raises(entra_sandbox.SandboxError, match="readable by its owner alone"), entra_sandbox.running(state):
         pass

@@ -97,7 +97,7 @@ def published(*missing: str) -> Permissions:
 
 
 def test_a_permission_that_the_cloud_lacks_is_replaced_by_the_next_documented_one() -> None:
-    ctx = context(actions=["update_user"], permission_source="least")
+    ctx = context(actions=["update_user"], permission_source="least", permission_types=["application"])
     least = set(ctx.scopes.application.names)
     wanted = published(*least).wanted(ctx)["application"]
     assert least.isdisjoint(wanted.why)
@@ -119,7 +119,7 @@ def test_a_scope_string_that_no_grant_can_hold_is_named_by_the_plan(length: int,
 
 
 def test_an_action_without_any_published_permission_is_named_as_impossible() -> None:
-    ctx = context()
+    ctx = context(permission_types=["application"])
     names = {name for alternative in catalog.action("list_users").application.alternatives for name in alternative}
     wanted = published(*names).wanted(ctx)["application"]
     assert wanted.missing.keys() == {"list_users"}

@@ -85,9 +85,7 @@ def test_what_was_seen_and_is_not_seen_by_another_replica_is_waited_for(ill: Cal
         passed(own.run(*NAMES[:5]))
 
 
-def test_what_this_run_saw_and_somebody_deleted_is_said_with_the_time(
-    ill: Callable[..., Any],
-) -> None:
+def test_what_this_run_saw_and_somebody_deleted_is_said_with_the_time(ill: Callable[..., Any]) -> None:
     with ill() as own:
         passed(own.run(*NAMES[:2]))
         with own.context() as ctx:

@@ -92,11 +92,7 @@ def forever(method: str, path: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("illness", "fails", "done"),
     [
-        (
-            forever("POST", "/v1.0/servicePrincipals"),
-            "register_application",
-            {"created": {"application": 1}},
-        ),
+        (forever("POST", "/v1.0/servicePrincipals"), "register_application", {"created": {"application": 1}}),
         (
             forever("POST", "/v1.0/servicePrincipals/*/appRoleAssignedTo"),
             "api_permissions",

@@ -179,11 +179,7 @@ def _talk(folder: Path, command: list[str], more: dict[str, str]) -> Talk:
         ca_file = json.loads(file.read_text())["ca_file"]
         environment = {**os.environ, "NODE_EXTRA_CA_CERTS": ca_file, "SSL_CERT_FILE": ca_file, **more}
         process = subprocess.Popen(
-            [*command, script, str(file)],
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
+            [*command, script, str(file)], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         try:
             yield Conversation(process)

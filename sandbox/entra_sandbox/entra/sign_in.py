@@ -175,13 +175,7 @@ def _consent_page(
 
 
 def _page(
-    template: str,
-    call: Call,
-    interaction: Interaction,
-    browser: Browser,
-    status: int = 200,
-    /,
-    **values: Any,
+    template: str, call: Call, interaction: Interaction, browser: Browser, status: int = 200, /, **values: Any
 ) -> Response:
     flow = interaction.seal(call.services.vault, browser)
     response = page(template, status, flow=flow, action=f"/{interaction.segment}/", **values)

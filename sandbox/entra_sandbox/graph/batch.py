@@ -120,9 +120,4 @@ def _response(part: Part, made: Answer) -> Part:
 
 def _failed_dependency(part: Part) -> Part:
     error = {"code": "FailedDependency", "message": "The request failed because a request that it depends on failed."}
-    return {
-        "id": part["id"],
-        "status": 424,
-        "headers": {"Content-Type": "application/json"},
-        "body": {"error": error},
-    }
+    return {"id": part["id"], "status": 424, "headers": {"Content-Type": "application/json"}, "body": {"error": error}}

@@ -202,9 +202,7 @@ def denied() -> GraphFault:
 def scopes_missing() -> GraphFault:
     """403 of the conditional access service."""
     return GraphFault(
-        403,
-        "AccessDenied",
-        "You cannot perform the requested operation, required scopes are missing in the token.",
+        403, "AccessDenied", "You cannot perform the requested operation, required scopes are missing in the token."
     )
 
 
@@ -226,9 +224,7 @@ def no_premium() -> GraphFault:
 def identity_not_found() -> GraphFault:
     """403 for an app-only token without a service principal."""
     return GraphFault(
-        403,
-        "Authorization_IdentityNotFound",
-        "The identity of the calling application could not be established.",
+        403, "Authorization_IdentityNotFound", "The identity of the calling application could not be established."
     )
 
 

@@ -96,13 +96,7 @@ def add_administrator(tenant: Tenant, graph: Document) -> tuple[str, str]:
     described = data()["administrator"]
     used = {*access.taken("application"), *described["with"]} - {*described["without"]}
     names = [role["value"] for role in graph["appRoles"] if role["value"] in used]
-    wanted = {
-        "name": described["name"],
-        "audience": "AzureADMyOrg",
-        "redirect": [],
-        "owner": 0,
-        "application": names,
-    }
+    wanted = {"name": described["name"], "audience": "AzureADMyOrg", "redirect": [], "owner": 0, "application": names}
     document, _ = add_application(tenant, wanted, graph)
     credential, text = _secret(tenant, described["name"])
     tenant.store.update("application", document["id"], {"passwordCredentials": [credential]}, tenant.tenant_id)

@@ -17,15 +17,7 @@ from entra_sandbox.stackone.connector import connector
 from entra_sandbox.stackone.project import Project
 from entra_sandbox.store import Document
 
-__all__ = [
-    "KIND",
-    "Form",
-    "for_linking",
-    "list_auth_configs",
-    "list_connector_profiles",
-    "remove",
-    "save",
-]
+__all__ = ["KIND", "Form", "for_linking", "list_auth_configs", "list_connector_profiles", "remove", "save"]
 
 KIND = "stackone.profile"
 

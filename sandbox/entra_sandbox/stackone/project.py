@@ -22,15 +22,7 @@ from entra_sandbox.stackone.connector import connector
 from entra_sandbox.store import Document, Store
 from entra_sandbox.vault import Vault
 
-__all__ = [
-    "ORGANIZATION_ID",
-    "PROJECT_ID",
-    "Project",
-    "api_key",
-    "dashboard_entry",
-    "dashboard_user",
-    "seed",
-]
+__all__ = ["ORGANIZATION_ID", "PROJECT_ID", "Project", "api_key", "dashboard_entry", "dashboard_user", "seed"]
 
 ORGANIZATION_ID = 1001
 PROJECT_ID = "project-sandbox"

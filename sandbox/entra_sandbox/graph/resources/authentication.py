@@ -65,12 +65,7 @@ def _registration(call: Call, user: Document) -> Document:
 
 
 register(
-    Resource(
-        path="users",
-        entity="user",
-        operations=(),
-        routes=(Route("GET", "{}/authentication/methods", methods),),
-    ),
+    Resource(path="users", entity="user", operations=(), routes=(Route("GET", "{}/authentication/methods", methods),)),
     Resource(
         path="reports/authenticationMethods/userRegistrationDetails",
         entity="userRegistrationDetails",

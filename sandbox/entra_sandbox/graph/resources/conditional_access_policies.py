@@ -126,12 +126,7 @@ def _ids(conditions: Document, part: str, name: str) -> list[str]:
 
 
 def _conditions() -> Document:
-    return {
-        "clientAppTypes": ["all"],
-        "servicePrincipalRiskLevels": [],
-        "signInRiskLevels": [],
-        "userRiskLevels": [],
-    }
+    return {"clientAppTypes": ["all"], "servicePrincipalRiskLevels": [], "signInRiskLevels": [], "userRiskLevels": []}
 
 
 POLICIES = Resource(

@@ -57,5 +57,5 @@ register(
         entity="directoryObject",
         operations=(),
         routes=(Route("GET", "{}", read), Route("POST", "getByIds", get_by_ids)),
-    ),
+    )
 )

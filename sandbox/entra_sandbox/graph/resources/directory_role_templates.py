@@ -5,6 +5,4 @@ from __future__ import annotations
 from entra_sandbox.graph.registry import register
 from entra_sandbox.graph.resource import Resource
 
-register(
-    Resource(path="directoryRoleTemplates", entity="directoryRoleTemplate", operations=("list", "get"), page=0),
-)
+register(Resource(path="directoryRoleTemplates", entity="directoryRoleTemplate", operations=("list", "get"), page=0))

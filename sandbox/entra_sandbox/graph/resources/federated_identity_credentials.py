@@ -120,5 +120,5 @@ register(
             Route("PATCH", "{}/federatedIdentityCredentials/{}", update),
             Route("DELETE", "{}/federatedIdentityCredentials/{}", delete),
         ),
-    ),
+    )
 )

@@ -42,5 +42,5 @@ register(
         page=0,
         update=update,
         present=present,
-    ),
+    )
 )
