@@ -23,17 +23,28 @@ from runbook.tenant import credentials
 from runbook.tenant.base import Context
 from runbook.tenant.changes import Change, Evidence, row
 from runbook.tenant.credentials import Credential, SecretPolicy, of_application, secret_name
-from runbook.tenant.registration import application, application_path, hold_marks, marks, require_application, write
+from runbook.tenant.registration import (
+    application,
+    application_path,
+    hold_marks,
+    marks,
+    require_application,
+    service_principal,
+    write,
+)
 
 NAME, NUMBER, TITLE, SUMMARY, PORTAL = about("client_secret")
+# Invalid and expired; any other refusal says nothing about the secret, and another one would be refused likewise.
+_BAD_SECRET = frozenset({"AADSTS7000215", "AADSTS7000222"})
 
 
 @dataclass(frozen=True)
 class Observed:
-    """The secrets there, the one of ours that works, why the newest one does not, and the tenant's policy."""
+    """The secrets there, the one of ours to use, whether it is proven and why not, and the tenant's policy."""
 
     secrets: list[Credential] = field(default_factory=list)
     good: Credential | None = None
+    proven: bool = False
     refused: SignInError | None = None
     profile_key: str = ""
     policy: SecretPolicy = field(default_factory=SecretPolicy)
@@ -45,14 +56,21 @@ def read(ctx: Context) -> Observed:
     policy = credentials.read_policy(ctx, found)
     if found is None:
         return Observed(policy=policy, now=ctx.graph.session.now())
-    good, refused = credentials.current(ctx, found), None
-    if good is not None:
+    good, proven, refused = credentials.current(ctx, found), False, None
+    if good is not None and _may_sign_in(ctx, found):
         try:
-            ctx.snapshot.remember(f"proof of {good.key_id}", functools.partial(_prove, ctx, found, good))
+            proof = functools.partial(_prove, ctx, found, good)
+            proven = bool(ctx.snapshot.remember(f"proof of {good.key_id}", proof))
         except SignInError as error:
-            good, refused = None, error
-    known = marks(found, credentials.PROFILE_MARK)
-    return Observed(of_application(ctx, found), good, refused, next(iter(known), ""), policy, ctx.graph.session.now())
+            good, refused = None if error.code in _BAD_SECRET else good, error
+    key, now = next(iter(marks(found, credentials.PROFILE_MARK)), ""), ctx.graph.session.now()
+    return Observed(of_application(ctx, found), good, proven, refused, key, policy, now)
+
+
+def _may_sign_in(ctx: Context, found: dict[str, Any]) -> bool:
+    """Whether there is an enabled service principal; section 2 sees to it, and no secret is proven without."""
+    principal = service_principal(ctx, found["appId"])
+    return principal is not None and principal.get("accountEnabled") is not False
 
 
 def _prove(ctx: Context, found: dict[str, Any], credential: Credential) -> TokenResult:
@@ -78,8 +96,10 @@ def _main(ctx: Context, observed: Observed) -> Change:
     label = f"client secret {ctx.params.secret_description!r}"
     wanted = f"valid for {days} days, value kept in the secret store"
     if good is not None and good.days_left(observed.now) >= min(margin, days - 1):
-        now = f"key {good.key_id}, {good.days_left(observed.now)} days left, proven"
-        return Change(label, now, wanted, "same")
+        state = "proven" if observed.proven else "not proven now"
+        note = f"{observed.refused.meaning.rstrip('.')}; no fault of the secret" if observed.refused else ""
+        now = f"key {good.key_id}, {good.days_left(observed.now)} days left, {state}"
+        return Change(label, now, wanted, "same", note)
     if observed.policy.forbidden:
         note = f"an app management policy ({observed.policy.name or 'without a name'}) forbids client secrets"
         now = "absent" if good is None else f"{good.days_left(observed.now)} days left"

@@ -220,7 +220,8 @@ class Sick:
         elif service == "entra":
             body = AadError(90033).body(now, self._services.addresses.api, str(uuid.uuid4()))
             if isinstance(illness, Reply) and status not in (429, 503, 504):
-                body |= {"error": code, "error_description": message}
+                codes = [int(number) for number in re.findall(r"AADSTS(\d+)", message)]
+                body |= {"error": code, "error_description": message, "error_codes": codes}
         else:
             body = {"statusCode": status, "message": message, "timestamp": at.isoformat(timespec="milliseconds")}
         return JSONResponse(body, status, headers=_retry_after(illness, now))
