@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from entra_sandbox.graph import schema
 from entra_sandbox.graph.resource import Resource
 
 _RESOURCES: list[Resource] = []
@@ -14,6 +15,8 @@ def register(*declared: Resource) -> None:
         if resource.operations and _BY_TYPE.setdefault(resource.entity, resource) is not resource:
             raise ValueError(f"two resources of the type {resource.entity}: {resource.path}")
         _RESOURCES.append(resource)
+        if resource.properties:
+            schema.declare(resource.entity, resource.properties)
 
 
 def registered() -> tuple[Resource, ...]:

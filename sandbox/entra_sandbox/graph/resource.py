@@ -59,6 +59,7 @@ class Resource:
 
     path            below the version, such as ``users`` or ``identity/conditionalAccess/policies``
     entity          Microsoft's type; documents are kept under this kind
+    properties      of an entity that no other resource shows, as ``schema.json`` writes them; else they stand there
     keys            properties that ``/path/{key}`` may hold, the first being the id
     alternate_keys  properties of ``/path(name='value')``
     operations      of list, count, get, create, update, delete
@@ -78,6 +79,7 @@ class Resource:
 
     path: str
     entity: str
+    properties: Mapping[str, str] = field(default_factory=dict)
     keys: tuple[str, ...] = ("id",)
     alternate_keys: tuple[str, ...] = ()
     operations: tuple[str, ...] = ("list", "count", "get", "create", "update", "delete")

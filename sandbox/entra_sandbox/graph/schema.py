@@ -10,6 +10,7 @@ import base64
 import binascii
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -18,7 +19,7 @@ from typing import Any
 
 from entra_sandbox.graph import errors
 
-__all__ = ["EntityType", "PropertyType", "check_body", "entity", "enumeration", "subtypes", "timestamp"]
+__all__ = ["EntityType", "PropertyType", "check_body", "declare", "entity", "enumeration", "subtypes", "timestamp"]
 
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d\Z")
@@ -76,6 +77,13 @@ def _data() -> dict[str, Any]:
         if base is not None and base not in data["types"]:
             raise ValueError(f"schema.json: {name} has an unknown base {base}")
     return data
+
+
+def declare(name: str, properties: Mapping[str, str]) -> None:
+    """Add a type beside those of ``schema.json``; ValueError if there is one of this name."""
+    if name in _data()["types"]:
+        raise ValueError(f"two types are called {name}")
+    _data()["types"][name] = {"base": "entity", "properties": dict(properties)}
 
 
 @cache

@@ -5,4 +5,25 @@ from __future__ import annotations
 from entra_sandbox.graph.registry import register
 from entra_sandbox.graph.resource import Resource
 
-register(Resource(path="subscribedSkus", entity="subscribedSku", operations=("list", "get"), page=0, advanced=False))
+_PROPERTIES = {
+    "accountId": "String?",
+    "accountName": "String?",
+    "appliesTo": "String?",
+    "capabilityStatus": "String?",
+    "consumedUnits": "Int32?",
+    "prepaidUnits": "licenseUnitsDetail?",
+    "servicePlans": "servicePlanInfo[]",
+    "skuId": "Guid?",
+    "skuPartNumber": "String?",
+    "subscriptionIds": "String?[]",
+}
+register(
+    Resource(
+        path="subscribedSkus",
+        entity="subscribedSku",
+        properties=_PROPERTIES,
+        operations=("list", "get"),
+        page=0,
+        advanced=False,
+    )
+)
