@@ -2,35 +2,21 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-
 import pytest
 
 from runbook.sections import NAMES, section
 from runbook.tenant.base import plan_sections
 from runbook.tenant.registration import require_application, require_principal
-from tests.safety.stand import Stand, own_home, standing
+from tests.safety.stand import Stand
+from tests.safety.test_campaign import stand  # noqa: F401 - fixture
 from tests.sections.conftest import Journey
 
 TENANT = NAMES[:5]
 TOKENS = {"service": "entra", "path": "*/oauth2/v2.0/token"}
 
 
-@pytest.fixture(scope="module")
-def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
-    with pytest.MonkeyPatch.context() as patch:
-        home = tmp_path_factory.mktemp("proof")
-        own_home(environment := dict(os.environ), home)
-        for name in [name for name in os.environ if name not in environment]:
-            patch.delenv(name)
-        patch.setenv("HOME", str(home))
-        with standing(home / "stand") as served:
-            yield served
-
-
 @pytest.fixture
-def done(stand: Stand, request: pytest.FixtureRequest) -> Journey:
+def done(stand: Stand, request: pytest.FixtureRequest) -> Journey:  # noqa: F811
     """A journey whose tenant side has been made."""
     name = f"proof-{abs(hash(request.node.name))}"
     own = Journey(stand.folder / name, stand.values(name))
@@ -63,7 +49,9 @@ def test_without_a_usable_service_principal_nothing_is_waited_for_and_no_other_s
 
 @pytest.mark.parametrize("code", ["AADSTS53003", "AADSTS50105", "AADSTS90072"])
 def test_a_refusal_that_is_not_of_the_secret_is_told_and_no_other_secret_made(
-    stand: Stand, done: Journey, code: str
+    stand: Stand,  # noqa: F811
+    done: Journey,
+    code: str,
 ) -> None:
     before = secrets_of(done)
     # The administrator's own sign-in is the first call.
@@ -77,7 +65,7 @@ def test_a_refusal_that_is_not_of_the_secret_is_told_and_no_other_secret_made(
     assert secrets_of(done) == before
 
 
-def test_a_secret_that_is_refused_itself_is_replaced(stand: Stand, done: Journey) -> None:
+def test_a_secret_that_is_refused_itself_is_replaced(stand: Stand, done: Journey) -> None:  # noqa: F811
     before = secrets_of(done)
     refused = {"kind": "answer", "status": 401, "code": "invalid_client", "message": "AADSTS7000222: Expired."}
     with stand.weather({"seed": 1, "illnesses": [{**refused, "times": 1, "skip": 1, "match": TOKENS}]}):
