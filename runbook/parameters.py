@@ -158,6 +158,8 @@ class Parameters(BaseModel):
     secret_lifetime_days: Annotated[int, Field(ge=1, le=730)] = 180
     secret_renew_before_days: Annotated[int, Field(ge=0, le=365)] = 30
     secret_store: Annotated[str, AfterValidator(_secret_store)] = "auto"
+    secret_overlap_days: Annotated[int, Field(ge=0, le=365)] = 7
+    only_when_due: bool | None = None
     new_secret: bool | None = None
     # StackOne
     stackone_api_key_ref: Reference = ""

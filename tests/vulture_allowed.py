@@ -30,6 +30,7 @@ _.poll
 _._verify
 _._doctor
 _._lab
+_._rotate
 _._records_verify
 _._records_report
 _._secrets_set

@@ -23,6 +23,7 @@ from runbook.errors import InputError, Problem, RunbookError, SecretStoreError
 
 if TYPE_CHECKING:
     from runbook.cli.screen import Screen
+    from runbook.parameters import Parameters
     from runbook.secrets.stores import SecretStore
 
 app = typer.Typer(
@@ -64,10 +65,30 @@ def _store(spec: str = "auto") -> SecretStore:
 @takes(options.Run)
 def _run(given: options.Run) -> None:
     """Carry out the guide and write a record."""
+    _carry_out(given, choosing.choice(given, apply=True), choosing.span(given.sections))
+
+
+@app.command("rotate")
+@takes(options.Rotate)
+def _rotate(given: options.Rotate) -> None:
+    """Another client secret, proven and handed to StackOne before the old one goes."""
+    _operate(given, "rotate_secret")
+
+
+def _operate(given: options.Operation, name: str) -> None:
     from runbook.runs import run as runs
 
     choice = choosing.choice(given, apply=True)
-    span = choosing.span(given.sections)
+    if given.plan:
+        screen = _screen(given)
+        screen.plan(runs.plan(choice, name, screen.attend))
+    else:
+        _carry_out(given, choice, name)
+
+
+def _carry_out(given: options.Told, choice: Parameters, span: tuple[int, int] | str) -> None:
+    from runbook.runs import run as runs
+
     screen = _screen(given)
     screen.opening(choice, span)
     outcome = runs.run(choice, span, Path(choice.records), screen.progress, screen.attend, screen.confirm)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from runbook.cli.options import ALL_SECTIONS, Actions, Choice, Run
+from runbook.cli.options import ALL_SECTIONS, Actions, Choice
 from runbook.errors import InputError, Problem
 from runbook.sections import NAMES
 
@@ -98,14 +98,17 @@ def _set(given: Choice, problems: list[Problem]) -> dict[str, Any]:
     return values
 
 
+_OWN = ("approve", "new_secret", "only_when_due", "secret_overlap_days")
+"""The parameters that some commands have an option for, under the same name."""
+
+
 def _options(given: Choice, before: dict[str, Any]) -> dict[str, Any]:
     """The parameters that have an option of their own."""
     told = {"target": given.target, "permission_types": given.permission_types, "records": given.records}
-    told["approve"] = getattr(given, "approve", None)
     values: dict[str, Any] = {name: str(value) for name, value in told.items() if value is not None}
     real = values.get("target", before.get("target")) == "entra"
-    if isinstance(given, Run) and given.new_secret:
-        values["new_secret"] = True
+    own = {name: getattr(given, name, None) for name in _OWN}
+    values |= {name: value for name, value in own.items() if value is not None and value is not False}  # 0 days are
     # A sandbox that the environment names is no mistake on a real tenant.
     if given.sandbox is not None and (not real or _typed_on_command_line("--sandbox")):
         values["sandbox_file"] = str(given.sandbox)

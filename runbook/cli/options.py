@@ -77,12 +77,36 @@ class Choice(Actions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run(Choice):
-    """A choice, the part of the guide to carry out, and the plan that was approved."""
+class Approved(Choice):
+    """A choice, and the plan that was approved."""
+
+    approve: Annotated[Text, Option(help="Carry out exactly the plan of this hash.", metavar="HASH")] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run(Approved):
+    """The part of the guide to carry out."""
 
     sections: Annotated[str, Option(help="Sections to run, such as 2..5.", metavar="FROM..TO")] = ALL_SECTIONS
     new_secret: Annotated[bool, Option("--new-secret", help="Make one although ours is kept elsewhere.")] = False
-    approve: Annotated[Text, Option(help="Carry out exactly the plan of this hash.", metavar="HASH")] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operation(Approved):
+    """One operation, or its plan."""
+
+    plan: Annotated[bool, Option("--plan", help="Read only: print what would change, and the plan hash.")] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rotate(Operation):
+    """When, and how long the old secret stays."""
+
+    only_when_due: Annotated[bool, Option("--due", help="Make none before its time has come; for a timer.")] = False
+    secret_overlap_days: Annotated[int | None, Option("--overlap", help="Days the old one stays.", metavar="DAYS")] = (
+        None
+    )
+    new_secret: Annotated[bool, Option("--new-secret", help="Make one although ours is kept elsewhere.")] = False
 
 
 @dataclass(frozen=True, kw_only=True)

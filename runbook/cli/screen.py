@@ -67,18 +67,19 @@ class Screen:
 
     # run
 
-    def opening(self, choice: Parameters, span: tuple[int, int]) -> None:
+    def opening(self, choice: Parameters, span: tuple[int, int] | str) -> None:
         if choice.target == "sandbox":
             self.say("REHEARSAL on the sandbox: nothing real is touched.", "bold")
         else:
             self.say(f"PRODUCTION tenant {choice.tenant_id}: changes are real.", "bold red")
-        self.say(f"{words.plural(len(choice.actions), 'action')}, sections {span[0]} to {span[1]}")
+        if not isinstance(span, str):
+            self.say(f"{words.plural(len(choice.actions), 'action')}, sections {span[0]} to {span[1]}")
 
     def progress(self, news: Progress) -> None:
         """One line a section; a spinner while something takes its time."""
         if news.state == "waiting":
             if self._spinner is not None:
-                self._spinner.update(f"{news.number}  {news.title}: {news.done}")
+                self._spinner.update(f"{news.label}: {news.done}")
             return
         if self._spinner is not None:
             self._spinner.stop()
@@ -91,7 +92,7 @@ class Screen:
             return
         if news.state == "shown":
             return
-        doing = "reading the tenant" if news.state == "planning" else f"{news.number}  {news.title}"
+        doing = "reading the tenant" if news.state == "planning" else news.label
         if self.console.is_terminal:
             self._spinner = self.console.status(doing)
             self._spinner.start()
@@ -99,7 +100,7 @@ class Screen:
     def _section_line(self, news: Progress) -> None:
         from rich.text import Text
 
-        line = Text(f"{news.number}  {news.title:<34} ")
+        line = Text(f"{news.label:<37} ")
         line.append(f"{news.verdict:<10}", style=words.style(news.verdict))
         line.append(f" {news.seconds:5.1f} s  {words.visible(news.done)}")
         self.console.print(line)
@@ -173,6 +174,8 @@ class Screen:
         if verdict != "passed":
             self.say(f"Next:    {outcome.next_step or 'run the same command again.'}")
             return
+        if outcome.next_step:
+            self.say(f"Later:   {outcome.next_step}")
         self.say(f"Next:    read {record / 'report.html'}, check it with: runbook records verify {record}")
         if outcome.summary["target"] == "sandbox":
             self.say("         open the notebooks with: runbook lab")
@@ -209,10 +212,10 @@ class Screen:
         if report.price:
             self.say(report.price, "yellow")
         for name, changes in report.changes.items():
-            number = NAMES.index(name) + 1
+            label = f"{NAMES.index(name) + 1}  {report.titles[name]}" if name in NAMES else report.titles[name]
             waiting = [change.shown() for change in changes if change.kind != "same"]
             same = len(changes) - len(waiting)
-            self.say(f"\n{number}  {report.titles[name]}" + ("" if waiting else f": nothing to change ({same} same)"))
+            self.say(f"\n{label}" + ("" if waiting else f": nothing to change ({same} same)"))
             if waiting:
                 self._table(*words.plan_table(waiting))
 

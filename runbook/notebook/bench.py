@@ -220,7 +220,7 @@ class Workbench:
 
     def _new_record(self, section: Section, besides: Mapping[str, Any]) -> Journal:
         hashed = plan_hash(self._look().target.tenant_id, {section.NAME: self.plan(section)})
-        begun = {**opening(self._look(), [section] if section.NUMBER else [], hashed), **besides}
+        begun = {**opening(self._look(), [] if besides else [section], hashed), **besides}
         return Journal.create(self.inputs.home / self.params.records, new_run_id(), **begun)
 
     def _to_the_person(self, target: Target, journal: Journal | NullJournal) -> HandsOver:

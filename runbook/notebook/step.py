@@ -29,7 +29,7 @@ _LOOKS = 4.0  # seconds between two looks whether a person has acted
 
 
 def open(name: str, namespace: MutableMapping[str, Any]) -> Step:
-    """Begin the notebook of a section or of the operation ``run_action`` with the parameters in its globals.
+    """Begin the notebook of a section or an operation with the parameters in its globals.
 
     Raises :class:`InputRefused`, after showing every mistake, before any request.
     """

@@ -7,7 +7,7 @@ when the person asks, and each sending needs a plan of its own. ``looks``: there
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from runbook import sections, words
+from runbook import operations, words
 from runbook.errors import InputError
 from runbook.notebook.bench import PROOF, Workbench
 from runbook.operations import order as orders
@@ -64,11 +64,11 @@ class Subject:
 
 
 class Guided(Subject):
-    """A section of the guide."""
+    """A section of the guide, or an operation of the same shape."""
 
     def __init__(self, name: str) -> None:
-        section = self._section = self.section = sections.section(name)
-        self.number, self.about = section.NUMBER, (section.TITLE, section.SUMMARY, section.PORTAL)
+        section = self._section = self.section = operations.section(name)
+        self.number, self.about = section.NUMBER or None, (section.TITLE, section.SUMMARY, section.PORTAL)
         self.looks = section.NUMBER == 1
         if name == PROOF:
             self.label, self.hint = "Prove", "each action is tried now, writes on disposable objects"

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from runbook import catalog
@@ -16,12 +16,11 @@ from runbook.errors import GraphError, NotSettled, RunbookError, ServiceError, S
 from runbook.proof.recipes import Probe, fill, recipes
 from runbook.proof.workshop import NothingFound, Thing, Values, Workshop, patiently
 from runbook.tenant.base import Context
-from runbook.tenant.credentials import when
+from runbook.tenant.credentials import TOKEN_LIFE, when
 
 RoadName = Literal["delegated", "application", "stackone"]
 _OWN_ONLY = "Application.ReadWrite.OwnedBy"
 _ATTEMPTS = 3
-_LONGEST_LIFE = timedelta(minutes=90)
 _UNWELL_PATIENCE = 30.0
 _NO_SIGN_IN = frozenset({"code_pending", "code_ended", "grant_used"})
 """Rows of the table of answers: nobody entered the code in time, or the answer with the token was lost on its way."""
@@ -207,7 +206,7 @@ def renewed(account: Mapping[str, Any], *, works: bool, now: datetime) -> dict[s
         return _said("unknown", "StackOne does not say when the account was changed last")
     if not works:
         return _said("unknown", "no action went through the account in this run")
-    provable = touched + _LONGEST_LIFE
+    provable = touched + TOKEN_LIFE
     if now < provable:
         words = "the first access token may still be the one in use; run section 8 again after that time"
         return _said("not yet", words, provable)

@@ -64,10 +64,12 @@ def folder() -> Path:
 
 
 def notebook_name(section: str) -> str:
-    """The file name of the notebook of a section, such as ``03_redirect_uri.ipynb``."""
+    """The notebook of a section or operation: ``03_redirect_uri.ipynb``, ``operations/rotate_secret.ipynb``."""
+    if section not in NAMES:
+        return f"operations/{section}.ipynb"
     return f"{NAMES.index(section) + 1:02d}_{section}.ipynb"
 
 
 def notebook(section: str) -> Path:
-    """The notebook of a section."""
+    """The notebook of a section or operation."""
     return folder() / notebook_name(section)

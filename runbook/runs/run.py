@@ -16,6 +16,7 @@ from typing import Any
 from runbook import run_socket, words
 from runbook.catalog import explain
 from runbook.errors import HandOver, Interrupted, Parked, RecordError
+from runbook.operations import section
 from runbook.parameters import Parameters, save
 from runbook.records import manifest, redaction, report, summary
 from runbook.records.journal import Journal, read
@@ -24,7 +25,7 @@ from runbook.runs.engine import STOP, Execution, execute, prepare
 from runbook.runs.provenance import actor, notebook, notebook_name, notebook_origin, tool
 from runbook.secrets import Secret
 from runbook.secrets.stores import SecretStore, open_store
-from runbook.sections import NAMES, section
+from runbook.sections import NAMES
 from runbook.tenant.base import Attends, Context, Section, check_approved, open_context, plan_sections
 from runbook.tenant.changes import Change, pending, plan_hash
 from runbook.tenant.registration import signed_in, tenant
@@ -32,6 +33,8 @@ from runbook.tenant.rights import rights
 
 _PARAMETERS = "parameters.yaml"
 _ALL = (1, len(NAMES))
+Span = tuple[int, int] | str
+"""Sections of the guide by the first and the last number, or one operation by its name."""
 _EXIT_CODES: Mapping[str, int] = {"passed": 0, "failed": 1, "incomplete": 1, "parked": 3}
 
 
@@ -72,6 +75,11 @@ class Progress:
     seconds: float = 0.0
     done: str = ""
 
+    @property
+    def label(self) -> str:
+        """Number and title; an operation has no number."""
+        return f"{self.number}  {self.title}" if self.number else self.title
+
 
 @dataclass(frozen=True)
 class RunOutcome:
@@ -91,7 +99,7 @@ def new_run_id() -> str:
     return f"{now:%Y%m%dT%H%M%S}{now.microsecond // 1000:03d}Z-{secrets.token_hex(3)}"
 
 
-def plan(params: Parameters, sections: tuple[int, int] = _ALL, person: Attends | None = None) -> PlanReport:
+def plan(params: Parameters, sections: Span = _ALL, person: Attends | None = None) -> PlanReport:
     """Read the tenant and say what a run would change; writes nothing.
 
     ``person``: as for :func:`run`. Raises :class:`RunbookError` when the tenant cannot be read.
@@ -103,13 +111,13 @@ def plan(params: Parameters, sections: tuple[int, int] = _ALL, person: Attends |
 
 def run(
     params: Parameters,
-    sections: tuple[int, int] = _ALL,
+    sections: Span = _ALL,
     records: Path = Path("records"),
     progress: Callable[[Progress], None] | None = None,
     person: Attends | None = None,
     confirm: Callable[[PlanReport, bool], bool] | None = None,
 ) -> RunOutcome:
-    """Execute the notebooks of ``sections`` (first and last number) and leave a record in ``records``.
+    """Execute the notebooks of ``sections`` and leave a record in ``records``.
 
     The same choice on an unchanged tenant writes nothing in sections 1 to 6. Stops at the first section that failed
     or parked. ``person(target, journal)`` gives the way to hand over while the run itself signs in; default: it parks.
@@ -146,8 +154,9 @@ def run(
             return _with_link(conclude(journal, last), ctx.store)
 
 
-def _chosen(span: tuple[int, int]) -> list[Section]:
-    return [section(name) for name in NAMES[span[0] - 1 : span[1]]]
+def _chosen(span: Span) -> list[Section]:
+    names = (span,) if isinstance(span, str) else NAMES[span[0] - 1 : span[1]]
+    return [section(name) for name in names]
 
 
 def _plan(ctx: Context, chosen: list[Section]) -> PlanReport:
@@ -267,7 +276,7 @@ def conclude(journal: Journal, last: Mapping[str, Any]) -> RunOutcome:
         summary=summary,
         record_dir=journal.folder,
         error=str(last.get("error") or "") if stopped else "",
-        next_step=str(last.get("next_step") or "") if stopped else "",
+        next_step=str(last.get("next_step") or ""),
         hand_over=next(map(_asked, (e for e in reversed(events) if e["event"] == "hand_over")), None)
         if parked
         else None,

@@ -3,14 +3,14 @@
 The value is shown by Entra ID once, goes straight into the secret store, and never anywhere else. If the store does
 not take it, the secret is removed again, and one whose value was lost with a run that was killed is removed by the
 next. The key ids of ours are listed on the application. Of those, one that has ended is removed, and so is a superseded
-one of this store once the connector profile is confirmed to use the new one. A living one whose value is kept elsewhere
-(another machine) is left alone, and no other is made beside it unless ``new_secret`` says so. Everybody else's stay.
+one of this store (:class:`Superseded`). A living one whose value is kept elsewhere (another machine) is left alone, and
+no other is made beside it unless ``new_secret`` says so. Everybody else's stay.
 """
 
 import functools
 import secrets
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,10 +19,11 @@ from runbook.errors import PlanRefused, RunbookError, SignInError
 from runbook.records import redaction
 from runbook.secrets import Secret
 from runbook.sections import about
+from runbook.sections.link_account import find_account, not_ours
 from runbook.tenant import credentials
 from runbook.tenant.base import Context
 from runbook.tenant.changes import Change, Evidence, row
-from runbook.tenant.credentials import Credential, SecretPolicy, of_application, secret_name
+from runbook.tenant.credentials import TOKEN_LIFE, Credential, SecretPolicy, of_application, secret_name, when
 from runbook.tenant.registration import (
     application,
     application_path,
@@ -35,20 +36,60 @@ from runbook.tenant.registration import (
 
 NAME, NUMBER, TITLE, SUMMARY, PORTAL = about("client_secret")
 # Invalid and expired; any other refusal says nothing about the secret, and another one would be refused likewise.
-_BAD_SECRET = frozenset({"AADSTS7000215", "AADSTS7000222"})
+BAD_SECRET = frozenset({"AADSTS7000215", "AADSTS7000222"})
+
+
+@dataclass(frozen=True)
+class Superseded:
+    """The one rule for a secret in whose place another was put: it stays until ``until``, and while there is ``doubt``.
+
+    The profile has another one ``since``; that is ``secret_overlap_days`` ago, and every token that StackOne got with
+    the old one has ended; the other one gives a token now; and a call went through the account, if one is linked
+    (``proof`` in words).
+    """
+
+    since: datetime
+    until: datetime
+    doubt: RunbookError | None = None
+    proof: str = "no account is linked, so StackOne signs in for nobody"
+
+    @classmethod
+    def read(cls, ctx: Context, found: Mapping[str, Any], good: Credential) -> "Superseded":
+        marked = when(next(iter(marks(found, credentials.SINCE_MARK)), ""))
+        since = max(filter(None, (marked, good.starts)), default=ctx.graph.session.now())
+        until, account = since + timedelta(days=ctx.params.secret_overlap_days), find_account(ctx)
+        if account is None:
+            return cls(since, until)
+        ended = since + TOKEN_LIFE
+        if ctx.stackone.session.now() < ended:
+            old = f"it may use a token from before until {ended:%Y-%m-%d %H:%M} UTC"
+            return cls(since, max(until, ended), None, old)
+        doubt = not_ours(ctx, account)
+        proof = f"a call went through, and every token from before {since:%Y-%m-%d %H:%M} UTC has ended"
+        return cls(since, max(until, ended), doubt, doubt.what if doubt else proof)
 
 
 @dataclass(frozen=True)
 class Observed:
-    """The secrets there, the one of ours to use, whether it is proven and why not, and the tenant's policy."""
+    """The secrets there, the one of ours to use, whether it is proven and why not, and the tenant's policy.
+
+    ``superseded`` is there when the profile has that one and others of this store still live; ``renew``: make another
+    one although this one is far from its end.
+    """
 
     secrets: list[Credential] = field(default_factory=list)
     good: Credential | None = None
     proven: bool = False
     refused: SignInError | None = None
-    profile_key: str = ""
+    superseded: Superseded | None = None
     policy: SecretPolicy = field(default_factory=SecretPolicy)
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
+    renew: bool = False
+
+    @property
+    def earlier(self) -> list[Credential]:
+        """The others of ours that live and whose values are kept here."""
+        return [each for each in self.secrets if each != self.good and each.ref and not each.expired(self.now)]
 
 
 def read(ctx: Context) -> Observed:
@@ -62,9 +103,11 @@ def read(ctx: Context) -> Observed:
             proof = functools.partial(_prove, ctx, found, good)
             proven = bool(ctx.snapshot.remember(f"proof of {good.key_id}", proof))
         except SignInError as error:
-            good, refused = None if error.code in _BAD_SECRET else good, error
-    key, now = next(iter(marks(found, credentials.PROFILE_MARK)), ""), ctx.graph.session.now()
-    return Observed(of_application(ctx, found), good, proven, refused, key, policy, now)
+            good, refused = None if error.code in BAD_SECRET else good, error
+    seen = Observed(of_application(ctx, found), good, proven, refused, None, policy, ctx.graph.session.now())
+    if good is not None and seen.earlier and [good.key_id] == marks(found, credentials.PROFILE_MARK):
+        return replace(seen, superseded=Superseded.read(ctx, found, good))
+    return seen
 
 
 def _may_sign_in(ctx: Context, found: dict[str, Any]) -> bool:
@@ -95,7 +138,7 @@ def _main(ctx: Context, observed: Observed) -> Change:
     good = observed.good
     label = f"client secret {ctx.params.secret_description!r}"
     wanted = f"valid for {days} days, value kept in the secret store"
-    if good is not None and good.days_left(observed.now) >= min(margin, days - 1):
+    if good is not None and not observed.renew and good.days_left(observed.now) >= min(margin, days - 1):
         state = "proven" if observed.proven else "not proven now"
         note = f"{observed.refused.meaning.rstrip('.')}; no fault of the secret" if observed.refused else ""
         now = f"key {good.key_id}, {good.days_left(observed.now)} days left, {state}"
@@ -106,7 +149,8 @@ def _main(ctx: Context, observed: Observed) -> Change:
         return Change(label, now, wanted, "unknown", note, {"forbidden": observed.policy.name})
     if good is not None:
         now = f"{good.days_left(observed.now)} days left"
-        note = f"renewed {margin} days before it ends; the old one stays"
+        note = "another takes its place" if observed.renew else f"renewed {margin} days before it ends"
+        note += "; the old one stays for now"
     elif observed.refused:
         now = f"refused by Entra ID ({observed.refused.code})"
         note = f"{observed.refused.meaning.rstrip('.')}; a new one is made"
@@ -150,9 +194,14 @@ def _other(secret: Credential, observed: Observed) -> Change:
     if secret.elsewhere:
         note = "its value is kept elsewhere, and whoever has it may be using it"
         return Change(label, left, "left alone", "same", note, hashed="another store's secret")
-    if observed.good is not None and observed.profile_key == observed.good.key_id:
-        note = "superseded: the connector profile uses the other one"
-        return Change(label, left, "absent", "removed", note, remove, hashed="superseded secret")
+    if old := observed.superseded:
+        if observed.proven and not old.doubt and observed.now >= old.until:
+            note = f"superseded: the connector profile has the other one since {old.since:%Y-%m-%d}"
+            return Change(label, left, "absent", "removed", note, remove, hashed="superseded secret")
+        doubt = "the other one is not proven" if old.doubt is None else old.doubt.what
+        note = f"superseded, kept until {old.until:%Y-%m-%d %H:%M} UTC"
+        note = note if observed.now < old.until else f"superseded, kept while in doubt: {doubt}"
+        return Change(label, left, "left alone", "same", note, hashed="earlier secret")
     note = "StackOne may be using it until the connector profile is switched"
     return Change(label, left, "left alone", "same", note, hashed="earlier secret")
 

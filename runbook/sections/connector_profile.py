@@ -21,7 +21,7 @@ from runbook.sections import about
 from runbook.tenant import registration
 from runbook.tenant.base import Context
 from runbook.tenant.changes import Change, Evidence, row
-from runbook.tenant.credentials import PROFILE_MARK, current, of_application, require_current
+from runbook.tenant.credentials import PROFILE_MARK, SINCE_MARK, current, of_application, require_current
 from runbook.tenant.permissions import Permissions
 
 NAME, NUMBER, TITLE, SUMMARY, PORTAL = about("connector_profile")
@@ -31,6 +31,8 @@ _CONNECTOR = "Microsoft Entra ID"
 KINDS = {"multi": "OAuth 2.0 (Common)", "single": "OAuth 2.0 (Tenant)"}
 _DASHBOARD = "https://app.stackone.com"
 CONFIRMED, ASKED, ID = "profile", "profile-asked", "profile-id"
+# Which saving of the profile changed its secret alone, and when what is in it besides was saved.
+_CONTENT = "profile-content"
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,10 @@ class Form:
 
 @dataclass(frozen=True)
 class Observed:
-    """Our profile as StackOne lists it, the form that is wanted, and our marks; ``stranger``: another has our name."""
+    """Our profile as StackOne lists it, the form that is wanted, and our marks; ``stranger``: another has our name.
+
+    ``used``: the key id of the secret that it was last handed.
+    """
 
     profile: dict[str, Any] | None
     form: Form | None
@@ -77,18 +82,37 @@ class Observed:
     asked: str = ""
     listed: bool = False
     stranger: bool = False
+    used: str = ""
+
+    @property
+    def only_secret(self) -> bool:
+        """Whether it differs from what is wanted in nothing but its secret, or not at all."""
+        if self.form is None or self.profile is None:
+            return False
+        return replace(self.form, key_id=self.used).fingerprint() == self.confirmed
 
 
-def read(ctx: Context) -> Observed:
-    return _observed(ctx, registration.application(ctx))
+def read(ctx: Context, *, newest: bool = False) -> Observed:
+    """``newest``: no secret but the newest whose value is kept here is as good as wanted."""
+    return _observed(ctx, registration.application(ctx), newest=newest)
 
 
 def find_profile(ctx: Context) -> dict[str, Any] | None:
-    """Our profile, or None. Raises :class:`RunbookError` when the one that a parameter names is not there."""
-    return _observed(ctx, registration.application(ctx)).profile
+    """Our profile, or None; ``content_at`` is when what is in it but for its secret was saved.
+
+    Raises :class:`RunbookError` when the one that a parameter names is not there.
+    """
+    found = registration.application(ctx)
+    profile = _observed(ctx, found).profile
+    return profile and {**profile, "content_at": _content_at(found, profile)}
 
 
-def _observed(ctx: Context, found: Mapping[str, Any] | None) -> Observed:
+def _content_at(found: Mapping[str, Any] | None, profile: Mapping[str, Any]) -> str:
+    version, _, at = _first(found, _CONTENT).partition(".")
+    return at if version == _version(profile, "") else str(profile.get("updated_at") or "")
+
+
+def _observed(ctx: Context, found: Mapping[str, Any] | None, *, newest: bool = False) -> Observed:
     ask, name = ctx.stackone.connector_profiles, _name(ctx)
     there = ctx.snapshot.remember("connector profiles", lambda: list(ask(connector_key=CONNECTOR_KEY)))
     confirmed, asked = _first(found, CONFIRMED), _first(found, ASKED)
@@ -97,7 +121,7 @@ def _observed(ctx: Context, found: Mapping[str, Any] | None) -> Observed:
     profile = next((item for item in there if item["id"] == id_ and given in ("", item["name"])), None)
     if profile is None and ctx.params.connector_profile_id:
         raise RunbookError.named("no_such_profile", id=id_)
-    forms = _forms(ctx, found, profile["name"] if profile else name)
+    forms = _forms(ctx, found, profile["name"] if profile else name)[-1 if newest else 0 :]
     for item in there if profile is None else ():
         # Confirmed by a version that did not list ids; or made since a person was asked, when there was none.
         renamed = [replace(form, name=item["name"]) for form in forms]
@@ -107,7 +131,7 @@ def _observed(ctx: Context, found: Mapping[str, Any] | None) -> Observed:
     stranger = profile is None and any(item["name"] == name for item in there)
     form = next((form for form in forms if form.fingerprint() == confirmed), forms[-1] if forms else None)
     listed = profile is not None and profile["id"] == _first(found, ID)
-    return Observed(profile, form, confirmed, asked, listed, stranger)
+    return Observed(profile, form, confirmed, asked, listed, stranger, _first(found, PROFILE_MARK))
 
 
 def _name(ctx: Context) -> str:
@@ -188,26 +212,51 @@ def _saved_since_asked(observed: Observed) -> bool:
 
 
 def apply(ctx: Context, _changes: Sequence[Change]) -> None:
+    put_in(ctx)
+
+
+def put_in(ctx: Context, *, newest: bool = False, again: bool = False) -> None:
+    """Have the profile hold what is wanted; ``newest`` as for :func:`read`, ``again`` although it was confirmed.
+
+    Raises :class:`Parked` when nobody is there to save it.
+    """
     found = registration.require_application(ctx)
     require_current(ctx, found)
-    observed = _observed(ctx, found)
+    observed = _observed(ctx, found, newest=newest)
     if observed.stranger or observed.form is None:
         raise PlanRefused.named("profile_not_ours", name=_name(ctx))
     profile, form = observed.profile, observed.form
-    confirmed = observed.confirmed == form.fingerprint() and profile and profile.get("active", True)
+    confirmed = observed.confirmed == form.fingerprint() and profile and profile.get("active", True) and not again
     if not confirmed and not _saved_since_asked(observed):
         profile = _by_hand_over(ctx, observed, form)
     ctx.snapshot.forget()
     marks = {CONFIRMED: form.fingerprint(), PROFILE_MARK: form.key_id, ASKED: "", ID: str((profile or {})["id"])}
+    if observed.used and observed.used != form.key_id:
+        marks[SINCE_MARK] = f"{ctx.graph.session.now():%Y-%m-%dT%H:%M:%SZ}"
+    marks[_CONTENT] = _content_mark(ctx, observed, profile or {})
     registration.write(ctx, marks, {})
+
+
+def _content_mark(ctx: Context, before: Observed, profile: Mapping[str, Any]) -> str:
+    """The mark of the profile as it is saved now, empty where more than its secret may have changed."""
+    now = _first(registration.application(ctx), _CONTENT)
+    version, _, at = now.partition(".")
+    if version == _version(profile, ""):
+        return now
+    asked = registration.marks(registration.application(ctx), ASKED)
+    known = before.only_secret and any(mark.endswith(f".{version}") for mark in asked)
+    return f"{_version(profile, '')}.{at}" if known else ""
 
 
 def _by_hand_over(ctx: Context, observed: Observed, form: Form) -> dict[str, Any]:
     """Ask a person to fill in the form and wait until the profile was saved; as it is then. Raises :class:`Parked`."""
     before = _version(observed.profile, form.name)
     # Noted before anybody is asked: whoever runs next can tell that the person was here in between.
-    listed = {ID: str(observed.profile["id"])} if observed.profile else {}
-    registration.write(ctx, {ASKED: f"{form.fingerprint()}.{before}", **listed}, {})
+    marks = {ASKED: f"{form.fingerprint()}.{before}"}
+    if observed.profile:
+        at = _content_at(registration.application(ctx), observed.profile)
+        marks |= {ID: str(observed.profile["id"])} | ({_CONTENT: f"{before}.{at}"} if observed.only_secret else {})
+    registration.write(ctx, marks, {})
     hand_over = _hand_over(ctx, form, observed.profile)
     ctx.hand_over(hand_over)
 

@@ -130,7 +130,7 @@ def _reasons(account: Mapping[str, Any]) -> str:
 
 def _older_than_profile(account: Mapping[str, Any], profile: Mapping[str, Any] | None) -> bool:
     linked = when(account.get("updated_at") or account.get("created_at"))
-    saved = when((profile or {}).get("updated_at"))
+    saved = when((profile or {}).get("content_at"))
     return linked is not None and saved is not None and linked < saved
 
 

@@ -26,6 +26,10 @@ from runbook.tenant.registration import application, marks
 _ADDING, _NOTE = "adding", "the secret being added ends at "
 MARK, PROFILE_MARK = "key", "profile-key"
 """The marks that list key ids of ours: every one, and the one that the connector profile was last handed."""
+SINCE_MARK = "profile-since"
+"""The mark that says since when the connector profile has a secret in place of another."""
+TOKEN_LIFE = timedelta(minutes=90)
+"""What an access token of Microsoft Graph lives at most (learn.microsoft.com/entra/identity-platform/access-tokens)."""
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 from entra_sandbox.server import running
 
+from runbook.operations import section
 from runbook.parameters import Parameters, parse
 from runbook.records.journal import Journal, read
-from runbook.sections import NAMES, section
+from runbook.sections import NAMES
 from runbook.tenant.base import Context, SectionResult, open_context, plan_sections, run_section
 from runbook.tenant.changes import Change, pending
 from runbook.tenant.permissions import Permissions

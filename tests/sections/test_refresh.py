@@ -10,8 +10,9 @@ from typing import Any
 
 import httpx
 
-from runbook.proof.probing import _LONGEST_LIFE, renewed
+from runbook.proof.probing import renewed
 from runbook.sections import NAMES
+from runbook.tenant.credentials import TOKEN_LIFE
 from tests.sections.conftest import Journey
 
 LINKED = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -46,12 +47,12 @@ def test_it_is_proven_once_the_first_token_has_ended_and_not_before(
 
 
 def test_the_last_minute_of_a_token_is_no_proof() -> None:
-    early = renewed(ACCOUNT, works=True, now=LINKED + _LONGEST_LIFE - timedelta(seconds=1))
+    early = renewed(ACCOUNT, works=True, now=LINKED + TOKEN_LIFE - timedelta(seconds=1))
     assert early["refresh"] == "not yet"
     assert early["refresh_provable_at"] == "2026-11-23T13:30:00Z"
-    assert renewed(ACCOUNT, works=True, now=LINKED + _LONGEST_LIFE)["refresh"] == "proven"
+    assert renewed(ACCOUNT, works=True, now=LINKED + TOKEN_LIFE)["refresh"] == "proven"
 
 
 def test_without_a_call_or_a_time_it_is_unknown() -> None:
-    assert renewed(ACCOUNT, works=False, now=LINKED + 2 * _LONGEST_LIFE)["refresh"] == "unknown"
+    assert renewed(ACCOUNT, works=False, now=LINKED + 2 * TOKEN_LIFE)["refresh"] == "unknown"
     assert renewed({}, works=True, now=LINKED)["refresh"] == "unknown"
