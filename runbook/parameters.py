@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 from uuid import UUID
 
 import yaml
@@ -25,6 +25,9 @@ from runbook.secrets import reference
 from runbook.secrets.reference import KINDS, SPECS
 
 PermissionType = Literal["delegated", "application"]
+Secretive = Literal["client-secret", "certificate", "federated"]
+Ambient = Literal["managed-identity", "azure-identity"]
+Personal = Literal["browser", "device-code"]
 
 _DOMAIN = re.compile(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{1,62}", re.IGNORECASE)
 _UNIQUE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{2,63}")
@@ -136,7 +139,7 @@ class Parameters(BaseModel):
     tenant_id: Annotated[str, AfterValidator(_tenant)] = ""
     cloud: Literal["global", "usgov", "usgov-dod", "china"] = "global"
     # Who
-    sign_in: Literal["client-secret", "certificate", "federated", "browser", "device-code"] = "client-secret"
+    sign_in: Secretive | Ambient | Personal = "client-secret"
     client_id: Annotated[str, AfterValidator(_guid)] = ""
     client_secret_ref: Reference = ""
     # What
@@ -180,9 +183,9 @@ class Parameters(BaseModel):
     signing_key_ref: Reference = ""
 
     @property
-    def alone(self) -> bool:
-        """Whether an application signs in by itself, without a person."""
-        return self.sign_in not in ("browser", "device-code")
+    def by_secret(self) -> bool:
+        """Whether an application signs in by itself, with what ``client_secret_ref`` names."""
+        return self.sign_in in get_args(Secretive)
 
     @model_validator(mode="after")
     def _together(self) -> Parameters:
@@ -203,7 +206,9 @@ class Parameters(BaseModel):
 
     def _needed_on_a_real_tenant(self) -> list[tuple[str, str]]:
         needed = {"tenant_id": "the directory (tenant) id", "client_id": "the administrator application's client id"}
-        if self.alone:
+        if self.sign_in in get_args(Ambient):
+            del needed["client_id"]
+        if self.by_secret:
             needed["client_secret_ref"] = "the reference of that application's client secret, certificate or token"
         needed["stackone_api_key_ref"] = "the reference of the StackOne API key"
         mistakes = [

@@ -2,7 +2,7 @@
 
 # pydantic: configuration of models and their validators, called by name
 _.model_config
-# hooks of libraries: httpx, httpcore, html.parser, http.server, socketserver, logging, ipywidgets, IPython, papermill, traitlets
+# hooks of libraries: httpx, httpcore, html.parser, http.server, socketserver, logging, ipywidgets, IPython, papermill, traitlets, msal-extensions
 _.auth_flow
 _._network_backend
 _.do_GET
@@ -19,6 +19,7 @@ _.tooltip
 _._ipython_display_
 _._render_traceback_
 _.listdir
+_.is_encrypted
 _.pretty_path
 _.kernel_spec
 _._encrypted_where_possible
@@ -34,9 +35,13 @@ _._rotate
 _._records_verify
 _._records_report
 _._secrets_set
+_sign_in
+_sign_out
 _._secrets_get
 _._secrets_list
 _._secrets_remove
+_._sign_in
+_._sign_out
 _.__signature__
 _.__annotations__
 # module attributes fetched when they are used (PEP 562)

@@ -129,6 +129,40 @@ def _doctor(given: options.Run) -> None:
     raise typer.Exit(screen.findings(found))
 
 
+@app.command("sign-in")
+@takes(options.SignIn)
+def _sign_in(given: options.SignIn) -> None:
+    """Sign in as the administrator, choose the account, and keep the session where the system can encrypt it."""
+    from runbook.tenant.base import open_context
+    from runbook.tenant.registration import signed_in
+
+    screen = _screen(given)
+    with open_context(choosing.choice(given), hand_over=screen.attend) as ctx:
+        administrator = ctx.administrator
+        if administrator.by_person and not given.fresh:
+            administrator.sign_in(given.name or screen.account(administrator.person.names()))
+        else:
+            administrator.obtain(fresh=given.fresh)
+        who, kept = signed_in(ctx), administrator.by_person and administrator.person.kept
+    where = (
+        "kept, encrypted by this system, until `runbook sign-out`" if kept else "kept nowhere: each command signs in"
+    )
+    screen.told({"signed_in": who, "kept": kept}, f"Signed in: {who}\nThe session is {where}.")
+
+
+@app.command("sign-out")
+@takes(options.Choice)
+def _sign_out(given: options.Choice) -> None:
+    """Remove the administrator's session from this machine."""
+    from runbook.clients.token_cache import forget
+    from runbook.tenant.base import open_context
+
+    with open_context(choosing.choice(given)) as ctx:
+        removed = forget(ctx.target)
+    said = "The session is removed from this machine." if removed else "No session is kept on this machine."
+    _screen(given).told({"removed": removed}, said)
+
+
 @app.command("actions")
 @takes(options.Search)
 def _actions(given: options.Search) -> None:

@@ -77,6 +77,14 @@ class Choice(Actions):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SignIn(Choice):
+    """Who signs in to what."""
+
+    name: Annotated[str, Option("--as", help="The user name; default: a choice of accounts.", metavar="NAME")] = ""
+    fresh: Annotated[bool, Option("--fresh", help="A new token for whoever is signed in, such as after PIM.")] = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Approved(Choice):
     """A choice, and the plan that was approved."""
 

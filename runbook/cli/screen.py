@@ -109,6 +109,18 @@ class Screen:
         """How the run itself hands over: a code to sign in with is told on stderr, and everything else parks."""
         return attended(target, journal, lambda item: typer.echo(words.visible(_code(item)), err=True))
 
+    def account(self, names: Sequence[str]) -> str:
+        """Which of those who are signed in; empty: somebody else, or nobody is there to ask."""
+        if not names or not sys.stdin.isatty():
+            return ""
+        from rich.prompt import Prompt
+
+        for number, name in enumerate([*names, "another account"], 1):
+            self.say(f"{number}  {name}")
+        numbers = [str(number + 1) for number in range(len(names) + 1)]
+        chosen = Prompt.ask("Which account", console=self.console, choices=numbers, default="1")
+        return [*names, ""][int(chosen) - 1]
+
     def outcome(self, outcome: RunOutcome, link_to: str) -> None:
         if self.as_json:
             self.document({**outcome.summary, "record": str(outcome.record_dir), "exit_code": outcome.exit_code})

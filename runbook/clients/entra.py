@@ -18,9 +18,10 @@ import threading
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from runbook import run_socket
+from runbook.clients.ambient import Source, azure_identity, managed_identity
 from runbook.clients.answers import aadsts_code, looks_like_secret_id, told
 from runbook.clients.calls import CallLog
 from runbook.clients.msal_apps import (
@@ -35,10 +36,14 @@ from runbook.clients.msal_apps import (
 )
 from runbook.clients.target import Target
 from runbook.errors import InputError, Problem, SignInError
-from runbook.parameters import Parameters
+from runbook.parameters import Parameters, Personal
 from runbook.secrets import Secret
 
+if TYPE_CHECKING:
+    from runbook.clients.person import Person
+
 _OFFLINE_ACCESS = "offline_access"
+_AMBIENT = {"managed-identity": managed_identity, "azure-identity": azure_identity}
 
 
 @dataclass(frozen=True)
@@ -85,14 +90,15 @@ class Identity:
     tenant_id: str
     permissions: tuple[str, ...]
     role_ids: tuple[str, ...]
+    client_id: str = ""
 
 
 class Administrator:
     """The sign-in that does the work. A token source for :class:`runbook.clients.graph.GraphClient`.
 
     ``sign_in`` of the parameters chooses: ``client-secret``, ``certificate`` or ``federated`` (the
-    administrator's application by itself), ``browser``
-    or ``device-code`` (a person; ``on_code`` shows them the code). One msal application for its life, whose cache
+    administrator's application by itself), ``managed-identity`` or ``azure-identity`` (what the machine brings along),
+    ``browser`` or ``device-code`` (a person; ``on_code`` shows them the code). One source for its life, whose cache
     keeps the token until shortly before it expires. In a kernel of a run the run is asked, which has
     signed in already.
     """
@@ -105,7 +111,7 @@ class Administrator:
         self._http = MsalHttp(target, journal)
         self._on_code = on_code
         self._lock = threading.Lock()
-        self._app: Any = None
+        self._source: Source | None = None
 
     def close(self) -> None:
         """Close the connections."""
@@ -136,6 +142,7 @@ class Administrator:
             tenant_id=str(claims.get("tid", self._target.tenant_id)),
             permissions=result.roles or result.scopes,
             role_ids=tuple(map(str, claims.get("wids") or ())),
+            client_id=str(claims.get("appid", self._target.client_id)),
         )
 
     def obtain(self, claims: str | None = None, fresh: bool = False) -> Mapping[str, Any]:
@@ -143,40 +150,48 @@ class Administrator:
         if run_socket.VARIABLE in os.environ:
             return run_socket.ask("token", claims=claims, fresh=fresh)
         with self._lock:
-            if self._app is None or (fresh and claims is None and self._how in CREDENTIALS):
-                self._app = self._make()  # msal skips its cache for an application only in a new object
-            if self._how in CREDENTIALS:
-                answer = guarded(lambda: self._app.acquire_token_for_client(_scopes(self._target), claims))
-            else:
-                answer = self._as_person(_scopes(self._target), claims, fresh)
+            if self.by_person:
+                return self._checked(self.person.obtain(claims, fresh))
+            if self._source is None or (fresh and claims is None):
+                self._source = self._make()  # msal and azure-identity skip their caches only in a new object
+            return self._checked(self._source(claims))
+
+    @property
+    def by_person(self) -> bool:
+        """Whether a person signs in."""
+        return self._how in get_args(Personal)
+
+    @functools.cached_property
+    def person(self) -> Person:
+        """Who signs in where it is a person."""
+        from runbook.clients.person import Person  # its libraries take a while to import
+
+        return Person(self._target, self._http, self._how, self._on_code)
+
+    def sign_in(self, name: str = "") -> None:
+        """Have a person sign in and choose their account, or act as ``name``. Raises :class:`SignInError`."""
+        self._checked(self.person.choose(name))
+
+    def _checked(self, answer: Mapping[str, Any]) -> Mapping[str, Any]:
         secret = self._target.client_secret if self._how in CREDENTIALS else None
         whose = "administrator" if secret else "person"
         found = _granted(answer, "the administrator's sign-in", self._http, whose, secret)
+        # What the machine brings along may be of any tenant; the others asked this tenant for their token.
+        tenant = _decode_claims(str(found["access_token"])).get("tid", self._target.tenant_id)
+        if self._how in _AMBIENT and tenant != self._target.tenant_id:
+            raise SignInError.named("another_tenant", found=tenant, wanted=self._target.tenant_id)
         kept = {name: found[name] for name in ("access_token", "expires_in")}
         return kept | {"refresh_token": bool(found.get("refresh_token"))}
 
-    def _make(self) -> Any:
-        if self._how not in CREDENTIALS:
-            return public(self._target, self._http)
+    def _make(self) -> Source:
+        if self._how in _AMBIENT:
+            return _AMBIENT[self._how](self._target)
         secret = self._target.client_secret
         if secret is None:
             raise InputError(Problem("client_secret_ref", "is needed to sign in with a client secret."))
         about = self._target, self._http, self._target.client_id, secret, self._how
-        return confidential(*about, client_capabilities=ANSWERS_CHALLENGES)
-
-    def _as_person(self, scopes: list[str], claims: str | None, fresh: bool) -> dict[str, Any]:
-        app = self._app
-        for account in app.get_accounts():
-            options = {"account": account, "claims_challenge": claims, "force_refresh": fresh}
-            found = guarded(functools.partial(app.acquire_token_silent, scopes, **options))
-            if found and "access_token" in found:
-                return dict(found)
-        if self._how == "browser":
-            # msal opens the browser and waits on a loopback port; PKCE and state are its business.
-            return guarded(lambda: dict(app.acquire_token_interactive(scopes, claims_challenge=claims, timeout=300)))
-        if self._on_code is None:
-            raise InputError(Problem("sign_in", "device-code needs somebody to show the code to."))
-        return device_flow(app, scopes, self._on_code)
+        app = confidential(*about, client_capabilities=ANSWERS_CHALLENGES)
+        return lambda claims: guarded(lambda: app.acquire_token_for_client(_scopes(self._target), claims))
 
 
 def with_id(target: Target, journal: CallLog) -> Target:

@@ -85,7 +85,7 @@ class Session:
 
     ``ca_file`` is the only trusted CA when given, and then nothing of the environment (CA variables, proxies) is used;
     without it the system's store, the usual CA variables and proxies apply. ``pinned`` refuses addresses of other
-    hosts, so that a link in an answer can never carry a token elsewhere.
+    hosts, so that a link in an answer can never carry a token elsewhere. ``direct``: no proxy is asked.
     """
 
     def __init__(
@@ -98,6 +98,7 @@ class Session:
         auth: httpx.Auth | None = None,
         journal: CallLog | None = None,
         pinned: bool = True,
+        direct: bool = False,
     ) -> None:
         self.base = base.rstrip("/")
         self.service = service
@@ -112,7 +113,7 @@ class Session:
         self._client = bounded.bound(
             httpx.Client(
                 verify=tls_context(ca_file),
-                trust_env=ca_file is None,
+                trust_env=ca_file is None and not direct,
                 auth=auth,
                 timeout=httpx.Timeout(pace.read, connect=pace.connect, pool=pace.connect),
                 headers={"user-agent": f"entra-id-runbook/{VERSION}", "accept": "application/json"},

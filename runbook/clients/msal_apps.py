@@ -1,18 +1,21 @@
 """msal for a target: its HTTP client on our transport, its application objects, and its failures as our errors."""
 
+import base64
 import datetime
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
-import platformdirs
+from cryptography.hazmat.primitives import serialization as pem
+from cryptography.hazmat.primitives.serialization import pkcs12
+from cryptography.x509 import load_pem_x509_certificate
 
 from runbook.clients.answers import aadsts_code, told
 from runbook.clients.calls import CallLog
 from runbook.clients.http import Session
 from runbook.clients.target import Target
-from runbook.errors import HandOver, Parked, RunbookError, SignInError, TransportError
+from runbook.errors import HandOver, InputError, Parked, Problem, RunbookError, SignInError, TransportError
 from runbook.secrets import Secret
 
 # Redeeming these a second time is refused, so a lost answer must not be asked for again by itself.
@@ -20,7 +23,9 @@ _ONCE = ("authorization_code", "refresh_token")
 
 
 @dataclass(frozen=True)
-class _Response:
+class Response:
+    """What msal reads of an answer."""
+
     status_code: int
     text: str
     headers: Mapping[str, str]
@@ -33,7 +38,7 @@ class MsalHttp:
     """``http_client=`` for msal. A token request changes nothing in the tenant, so it counts as a read."""
 
     def __init__(self, target: Target, journal: CallLog | None = None) -> None:
-        self._discovery: dict[str, _Response] = target.discovery
+        self._discovery: dict[str, Response] = target.discovery
         self.session = Session(
             target.endpoints.authority,
             "entra",
@@ -47,7 +52,7 @@ class MsalHttp:
         """Close the connections."""
         self.session.close()
 
-    def get(self, url: str, params: Mapping[str, str] | None = None, headers: Any = None, **_: Any) -> _Response:
+    def get(self, url: str, params: Mapping[str, str] | None = None, headers: Any = None, **_: Any) -> Response:
         """GET for msal, which asks for nothing but the discovery document, with each new application object."""
         if url not in self._discovery:
             answer = self._send("GET", url, params, headers, None)
@@ -58,11 +63,11 @@ class MsalHttp:
 
     def post(
         self, url: str, params: Mapping[str, str] | None = None, data: Any = None, headers: Any = None, **_: Any
-    ) -> _Response:
+    ) -> Response:
         """POST of a form for msal."""
         return self._send("POST", url, params, headers, data)
 
-    def _send(self, method: str, url: str, params: Any, headers: Any, form: Any) -> _Response:
+    def _send(self, method: str, url: str, params: Any, headers: Any, form: Any) -> Response:
         if not url.startswith("https://"):
             raise TransportError("Entra ID's discovery names an address without TLS; it was not used.")
         grant = form.get("grant_type", "") if isinstance(form, Mapping) else ""
@@ -84,7 +89,7 @@ class MsalHttp:
             raise told(
                 failure, **{"broken": "unanswered"} if answer.ok else {"service": "entra", "status": answer.status}
             )
-        return _Response(answer.status, answer.text, dict(answer.headers))
+        return Response(answer.status, answer.text, dict(answer.headers))
 
 
 T = TypeVar("T")
@@ -94,9 +99,29 @@ OnCode = Callable[[HandOver], None]
 ANSWERS_CHALLENGES = ["CP1"]
 
 
+def _certificate(text: str) -> dict[str, str]:
+    """Key and certificate in PEM as msal takes them, also from PKCS#12 without a password in base64.
+
+    Raises :class:`InputError` for anything else.
+    """
+    try:
+        if "-----BEGIN" not in text:
+            key, certificate, _ = pkcs12.load_key_and_certificates(base64.b64decode(text, validate=False), None)
+            if key is None or certificate is None:
+                raise ValueError
+            text = (key.private_bytes(*_CLEAR) + certificate.public_bytes(pem.Encoding.PEM)).decode()
+        pem.load_pem_private_key(text.encode(), None)
+        load_pem_x509_certificate(text.encode())
+    except (ValueError, TypeError):
+        what = "does not name a certificate with its private key, in PEM or PKCS#12, without a password."
+        raise InputError(Problem("client_secret_ref", what)) from None
+    return {"private_key": text, "public_certificate": text}
+
+
+_CLEAR = (pem.Encoding.PEM, pem.PrivateFormat.PKCS8, pem.NoEncryption())
 CREDENTIALS: Mapping[str, Callable[[str], Any]] = {
     "client-secret": str,
-    "certificate": lambda pem: {"private_key": pem, "public_certificate": pem},
+    "certificate": _certificate,
     "federated": lambda token: {"client_assertion": token},
 }
 """How an application proves itself by the kind of its sign-in, as msal takes it; of one value from the secret store."""
@@ -108,9 +133,9 @@ def confidential(target: Target, http: MsalHttp, client_id: str, secret: Secret,
     return _application("ConfidentialClientApplication", target, http, client_id, **options)
 
 
-def public(target: Target, http: MsalHttp) -> Any:
-    """A ``PublicClientApplication`` of the target's tenant, for people; its cache is encrypted on disk or in memory."""
-    options = {"client_capabilities": ANSWERS_CHALLENGES, "token_cache": _token_cache()}
+def public(target: Target, http: MsalHttp, **more: Any) -> Any:
+    """A ``PublicClientApplication`` of the target's tenant, for people; ``more`` of its options."""
+    options = {"client_capabilities": ANSWERS_CHALLENGES, **more}
     return _application("PublicClientApplication", target, http, target.client_id, **options)
 
 
@@ -189,15 +214,3 @@ def _hand_over(flow: dict[str, Any]) -> HandOver:
         who="the person whose account is used",
         expires_at=expires.isoformat(timespec="seconds"),
     )
-
-
-def _token_cache() -> Any:
-    """An encrypted cache on disk where the system offers one; else ``None``: msal then keeps tokens in memory."""
-    import msal_extensions  # type: ignore[import-not-found,import-untyped,unused-ignore]
-
-    place = platformdirs.user_data_path("entra-id-runbook", appauthor=False) / "tokens.bin"
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return msal_extensions.PersistedTokenCache(msal_extensions.build_encrypted_persistence(str(place)))
-    except Exception:  # noqa: BLE001 - any failure of the keychain means: do not persist
-        return None

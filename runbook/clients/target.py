@@ -95,10 +95,6 @@ def open_target(params: Parameters, store: SecretStore) -> Iterator[Target]:
 
 
 def _real(params: Parameters, store: SecretStore) -> Target:
-    needed = ["tenant_id", "client_id"] + (["client_secret_ref"] if params.alone else [])
-    missing = [Problem(name, "is needed for a real tenant.") for name in needed if not getattr(params, name)]
-    if missing:
-        raise InputError(missing)
     known = table("clients/clouds.json")
     cloud, stackone = known["clouds"][params.cloud], known["stackone"]
     return Target(
@@ -107,7 +103,7 @@ def _real(params: Parameters, store: SecretStore) -> Target:
         endpoints=Endpoints(cloud["authority"], cloud["graph"], stackone, stackone, portal=cloud["portal"]),
         tenant_id=params.tenant_id,
         client_id=params.client_id,
-        client_secret=store.get(params.client_secret_ref) if params.alone else None,
+        client_secret=store.get(params.client_secret_ref) if params.by_secret else None,
         stackone_api_key=store.get(params.stackone_api_key_ref) if params.stackone_api_key_ref else None,
     )
 

@@ -29,7 +29,7 @@ def actor(identity: Callable[[], Identity], client_id: str) -> dict[str, str]:
     except (SignInError, TransportError) as error:
         return {"kind": "unknown", "client_id": client_id, "reason": error.code or error.what}
     told = {"kind": who.kind, "name": who.name, "object_id": who.object_id, "tenant_id": who.tenant_id}
-    return {**told, "client_id": client_id} if who.kind == "app" else told
+    return {**told, "client_id": who.client_id} if who.kind == "app" else told
 
 
 def tool() -> dict[str, str]:

@@ -24,6 +24,7 @@ from runbook.records.publishing import finish
 from runbook.runs.engine import STOP, Execution, execute, prepare
 from runbook.runs.provenance import actor, notebook, notebook_name, notebook_origin, tool
 from runbook.secrets import Secret
+from runbook.secrets.hashicorp_vault import VAULT_TOKEN
 from runbook.secrets.stores import SecretStore, open_store
 from runbook.sections import NAMES
 from runbook.tenant.base import Attends, Context, Section, check_approved, open_context, plan_sections
@@ -208,8 +209,9 @@ def opening(ctx: Context, chosen: list[Section], plan_hash: str) -> dict[str, An
 
 
 def _of_environment(params: Parameters, name: str) -> dict[str, str]:
-    """A secret that the choice names; kernels have no variables with secrets."""
-    named = f"env:{name}" in params.model_dump().values()
+    """A secret that the choice names, or the token of a vault that it names; kernels have no variables with secrets."""
+    told = [str(value) for value in params.model_dump().values()]
+    named = f"env:{name}" in told or (name == VAULT_TOKEN and any(value.startswith("vault:") for value in told))
     return {"value": os.environ.get(name, "") if named else ""}
 
 

@@ -34,7 +34,7 @@ class KeyVaultBackend:
             from azure.identity import DefaultAzureCredential
             from azure.keyvault.secrets import SecretClient
         except ImportError:
-            raise SecretStoreError.named("no_azure_libraries") from None
+            raise SecretStoreError.named("libraries_missing", what="Azure Key Vault", extra="azure") from None
         return cls(host, SecretClient(f"https://{host}", DefaultAzureCredential()))
 
     def place(self, name: str) -> str:

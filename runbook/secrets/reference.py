@@ -52,6 +52,7 @@ KINDS = (
         place=r"https://[a-z0-9-]+\.vault\.[a-z.]+/?",
         shown="https://<vault>.vault.azure.net",
     ),
+    Kind("vault", "hashicorp_vault:VaultBackend.of", place=r"[A-Za-z0-9][A-Za-z0-9._-]*", shown="<mount>"),
     Kind("env", "read_only:Environment", kept=False),
     Kind("file-at", "read_only:MountedFile", kept=False),
 )

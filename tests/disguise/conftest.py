@@ -17,6 +17,8 @@ import httpx
 import pytest
 import yaml
 from entra_sandbox import server
+from entra_sandbox.seed import data
+from entra_sandbox.store import Store
 
 from runbook import rehearsal
 from runbook.errors import HandOver
@@ -43,6 +45,7 @@ class Tenant:
 
     ready: Mapping[str, Any]
     home: Path
+    folder: Path
     people: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -53,6 +56,16 @@ class Tenant:
     @property
     def store(self) -> EncryptedFileBackend:
         return EncryptedFileBackend(self.home / "secrets" / "secrets.enc", self.home / "secrets" / "secrets.key")
+
+    @property
+    def another(self) -> str:
+        """The id of the sandbox's second tenant."""
+        store = Store(self.folder / "state.sqlite3")
+        try:
+            name = data()["tenants"][1]["name"]
+            return next(str(row.id) for row in store.rows("organization") if row.doc["displayName"] == name)
+        finally:
+            store.close()
 
     def person(self, role: str) -> str:
         """The user name of somebody with this role."""
@@ -109,6 +122,7 @@ class Desk:
     values: dict[str, Any]
     signs_in: str = "Global Administrator"
     codes: list[str] = field(default_factory=list)
+    variables: dict[str, str] = field(default_factory=dict)
 
     @property
     def parameters(self) -> Path:
@@ -130,7 +144,7 @@ class Desk:
             process = subprocess.Popen(
                 line,
                 cwd=self.folder,
-                env={**self.tenant.environment, **variables},
+                env={**self.tenant.environment, **self.variables, **variables},
                 stdin=pipe,
                 stdout=out,
                 stderr=pipe,
@@ -171,8 +185,9 @@ class Desk:
 @pytest.fixture(scope="module")
 def tenant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tenant]:
     home = tmp_path_factory.mktemp("home")
-    with server.running(tmp_path_factory.mktemp("disguise") / "state.sqlite3", proxy=True) as ready:
-        found = Tenant(ready, home)
+    folder = tmp_path_factory.mktemp("disguise")
+    with server.running(folder / "state.sqlite3", proxy=True) as ready:
+        found = Tenant(ready, home, folder)
         for name, file in {"admin/secret": "client_secret_file", "stackone/api-key": "stackone_api_key_file"}.items():
             found.store.put(name, Secret(Path(ready[file]).read_text(encoding="utf-8").strip()))
         yield found

@@ -12,7 +12,14 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+    pkcs12,
+)
 
 from runbook.records.journal import read as read_journal
 from tests.disguise.conftest import NEEDED, Desk, Tenant
@@ -67,14 +74,19 @@ def test_a_browser_is_opened_once_in_a_run(desk: Begin, client_id: str, tenant: 
     assert (at.folder / "opened").read_text() == "once\n"
 
 
-def certified(tenant: Tenant) -> str:
-    """A PEM with a key and its certificate, which is registered on the administrator's application."""
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+def made(key: rsa.RSAPrivateKey) -> bytes:
+    """A certificate of this key, in PEM."""
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "runbook sign-in")])
     now = datetime.now(UTC)
     builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
     builder = builder.serial_number(x509.random_serial_number()).not_valid_before(now - timedelta(hours=1))
-    certificate = builder.not_valid_after(now + timedelta(days=1)).sign(key, hashes.SHA256())
+    return builder.not_valid_after(now + timedelta(days=1)).sign(key, hashes.SHA256()).public_bytes(Encoding.PEM)
+
+
+def certified(tenant: Tenant) -> str:
+    """A PEM with a key and its certificate, which is registered on the administrator's application."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    certificate = x509.load_pem_x509_certificate(made(key))
     with tenant.graph() as graph:
         path = f"/applications(appId='{tenant.ready['client_id']}')"
         value = base64.b64encode(certificate.public_bytes(Encoding.DER)).decode()
@@ -95,7 +107,18 @@ def federated(tenant: Tenant) -> str:
     return token
 
 
-@pytest.mark.parametrize(("sign_in", "credential"), [("certificate", certified), ("federated", federated)])
+def in_pkcs12(tenant: Tenant) -> str:
+    """The same as Azure Key Vault gives a certificate: PKCS#12 in base64."""
+    pem = certified(tenant).encode()
+    key, certificate = load_pem_private_key(pem, None), x509.load_pem_x509_certificate(pem)
+    assert isinstance(key, rsa.RSAPrivateKey)
+    whole = pkcs12.serialize_key_and_certificates(b"runbook", key, certificate, None, NoEncryption())
+    return base64.b64encode(whole).decode()
+
+
+@pytest.mark.parametrize(
+    ("sign_in", "credential"), [("certificate", certified), ("certificate", in_pkcs12), ("federated", federated)]
+)
 def test_an_application_signs_in_by_itself_without_a_client_secret(
     desk: Begin, tenant: Tenant, sign_in: str, credential: Callable[[Tenant], str]
 ) -> None:
@@ -106,3 +129,16 @@ def test_an_application_signs_in_by_itself_without_a_client_secret(
     done = at.call("plan", "--json", "--sections", "2")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["signed_in"].startswith("application ")
+
+
+@pytest.mark.parametrize("half", ["key", "certificate", "neither", "locked"])
+def test_half_a_certificate_is_said_to_be_one_before_anything_is_sent(desk: Begin, half: str) -> None:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    locked = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"x"))
+    clear = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    texts = {"key": clear, "certificate": made(key), "neither": b"bm90aGluZw==", "locked": locked + made(key)}
+    done = desk(sign_in="certificate", client_secret_ref="env:CERTIFICATE").call(
+        "plan", CERTIFICATE=texts[half].decode()
+    )
+    assert done.returncode == 2, done.stderr
+    assert "client_secret_ref: does not name a certificate with its private key" in done.stderr

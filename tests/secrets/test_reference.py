@@ -14,6 +14,7 @@ GOOD = [
     "file:stackone-connector/11111111-2222-3333-4444-555555555555/aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee",
     "file:AAAAAAAA-bbbb-cccc-dddd-EEEEEEEE1234",
     "azure-key-vault:myvault.vault.azure.net/stackone-connector-secret",
+    "vault:secret/stackone/api-key",
     "env:STACKONE_API_KEY",
     "file-at:/run/secrets/stackone-api-key",
 ]
@@ -41,7 +42,7 @@ def test_a_value_in_place_of_a_reference_is_refused_and_not_repeated(value: str,
 
 @pytest.mark.parametrize(
     "text",
-    ["", "file", "file:", "file:/a", "file:a//b", "file:../a", "file:a b", "file:a\nb", "vault:X", "file-at:relative"],
+    ["", "file", "file:", "file:/a", "file:a//b", "file:../a", "file:a b", "file:a\nb", "safe:X", "file-at:relative"],
 )
 def test_what_is_not_a_reference_is_refused(text: str) -> None:
     with pytest.raises(SecretStoreError):
