@@ -28,7 +28,7 @@ _CIRCUMSTANCES = frozenset(
 )
 """What may be known besides the answer; what is missing (or None) is not known.
 
-``broken``: how the connection failed where no answer came; ``whose`` sign-in it was (``administrator``, ``person``,
+``broken``: how the connection failed where no answer came; ``whose`` sign-in it was (``administrator``,
 ``connector``, ``linked``); ``secret_looks_like_id``; ``age_seconds`` of the youngest thing that the request relies on;
 ``clock_offset_seconds`` of the service's clock from this machine's; ``account_active``; ``consent_redirected``: the
 consent page reported success; ``misplaced_ids``: requested under the wrong type. Of a cell of the matrix:

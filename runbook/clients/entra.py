@@ -174,8 +174,7 @@ class Administrator:
 
     def _checked(self, answer: Mapping[str, Any]) -> Mapping[str, Any]:
         secret = self._target.client_secret if self._how in CREDENTIALS else None
-        whose = "administrator" if secret else "person"
-        found = _granted(answer, "the administrator's sign-in", self._http, whose, secret)
+        found = _granted(answer, "the administrator's sign-in", self._http, "administrator", secret)
         # What the machine brings along may be of any tenant; the others asked this tenant for their token.
         tenant = _decode_claims(str(found["access_token"])).get("tid", self._target.tenant_id)
         if self._how in _AMBIENT and tenant != self._target.tenant_id:

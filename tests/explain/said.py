@@ -55,6 +55,8 @@ ADMINISTRATOR: dict[str, int] = {
     "secret_ended_of_administrator": 7000222,
     "application_unknown_to_tenant": 700016,
     "application_disabled_of_administrator": 7000112,
+    "consent_of_administrators_application": 65001,
+    "redirect_of_administrators_application": 50011,
 }
 
 BAD, DENIED = "Request_BadRequest", "Authorization_RequestDenied"

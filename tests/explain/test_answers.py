@@ -143,3 +143,12 @@ def test_a_row_that_is_not_as_it_must_be_is_refused_on_load(part: str, value: ob
     document["rows"][0][part] = value
     with pytest.raises(ValidationError):
         Table.model_validate(document)
+
+
+@pytest.mark.parametrize(
+    "code", sorted({code for row in table().rows for code in row.when.code if code.startswith("AADSTS")})
+)
+def test_no_advice_for_the_administrators_own_sign_in_is_to_run_a_section(code: str) -> None:
+    """Sections change the connector's application, which is another one."""
+    advice = explain(entra(int(code.removeprefix("AADSTS")), whose="administrator")).remedy
+    assert not re.search(r"[Rr]un section|link of section", advice), advice

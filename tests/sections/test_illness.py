@@ -71,6 +71,14 @@ def test_a_read_that_this_cloud_permits_only_by_a_permission_to_write_waits_for_
         assert own.run("api_permissions", approve=plan_hash)["api_permissions"].verdict == "passed"
 
 
+def test_a_user_is_created_for_a_proof_where_the_default_domain_is_federated(ill: Callable[..., Any]) -> None:
+    federated = {"kind": "federated", "domains": ["contoso.com"]}
+    with ill(federated, actions=["create_user"], permission_types=["application"]) as own:
+        own.run(*NAMES[:5])
+        (action,) = own.run("verify_actions")["verify_actions"].facts["actions"]
+    assert action["probes"]["application"]["outcome"] == "passed", action
+
+
 def test_an_action_that_this_cloud_cannot_permit_is_named_before_anything_is_done(ill: Callable[..., Any]) -> None:
     lacking = {"User.ReadBasic.All"}
     for access in (catalog.action("list_users").application, catalog.action("list_users").delegated):
