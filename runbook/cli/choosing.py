@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from runbook.cli.options import ALL_SECTIONS, Actions, Choice
+from runbook.data import table
 from runbook.errors import InputError, Problem
 from runbook.sections import NAMES
 
@@ -54,6 +55,8 @@ def choice(given: Actions, **more: Any) -> Parameters:
         raise InputError(problems + list(error.problems)) from None
     if problems:
         raise InputError(problems)
+    if chosen.cloud != "global":
+        print(f"{table('clients/clouds.json')['clouds'][chosen.cloud]['label']}.", file=sys.stderr)
     return chosen
 
 

@@ -4,22 +4,27 @@ The least privilege of a choice is computed from what its sections call (``tenan
 proofs look for or make (``proof/probes.json``). One entry is written into the secret store and removed again.
 """
 
+import os
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from runbook import catalog
 from runbook.catalog.guide import CONNECTOR_KEY
 from runbook.catalog.scopes import Family, smallest
 from runbook.clients.answers import SKEW_SECONDS
 from runbook.clients.http import Session
-from runbook.errors import Parked, RunbookError
+from runbook.errors import Parked, RecordError, RunbookError
 from runbook.parameters import Parameters
 from runbook.proof.recipes import need, recipes
+from runbook.records.manifest import public_key
 from runbook.secrets import Secret
 from runbook.secrets.stores import open_store
-from runbook.tenant.base import Attends, Context, open_context
+from runbook.sections import section
+from runbook.tenant.base import Attends, Context, open_context, plan_sections
+from runbook.tenant.changes import pending
 from runbook.tenant.credentials import read_policy
 from runbook.tenant.registration import application, signed_in
 from runbook.tenant.rights import rights
@@ -56,6 +61,7 @@ def examine(params: Parameters, sections: Collection[str], person: Attends | Non
     ``person(target, journal)``: how a person who signs in is told a code.
     """
     yield _finding("secret store", partial(_keeps, params))
+    yield _finding("records", partial(_written, params))
     with ExitStack() as stack:
         opened: list[Context] = []
 
@@ -68,12 +74,14 @@ def examine(params: Parameters, sections: Collection[str], person: Attends | Non
             at = ctx.target.endpoints
             for name, base in {"Entra ID": at.authority, "Microsoft Graph": at.graph, "StackOne": at.stackone}.items():
                 yield _finding(f"way to {name}", partial(_reached, ctx, name, base))
-            yield _finding("StackOne API key", partial(_key, ctx))
+            yield (key := _finding("StackOne API key", partial(_key, ctx)))
             yield (sign_in := _finding("sign-in", partial(_who, ctx)))
             if sign_in.state == "passed":
                 yield from _rights(ctx, sections)
                 yield _finding("policy on client secrets", partial(_policy, ctx))
                 yield _finding("licences", partial(_licences, ctx))
+                if key.state == "passed":
+                    yield _finding("plan", partial(_planned, ctx, sections))
 
 
 def _keeps(params: Parameters) -> str:
@@ -82,6 +90,23 @@ def _keeps(params: Parameters) -> str:
     store.get(reference)
     store.delete(reference)
     return store.describe()
+
+
+def _written(params: Parameters) -> str:
+    """Where the record goes, and the key that signs it."""
+    folder = Path(params.records).absolute()
+    there = next(each for each in (folder, *folder.parents) if each.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        raise RecordError(f"Records cannot be written below {there}.", next_step="give another folder with --records.")
+    if not params.signing_key_ref:
+        return f"go to {folder}, unsigned"
+    public_key(open_store(params.secret_store).get(params.signing_key_ref))
+    return f"go to {folder}, signed"
+
+
+def _planned(ctx: Context, sections: Collection[str]) -> str:
+    plan = plan_sections(ctx, map(section, sections))
+    return f"{sum(len(pending(changes)) for changes in plan.values())} changes are pending"
 
 
 def _reached(ctx: Context, service: str, base: str) -> str:

@@ -10,6 +10,8 @@ import subprocess
 import sys
 from collections.abc import Callable
 
+import pytest
+
 from tests.disguise.conftest import Desk, Tenant
 
 Begin = Callable[..., Desk]
@@ -94,6 +96,12 @@ def test_a_domain_is_the_tenants_id_in_everything_that_is_kept_and_in_the_hash(d
     assert "contoso.com" not in (at.folder / document["record"] / "parameters.yaml").read_text()
     at.values["tenant_id"] = "nobody.example"
     assert "does not know the tenant" in at.call("plan").stderr
+
+
+@pytest.mark.parametrize("command", ["plan", "run", "doctor", "sign-in"])
+def test_a_national_cloud_is_told_before_anything_that_the_guide_is_for_another(desk: Begin, command: str) -> None:
+    said = desk(cloud="china", client_secret_ref="env:NOT_THERE").call(command, "--json").stderr
+    assert "worldwide cloud only" in said.splitlines()[0]
 
 
 def test_a_bad_secret_of_the_administrator_is_not_mended_by_section_5(desk: Begin) -> None:

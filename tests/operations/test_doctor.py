@@ -76,6 +76,25 @@ def test_a_store_that_cannot_keep_anything(journey: Begin, tmp_path: Path, monke
 @pytest.mark.parametrize(
     ("values", "about"),
     [
+        ({"records": "taken/records"}, "records"),
+        ({"signing_key_ref": "file:nothing/here"}, "records"),
+        ({"application_object_id": "00000000-0000-4000-8000-000000000000"}, "plan"),
+        ({"connector_profile_id": "no-such-profile"}, "plan"),
+    ],
+)
+def test_what_a_run_would_meet_at_its_beginning_or_in_its_plan(
+    journey: Begin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, values: dict[str, str], about: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "taken").write_text("a file where a folder should be")
+    found = examined(journey(), **values)
+    assert about in wrong(found)
+    assert found[about].remedy
+
+
+@pytest.mark.parametrize(
+    ("values", "about"),
+    [
         ({"stackone_api_key_file": "v1.eu.nobody"}, "StackOne API key"),
         ({"client_secret_file": "not-the-secret"}, "sign-in"),
         ({"tenant_id": "00000000-0000-4000-8000-000000000000"}, "sign-in"),
