@@ -44,7 +44,7 @@ class HandOver:
     """What a person has to do before the run can go on.
 
     ``kind`` is one of ``admin_consent``, ``connector_profile``, ``link_account``, ``device_sign_in``,
-    ``approval``.
+    ``connector_profile_removal``, ``approval``.
     ``fields`` are shown to the person and are never secret; a secret appears in them as its reference.
     ``kept`` is set where the address itself lets whoever holds it act: the reference of the address in the secret
     store, which records show in its place.

@@ -164,6 +164,7 @@ class Parameters(BaseModel):
     secret_overlap_days: Annotated[int, Field(ge=0, le=365)] = 7
     only_when_due: bool | None = None
     new_secret: bool | None = None
+    purge: bool | None = None
     # StackOne
     stackone_api_key_ref: Reference = ""
     connector_profile_name: MaybeName = ""

@@ -32,6 +32,7 @@ _._verify
 _._doctor
 _._lab
 _._rotate
+_._teardown
 _._records_verify
 _._records_report
 _._secrets_set

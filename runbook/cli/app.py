@@ -75,6 +75,13 @@ def _rotate(given: options.Rotate) -> None:
     _operate(given, "rotate_secret")
 
 
+@app.command("teardown")
+@takes(options.Teardown)
+def _teardown(given: options.Teardown) -> None:
+    """Remove what the runbook made, at StackOne and in Entra ID, and nothing else."""
+    _operate(given, "teardown")
+
+
 def _operate(given: options.Operation, name: str) -> None:
     from runbook.runs import run as runs
 

@@ -118,6 +118,13 @@ class Rotate(Operation):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Teardown(Operation):
+    """How thoroughly."""
+
+    purge: Annotated[bool, Option("--purge", help="From the deleted items too: for good.")] = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Plan(Run):
     """As for a run, and how to tell that there is something to do."""
 

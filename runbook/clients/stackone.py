@@ -81,6 +81,10 @@ class StackOneClient(Client):
         """One linked account."""
         return self._send("GET", f"/accounts/{quote(account_id, safe='')}").object("GET /accounts/{id}")
 
+    def delete_account(self, account_id: str) -> None:
+        """Unlink an account (``DELETE /accounts/{id}``), once."""
+        self._send("DELETE", f"/accounts/{quote(account_id, safe='')}")
+
     def call_action(
         self, action: str, account_id: str, *, effect: Effect, path: Given = None, query: Given = None, body: Any = None
     ) -> JSON:

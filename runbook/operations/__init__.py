@@ -8,7 +8,7 @@ from runbook import sections
 if TYPE_CHECKING:
     from runbook.tenant.base import Section
 
-NAMES = ("rotate_secret",)
+NAMES = ("rotate_secret", "teardown")
 """The operations that are modules; each has a notebook and a command."""
 
 

@@ -123,10 +123,14 @@ class Workshop:
             for thing in reversed(made):
                 self._remove(thing)
 
+    def left(self, slugs: Iterable[str]) -> list[Thing]:
+        """What earlier proofs of these actions left. Raises :class:`TransportError` when it cannot be listed."""
+        found = _left_behind(self.ctx.graph, self.mark, slugs)
+        return [Thing(kind, {"it": item}, gone=in_bin) for kind, item, in_bin in found]
+
     def sweep(self, slugs: Iterable[str]) -> None:
-        """Remove what earlier proofs of these actions left. Raises :class:`TransportError` when it cannot be listed."""
-        for kind, item, in_bin in _left_behind(self.ctx.graph, self.mark, slugs):
-            thing = Thing(kind, {"it": item}, gone=in_bin)
+        """Remove what :meth:`left` finds."""
+        for thing in self.left(slugs):
             self.swept.append(thing.name)
             self._remove(thing)
 

@@ -40,6 +40,7 @@ _NOUNS = {
     "oauth2PermissionGrants": "delegated grant",
     "appRoleAssignments": "app role assignment",
     "appRoleAssignedTo": "app role assignment",
+    "accounts": "linked account",
 }
 
 

@@ -140,7 +140,11 @@ def _missing(slug: str, names: Sequence[str], kind: PermissionType) -> Change:
 
 def apply(ctx: Context, _changes: Sequence[Change]) -> None:
     state = Permissions.read(ctx)
-    wanted = state.wanted(ctx)
+    bring(ctx, state, state.wanted(ctx))
+
+
+def bring(ctx: Context, state: Permissions, wanted: dict[PermissionType, Wanted]) -> None:
+    """Request and grant what is wanted, and take away what of ours is not, going by ``state``, read a moment ago."""
     if over := _over_limits(state, wanted):
         raise PlanRefused.named("over_limits", limits="; ".join(over))
     found, entries = require_application(ctx), _entries(state, wanted)

@@ -210,7 +210,7 @@ def apply(ctx: Context, changes: Sequence[Change]) -> None:
     found = require_application(ctx)
     for change in changes:
         if "remove" in change.data:
-            _remove(ctx, found, str(change.data["remove"]))
+            remove(ctx, found, str(change.data["remove"]))
     for change in changes:
         if "forbidden" in change.data:
             raise PlanRefused.named("secrets_forbidden", name=change.data["forbidden"])
@@ -235,7 +235,7 @@ def _add(ctx: Context, found: dict[str, Any], days: int, there: Mapping[str, boo
         ref = ctx.store.put(secret_name(ctx, found["appId"], key_id), secret)
     except RunbookError:
         # A secret whose value nobody keeps is only a risk.
-        _remove(ctx, found, key_id)
+        remove(ctx, found, key_id)
         raise
     kept = {"key_id": key_id, "ends_at": made.get("endDateTime"), "ref": ref, "description": made.get("displayName")}
     ctx.journal.event("secret.kept", section=NAME, secret=kept)
@@ -269,7 +269,7 @@ def _yield_to_another(ctx: Context, mine: Credential, there: Mapping[str, bool])
         or (item.description == name and not item.ours and item.key_id not in there)
     ]
     if rivals and min((*rivals, mine), key=lambda item: (str(item.starts), item.key_id)) is not mine:
-        _remove(ctx, found, mine.key_id)
+        remove(ctx, found, mine.key_id)
         _list(ctx)
         raise PlanRefused.named("secret_at_once")
 
@@ -307,7 +307,7 @@ def _remove_lost(ctx: Context, before: Collection[str], doubt: RunbookError | No
             doubt = None
         else:  # it shows so late that it was taken for one that was never made
             ctx.journal.made("created", "client secret")
-        _remove(ctx, found, item.key_id)
+        remove(ctx, found, item.key_id)
 
 
 def _seen(ctx: Context, key_id: str) -> Credential | None:
@@ -316,7 +316,8 @@ def _seen(ctx: Context, key_id: str) -> Credential | None:
     return next((item for item in listed if item.key_id == key_id), None)
 
 
-def _remove(ctx: Context, found: dict[str, Any], key_id: str) -> None:
+def remove(ctx: Context, found: Mapping[str, Any], key_id: str) -> None:
+    """Remove a secret of ours by its key id, and its value from the store."""
     ctx.graph.remove(f"/applications/{found['id']}/removePassword", {"keyId": key_id})
     reference = ctx.store.reference(secret_name(ctx, found["appId"], key_id))
     ctx.store.delete(reference)

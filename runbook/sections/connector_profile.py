@@ -273,15 +273,35 @@ def _by_hand_over(ctx: Context, observed: Observed, form: Form) -> dict[str, Any
     return profile
 
 
+def remove(ctx: Context, profile: Mapping[str, Any]) -> None:
+    """Have a person delete our profile: StackOne documents no call for it. Raises :class:`Parked` when nobody does."""
+    url, named = f"{_dashboard(ctx)}/connector-profiles", {"name": str(profile["name"])}
+    item = HandOver.named("connector_profile_removal", named, url=url, fields=named)
+    ctx.hand_over(item)
+    there = ctx.stackone.connector_profiles
+
+    def gone() -> bool:
+        return all(each["id"] != profile["id"] for each in there(connector_key=CONNECTOR_KEY))
+
+    try:
+        ctx.until(gone, "StackOne no longer lists the connector profile", sightings=1)
+    except NotSettled:
+        raise Parked(item) from None
+    ctx.journal.made("deleted", "connector profile")
+
+
+def _dashboard(ctx: Context) -> str:
+    return ctx.target.endpoints.pages + "/dashboard" if ctx.target.rehearsal else _DASHBOARD
+
+
 def _hand_over(ctx: Context, form: Form, profile: Mapping[str, Any] | None) -> HandOver:
-    base = ctx.target.endpoints.pages + "/dashboard" if ctx.target.rehearsal else _DASHBOARD
     first = (
         f"Open Connector Profiles and edit {form.name!r}."
         if profile
         else f"Open Connector Profiles, press + Connector Profile, choose {_CONNECTOR} and the type {form.kind}."
     )
     words = {"verb": "Update" if profile else "Create", "name": form.name, "first": first}
-    return HandOver.named("connector_profile", words, url=f"{base}/connector-profiles", fields=form.fields())
+    return HandOver.named("connector_profile", words, url=f"{_dashboard(ctx)}/connector-profiles", fields=form.fields())
 
 
 def verify(ctx: Context) -> Evidence:

@@ -24,7 +24,7 @@ from runbook.tenant.base import Context
 from runbook.tenant.changes import Change, Evidence, row
 from runbook.tenant.consent import consent_url
 from runbook.tenant.credentials import NO_CONSENT_YET, when
-from runbook.tenant.registration import application, fingerprint, hold_marks, marks, own_name, write
+from runbook.tenant.registration import all_marks, application, fingerprint, hold_marks, marks, own_name, write
 
 NAME, NUMBER, TITLE, SUMMARY, PORTAL = about("link_account")
 _CONSENT_PATIENCE = 15.0
@@ -47,6 +47,44 @@ def find_account(ctx: Context) -> dict[str, Any] | None:
     return _observed(ctx).account
 
 
+def accounts_of(ctx: Context, found: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    """Every account that is listed on the application, customers' too, and one not listed yet that was asked for."""
+    named = all_marks(found).items()
+    listed = {id_ for name, ids in named if name.startswith(_ID) and not name.startswith(_ASKED) for id_ in ids}
+    there = {id_: account for id_ in sorted(listed) if (account := _account(ctx, id_))}
+    mine = find_account(ctx) if application(ctx) else None
+    return [*({**there, str(mine["id"]): mine} if mine else there).values()]
+
+
+def _account(ctx: Context, id_: str) -> dict[str, Any] | None:
+    try:
+        return ctx.snapshot.remember(f"account {id_}", lambda: ctx.stackone.account(id_))
+    except StackOneError as error:
+        if error.status != 404:
+            raise
+        return None
+
+
+def unlink(ctx: Context, id_: str) -> None:
+    """Delete an account of ours at StackOne. What is gone already is done."""
+
+    def gone() -> bool | None:
+        ctx.snapshot.forget()
+        return _account(ctx, id_) is None or None
+
+    def delete() -> bool:
+        ctx.stackone.delete_account(id_)
+        return True
+
+    ctx.graph.ensure(gone, delete, what="The end of the linked account", absent=True)
+
+
+def kept_links(ctx: Context) -> list[str]:
+    """The names under which the store may still keep a link that was handed over."""
+    kept = _kept(ctx, read(ctx))
+    return [kept, f"{kept}/session"]
+
+
 def owner(ctx: Context) -> str:
     """Whose account it is, at StackOne."""
     return own_name(ctx, ctx.params.account_owner_id, f"entra-id-runbook{_of(ctx)}", "-")
@@ -61,13 +99,9 @@ def _observed(ctx: Context, profile: dict[str, Any] | None = None) -> Observed:
     found = application(ctx)
     listed, asked = marks(found, _ID + _of(ctx)), fingerprint(owner(ctx)) in marks(found, _ASKED + _of(ctx))
     if id_ := ctx.params.account_id or next(iter(listed), ""):
-        try:
-            account = ctx.snapshot.remember(f"account {id_}", lambda: ctx.stackone.account(id_))
-            if ctx.params.account_id or ctx.params.account_owner_id in ("", account.get("origin_owner_id")):
-                return Observed(profile, account, listed == [id_])
-        except StackOneError as error:
-            if error.status != 404 or ctx.params.account_id:
-                raise
+        account = ctx.stackone.account(id_) if ctx.params.account_id else _account(ctx, id_)
+        if account and (ctx.params.account_id or ctx.params.account_owner_id in ("", account.get("origin_owner_id"))):
+            return Observed(profile, account, listed == [id_])
     ask, whose = ctx.stackone.accounts, owner(ctx)
     of_owner = ctx.snapshot.remember(f"accounts {whose}", lambda: list(ask(provider=CONNECTOR_KEY, owner_id=whose)))
     newest = max(of_owner, key=lambda item: (item.get("status") == "active", str(item.get("created_at"))), default=None)

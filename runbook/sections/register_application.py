@@ -34,9 +34,9 @@ _OWN = (
 )
 # The tag by which the portal lists a service principal under "Enterprise applications".
 _ENTERPRISE = "WindowsAzureActiveDirectoryIntegratedApp"
-_DELETED_APPLICATIONS = "/directory/deletedItems/microsoft.graph.application"
+DELETED_APPLICATIONS = "/directory/deletedItems/microsoft.graph.application"
 _LEFT = "absent: this sign-in may not make it; the admin consent link of section 4 does"
-_DELETED_PRINCIPALS = "/directory/deletedItems/microsoft.graph.servicePrincipal"
+DELETED_PRINCIPALS = "/directory/deletedItems/microsoft.graph.servicePrincipal"
 _REGISTERED = f"{registration.MARK}:application:registered"
 
 
@@ -56,12 +56,12 @@ def read(ctx: Context) -> Observed:
     _refuse_other(ctx, found)
     deleted = None
     if found is None:
-        deleted = _deleted(ctx, _DELETED_APPLICATIONS, "uniqueName", ctx.params.unique_name)
+        deleted = _deleted(ctx, DELETED_APPLICATIONS, "uniqueName", ctx.params.unique_name)
     app_id = (found or deleted or {}).get("appId")
     principal = registration.service_principal(ctx, app_id) if app_id and found else None
     deleted_principal = None
     if app_id and principal is None:
-        deleted_principal = _deleted(ctx, _DELETED_PRINCIPALS, "appId", app_id)
+        deleted_principal = _deleted(ctx, DELETED_PRINCIPALS, "appId", app_id)
     alike = [item for item in ctx.snapshot.items(_same_name(ctx)) if found is None or item["id"] != found["id"]]
     return Observed(found, deleted, principal, deleted_principal, alike)
 
@@ -90,7 +90,7 @@ def _same_name(ctx: Context) -> str:
 
 
 def plan(ctx: Context, observed: Observed) -> list[Change]:
-    adopted = not _registered(observed.application or observed.deleted or {"tags": [_REGISTERED]})
+    adopted = not registered(observed.application or observed.deleted or {"tags": [_REGISTERED]})
     changes = [*_application_changes(ctx, observed, adopted), _principal_change(observed, adopted)]
     for other in observed.look_alikes:
         name = f"application {other['displayName']!r} ({other['appId']})"
@@ -107,7 +107,7 @@ def _wanted(ctx: Context) -> dict[str, Any]:
     }
 
 
-def _registered(found: Mapping[str, Any]) -> bool:
+def registered(found: Mapping[str, Any]) -> bool:
     """Whether the runbook made it; one of a version that did not say so counts as adopted."""
     return _REGISTERED in (found.get("tags") or ())
 
@@ -130,7 +130,7 @@ def _application_changes(ctx: Context, observed: Observed, adopted: bool) -> lis
 
 def _drift(ctx: Context, current: Mapping[str, Any]) -> list[Change]:
     """The properties that differ from what is wanted, as one change each; ``data`` is the body that mends it."""
-    adopted, tags = not _registered(current), list(current.get("tags") or ())
+    adopted, tags = not registered(current), list(current.get("tags") or ())
     keeps = adopted and not ctx.params.take_over
 
     def change(what: str, now: str, target: str, body: Mapping[str, Any]) -> Change:
@@ -193,7 +193,7 @@ def _write_application(ctx: Context, changes: Sequence[Change]) -> None:
     elif changes:
         if any(change.data.get("step") == "restore" for change in changes):
             _restore(
-                ctx, _DELETED_APPLICATIONS, "uniqueName", ctx.params.unique_name, lambda: registration.application(ctx)
+                ctx, DELETED_APPLICATIONS, "uniqueName", ctx.params.unique_name, lambda: registration.application(ctx)
             )
         body = {key: value for change in changes for key, value in change.data.get("body", {}).items()}
         if body:
@@ -213,7 +213,7 @@ def _restore(ctx: Context, path: str, name: str, value: str, find: Callable[[], 
 def _write_principal(ctx: Context, step: str) -> None:
     app_id = ctx.known.app_id or str(registration.require_application(ctx)["appId"])
     if step == "restore":
-        _restore(ctx, _DELETED_PRINCIPALS, "appId", app_id, lambda: registration.service_principal(ctx, app_id))
+        _restore(ctx, DELETED_PRINCIPALS, "appId", app_id, lambda: registration.service_principal(ctx, app_id))
     elif step == "enable":
         ctx.graph.set("/servicePrincipals" + key("appId", app_id), {"accountEnabled": True})
     else:

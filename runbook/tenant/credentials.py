@@ -23,7 +23,7 @@ from runbook.secrets import Secret
 from runbook.tenant.base import Context
 from runbook.tenant.registration import application, marks
 
-_ADDING, _NOTE = "adding", "the secret being added ends at "
+ADDING, _NOTE = "adding", "the secret being added ends at "
 MARK, PROFILE_MARK = "key", "profile-key"
 """The marks that list key ids of ours: every one, and the one that the connector profile was last handed."""
 SINCE_MARK = "profile-since"
@@ -101,11 +101,11 @@ def note_adding(ctx: Context, app_id: str, ends: str) -> None:
     If this process ends in between, the next run knows by this which secret has a value that nobody can have. Raises
     :class:`SecretStoreError`: then no secret may be made, as its value could not be kept either.
     """
-    ctx.store.put(secret_name(ctx, app_id, _ADDING), Secret(f"{_NOTE}{ends}"))
+    ctx.store.put(secret_name(ctx, app_id, ADDING), Secret(f"{_NOTE}{ends}"))
 
 
 def _being_added(ctx: Context, app_id: str) -> str:
-    reference = ctx.store.reference(secret_name(ctx, app_id, _ADDING))
+    reference = ctx.store.reference(secret_name(ctx, app_id, ADDING))
     return ctx.store.get(reference).reveal().removeprefix(_NOTE) if ctx.store.has(reference) else ""
 
 

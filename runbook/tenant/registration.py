@@ -186,6 +186,12 @@ def marks(of: Mapping[str, Any] | None, name: str) -> list[str]:
     return [value for values in listed for value in values.split(",")]
 
 
+def all_marks(of: Mapping[str, Any] | None) -> dict[str, list[str]]:
+    """Every mark of ours on an application, by name."""
+    tags = [tag.split(":") for tag in (of or {}).get("tags") or () if tag.startswith(f"{MARK}:")]
+    return {parts[1]: marks(of, parts[1]) for parts in tags}
+
+
 def _like(mark: Mark, values: Iterable[str]) -> Mark:
     return sorted(values) if isinstance(mark, list) else ",".join(values)
 
