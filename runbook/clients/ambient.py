@@ -40,7 +40,7 @@ def managed_identity(target: Target) -> Source:
         try:
             return guarded(lambda: dict(client.acquire_token_for_client(**about)))
         except (TransportError, ValueError) as error:
-            reason = error.what if isinstance(error, TransportError) else str(error)
+            reason = error.what if isinstance(error, TransportError) else f"its endpoint's answer is none ({error})"
         raise SignInError.named("no_managed_identity", reason=scrub(reason).rstrip("."))
 
     return obtain

@@ -1,14 +1,18 @@
 """A person who signs in, by a browser or a code; their session is kept as :mod:`runbook.clients.token_cache` can."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 from runbook.clients.msal_apps import MsalHttp, OnCode, device_flow, guarded, public
 from runbook.clients.target import Target
 from runbook.clients.token_cache import token_cache
-from runbook.errors import InputError, Problem
+from runbook.errors import InputError, Problem, SignInError
 
 _SECONDS = 300
+
+
+def _no_browser(_address: str) -> NoReturn:
+    raise SignInError("There is no browser here.", next_step="use sign_in: device-code; then any browser will do.")
 
 
 class Person:
@@ -43,7 +47,7 @@ class Person:
         if self._how == "browser":
             # msal opens the browser and waits on a loopback port; PKCE and state are its business.
             who = {"login_hint": name} if name else {"prompt": "select_account"}
-            options = {"claims_challenge": claims, "timeout": _SECONDS, **who}
+            options = {"claims_challenge": claims, "timeout": _SECONDS, "auth_uri_callback": _no_browser, **who}
             answer = guarded(lambda: dict(self._app.acquire_token_interactive(self._scopes, **options)))
         elif self._on_code is None:
             raise InputError(Problem("sign_in", "device-code needs somebody to show the code to."))

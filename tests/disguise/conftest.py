@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import secrets
@@ -9,7 +10,7 @@ import ssl
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import httpx
 import pytest
 import yaml
 from entra_sandbox import server
+from entra_sandbox.entra import credentials
 from entra_sandbox.seed import data
 from entra_sandbox.store import Store
 
@@ -57,15 +59,24 @@ class Tenant:
     def store(self) -> EncryptedFileBackend:
         return EncryptedFileBackend(self.home / "secrets" / "secrets.enc", self.home / "secrets" / "secrets.key")
 
-    @property
+    @functools.cached_property
     def another(self) -> str:
         """The id of the sandbox's second tenant."""
+        return str(self.customer.ready["tenant_id"])
+
+    @functools.cached_property
+    def customer(self) -> Tenant:
+        """The sandbox's second tenant, with somebody who may do everything there."""
         store = Store(self.folder / "state.sqlite3")
         try:
             name = data()["tenants"][1]["name"]
-            return next(str(row.id) for row in store.rows("organization") if row.doc["displayName"] == name)
+            found = next(str(row.id) for row in store.rows("organization") if row.doc["displayName"] == name)
+            person, password = store.find("user", found)[0], secrets.token_urlsafe(15)
+            credentials.keep_password(store, person["id"], password)
         finally:
             store.close()
+        users = {person["userPrincipalName"]: {"password": password, "roles": ["Global Administrator"]}}
+        return replace(self, ready={**self.ready, "tenant_id": found, "users": users})
 
     def person(self, role: str) -> str:
         """The user name of somebody with this role."""
@@ -123,6 +134,7 @@ class Desk:
     signs_in: str = "Global Administrator"
     codes: list[str] = field(default_factory=list)
     variables: dict[str, str] = field(default_factory=dict)
+    passed: dict[str, Any] = field(default_factory=dict)
 
     @property
     def parameters(self) -> Path:
@@ -196,6 +208,11 @@ def tenant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tenant]:
 @pytest.fixture
 def desk(tenant: Tenant, tmp_path: Path) -> Callable[..., Desk]:
     """A desk whose application, profile and account nobody else uses."""
+    return desks(tenant, tmp_path)
+
+
+def desks(tenant: Tenant, place: Path) -> Callable[..., Desk]:
+    """Begins such desks below ``place``."""
 
     def begin(signs_in: str = "Global Administrator", **values: Any) -> Desk:
         own = secrets.token_hex(4)
@@ -213,7 +230,7 @@ def desk(tenant: Tenant, tmp_path: Path) -> Callable[..., Desk]:
             "actions": ["List Users"],
             "unasked": ["added", "changed", "removed"],
         }
-        folder = tmp_path / own
+        folder = place / own
         folder.mkdir()
         return Desk(tenant, folder, {**defaults, **values}, signs_in)
 

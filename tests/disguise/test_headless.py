@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-from tests.disguise.conftest import Desk
+import pytest
 
-Begin = Callable[..., Desk]
+from tests.disguise.conftest import Desk, Tenant, desks
 
 
 def to_the_end(at: Desk) -> tuple[list[int], dict[str, Any]]:
@@ -21,11 +20,44 @@ def to_the_end(at: Desk) -> tuple[list[int], dict[str, Any]]:
         at.tenant.act(at.hand_over(document))
 
 
-def test_what_parameters_forbid_is_not_tried_and_does_not_park(desk: Begin) -> None:
-    at = desk(actions=["List Users", "Create Group"], permission_types=["delegated"])
-    codes, document = to_the_end(at)
-    assert codes == [3, 3, 0], document["sections"]
+@pytest.fixture(scope="module")
+def linked(tenant: Tenant, tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    """Where the whole guide passed."""
+    actions = ["List Users", "Create Group"]
+    own = {"account_owner_id": "", "connector_profile_name": ""}
+    at = desks(tenant, tmp_path_factory.mktemp("linked"))(actions=actions, permission_types=["delegated"], **own)
+    codes, at.passed = to_the_end(at)
+    assert codes == [3, 3, 0], at.passed["sections"]
+    return at
+
+
+def test_what_parameters_forbid_is_not_tried_and_does_not_park(linked: Desk) -> None:
+    document = linked.passed
     verdicts = {action["slug"]: action["verdict"] for action in document["actions"]}
     assert verdicts == {"list_users": "passed", "create_group": "not tried"}
     forbidden = next(action for action in document["actions"] if action["slug"] == "create_group")
     assert "allow_writes is off" in forbidden["explanation"]
+
+
+def test_a_customers_account_is_proven_after_two_links_and_never_stands_for_our_own(
+    linked: Desk, tenant: Tenant
+) -> None:
+    theirs = ("--sections", "7..8", "--set", f"customer_tenant_id={tenant.another}")
+    code, document = linked.run(*theirs)
+    assert code == 3, document
+    item = linked.hand_over(document)
+    consent = item["fields"]["before, an administrator of the customer consents"]
+    assert f"login.microsoftonline.com/{tenant.another}/" in consent
+    tenant.customer.act({"kind": "admin_consent", "url": consent})
+    tenant.customer.act(item)
+    code, document = linked.run(*theirs)
+    assert code == 0, document
+    account = document["account"]
+    assert account["id"] != linked.passed["account"]["id"]
+    assert tenant.another in account["owner_id"]
+
+    code, planted = linked.run("--sections", "7..8", "--set", f"account_id={account['id']}")
+    assert code == 1, planted
+    assert [section["verdict"] for section in planted["sections"]] == ["failed", "not tried"]
+    code, ours = linked.run("--sections", "8")
+    assert code == 0, ours

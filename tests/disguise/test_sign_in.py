@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
+import os
+import socket
+import ssl
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from cryptography import x509
@@ -17,6 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
+    PublicFormat,
     load_pem_private_key,
     pkcs12,
 )
@@ -72,6 +79,66 @@ def test_a_browser_is_opened_once_in_a_run(desk: Begin, client_id: str, tenant: 
     code, document = at.run("--sections", "1..2", BROWSER=f"{sys.executable} {at.folder / 'person.py'} %s &")
     assert code == 0, document
     assert (at.folder / "opened").read_text() == "once\n"
+
+
+CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
+IN_CHROMIUM = """
+import json, pathlib, sys
+from playwright.sync_api import sync_playwright
+told = json.loads(pathlib.Path(__file__).with_name("told.json").read_text())
+with sync_playwright() as started:
+    browser = started.chromium.launch_persistent_context(
+        told["profile"], executable_path=told["chromium"], args=["--no-sandbox", *told["arguments"]]
+    )
+    page = browser.new_page()
+    page.set_default_timeout(30_000)
+    page.goto(sys.argv[1])
+    pathlib.Path(told["profile"], "address").write_text(page.url)
+    page.get_by_label("User name").fill(told["name"])
+    page.get_by_label("Password").fill(told["password"])
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_text("Authentication complete").wait_for()
+    browser.close()
+"""
+
+
+def trusting(tenant: Tenant) -> list[str]:
+    """Arguments by which a Chromium of its own goes through the sandbox's proxy and trusts it."""
+    at, ca_file = urlsplit(tenant.ready["authority"]), tenant.ready["environment"]["SSL_CERT_FILE"]
+    context = ssl.create_default_context(cafile=ca_file)
+    with (
+        socket.create_connection((str(at.hostname), at.port or 443)) as plain,
+        context.wrap_socket(plain, server_hostname="login.microsoftonline.com") as secured,
+    ):
+        shown = x509.load_der_x509_certificate(secured.getpeercert(binary_form=True) or b"")
+    digest = hashlib.sha256(shown.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).digest()
+    trusted = f"--ignore-certificate-errors-spki-list={base64.b64encode(digest).decode()}"
+    return [f"--proxy-server={tenant.ready['environment']['HTTPS_PROXY']}", trusted]
+
+
+@pytest.mark.skipif(not CHROMIUM.exists(), reason="no Chromium on this machine")
+def test_somebody_signs_in_in_a_headless_chromium_after_a_choice_of_accounts(
+    desk: Begin, client_id: str, tenant: Tenant
+) -> None:
+    at = desk(sign_in="browser", client_id=client_id)
+    name = tenant.person("Application Developer")
+    told = {"name": name, "password": tenant.ready["users"][name]["password"], "arguments": trusting(tenant)}
+    told |= {"profile": str(at.folder), "chromium": str(CHROMIUM)}
+    (at.folder / "told.json").write_text(json.dumps(told))
+    (at.folder / "person.py").write_text(IN_CHROMIUM)
+    done = at.call("sign-in", "--json", BROWSER=f"{sys.executable} {at.folder / 'person.py'} %s &")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads(done.stdout)["signed_in"] == f"{name}, Application Developer"
+    address = (at.folder / "address").read_text()
+    assert address.startswith("https://login.microsoftonline.com/")
+    assert "prompt=select_account" in address
+
+
+def test_a_machine_without_a_browser_says_so_at_once(desk: Begin, client_id: str) -> None:
+    done = desk(sign_in="browser", client_id=client_id).call("plan", PATH="/nowhere", BROWSER="")
+    assert done.returncode == 1
+    assert "There is no browser here" in done.stderr
+    assert "/authorize" not in done.stderr
 
 
 def made(key: rsa.RSAPrivateKey) -> bytes:
