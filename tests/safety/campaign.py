@@ -1,5 +1,7 @@
 """The campaigns, from the top of a clone: ``python -m tests.safety.campaign kills|faults|pairs [--seed N]``.
 
+``--verb rotate|teardown``: kills and faults not of a run but of what comes after it, on a connection that stands.
+
 ``kills``: SIGKILL before and after every call of a run (``--command``: of the real command's kernel or runner, at a
 moment of its journal), then one more run. ``faults``: seeded mixtures of illnesses. ``pairs``: two runs at once.
 ``--cases A..B`` plays those, ``--case K`` one; ``--keep DIR`` keeps records and sandbox. Exit code 0 if nothing that
@@ -15,6 +17,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +31,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=SEED, help=f"what the cases are drawn from (default {SEED})")
     parser.add_argument("--cases", default="", help="A..B, both included (default all)")
     parser.add_argument("--case", type=int, help="one case by its number")
+    parser.add_argument("--verb", choices=("rotate", "teardown"), help="kills, faults: of this instead of a run")
     parser.add_argument("--command", action="store_true", help="kills: of the real command with its kernels")
     parser.add_argument("--keep", type=Path, help="keep records and sandbox in this folder")
     given = parser.parse_args()
@@ -38,6 +42,8 @@ def main() -> int:
         own_home(os.environ, folder / "home")
         numbers = [given.case] if given.case is not None else _span(given.cases)
         begin = _command if given.command else _CAMPAIGNS[given.campaign]
+        if given.verb:
+            begin = partial(_verb, given.verb, given.campaign)
         return told(begin(folder, given.seed, numbers))
 
 
@@ -88,6 +94,26 @@ def _pairs(folder: Path, seed: int, numbers: list[int] | None) -> Iterator[Any]:
     with standing(folder / "stand") as stand:
         for number in range(DEFAULT["pairs"]) if numbers is None else numbers:
             yield pairs.play(stand, pairs.Pair.drawn(seed, number), f"s{seed}")
+
+
+def _verb(verb: str, campaign: str, folder: Path, seed: int, numbers: list[int] | None) -> Iterator[Any]:
+    from tests.safety import verbs
+    from tests.safety.mixtures import drawn
+    from tests.safety.stand import standing
+
+    with standing(folder / "stand") as stand:
+        if campaign == "faults":
+            mixtures = (drawn(seed, number) for number in (range(DEFAULT["faults"]) if numbers is None else numbers))
+            for mixture in mixtures:
+                if not mixture.lethal:
+                    yield verbs.in_weather(stand, verb, mixture, f"s{seed}")
+            return
+        if numbers is None:
+            count = len(verbs.calls(stand, verb, f"calm-{verb}"))
+            print(f"{count} calls of a calm {verb}, {2 * count} cases", flush=True)
+            numbers = list(range(2 * count))
+        for number in numbers:
+            yield verbs.play(stand, verb, number, f"s{seed}")
 
 
 _CAMPAIGNS: dict[str, Callable[[Path, int, list[int] | None], Iterator[Any]]] = {

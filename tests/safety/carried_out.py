@@ -1,4 +1,4 @@
-"""A run without notebooks: the eight sections in one process, with the record, the locks and the end of a run."""
+"""A run without notebooks: sections or an operation in one process, with the record, the locks and the end of a run."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from typing import Any
 from runbook import catalog
 from runbook.clients import entra, graph, stackone, target  # noqa: F401 - loaded once, before a child is forked
 from runbook.errors import RunbookError
+from runbook.operations import rotate_secret, section, teardown  # noqa: F401
 from runbook.parameters import parse
 from runbook.proof import probing  # noqa: F401
 from runbook.records.journal import Journal, read
 from runbook.runs.run import conclude, new_run_id, opening
-from runbook.sections import NAMES, section
+from runbook.sections import NAMES
 from runbook.tenant.base import open_context, plan_sections, run_section
 from runbook.tenant.changes import plan_hash
 
@@ -41,13 +42,17 @@ class Ended:
     summary: Mapping[str, Any] = field(default_factory=dict)
 
 
-def carried_out(values: Mapping[str, Any], records: Path, last: int = 8) -> Ended:
-    """Plan, then carry out sections 1 to ``last``, as :func:`runbook.runs.run.run` does."""
+What = int | str
+"""Sections 1 to a number, or the operation of a name."""
+
+
+def carried_out(values: Mapping[str, Any], records: Path, what: What = 8) -> Ended:
+    """Plan, then carry out, as :func:`runbook.runs.run.run` does."""
     begun = time.monotonic()
     record: Path | None = None
     try:
         params = parse(values)
-        chosen = [section(name) for name in NAMES[:last]]
+        chosen = [section(name) for name in ((what,) if isinstance(what, str) else NAMES[:what])]
         with open_context(params) as ctx:
             planned = plan_hash(ctx.target.tenant_id, plan_sections(ctx, chosen))
             journal = Journal.create(records, new_run_id(), **opening(ctx, chosen, planned))
@@ -72,12 +77,12 @@ class Child:
     """:func:`carried_out` in a process of its own, which has everything loaded and whose environment is given."""
 
     def __init__(
-        self, values: Mapping[str, Any], records: Path, environment: Mapping[str, str] | None = None, last: int = 8
+        self, values: Mapping[str, Any], records: Path, environment: Mapping[str, str] | None = None, what: What = 8
     ) -> None:
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(["tests.safety.carried_out"])
         self._answer, theirs = context.Pipe(duplex=False)
-        given = (values, records, dict(os.environ if environment is None else environment), last, theirs)
+        given = (values, records, dict(os.environ if environment is None else environment), what, theirs)
         self.process = context.Process(target=_in_child, args=given, daemon=True)
         self.process.start()
         theirs.close()
@@ -94,17 +99,19 @@ class Child:
         return ended
 
 
-def in_child(values: Mapping[str, Any], records: Path, last: int = 8) -> Ended:
+def in_child(values: Mapping[str, Any], records: Path, what: What = 8) -> Ended:
     """Carry out in a child, and wait for it."""
-    return Child(values, records, last=last).ended()
+    return Child(values, records, what=what).ended()
 
 
-def _in_child(values: Mapping[str, Any], records: Path, environment: Mapping[str, str], last: int, answer: Any) -> None:
+def _in_child(
+    values: Mapping[str, Any], records: Path, environment: Mapping[str, str], what: What, answer: Any
+) -> None:
     os.environ.clear()
     os.environ.update(environment)
     sys.stderr = sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - for the life of the process
     try:
-        ended = carried_out(values, records, last)
+        ended = carried_out(values, records, what)
     except Exception as error:  # noqa: BLE001 - a defect is a finding, and told as one
         ended = Ended("incomplete", "defect: " + "".join(traceback.format_exception(error)[-6:]))
     answer.send(ended)

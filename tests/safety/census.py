@@ -34,10 +34,13 @@ _REMOVES = (
     ("grant", "DELETE", re.compile(r"/v1\.0/oauth2PermissionGrants/[^/]+")),
     ("assignment", "DELETE", re.compile(r"/v1\.0/servicePrincipals/[^/]+/appRole.*")),
     ("secret", "POST", re.compile(r"/v1\.0/applications/[^/]+/removePassword")),
+    ("application", "DELETE", re.compile(r"/v1\.0/applications/[^/]+")),
+    ("service principal", "DELETE", re.compile(r"/v1\.0/servicePrincipals/[^/]+")),
+    ("account", "DELETE", re.compile(r"/v1\.0/accounts/[^/]+")),
 )
 LOGS = ("directoryAudit", "signIn")
 """What the tenant writes of itself."""
-_HANDED_OVER = {"connector_profile": "profile", "link_account": "account"}
+_HANDED_OVER = {"connector_profile": "profile", "link_account": "account", "connector_profile_removal": "no profile"}
 Row = tuple[str, str, bool, dict[str, Any]]
 
 
@@ -86,8 +89,8 @@ class Books:
         """How many of each kind there are."""
         found = Counter(
             {
-                "application": len(self.applications),
-                "service principal": len(self.principals),
+                "application": sum(not row[2] for row in self.applications),
+                "service principal": sum(not row[2] for row in self.principals),
                 "grant": len(self.grants),
                 "assignment": len(self.assignments),
                 "secret": len(self.secrets),
@@ -161,8 +164,11 @@ def contradictions(events: Iterable[Event], made: Mapping[str, int]) -> Iterator
 def _intents(events: list[Event], *, done: bool) -> Iterator[str]:
     """The kinds whose creation (or, with ``no`` before it, removal) is announced, or known to be done."""
     outcomes = {event["intent"]: event for event in events if event["event"] == "http.outcome"}
+    updates = False
     for event in events:
-        if event["event"] == ("hand_over.done" if done else "hand_over") and event["kind"] in _HANDED_OVER:
+        updates = str(event.get("title")).startswith("Update ") if event["event"] == "hand_over" else updates
+        asked = event["event"] == ("hand_over.done" if done else "hand_over") and event["kind"] in _HANDED_OVER
+        if asked and not updates:
             yield _HANDED_OVER[event["kind"]]
         if event["event"] != "http.intent":
             continue

@@ -20,7 +20,7 @@ from tests.safety.kills import touched
 from tests.safety.mixtures import Mixture
 from tests.safety.stand import Stand
 
-__all__ = ["Outcome", "play"]
+__all__ = ["Outcome", "as_the_books", "play", "told"]
 
 DEADLINE = 120.0
 """Seconds for a run in weather: twice the longest that one step of a rehearsal may wait."""
@@ -65,8 +65,8 @@ def in_weather(stand: Stand, mixture: Mixture, name: str, last: int = 8) -> Outc
     before = Books.read(stand.store, parse(values)).count()
     with stand.weather(mixture.course()):
         outcome.ended = in_child(values, stand.folder / f"{name}-{mixture.number}", last)
-    outcome.problems += _true(mixture, outcome.ended)
-    outcome.problems += _as_the_books(outcome.ended, Books.read(stand.store, parse(values)), before)
+    outcome.problems += told(mixture, outcome.ended)
+    outcome.problems += as_the_books(outcome.ended, Books.read(stand.store, parse(values)), before)
     return outcome
 
 
@@ -82,7 +82,7 @@ def play(stand: Stand, mixture: Mixture, name: str) -> Outcome:
     return outcome
 
 
-def _true(mixture: Mixture, ended: Ended) -> Iterator[str]:
+def told(mixture: Mixture, ended: Ended) -> Iterator[str]:
     """It passed, or says why not, and no action is called forbidden because a service was unwell."""
     if ended.seconds > DEADLINE:
         yield f"it took {ended.seconds:.0f} s"
@@ -98,7 +98,7 @@ def _true(mixture: Mixture, ended: Ended) -> Iterator[str]:
         yield f"weather is taken for a missing permission: {red}: {ended.error}"
 
 
-def _as_the_books(ended: Ended, books: Books, before: Mapping[str, int]) -> Iterator[str]:
+def as_the_books(ended: Ended, books: Books, before: Mapping[str, int]) -> Iterator[str]:
     """The journal and the summary tell what the books have more than ``before``."""
     now = books.count()
     made = {kind: now[kind] - before[kind] for kind in COUNTED}
@@ -116,8 +116,8 @@ def _as_the_books(ended: Ended, books: Books, before: Mapping[str, int]) -> Iter
     for kind in COUNTED:
         if said[kind] != made[kind]:
             yield f"the summary says {said[kind]} of {kind}, the books have {made[kind]}"
-    told = ended.summary["secret"].get("key_id")
-    if (told or made["secret"]) and told not in {one["keyId"] for one in books.secrets}:
+    key_id = ended.summary["secret"].get("key_id")
+    if (key_id or made["secret"] > 0) and key_id not in {one["keyId"] for one in books.secrets}:
         yield f"the summary's secret is {ended.summary['secret']}, the books have {now['secret']}"
 
 
@@ -130,7 +130,7 @@ def _healed(stand: Stand, values: dict[str, Any], params: Parameters) -> Iterato
         return
     books = Books.read(stand.store, params)
     yield from unconverged(books, params, open_store(params.secret_store), stand.ready["tenant_id"])
-    again = in_child({**values, "consent": "api"}, records, last=6)
+    again = in_child({**values, "consent": "api"}, records, 6)
     if again.record is None or again.verdict != "passed":
         yield f"the second run after it: {again.verdict}: {again.error}"
         return

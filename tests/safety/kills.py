@@ -14,12 +14,12 @@ from runbook.parameters import parse
 from runbook.records.journal import read
 from runbook.secrets.stores import open_store
 from tests.safety import honesty
-from tests.safety.carried_out import Child, Ended, in_child
+from tests.safety.carried_out import Child, Ended, What, in_child
 from tests.safety.census import COUNTED, Books, contradictions, others, unconverged
 from tests.safety.foreign import Life, adoptable, plant
 from tests.safety.stand import Stand, Strike
 
-__all__ = ["Outcome", "adopt", "calls", "play", "touched"]
+__all__ = ["Outcome", "adopt", "calls", "play", "struck", "touched"]
 
 
 @dataclass
@@ -53,7 +53,7 @@ def play(stand: Stand, number: int, name: str, strike: Strike | None = None, **m
     params = parse(values)
     plant(stand.store, stand.ready["tenant_id"], params)
     foreign = others(stand.store, params)
-    _struck(stand, outcome, values, records, strike)
+    struck(stand, outcome, values, records, strike)
     made = Books.read(stand.store, params).count()
     if record := next(records.glob("*"), None):
         outcome.problems += honesty.judged(record)
@@ -72,7 +72,7 @@ def adopt(stand: Stand, number: int, name: str) -> Outcome:
     before = Life.read(stand.store, found["id"])
     values = stand.values(f"{name}-{number}", application_object_id=found["id"])
     records = stand.folder / f"{name}-{number}"
-    _struck(stand, outcome, values, records)
+    struck(stand, outcome, values, records)
     outcome.problems += before.lost(Life.read(stand.store, found["id"]))
     outcome.problems += _again(values, records)
     now, store = Life.read(stand.store, found["id"]), open_store("file")
@@ -84,11 +84,12 @@ def adopt(stand: Stand, number: int, name: str) -> Outcome:
     return outcome
 
 
-def _struck(
-    stand: Stand, outcome: Outcome, values: dict[str, Any], records: Path, strike: Strike | None = None
+def struck(
+    stand: Stand, outcome: Outcome, values: dict[str, Any], records: Path, strike: Strike | None = None, what: What = 8
 ) -> None:
+    """Carry out in a child that is struck at the call of the case."""
     stand.gate.arm(outcome.number // 2 + 1, "after" if outcome.number % 2 else "before", strike)
-    child = Child(values, records)
+    child = Child(values, records, what=what)
     assert child.process.pid
     stand.gate.aim(child.process.pid)
     outcome.ended = ended = child.ended()

@@ -1,4 +1,4 @@
-"""A few cases of each campaign (all of them: ``python -m tests.safety.campaign kills|faults|pairs``)."""
+"""A few cases of each campaign (all of them: ``python -m tests.safety.campaign kills|faults|pairs``, ``--verb``)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 
 import pytest
 
-from tests.safety import faults, kills, pairs
+from tests.safety import faults, kills, pairs, verbs
 from tests.safety.carried_out import in_child
 from tests.safety.mixtures import LETHAL, drawn
 from tests.safety.stand import Stand, own_home, standing
@@ -57,6 +57,21 @@ def test_a_run_killed_at_a_write_is_healed_by_the_next(stand: Stand, calls: list
 def test_a_killed_run_leaves_an_adopted_application_as_it_was(stand: Stand, number: int) -> None:
     outcome = kills.adopt(stand, number, "adopt")
     assert "call" in outcome.told
+    assert outcome.problems == []
+
+
+@pytest.mark.parametrize(("verb", "number"), [("rotate", 41), ("rotate", 56), ("teardown", 61), ("teardown", 82)])
+def test_a_killed_rotation_or_teardown_goes_on_and_a_proven_credential_always_lives(
+    stand: Stand, verb: str, number: int
+) -> None:
+    outcome = verbs.play(stand, verb, number, "suite")
+    assert "call" in outcome.told
+    assert outcome.problems == []
+
+
+@pytest.mark.parametrize("verb", sorted(verbs.VERBS))
+def test_a_rotation_or_teardown_in_weather_passes_or_says_why_and_the_next_one_passes(stand: Stand, verb: str) -> None:
+    outcome = verbs.in_weather(stand, verb, drawn(SEED, 2), "suite")
     assert outcome.problems == []
 
 
