@@ -28,6 +28,9 @@ PermissionType = Literal["delegated", "application"]
 Secretive = Literal["client-secret", "certificate", "federated"]
 Ambient = Literal["managed-identity", "azure-identity"]
 Personal = Literal["browser", "device-code"]
+Prunable = Literal[
+    "permissions", "grants", "redirect-uris", "owners", "secrets", "certificates", "federated-credentials"
+]
 
 _DOMAIN = re.compile(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{1,62}", re.IGNORECASE)
 _UNIQUE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{2,63}")
@@ -152,6 +155,7 @@ class Parameters(BaseModel):
     application_object_id: Annotated[str, AfterValidator(_guid)] = ""
     take_over: bool | None = None
     approve: Annotated[str, Field(pattern=r"^(sha256:[0-9a-f]{64})?$")] = ""
+    prune: Annotated[tuple[Prunable, ...], BeforeValidator(_listed)] = ()
     unasked: Annotated[tuple[Literal["added", "changed", "removed"], ...], BeforeValidator(_listed)] = ()
     sign_in_audience: Literal["single", "multi"] = "multi"
     redirect_uri: str = ""

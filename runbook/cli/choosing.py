@@ -101,7 +101,7 @@ def _set(given: Choice, problems: list[Problem]) -> dict[str, Any]:
     return values
 
 
-_OWN = ("approve", "new_secret", "only_when_due", "secret_overlap_days", "purge")
+_OWN = ("approve", "prune", "new_secret", "only_when_due", "secret_overlap_days", "purge")
 """The parameters that some commands have an option for, under the same name."""
 
 

@@ -97,6 +97,7 @@ class Run(Approved):
 
     sections: Annotated[str, Option(help="Sections to run, such as 2..5.", metavar="FROM..TO")] = ALL_SECTIONS
     new_secret: Annotated[bool, Option("--new-secret", help="Make one although ours is kept elsewhere.")] = False
+    prune: Annotated[Text, Option(help="Take away what others made, of these kinds only.", metavar="KIND,…")] = None
 
 
 @dataclass(frozen=True, kw_only=True)

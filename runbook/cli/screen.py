@@ -203,7 +203,7 @@ class Screen:
             ]
             told = {name: getattr(report, name) for name in ("plan_hash", "pending", "target", "tenant_id")}
             told |= {name: getattr(report, name) for name in ("tenant", "signed_in", "rights", "price")}
-            self.document({**told, "sections": sections})
+            self.document({**told, "others": [each.shown() for each in report.others], "sections": sections})
             return
         self._show(report)
         self.say(f"\n{report.pending} changes. Nothing was written. Plan hash {report.plan_hash}")
@@ -230,6 +230,10 @@ class Screen:
             self.say(f"\n{label}" + ("" if waiting else f": nothing to change ({same} same)"))
             if waiting:
                 self._table(*words.plan_table(waiting))
+        if report.others:
+            self.say("\nMade or changed by others: left alone, but for the kinds that --prune names")
+            rows = [(each.kind, each.what, each.state, each.by) for each in report.others]
+            self._table(("Kind", "What", "State", "Last touched by"), rows)
 
     def findings(self, found: Iterable[Finding]) -> int:
         """What the doctor found; the exit code that goes with it."""

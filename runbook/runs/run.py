@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -27,8 +27,10 @@ from runbook.secrets import Secret
 from runbook.secrets.hashicorp_vault import VAULT_TOKEN
 from runbook.secrets.stores import SecretStore, open_store
 from runbook.sections import NAMES
+from runbook.tenant import others
 from runbook.tenant.base import Attends, Context, Section, check_approved, open_context, plan_sections
 from runbook.tenant.changes import Change, pending, plan_hash
+from runbook.tenant.others import Other
 from runbook.tenant.registration import signed_in, tenant
 from runbook.tenant.rights import rights
 
@@ -44,7 +46,8 @@ class PlanReport:
     """What a run would change, by section in the guide's order, with the hash of exactly this plan.
 
     ``tenant`` and ``signed_in`` in words; ``rights``: what the caller may do of it, and who must do the rest;
-    ``price``: what application permissions would let the holder of the client secret do.
+    ``price``: what application permissions would let the holder of the client secret do; ``others``: what others made
+    on the application, of a plan that nobody is about to carry out.
     """
 
     plan_hash: str
@@ -57,6 +60,7 @@ class PlanReport:
     signed_in: str
     rights: list[dict[str, Any]]
     price: str = ""
+    others: list[Other] = field(default_factory=list)
 
     @property
     def pending(self) -> int:
@@ -107,7 +111,7 @@ def plan(params: Parameters, sections: Span = _ALL, person: Attends | None = Non
     """
 
     with open_context(params, hand_over=person) as ctx:
-        return _plan(ctx, _chosen(sections))
+        return replace(_plan(ctx, _chosen(sections)), others=others.found(ctx))
 
 
 def run(

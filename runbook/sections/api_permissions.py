@@ -20,6 +20,7 @@ from runbook.tenant.base import Context
 from runbook.tenant.changes import Change, Evidence, pending, row
 from runbook.tenant.consent import by_api, by_link, consent_hand_over
 from runbook.tenant.credentials import application_roles, current
+from runbook.tenant.others import pruned, remove
 from runbook.tenant.permissions import GRAPH_TYPE, STAGES, TYPES, Permissions, PermissionType, Wanted, table
 from runbook.tenant.registration import hold_marks, require_application, with_marks, write
 from runbook.words import Kind, word
@@ -47,7 +48,7 @@ def plan(ctx: Context, observed: Permissions) -> list[Change]:
     listed = with_marks(found, observed.marks(wanted, begin=False))
     if not pending(changes) and set(listed) != set(found.get("tags") or ()):
         changes.append(Change("list of our permissions", "names what is gone", "as the tenant is", "changed"))
-    return changes
+    return changes + pruned(ctx, NAME)
 
 
 def _over_limits(observed: Permissions, wanted: Mapping[PermissionType, Wanted]) -> list[str]:
@@ -96,7 +97,7 @@ def _of_type(observed: Permissions, wanted: Wanted, kind: PermissionType) -> lis
             change = "same" if target == now else "removed"
             theirs = any(name in observed.there(stage, kind) - observed.ours(stage, kind) for stage in STAGES)
             others = theirs and observed.take_over
-            going = "not ours, taken over" if others else "no chosen action needs it"
+            going = "not ours, taken over" if others else "not ours, pruned" if theirs else "no chosen action needs it"
             note = "not ours, stays" if target == now else going
         changes.append(Change(f"{name} ({kind})", now, target, change, note, others=others))
     return changes
@@ -138,7 +139,8 @@ def _missing(slug: str, names: Sequence[str], kind: PermissionType) -> Change:
     return Change(f"{catalog.action(slug).name} ({kind})", "impossible here", "impossible here", "same", note)
 
 
-def apply(ctx: Context, _changes: Sequence[Change]) -> None:
+def apply(ctx: Context, changes: Sequence[Change]) -> None:
+    remove(ctx, changes)
     state = Permissions.read(ctx)
     bring(ctx, state, state.wanted(ctx))
 
@@ -174,7 +176,7 @@ def _grant(ctx: Context, state: Permissions, wanted: dict[PermissionType, Wanted
 def verify(ctx: Context) -> Evidence:
     def seen() -> Permissions | None:
         state = Permissions.read(ctx)
-        return state if _as_wanted(state, state.wanted(ctx)) else None
+        return state if _as_wanted(state, state.wanted(ctx)) and not pruned(ctx, NAME) else None
 
     try:
         state = ctx.read_back(seen, "every wanted permission is requested and granted, and no other of ours")

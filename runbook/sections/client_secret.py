@@ -20,7 +20,7 @@ from runbook.records import redaction
 from runbook.secrets import Secret
 from runbook.sections import about
 from runbook.sections.link_account import find_account, not_ours
-from runbook.tenant import credentials
+from runbook.tenant import credentials, others
 from runbook.tenant.base import Context
 from runbook.tenant.changes import Change, Evidence, row
 from runbook.tenant.credentials import TOKEN_LIFE, Credential, SecretPolicy, of_application, secret_name, when
@@ -125,11 +125,11 @@ def plan(ctx: Context, observed: Observed) -> list[Change]:
     changes = [_main(ctx, observed)]
     for secret in observed.secrets:
         if observed.good is None or secret.key_id != observed.good.key_id:
-            changes.append(_other(secret, observed))
+            changes.append(_other(secret, observed, pruned="secrets" in ctx.params.prune))
     if any(secret.ref and not secret.listed for secret in observed.secrets):
         note, what = "a run from here ended before it was listed", "mark of a client secret kept here"
         changes.append(Change(what, "absent", "present", "changed", note, {"list": True}))
-    return changes
+    return changes + others.pruned(ctx, NAME)
 
 
 def _main(ctx: Context, observed: Observed) -> Change:
@@ -181,9 +181,11 @@ def _lifetime(ctx: Context, policy: SecretPolicy) -> int:
     return ctx.params.secret_lifetime_days if limit is None else max(1, min(ctx.params.secret_lifetime_days, limit))
 
 
-def _other(secret: Credential, observed: Observed) -> Change:
+def _other(secret: Credential, observed: Observed, *, pruned: bool) -> Change:
     label, remove = f"client secret {secret.description!r} ({secret.key_id})", {"remove": secret.key_id}
     left = "ended" if secret.expired(observed.now) else f"{secret.days_left(observed.now)} days left"
+    if not secret.ours and pruned:
+        return Change(label, left, "absent", "removed", "not ours, pruned", remove)
     if not secret.ours:
         return Change(label, left, "left alone", "same", "not ours", hashed="another's secret")
     if secret.lost:
@@ -207,6 +209,7 @@ def _other(secret: Credential, observed: Observed) -> Change:
 
 
 def apply(ctx: Context, changes: Sequence[Change]) -> None:
+    others.remove(ctx, changes)
     found = require_application(ctx)
     for change in changes:
         if "remove" in change.data:

@@ -12,13 +12,11 @@ from typing import Any
 from runbook.errors import PlanRefused
 from runbook.redirect_rules import MAX_URIS
 from runbook.sections import about
-from runbook.tenant import registration
+from runbook.tenant import others, registration
 from runbook.tenant.base import Context
 from runbook.tenant.changes import Change, Evidence, row
 
 NAME, NUMBER, TITLE, SUMMARY, PORTAL = about("redirect_uri")
-
-_MARK = "redirect"
 
 
 @dataclass(frozen=True)
@@ -40,7 +38,7 @@ def _observed(found: dict[str, Any]) -> Observed:
     return Observed(
         uris=tuple((found.get("web") or {}).get("redirectUris") or ()),
         elsewhere=tuple(uri for uris in other for uri in uris),
-        ours=tuple(registration.marks(found, _MARK)),
+        ours=tuple(registration.marks(found, registration.REDIRECT)),
     )
 
 
@@ -60,14 +58,19 @@ def plan(ctx: Context, observed: Observed) -> list[Change]:
         if registration.fingerprint(uri) in observed.ours:
             note, label = "registered by an earlier run", f"redirect URI {uri}"
             changes.append(Change(label, "registered", "absent", "removed", note, {"uri": uri}))
+        elif "redirect-uris" in ctx.params.prune:
+            note, label = "not ours, pruned", f"redirect URI {uri}"
+            changes.append(Change(label, "registered", "absent", "removed", note, {"uri": uri}))
         else:
             changes.append(Change(f"redirect URI {uri}", "registered", "registered", "same", "not ours, stays"))
+    changes += others.pruned(ctx, NAME)
     if (number := sum(change.kind != "removed" for change in changes)) > MAX_URIS:
         changes.append(Change("limit of Entra ID", f"{number} redirect URIs", f"at most {MAX_URIS}", "unknown"))
     return changes
 
 
 def apply(ctx: Context, changes: Sequence[Change]) -> None:
+    others.remove(ctx, changes)
     found = registration.require_application(ctx)
     observed = _observed(found)
     wanted = registration.wanted_uri(ctx)
@@ -80,7 +83,7 @@ def apply(ctx: Context, changes: Sequence[Change]) -> None:
         ours.append(registration.fingerprint(wanted))
     if len(uris) > MAX_URIS:
         raise PlanRefused.named("too_many_uris", count=len(uris), most=MAX_URIS)
-    registration.write(ctx, {_MARK: ours}, {"web": {"redirectUris": uris}})
+    registration.write(ctx, {registration.REDIRECT: ours}, {"web": {"redirectUris": uris}})
 
 
 def verify(ctx: Context) -> Evidence:

@@ -14,7 +14,7 @@ from typing import Any
 from runbook.clients.odata import key, literal
 from runbook.errors import GraphError, PlanRefused, RunbookError
 from runbook.sections import about
-from runbook.tenant import registration
+from runbook.tenant import others, registration
 from runbook.tenant.base import Context
 from runbook.tenant.changes import Change, Evidence, pending, row
 from runbook.tenant.snapshot import address
@@ -96,7 +96,7 @@ def plan(ctx: Context, observed: Observed) -> list[Change]:
         name = f"application {other['displayName']!r} ({other['appId']})"
         note = "same display name, not ours"
         changes.append(Change(name, "present", "left alone", "same", note, hashed="look-alike"))
-    return changes
+    return changes + others.pruned(ctx, NAME)
 
 
 def _wanted(ctx: Context) -> dict[str, Any]:
@@ -177,17 +177,22 @@ def _principal_change(observed: Observed, adopted: bool) -> Change:
 
 def apply(ctx: Context, changes: Sequence[Change]) -> None:
     wanted = pending(changes)
-    own = [change for change in wanted if "principal" not in change.data]
+    own = [change for change in wanted if not {"principal", "other"} & change.data.keys()]
     _write_application(ctx, own)
     for change in wanted:
         if "principal" in change.data:
             _write_principal(ctx, str(change.data["principal"]))
+    others.remove(ctx, wanted)
 
 
 def _write_application(ctx: Context, changes: Sequence[Change]) -> None:
     if any(change.kind == "added" for change in changes):
         path = "/applications" + key("uniqueName", ctx.params.unique_name)
-        body = {**_wanted(ctx), "tags": [registration.MARK, _REGISTERED]}
+        me = ctx.administrator.identity().object_id
+        body = {
+            **_wanted(ctx),
+            "tags": [registration.MARK, _REGISTERED, f"{registration.MARK}:{registration.OWNER}:{me}"],
+        }
         made = ctx.graph.set(path, body, create_missing=True)
         ctx.known.app_id = str((made or registration.require_application(ctx))["appId"])
     elif changes:
@@ -241,6 +246,8 @@ def verify(ctx: Context) -> Evidence:
         if found is None or any(change.kind != "same" for change in _drift(ctx, found)):
             return None
         principal = registration.service_principal(ctx, found["appId"]) or absent
+        if others.pruned(ctx, NAME):
+            return None
         return (found, principal) if principal and principal.get("accountEnabled") is not False else None
 
     found, principal = ctx.read_back(seen, "the application and its service principal are read back as wanted")

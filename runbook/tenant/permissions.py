@@ -50,7 +50,8 @@ class Permissions:
     """The tenant's state: ids by name, requested and granted names, and the objects behind the grants.
 
     ``granted`` of a type is None when it may not be read: unknown, which is neither granted nor not granted. What the
-    runbook requested and granted is listed on the application by name; with ``take_over`` the rest goes like its own.
+    runbook requested and granted is listed on the application by name; with ``take_over`` the rest goes like its own,
+    and so it does where it is ``pruned``, which somebody asked for by that name.
     """
 
     ids: dict[PermissionType, dict[str, str]]
@@ -63,6 +64,7 @@ class Permissions:
     assignments: dict[str, str] = field(default_factory=dict)
     unknown_ids: tuple[str, ...] = ()
     take_over: bool = False
+    pruned: bool = False
 
     @classmethod
     def read(cls, ctx: Context, *, anew: bool = False) -> Permissions:
@@ -79,7 +81,7 @@ class Permissions:
         assigned, roles = _application(ctx, principal, resource["id"], names)
         granted: dict[PermissionType, frozenset[str] | None] = {"delegated": scopes, "application": roles}
         of_tenant = (ids, resource["id"], found, principal, requested, granted, grant, assigned, unknown_ids)
-        return cls(*of_tenant, take_over=bool(ctx.params.take_over))
+        return cls(*of_tenant, bool(ctx.params.take_over), "permissions" in ctx.params.prune)
 
     def there(self, stage: Stage, kind: PermissionType) -> frozenset[str]:
         """What is requested, or granted as far as that may be read."""
@@ -91,7 +93,7 @@ class Permissions:
 
     def surplus(self, stage: Stage, kind: PermissionType, wanted: Wanted) -> frozenset[str]:
         """What of it no chosen action needs and may be taken away."""
-        return (self.there if self.take_over else self.ours)(stage, kind) - set(wanted.why)
+        return (self.there if self.take_over or self.pruned else self.ours)(stage, kind) - set(wanted.why)
 
     def target(self, stage: Stage, kind: PermissionType, wanted: Wanted) -> frozenset[str]:
         """What is to be there."""

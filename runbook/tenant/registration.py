@@ -17,6 +17,8 @@ from runbook.tenant.base import Context
 from runbook.tenant.snapshot import Known, address
 
 MARK = "entra-id-runbook"
+OWNER, REDIRECT = "owner", "redirect"
+"""Marks: the object id of who registered the application, its owner; the fingerprints of our redirect URIs."""
 # learn.microsoft.com/entra/identity-platform/supported-accounts-validation: 1 to 256 characters, no blanks, none twice.
 _LONGEST_TAG = 256
 _WRITTEN_AGAIN = 6
