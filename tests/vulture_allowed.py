@@ -30,11 +30,14 @@ _.poll
 # typer: commands by their decorator, options by their signature
 _._verify
 _._doctor
+_._status
 _._lab
 _._rotate
 _._teardown
 _._records_verify
 _._records_report
+_._records_list
+_._records_diff
 _._secrets_set
 _sign_in
 _sign_out

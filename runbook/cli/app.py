@@ -1,7 +1,7 @@
 """The command ``runbook``.
 
 Exit codes: 0 done and verified; 1 failed; 2 bad input, nothing was sent; 3 parked, a person must act;
-4 changes are pending (``plan --exit-code``);
+4 changes are pending (``plan --exit-code``), or something is due or was changed (``status``);
 130 interrupted, safe to run again.
 ``--json`` prints one JSON document on stdout and progress on stderr.
 """
@@ -170,6 +170,16 @@ def _sign_out(given: options.Choice) -> None:
     _screen(given).told({"removed": removed}, said)
 
 
+@app.command("status")
+@takes(options.Choice)
+def _status(given: options.Choice) -> None:
+    """How a tenant stands: days left, drift, last proof; exit code 4 when something is due or was changed."""
+    from runbook.operations import status
+
+    screen = _screen(given)
+    raise typer.Exit(screen.findings(*status.standing(choosing.choice(given), screen.attend)))
+
+
 @app.command("actions")
 @takes(options.Search)
 def _actions(given: options.Search) -> None:
@@ -246,6 +256,28 @@ def _records_report(given: options.Report) -> None:
         raise InputError(Problem(str(given.folder), what, "Name records/<run-id>."))
     path = report.write(given.folder, given.output)
     _screen(given).told({"report": str(path)}, f"Wrote {path}")
+
+
+@_records.command("list")
+@takes(options.Shelf)
+def _records_list(given: options.Shelf) -> None:
+    """A row for each record: tenant, verdict, who, changes, signature."""
+    from runbook.records import shelf
+
+    listed = shelf.entries(given.folder)
+    if given.as_csv:
+        typer.echo(shelf.as_csv(listed), nl=False)
+        return
+    _screen(given).shelf(listed)
+
+
+@_records.command("diff")
+@takes(options.Pair)
+def _records_diff(given: options.Pair) -> None:
+    """What changed between two records of one tenant."""
+    from runbook.records import shelf
+
+    _screen(given).difference(shelf.difference(given.before, given.after))
 
 
 @_secrets.command("set")

@@ -189,6 +189,22 @@ class Check(Told):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Shelf(Told):
+    """Which records, and how they are shown."""
+
+    folder: Annotated[Path, Argument(metavar="DIR", help="The folder that holds the records.")] = Path("records")
+    as_csv: Annotated[bool, Option("--csv", help="As CSV.")] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair(Told):
+    """Two records of one tenant."""
+
+    before: Annotated[Path, Argument(metavar="A", help="The earlier record.")]
+    after: Annotated[Path, Argument(metavar="B", help="The later record.")]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Report(Told):
     """Which record, and where its report goes."""
 

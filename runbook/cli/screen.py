@@ -26,6 +26,7 @@ from runbook.errors import HandOver
 from runbook.operations.doctor import Finding
 from runbook.parameters import Parameters
 from runbook.records.journal import Journal, NullJournal
+from runbook.records.shelf import Entry
 from runbook.runs.run import PlanReport, Progress, RunOutcome
 from runbook.sections import NAMES
 from runbook.tenant.base import HandsOver, attended
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 _FILE_WIDTH = 160
 _REASONS = 5
+_WORST = {"failed": 1, "parked": 3, "changed": 4}
 
 
 class Screen:
@@ -235,15 +237,16 @@ class Screen:
             rows = [(each.kind, each.what, each.state, each.by) for each in report.others]
             self._table(("Kind", "What", "State", "Last touched by"), rows)
 
-    def findings(self, found: Iterable[Finding]) -> int:
-        """What the doctor found; the exit code that goes with it."""
+    def findings(self, found: Iterable[Finding], facts: Mapping[str, Any] | None = None) -> int:
+        """What was found, with the worst as the verdict; the exit code of that. ``facts`` are for programs."""
         findings = list(found)
         states = {each.state for each in findings}
-        verdict, code = ("failed", 1) if "failed" in states else ("parked", 3) if "parked" in states else ("passed", 0)
-        least = [name for each in findings for name in each.needs]
+        verdict = next((state for state in _WORST if state in states), "passed")
+        code = _WORST.get(verdict, 0)
         if self.as_json:
             listed = [asdict(each) for each in findings]
-            self.document({"verdict": verdict, "exit_code": code, "least": least, "findings": listed})
+            more = {"least": [name for each in findings for name in each.needs]} if facts is None else facts
+            self.document({"verdict": verdict, "exit_code": code, **more, "findings": listed})
         else:
             rows = [(each.state, each.about, each.said, each.remedy) for each in findings]
             self._table(("State", "What", "Seen", "Next"), rows)
@@ -310,6 +313,33 @@ class Screen:
         self._table(("Permission", "Powerful", "Needed by"), rows)
         for slug in found.unsupported:
             self.say(f"  {catalog.action(slug).name} has no {kind} permission.", "yellow")
+
+    def shelf(self, listed: Sequence[Entry]) -> None:
+        if self.as_json:
+            self.document([asdict(each) for each in listed])
+            return
+        rows = [
+            (
+                each.run_id,
+                each.tenant.split(", ")[0] or each.tenant_id,
+                each.application,
+                each.verdict,
+                each.finished_at[:16] or "not ended",
+                each.who,
+                f"{each.created} created, {each.updated} updated, {each.deleted} deleted",
+                each.signature if each.holds else "does not hold",
+            )
+            for each in listed
+        ]
+        self._table(("Run", "Tenant", "Application", "Verdict", "Ended", "By", "Changes", "Signature"), rows)
+        self.say(words.plural(len(listed), "record"))
+
+    def difference(self, rows: Sequence[tuple[str, str, str]]) -> None:
+        if self.as_json:
+            self.document([dict(zip(("what", "before", "after"), row, strict=True)) for row in rows])
+            return
+        self._table(("What", "Before", "After"), rows)
+        self.say(words.plural(len(rows), "difference"))
 
     def told(self, document: Any, text: str, style: str | None = None) -> None:
         if self.as_json:

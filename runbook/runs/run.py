@@ -13,9 +13,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from runbook import run_socket, words
+from runbook import run_socket, whole, words
 from runbook.catalog import explain
-from runbook.errors import HandOver, Interrupted, Parked, RecordError
+from runbook.errors import HandOver, Interrupted, Parked, RecordError, SecretStoreError
 from runbook.operations import section
 from runbook.parameters import Parameters, save
 from runbook.records import manifest, redaction, report, summary
@@ -34,7 +34,7 @@ from runbook.tenant.others import Other
 from runbook.tenant.registration import signed_in, tenant
 from runbook.tenant.rights import rights
 
-_PARAMETERS = "parameters.yaml"
+_PARAMETERS, _SIGNING_KEY = "parameters.yaml", "signing-key"
 _ALL = (1, len(NAMES))
 Span = tuple[int, int] | str
 """Sections of the guide by the first and the last number, or one operation by its name."""
@@ -194,9 +194,11 @@ def _ask(ctx: Context, report: PlanReport, confirm: Callable[[PlanReport, bool],
 
 
 def opening(ctx: Context, chosen: list[Section], plan_hash: str) -> dict[str, Any]:
-    """The data of ``run.started``. Raises :class:`SecretStoreError` if the record is to be signed and cannot be."""
+    """The data of ``run.started``. Raises :class:`SecretStoreError` if the key that is to sign cannot be had."""
 
     parameters = ctx.params.model_dump(mode="json")
+    if not parameters["signing_key_ref"]:
+        parameters["signing_key_ref"] = _own_key(ctx.store)
     _signing_key(parameters)
     return {
         "target": ctx.target.name,
@@ -338,15 +340,31 @@ def _stoppable(tell: Callable[[Progress], None]) -> Iterator[None]:
 def publish(folder: Path) -> dict[str, Any]:
     """Write summary, report and manifest of the record in ``folder``; the summary is returned.
 
-    The manifest is signed if the run was begun with ``signing_key_ref``. Raises :class:`RecordError` or ``OSError``
-    when something cannot be written, :class:`SecretStoreError` when the key cannot be read any more.
+    The manifest is signed with the key that the run began with; its public half lies beside the folder of the records,
+    as ``<its name>.signing-key.pem``, or in it where there is no writing beside it. Raises :class:`RecordError` or
+    ``OSError`` when something cannot be written, :class:`SecretStoreError` when the key cannot be read any more.
     """
     events = read(folder)
     folded = summary.fold(events)
     summary.write(folder, folded)
     report.write(folder)
-    manifest.seal(folder, _signing_key(events[0].get("parameters") or {}))
+    if (key := _signing_key(events[0].get("parameters") or {})) is not None:
+        public, records = manifest.public_key(key).encode(), folder.absolute().parent
+        try:
+            whole.write(records.with_name(f"{records.name}.{_SIGNING_KEY}.pem"), public)
+        except OSError:
+            whole.write(records / f"{_SIGNING_KEY}.pem", public)
+    manifest.seal(folder, key)
     return folded
+
+
+def _own_key(store: SecretStore) -> str:
+    """The reference of this store's own signing key, made on first use; empty where the store takes none."""
+    reference = store.reference(f"records/{_SIGNING_KEY}")
+    try:
+        return reference if store.has(reference) else store.put(f"records/{_SIGNING_KEY}", manifest.new_key())
+    except SecretStoreError:
+        return ""  # such a record is called unsigned, and a run that keeps no secret needs no store
 
 
 def _signing_key(parameters: Mapping[str, Any]) -> Secret | None:
