@@ -116,13 +116,8 @@ def publishable(text: str) -> str:
     import nbformat
 
     try:
-        document = redaction.scrub(nbformat.reads(text, as_version=4))  # type: ignore[no-untyped-call]
-        for cell in document["cells"]:
-            for output in cell.get("outputs", ()):
-                _trim(output)
-        for model in document["metadata"].get("widgets", {}).get(_WIDGET_STATE, {}).get("state", {}).values():
-            _mask_password(model)
-        clean = nbformat.from_dict(document)  # type: ignore[no-untyped-call]
+        document = nbformat.reads(text, as_version=4)  # type: ignore[no-untyped-call]
+        clean = nbformat.from_dict(scrubbed(document))  # type: ignore[no-untyped-call]
         nbformat.validate(clean)
     except (nbformat.ValidationError, LookupError, TypeError, AttributeError) as error:
         # A validation error quotes the cell that it is about; its first line names the rule only.
@@ -130,19 +125,35 @@ def publishable(text: str) -> str:
     return str(nbformat.writes(clean)) + "\n"  # type: ignore[no-untyped-call]
 
 
+def scrubbed(document: Mapping[str, Any]) -> dict[str, Any]:
+    """A notebook scrubbed and trimmed, be it as nbformat keeps it in memory or as it lies on the disk."""
+    clean: dict[str, Any] = redaction.scrub(document)
+    for cell in clean["cells"]:
+        for output in cell.get("outputs", ()):
+            _trim(output)
+    for model in clean["metadata"].get("widgets", {}).get(_WIDGET_STATE, {}).get("state", {}).values():
+        _mask_password(model)
+    return clean
+
+
 def _trim(output: dict[str, Any]) -> None:
-    if isinstance(output.get("text"), str):
-        output["text"] = _shorten(output["text"])
+    if "text" in output:
+        output["text"] = _shorten(_whole(output["text"]))
     if isinstance(output.get("traceback"), list):
         output["traceback"] = [_shorten(line) for line in output["traceback"]]
     data = output.get("data", {})
     for kind, content in list(data.items()):
         size = len(content) if isinstance(content, str) else len(json.dumps(content))
-        if kind == "text/plain" and isinstance(content, str):
-            data[kind] = _shorten(content)
+        if kind == "text/plain":
+            data[kind] = _shorten(_whole(content))
         elif size > (_LARGEST_PICTURE if kind.startswith("image/") else _LONGEST_TEXT):
             del data[kind]
             data.setdefault("text/plain", f"[{kind} of {size:,} characters left out of the record]")
+
+
+def _whole(text: str | list[str]) -> str:
+    """On the disk a text is a list of its lines."""
+    return text if isinstance(text, str) else "".join(text)
 
 
 def _shorten(text: str) -> str:

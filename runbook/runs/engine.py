@@ -20,7 +20,7 @@ from typing import Any
 
 from runbook import whole
 from runbook.records import redaction
-from runbook.records.publishing import publishable
+from runbook.records.publishing import scrubbed
 
 _ENGINE = "entra-id-runbook"
 _SCHEME = "whole:"
@@ -84,8 +84,8 @@ def prepare() -> None:
     """Import what the first notebook would wait for."""
     from runbook.runs.warm import warm_up
 
-    _register()
     warm_up()
+    _register()
 
 
 class _Stop:
@@ -136,7 +136,7 @@ class _WholeFiles:
 
     @classmethod
     def write(cls, text: str, path: str) -> None:
-        whole.write(Path(path.removeprefix(_SCHEME)), publishable(json.dumps(_tidied(json.loads(text)))))
+        whole.write(Path(path.removeprefix(_SCHEME)), json.dumps(scrubbed(_tidied(json.loads(text)))))
 
     @classmethod
     def pretty_path(cls, path: str) -> str:

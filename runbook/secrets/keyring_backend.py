@@ -1,5 +1,6 @@
 """The system's keyring (Windows, macOS, Secret Service, KWallet) by the keyring library."""
 
+import sys
 from typing import Any
 
 import keyring
@@ -8,6 +9,10 @@ from keyring.errors import KeyringError
 
 from runbook.errors import SecretStoreError
 from runbook.secrets.secret import Secret
+
+if sys.platform != "darwin":
+    # Else keyring has gcc and ld look for three libraries of macOS, in every process that looks for a backend.
+    sys.modules.setdefault("keyring.backends.macOS.api", None)  # type: ignore[arg-type]
 
 _SERVICE = "entra-id-runbook"
 
