@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from runbook import late
 from runbook.catalog import data
 from runbook.catalog.model import Action
 from runbook.errors import Problem
@@ -31,6 +32,7 @@ def body_problems(action: Action, body: Any) -> list[Problem]:
 
 @cache
 def _validator(name: str) -> Draft202012Validator:
+    late.grammar()
     from jsonschema import Draft202012Validator
 
     return Draft202012Validator(dict(data.body_schema(name)))

@@ -18,23 +18,23 @@ import typer
 
 from runbook import catalog, whole, words
 from runbook.catalog import explain, guide
-from runbook.catalog.explain import Difference
-from runbook.catalog.model import Action, PermissionType
-from runbook.catalog.scopes import Scopes
-from runbook.clients.target import Target
-from runbook.errors import HandOver
-from runbook.operations.doctor import Finding
-from runbook.parameters import Parameters
-from runbook.records.journal import Journal, NullJournal
-from runbook.records.shelf import Entry
-from runbook.runs.run import PlanReport, Progress, RunOutcome
 from runbook.sections import NAMES
-from runbook.tenant.base import HandsOver, attended
-from runbook.tenant.changes import Change
-from runbook.widgets.message import HandOverCard
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from runbook.catalog.explain import Difference
+    from runbook.catalog.model import Action, PermissionType
+    from runbook.catalog.scopes import Scopes
+    from runbook.clients.target import Target
+    from runbook.errors import HandOver
+    from runbook.operations.doctor import Finding
+    from runbook.parameters import Parameters
+    from runbook.records.journal import Journal, NullJournal
+    from runbook.records.shelf import Entry
+    from runbook.runs.run import PlanReport, Progress, RunOutcome
+    from runbook.tenant.base import HandsOver
+    from runbook.tenant.changes import Change
 
 
 _FILE_WIDTH = 160
@@ -109,6 +109,8 @@ class Screen:
 
     def attend(self, target: Target, journal: Journal | NullJournal) -> HandsOver:
         """How the run itself hands over: a code to sign in with is told on stderr, and everything else parks."""
+        from runbook.tenant.base import attended
+
         return attended(target, journal, lambda item: typer.echo(words.visible(_code(item)), err=True))
 
     def account(self, names: Sequence[str]) -> str:
@@ -174,6 +176,8 @@ class Screen:
 
     def _hand_over(self, item: HandOver, link_to: str) -> None:
         """Who has to do what. A link that lets whoever holds it act goes where it was asked to go, and into no log."""
+        from runbook.widgets.message import HandOverCard
+
         shown = link_to == "terminal" or (not link_to and self.console.is_terminal)
         self.say(f"\n{HandOverCard(item, attended=shown).text()}\n")
         if item.kept and link_to and not shown:
@@ -212,6 +216,8 @@ class Screen:
 
     def confirm(self, report: PlanReport, needed: bool) -> bool:
         """Show what a run is about to do on a real tenant; where it has to be approved, ask for the tenant's name."""
+        from runbook.runs.run import Progress
+
         self.progress(Progress("shown"))
         self._show(report)
         name = report.tenant.split(", ")[0]

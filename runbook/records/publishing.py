@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from runbook import whole
+from runbook import late, whole
 from runbook.errors import RecordError
 from runbook.records import redaction
 from runbook.records.redaction import Finding
@@ -100,7 +100,7 @@ def finish(path_in: str | os.PathLike[str], path_out: str | os.PathLike[str] | N
     """
     source, target = Path(path_in), Path(path_in if path_out is None else path_out)
     try:
-        text = publishable(source.read_text(encoding="utf-8"))
+        text = _publishable(source.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         reason = redaction.scrub_text(str(error))
         raise RecordError(f"{source.name} is not a notebook that can be published: {reason}") from None
@@ -108,11 +108,12 @@ def finish(path_in: str | os.PathLike[str], path_out: str | os.PathLike[str] | N
     return target
 
 
-def publishable(text: str) -> str:
+def _publishable(text: str) -> str:
     """A notebook's JSON with sources, outputs, tracebacks and widget state scrubbed, huge outputs trimmed, and valid.
 
     Raises ``ValueError`` if it is no notebook of nbformat 4.
     """
+    late.grammar()
     import nbformat
 
     try:

@@ -18,7 +18,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from runbook import whole
+from runbook import late, whole
 from runbook.records import redaction
 from runbook.records.publishing import scrubbed
 
@@ -58,11 +58,11 @@ def execute(
 
     Raises ``OSError`` when ``output`` cannot be written; a failing cell or a dying kernel is returned, not raised.
     """
+    _register()
     import papermill
     from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
-    _register()
     try:
         papermill.execute_notebook(
             _literal(str(source)),
@@ -155,6 +155,7 @@ def _tidied(book: dict[str, Any]) -> dict[str, Any]:
 
 @cache
 def _register() -> None:
+    late.grammar()
     from jupyter_client.provisioning.factory import KernelProvisionerFactory
     from papermill.engines import papermill_engines
     from papermill.iorw import papermill_io

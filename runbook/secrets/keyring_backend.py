@@ -1,18 +1,14 @@
 """The system's keyring (Windows, macOS, Secret Service, KWallet) by the keyring library."""
 
-import sys
 from typing import Any
 
 import keyring
 from keyring.backends import fail, null
 from keyring.errors import KeyringError
 
+from runbook import late
 from runbook.errors import SecretStoreError
 from runbook.secrets.secret import Secret
-
-if sys.platform != "darwin":
-    # Else keyring has gcc and ld look for three libraries of macOS, in every process that looks for a backend.
-    sys.modules.setdefault("keyring.backends.macOS.api", None)  # type: ignore[arg-type]
 
 _SERVICE = "entra-id-runbook"
 
@@ -22,6 +18,7 @@ def keyring_problem() -> str | None:
 
     A backend that keeps nothing (null), fails always (fail) or keeps secrets in clear is not a keyring.
     """
+    late.macos()
     backend: Any = keyring.get_keyring()
     if isinstance(backend, fail.Keyring):
         return "this system offers no keyring (no desktop session, or no Secret Service)"

@@ -295,6 +295,43 @@ def test_values_too_short_to_be_told_from_text_are_left_to_their_names() -> None
     assert scrub({"password": "abc"}) == {"password": MASK}
 
 
+def test_a_value_that_becomes_known_later_is_masked_in_a_text_that_was_scrubbed_before() -> None:
+    text = "kept for a moment: canary-0123456789"
+    assert scrub_text(text) == text
+    register("canary-0123456789")
+    assert scrub_text(text) == f"kept for a moment: {MASK}"
+
+
+_PIECES = (*NAMES, "TOKEN", "stackone_-api_-key", "client_-assertion", "current_password", "İ")
+_MARKS = (
+    "_",
+    "-",
+    "=",
+    ":",
+    "%3D",
+    " ",
+    "\n",
+    "'",
+    '"',
+    '\\"',
+    "&quot;",
+    "{",
+    "]",
+    "b'",
+    "abcDEF123456",
+    "Basic ",
+    "file:a",
+)
+
+
+@given(st.lists(st.sampled_from((*_PIECES, *_MARKS)), max_size=14).map("".join))
+def test_trying_a_pattern_only_near_its_hints_finds_what_trying_it_everywhere_finds(text: str) -> None:
+    lowered = text.lower()
+    for rule in redaction._RULES:
+        everywhere = [*rule.pattern.finditer(text)] if any(hint in lowered for hint in rule.hints) else []
+        assert [found.span() for found in rule.matches(text, lowered)] == [found.span() for found in everywhere]
+
+
 def test_forgotten_values_are_text_again() -> None:
     register("correct-horse-battery")
     redaction.forget()
