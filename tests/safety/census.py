@@ -10,7 +10,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from entra_sandbox.store import Store
@@ -82,6 +82,14 @@ class Books:
         )
 
     @property
+    def living(self) -> Books:
+        """Without what lies in the bin: what a restore brings back was not made, but what is deleted is gone."""
+        applications, principals = (
+            [row for row in rows if not row[2]] for rows in (self.applications, self.principals)
+        )
+        return replace(self, applications=applications, principals=principals)
+
+    @property
     def secrets(self) -> list[dict[str, Any]]:
         return [secret for row in self.applications for secret in row[3].get("passwordCredentials") or ()]
 
@@ -89,8 +97,8 @@ class Books:
         """How many of each kind there are."""
         found = Counter(
             {
-                "application": sum(not row[2] for row in self.applications),
-                "service principal": sum(not row[2] for row in self.principals),
+                "application": len(self.applications),
+                "service principal": len(self.principals),
                 "grant": len(self.grants),
                 "assignment": len(self.assignments),
                 "secret": len(self.secrets),

@@ -51,7 +51,7 @@ class Connection:
         finally:
             stand.control.post("/_sandbox/clock", json={"offset": 0}).raise_for_status()
         assert ended.verdict == "passed", ended.error
-        return cls(stand, values, records, VERBS[verb], foreign, Books.read(stand.store, params).count())
+        return cls(stand, values, records, VERBS[verb], foreign, Books.read(stand.store, params).living.count())
 
     @property
     def params(self) -> Parameters:
@@ -65,7 +65,7 @@ class Connection:
 
     def made(self) -> dict[str, int]:
         """How many of each kind there are more than before."""
-        now = self.books().count()
+        now = self.books().living.count()
         return {kind: now[kind] - self.before[kind] for kind in COUNTED}
 
     def dead(self) -> Iterator[str]:
@@ -98,7 +98,7 @@ class Connection:
             app_ids = {row[3]["appId"] for row in books.applications}
             kept = [ref for ref in open_store("file").references() if any(app_id in ref for app_id in app_ids)]
             yield from (f"left in the store: {ref}" for ref in kept)
-        found = books.count()
+        found = books.living.count()
         yield from (f"{found[kind]} of {kind}, not {wanted[kind]}" for kind in COUNTED if found[kind] != wanted[kind])
         yield from kills.touched(self.foreign, others(self.stand.store, self.params))
 
@@ -144,7 +144,7 @@ def in_weather(stand: Stand, verb: str, mixture: Mixture, name: str) -> faults.O
     with stand.weather(mixture.course()):
         outcome.ended = connection.carried_out()
     outcome.problems += faults.told(mixture, outcome.ended)
-    outcome.problems += faults.as_the_books(outcome.ended, connection.books(), connection.before)
+    outcome.problems += faults.as_the_books(outcome.ended, connection.books().living, connection.before)
     outcome.problems += connection.dead()
     outcome.problems += connection.again()
     return outcome
