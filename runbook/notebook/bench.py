@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -16,7 +17,7 @@ from runbook.notebook.inputs import Inputs
 from runbook.parameters import Parameters
 from runbook.records.journal import Journal, NullJournal
 from runbook.runs.provenance import notebook_name
-from runbook.runs.run import conclude, new_run_id, opening
+from runbook.runs.run import conclude, need_approval, new_run_id, opening
 from runbook.tenant.base import Context, HandsOver, Section, SectionResult, attended, open_context, run_section
 from runbook.tenant.changes import Change, plan_hash
 from runbook.tenant.registration import signed_in, tenant
@@ -116,6 +117,8 @@ class Workbench:
         person = self._to_the_person if self.inputs.attended and not play else None
         with open_context(self.params, self._journal, person) as ctx:
             self._watch(ctx)
+            if not self.inputs.attended:
+                ctx.asks = partial(need_approval, ctx)
             return run_section(ctx, section, apply=True)
 
     def finish(self, section: Section, result: SectionResult | None, error: RunbookError | None) -> None:

@@ -5,7 +5,7 @@ import secrets
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
@@ -25,6 +25,7 @@ from runbook.runs.engine import STOP, Execution, execute, prepare
 from runbook.runs.provenance import actor, notebook, notebook_name, notebook_origin, tool
 from runbook.secrets import Secret
 from runbook.secrets.hashicorp_vault import VAULT_TOKEN
+from runbook.secrets.key_vault import AZURE_CLIENT_SECRET
 from runbook.secrets.stores import SecretStore, open_store
 from runbook.sections import NAMES
 from runbook.tenant import others
@@ -182,15 +183,31 @@ def _plan(ctx: Context, chosen: list[Section]) -> PlanReport:
 
 
 def _ask(ctx: Context, report: PlanReport, confirm: Callable[[PlanReport, bool], bool] | None) -> None:
-    writing = [each for name, of in report.changes.items() if name != NAMES[-1] for each in pending(of)]
-    allowed = {*ctx.params.unasked, "unknown"} if "changed" in ctx.params.unasked else set(ctx.params.unasked)
-    needed = ctx.params.approve != report.plan_hash and any(each.others or each.kind not in allowed for each in writing)
+    needed = _to_approve(ctx, report.changes)
     if not (confirm(report, needed) if confirm else not needed):
-        parked = Parked(HandOver.named("approval", {"tenant": report.tenant}, url=""))
-        parked.next_step = f"read the plan; to carry out exactly this one, run again with --approve {report.plan_hash}."
-        raise parked
+        raise _unapproved(report.tenant, report.plan_hash)
     if needed:
         ctx.params = ctx.params.model_copy(update={"approve": report.plan_hash})
+
+
+def need_approval(ctx: Context, plan: Mapping[str, Sequence[Change]]) -> None:
+    """Raise :class:`Parked` where a notebook by itself would write to a real tenant what a run would ask for."""
+    if not ctx.target.rehearsal and _to_approve(ctx, plan):
+        raise _unapproved(tenant(ctx), plan_hash(ctx.target.tenant_id, plan))
+
+
+def _to_approve(ctx: Context, plan: Mapping[str, Sequence[Change]]) -> bool:
+    writing = [each for name, of in plan.items() if name != NAMES[-1] for each in pending(of)]
+    allowed = {*ctx.params.unasked, "unknown"} if "changed" in ctx.params.unasked else set(ctx.params.unasked)
+    asked = any(each.others or each.kind not in allowed for each in writing)
+    return asked and ctx.params.approve != plan_hash(ctx.target.tenant_id, plan)
+
+
+def _unapproved(name: str, hashed: str) -> Parked:
+    parked = Parked(HandOver.named("approval", {"tenant": name}, url=""))
+    given = f"--approve {hashed} (a notebook by itself: approve: {hashed})"
+    parked.next_step = f"read the plan; to carry out exactly this one, run again with {given}."
+    return parked
 
 
 def opening(ctx: Context, chosen: list[Section], plan_hash: str) -> dict[str, Any]:
@@ -215,9 +232,10 @@ def opening(ctx: Context, chosen: list[Section], plan_hash: str) -> dict[str, An
 
 
 def _of_environment(params: Parameters, name: str) -> dict[str, str]:
-    """A secret that the choice names, or the token of a vault that it names; kernels have no variables with secrets."""
+    """A secret that the choice names, or what opens a vault that it names; kernels have no variables with secrets."""
     told = [str(value) for value in params.model_dump().values()]
-    named = f"env:{name}" in told or (name == VAULT_TOKEN and any(value.startswith("vault:") for value in told))
+    vault = {VAULT_TOKEN: "vault:", AZURE_CLIENT_SECRET: "azure-key-vault:"}.get(name, f"env:{name}")
+    named = f"env:{name}" in told or any(value.startswith(vault) for value in told)
     return {"value": os.environ.get(name, "") if named else ""}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,8 +10,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from runbook.errors import SecretStoreError
+from runbook.secrets.read_only import Environment
 from runbook.secrets.secret import Secret
 
+AZURE_CLIENT_SECRET = "AZURE_CLIENT_SECRET"
+"""The variable from which azure-identity takes a service principal's secret."""
 _PUBLIC = "vault.azure.net"
 _TAKEN = object()
 
@@ -31,11 +35,11 @@ class KeyVaultBackend:
         host = urlsplit(vault).netloc if "://" in vault else vault.strip("/")
         host = host if "." in host else f"{host}.{_PUBLIC}"
         try:
-            from azure.identity import DefaultAzureCredential
             from azure.keyvault.secrets import SecretClient
+
+            return cls(host, SecretClient(f"https://{host}", _credential()))
         except ImportError:
             raise SecretStoreError.named("libraries_missing", what="Azure Key Vault", extra="azure") from None
-        return cls(host, SecretClient(f"https://{host}", DefaultAzureCredential()))
 
     def place(self, name: str) -> str:
         """With the vault's host."""
@@ -84,3 +88,12 @@ class KeyVaultBackend:
             reason = type(error).__name__
         # Raised here and without a cause: the library's objects hold the request with the value.
         raise SecretStoreError.named("vault_refused", place=self.describe(), verb=verb, reason=reason)
+
+
+def _credential() -> Any:
+    """What azure-identity finds; in a kernel, which has no variables with secrets, first what the run's would give."""
+    from azure.identity import ClientSecretCredential, DefaultAzureCredential
+
+    tenant, client = os.environ.get("AZURE_TENANT_ID", ""), os.environ.get("AZURE_CLIENT_ID", "")
+    secret = Environment("").get(AZURE_CLIENT_SECRET) if tenant and client else None
+    return ClientSecretCredential(tenant, client, secret.reveal()) if secret else DefaultAzureCredential()

@@ -63,6 +63,7 @@ class Context:
     scopes: Scopes
     tried: list[dict[str, Any]] = field(default_factory=list)
     applying: bool = False
+    asks: Callable[[Mapping[str, Sequence[Change]]], None] = lambda _plan: None
     known: Known = field(default_factory=Known)
 
     @functools.cached_property
@@ -170,6 +171,7 @@ def run_section(ctx: Context, section: Section, *, apply: bool, shown: bool = Fa
             changes = section.plan(ctx, section.read(ctx))
             ctx.journal.event("section.plan", section=section.NAME, changes=[change.shown() for change in changes])
             if apply and pending(changes):
+                ctx.asks({section.NAME: changes})
                 check_approved(ctx, {section.NAME: changes})
                 section.apply(ctx, changes)
             if apply or not pending(changes):

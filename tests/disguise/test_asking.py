@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import select
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from collections.abc import Callable
 
 import pytest
 
+from runbook.runs.provenance import folder, notebook_name
 from tests.disguise.conftest import Desk, Tenant
 
 Begin = Callable[..., Desk]
@@ -109,3 +111,21 @@ def test_a_bad_secret_of_the_administrator_is_not_mended_by_section_5(desk: Begi
     said = at.call("plan", ADMIN="abc8Q~wrong.secret_value-000000000000000").stderr
     assert "AADSTS7000215" in said
     assert "Section 5 does not help" in said
+
+
+def test_a_notebook_by_itself_asks_as_a_run_does(desk: Begin, tenant: Tenant) -> None:
+    at = desk(unasked=[], apply=True)
+    notebook = folder() / notebook_name("register_application")
+    line = [sys.executable, "-m", "papermill", str(notebook), "out.ipynb", "-p", "parameters_file", str(at.parameters)]
+    refused = at.spoken(line)
+    assert refused.returncode != 0
+    assert "a person must act" in refused.stderr
+    shown = (at.folder / "out.ipynb").read_text(encoding="utf-8")
+    hashed = re.findall(r"approve: (sha256:[0-9a-f]{64})", shown)
+    assert hashed, shown[-3000:]
+    assert not registered(tenant, at)
+    assert at.spoken([*line, "-p", "approve", "sha256:" + "0" * 64]).returncode != 0
+    assert not registered(tenant, at)
+    done = at.spoken([*line, "-p", "approve", hashed[0]])
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert registered(tenant, at)

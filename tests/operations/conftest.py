@@ -48,6 +48,12 @@ class Executed:
 Run = Callable[..., Executed]
 
 
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Records of notebooks that run in this process lie in the folder of the test."""
+    monkeypatch.chdir(tmp_path)
+
+
 @pytest.fixture(scope="module")
 def connected(sandbox: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Parameters:
     """The parameters of a connector application that all eight sections have been through but the proof."""

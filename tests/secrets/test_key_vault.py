@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import trustme
 
+from runbook import run_socket
 from runbook.errors import SecretStoreError
 from runbook.secrets import Secret
 from runbook.secrets.key_vault import KeyVaultBackend
@@ -138,6 +139,23 @@ def test_a_vault_is_named_by_name_host_or_address(given: str) -> None:
     backend = KeyVaultBackend.of(given)
     assert backend.place(NAME) == f"myvault.vault.azure.net/{KEY}"
     assert backend.place("myvault.vault.azure.net/" + KEY) == f"myvault.vault.azure.net/{KEY}"
+
+
+def test_in_a_kernel_the_service_principal_of_the_runs_environment_opens_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AZURE_TENANT_ID", "11111111-2222-3333-4444-555555555555")
+    monkeypatch.setenv("AZURE_CLIENT_ID", "66666666-7777-8888-9999-000000000000")
+    monkeypatch.delenv("AZURE_CLIENT_SECRET", raising=False)
+    asked = []
+
+    def secret(name: str) -> dict[str, str]:
+        asked.append(name)
+        return {"value": CANARY}
+
+    with run_socket.offered({"secret": secret}) as way:
+        for name, value in way.items():
+            monkeypatch.setenv(name, value)
+        KeyVaultBackend.of("myvault")
+    assert asked == ["AZURE_CLIENT_SECRET"]
 
 
 def test_without_the_libraries_the_error_says_what_to_install() -> None:
