@@ -261,6 +261,12 @@ def _problems(error: ValidationError) -> Iterable[Problem]:
             yield Problem(where, item["msg"][:1].lower() + item["msg"][1:] + ".")
 
 
+def typed(name: str, text: str) -> Any:
+    """A text for a parameter: where that is a number or a switch it is read as from a file."""
+    field = Parameters.model_fields.get(name)
+    return mapping_file.scalar(text) if field is not None and field.annotation in (int, bool | None) else text
+
+
 def load(path: Path) -> Parameters:
     """Read and check a parameters file."""
     return parse(mapping_file.read(path))

@@ -82,6 +82,7 @@ class Listener:
 
     port: int
     ready_file: Path
+    tenant_id: str = "11111111-1111-4111-8111-111111111111"
     connections: list[tuple[str, int]] = field(default_factory=list)
 
 
@@ -97,7 +98,7 @@ def listener(tmp_path: Path) -> Iterator[Listener]:
         key.chmod(0o600)
         ready = dict.fromkeys(("authority", "graph", "stackone", "pages"), base) | {
             "ca_file": str(authority),
-            "tenant_id": "11111111-1111-4111-8111-111111111111",
+            "tenant_id": Listener.tenant_id,
             "client_id": "22222222-2222-4222-8222-222222222222",
             "client_secret_ref": "file:unused",
             "client_secret_file": str(key),

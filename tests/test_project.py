@@ -21,7 +21,10 @@ ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SANDBOX = tomllib.loads((ROOT / "sandbox" / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-HEAVY = ("pandas", "papermill", "msal", "ipywidgets", "httpx", "jupyter_client", "nbformat", "starlette")
+HEAVY = (
+    *("pandas", "papermill", "msal", "ipywidgets", "httpx", "jupyter_client", "nbformat", "starlette"),
+    *("dask", "distributed", "fsspec"),
+)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +51,7 @@ ROOMS = (
         "run_socket",
     ),
     *("catalog", "secrets", "parameters", "records", "clients", "actions", "tenant", "proof", "sections"),
-    *("operations", "runs", "widgets", "notebook", "cli"),
+    *("operations", "runs", "fleet", "widgets", "notebook", "cli"),
     *("face", "__main__"),
 )
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from runbook import rehearsal, words
-from runbook.cli import choosing, options
+from runbook.cli import choosing, fleet, options
 from runbook.cli.options import takes
 from runbook.errors import InputError, Problem, RunbookError, SecretStoreError
 
@@ -36,6 +36,7 @@ app = typer.Typer(
 )
 _records = typer.Typer(help="Check and read the records that runs leave.", no_args_is_help=True)
 app.add_typer(_records, name="records")
+app.add_typer(fleet.app, name="fleet")
 _secrets = typer.Typer(help="Put secrets into a store and get them out; no value is an argument.", no_args_is_help=True)
 app.add_typer(_secrets, name="secrets")
 

@@ -34,8 +34,23 @@ def choice(given: Actions, **more: Any) -> Parameters:
 
     ``more`` are parameters that the command itself sets.
     """
-    from runbook import mapping_file
     from runbook.parameters import parse
+
+    values, problems = told(given)
+    try:
+        chosen = parse({**values, **more})
+    except InputError as error:
+        raise InputError(problems + list(error.problems)) from None
+    if problems:
+        raise InputError(problems)
+    if chosen.cloud != "global":
+        print(f"{table('clients/clouds.json')['clouds'][chosen.cloud]['label']}.", file=sys.stderr)
+    return chosen
+
+
+def told(given: Actions) -> tuple[dict[str, Any], list[Problem]]:
+    """The parameters that file and options name, not checked yet, and what is wrong with how they are named."""
+    from runbook import mapping_file
 
     problems: list[Problem] = []
     values: dict[str, Any] = {}
@@ -49,15 +64,7 @@ def choice(given: Actions, **more: Any) -> Parameters:
     values |= _named(given, problems)
     if isinstance(given, Choice):
         values |= _options(given, values)
-    try:
-        chosen = parse({**values, **more})
-    except InputError as error:
-        raise InputError(problems + list(error.problems)) from None
-    if problems:
-        raise InputError(problems)
-    if chosen.cloud != "global":
-        print(f"{table('clients/clouds.json')['clouds'][chosen.cloud]['label']}.", file=sys.stderr)
-    return chosen
+    return values, problems
 
 
 def _named(given: Actions, problems: list[Problem]) -> dict[str, Any]:
@@ -90,6 +97,8 @@ def _named(given: Actions, problems: list[Problem]) -> dict[str, Any]:
 
 def _set(given: Choice, problems: list[Problem]) -> dict[str, Any]:
     """The parameters of ``--set``."""
+    from runbook.parameters import typed
+
     values: dict[str, Any] = {}
     for assignment in given.set_ or []:
         name, equals, value = assignment.partition("=")
@@ -97,7 +106,7 @@ def _set(given: Choice, problems: list[Problem]) -> dict[str, Any]:
             # What stands there is not repeated: it may be a secret put in the wrong place.
             problems.append(Problem("--set", "needs NAME=VALUE."))
         else:
-            values[name.strip()] = _typed(name.strip(), value)
+            values[name.strip()] = typed(name.strip(), value)
     return values
 
 
@@ -131,12 +140,3 @@ def what_if(computed: Scopes, add: str, drop: str) -> Difference:
 
 def _typed_on_command_line(flag: str) -> bool:
     return any(argument == flag or argument.startswith(f"{flag}=") for argument in sys.argv[1:])
-
-
-def _typed(name: str, text: str) -> Any:
-    """``--set`` gives text; numbers and switches are read as from a file where the parameter is one."""
-    from runbook import mapping_file
-    from runbook.parameters import Parameters
-
-    field = Parameters.model_fields.get(name)
-    return mapping_file.scalar(text) if field is not None and field.annotation in (int, bool | None) else text

@@ -72,7 +72,7 @@ class Choice(Actions):
     target: Annotated[Text, Option(help="sandbox (default) or entra.", metavar="sandbox|entra")] = None
     sandbox: Annotated[File, Option(help="Line of a served sandbox.", envvar="RUNBOOK_SANDBOX", metavar="FILE")] = None
     permission_types: Annotated[Text, Option(help="delegated (default), application or both.", metavar="TYPES")] = None
-    records: Annotated[File, Option(help="Where records go; default records/.", metavar="DIR")] = None
+    records: Annotated[Text, Option(help="Where records go; default records/.", metavar="DIR")] = None
     set_: Annotated[list[str] | None, Option("--set", help="Any other parameter.", metavar="NAME=VALUE")] = None
 
 
@@ -130,6 +130,28 @@ class Plan(Run):
     """As for a run, and how to tell that there is something to do."""
 
     exit_code: Annotated[bool, Option("--exit-code", help="Exit with 4 when changes are pending.")] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fleet(Choice):
+    """Which tenants, what to do with each, and who does it."""
+
+    tenants: Annotated[Path, Argument(metavar="TENANTS.csv", help="A row a tenant; columns override parameters.")]
+    verb: Annotated[str, Option(help="run (default), plan, verify, rotate (when due) or status.", metavar="VERB")] = (
+        "run"
+    )
+    sections: Annotated[str, Option(help="Sections to run or plan, such as 2..5.", metavar="FROM..TO")] = ALL_SECTIONS
+    workers: Annotated[int, Option(min=0, help="How many tenants at once; default: one a core.", metavar="N")] = 0
+    scheduler: Annotated[str, Option(help="An existing cluster of dask.distributed.", metavar="ADDRESS")] = ""
+    stop_after: Annotated[int, Option(min=0, help="Begin no more after so many failures.", metavar="N")] = 0
+    again: Annotated[bool, Option("--again", help="Finished tenants too.")] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class FleetReport(Told):
+    """Whose books."""
+
+    folder: Annotated[str, Argument(metavar="DIR", help="Where the fleet's records are.")] = "records"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -34,7 +34,7 @@ _VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 _ADDRESSES = ("authority", "graph", "stackone", "pages")
 _FILES = ("ca_file", "client_secret_file", "stackone_api_key_file")
 _NEEDED = (*_ADDRESSES[:3], *_FILES, "tenant_id", "client_id")
-_LARGEST = 64 << 10
+_LARGEST = 1 << 20  # a line that lists thousands of tenants
 _LONGEST_SECRET = 512
 
 
@@ -88,10 +88,20 @@ def open_target(params: Parameters, store: SecretStore) -> Iterator[Target]:
         yield _real(params, store)
         return
     with ExitStack() as stack:
-        named = (os.environ.get(name, "") for name in rehearsal.READY_FILES)
-        file = params.sandbox_file or next(filter(None, named), "")
-        ready = _read(Path(file).expanduser()) if file else stack.enter_context(rehearsal.serving())
-        yield _sandbox(ready, store)
+        yield _sandbox(served(params) or stack.enter_context(rehearsal.serving()), store)
+
+
+def served(params: Parameters) -> Mapping[str, Any] | None:
+    """The ready line of the served sandbox that ``params`` or the environment names, if one does.
+
+    Where it lists several tenants, the line of the tenant that ``params`` names. Raises :class:`InputError`.
+    """
+    named = (os.environ.get(name, "") for name in rehearsal.READY_FILES)
+    file = params.sandbox_file or next(filter(None, named), "")
+    ready = _read(Path(file).expanduser()) if file else None
+    if ready and params.tenant_id and params.tenant_id in (ready.get("tenants") or ()):
+        return _read(Path(str(ready.get("client_secret_file"))).with_name(f"tenant-{params.tenant_id}.json"))
+    return ready
 
 
 def _real(params: Parameters, store: SecretStore) -> Target:

@@ -98,10 +98,14 @@ def as_csv(listed: Iterable[Entry]) -> str:
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(_COLUMNS)
-    for entry in listed:
-        cells = (visible(str(value)) for value in asdict(entry).values())
-        writer.writerow(f"'{cell}" if cell.startswith(_FORMULA) else cell for cell in cells)
+    writer.writerows(map(cell, asdict(entry).values()) for entry in listed)
     return text.getvalue()
+
+
+def cell(value: object) -> str:
+    """A value as text that no spreadsheet takes for a formula."""
+    shown = visible(str(value))
+    return f"'{shown}" if shown.startswith(_FORMULA) else shown
 
 
 def difference(before: Path, after: Path) -> list[tuple[str, str, str]]:

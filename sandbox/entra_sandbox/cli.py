@@ -39,6 +39,7 @@ def serve(
     plain_pages: Annotated[
         bool, typer.Option("--plain-pages", help="Discovery names the http pages: browsers need no certificate.")
     ] = False,
+    tenants: Annotated[int, typer.Option("--tenants", min=0, help="Also so many tenants of customers.")] = 0,
     leased: Annotated[bool, typer.Option("--leased", hidden=True)] = False,
 ) -> None:
     """Serve until SIGTERM or Ctrl-C; prints one JSON line when ready."""
@@ -51,11 +52,23 @@ def serve(
         logging.getLogger(talkative).setLevel(logging.WARNING)
     try:
         served = server.Sandbox(
-            state or default_state(), port=port, faults=faults, proxy=proxy, plain_pages=plain_pages
+            state or default_state(), port=port, faults=faults, proxy=proxy, plain_pages=plain_pages, tenants=tenants
         )
     except SandboxError as error:
         _refuse(str(error))
     server.serve(served, leased=leased)
+
+
+@app.command()
+def tenants(state: State = None) -> None:
+    """The tenants of customers that `serve --tenants` made, as CSV: id and file of the ready line, for a fleet."""
+    from entra_sandbox.folder import Folder, default_state
+    from entra_sandbox.seed.customers import TABLE
+
+    table = Folder((state or default_state()).expanduser().absolute()).file(TABLE)
+    if not table.exists():
+        _refuse("this state has none; `serve --tenants N` makes them")
+    typer.echo(table.read_text(encoding="utf-8"), nl=False)
 
 
 @app.command()

@@ -81,6 +81,7 @@ class Sandbox:
     proxy: bool = False
     say: Say = _say
     plain_pages: bool = False
+    tenants: int = 0
 
     def __post_init__(self) -> None:
         self._stack = ExitStack()
@@ -93,6 +94,7 @@ class Sandbox:
 
     def _open(self) -> None:
         from entra_sandbox import stackone
+        from entra_sandbox.seed import add_customers
         from entra_sandbox.seed import ready as seeded
 
         self.state = self.state.expanduser().absolute()
@@ -124,6 +126,8 @@ class Sandbox:
             app = observe(app)
         self.ready["stackone_dashboard"] = stackone.dashboard_entry(self.services)
         self._add_proxy()
+        if customers := add_customers(self.services, self.ready, self.tenants):
+            self.ready["tenants"] = customers
         self._play()
         sick = fault_effects.Sick(app, self.services, lambda scope, *, reset: cut(self._servers, scope, reset=reset))
         self._apps: tuple[ASGIApp, ASGIApp] = (
@@ -226,15 +230,16 @@ def running(
     proxy: bool = False,
     say: Say | None = None,
     plain_pages: bool = False,
+    tenants: int = 0,
 ) -> Iterator[dict[str, Any]]:
     """Serve ``state`` (made and seeded if it is not there) in a thread of this process; yields the ready line.
 
     ``port``: https, 0 for the one that the state keeps; ``faults``: a file of illnesses; ``proxy``: with a CONNECT
     proxy for clients whose hosts are fixed; ``say`` takes what a person should know (default: stderr); ``plain_pages``:
-    discovery names the plain http pages, for which a browser needs no CA.
+    discovery names the plain http pages, for which a browser needs no CA; ``tenants``: so many of customers, besides.
     Raises :class:`~entra_sandbox.SandboxError`.
     """
-    sandbox = Sandbox(Path(state), port, faults, proxy, say or _say, plain_pages)
+    sandbox = Sandbox(Path(state), port, faults, proxy, say or _say, plain_pages, tenants)
     up = threading.Event()
     failure: list[BaseException] = []
 

@@ -10,27 +10,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from entra_sandbox.folder import write_private
-from entra_sandbox.seed.applications import (
-    GRAPH_APP_ID,
-    add_administrator,
-    add_application,
-    add_foreign_principal,
-    add_microsoft_graph,
-)
-from entra_sandbox.seed.devices import add_devices
-from entra_sandbox.seed.groups import add_groups
-from entra_sandbox.seed.microsoft import add_microsoft_apis, add_microsoft_clients
-from entra_sandbox.seed.organization import add_organization
-from entra_sandbox.seed.people import add_directory_roles, add_people
-from entra_sandbox.seed.policies import add_conditional_access, add_policies
+from entra_sandbox.seed.applications import GRAPH_APP_ID, add_administrator, add_application, add_foreign_principal
+from entra_sandbox.seed.customers import add_customers
+from entra_sandbox.seed.directory import fill
+from entra_sandbox.seed.policies import add_conditional_access
 from entra_sandbox.seed.tenant import Tenant, data
 from entra_sandbox.services import Services
-from entra_sandbox.store import Document, Store
+from entra_sandbox.store import Store
 
-__all__ = ["GRAPH_APP_ID", "SeedResult", "ready", "seed"]
+__all__ = ["GRAPH_APP_ID", "SeedResult", "add_customers", "ready", "seed"]
 
 _SETTING = "seed"
-_DEVICES, _PEOPLE_ELSEWHERE = 80, 12
+_PEOPLE_ELSEWHERE = 12
 
 
 @dataclass
@@ -88,9 +79,9 @@ def seed(store: Store, *, users: int = 300, number: int = 7) -> SeedResult:
     """
     with store.transaction():
         contoso, fabrikam = (Tenant(store, described, number) for described in data()["tenants"])
-        _fill(fabrikam, _PEOPLE_ELSEWHERE)
+        fill(fabrikam, _PEOPLE_ELSEWHERE)
         add_application(fabrikam, data()["foreign_application"], None)
-        graph = _fill(contoso, users)
+        graph = fill(contoso, users)
         for described in data()["applications"]:
             add_application(contoso, described, graph)
         client_id, client_secret = add_administrator(contoso, graph)
@@ -98,17 +89,3 @@ def seed(store: Store, *, users: int = 300, number: int = 7) -> SeedResult:
         add_foreign_principal(contoso, fabrikam)
     ids = {"microsoft_graph": graph["id"]}
     return SeedResult(contoso.tenant_id, client_id, client_secret, contoso.passwords, contoso.user_roles, ids)
-
-
-def _fill(tenant: Tenant, users: int) -> Document:
-    """What every tenant has, in the order in which it refers to each other; gives Microsoft Graph."""
-    add_organization(tenant)
-    add_people(tenant, users)
-    add_groups(tenant)
-    add_devices(tenant, min(_DEVICES, users // 3))
-    add_directory_roles(tenant)
-    add_policies(tenant)
-    graph = add_microsoft_graph(tenant)
-    add_microsoft_apis(tenant)
-    add_microsoft_clients(tenant)
-    return graph

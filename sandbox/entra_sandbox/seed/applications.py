@@ -22,6 +22,8 @@ __all__ = [
     "add_application",
     "add_foreign_principal",
     "add_microsoft_graph",
+    "add_provider",
+    "add_provider_principal",
     "scope",
 ]
 
@@ -93,14 +95,38 @@ def add_application(tenant: Tenant, described: dict[str, Any], graph: Document |
 
 def add_administrator(tenant: Tenant, graph: Document) -> tuple[str, str]:
     """The administrator's app: every application permission that an operation of this sandbox takes."""
+    document, text = _automation(tenant, graph, data()["administrator"]["name"], "AzureADMyOrg")
+    return str(document["appId"]), text
+
+
+def add_provider(tenant: Tenant, graph: Document) -> tuple[Document, str]:
+    """The multi-tenant app by which a service provider administers its customers, and the plaintext of its secret."""
+    return _automation(tenant, graph, data()["provider"], "AzureADMultipleOrgs")
+
+
+def add_provider_principal(tenant: Tenant, graph: Document, provider: Document, home: str) -> None:
+    """The provider's app in a customer's tenant, consented to as at home."""
+    principal = {
+        **from_application(provider, home),
+        "id": tenant.id("servicePrincipal", provider["displayName"]),
+        "tags": ["WindowsAzureActiveDirectoryIntegratedApp"],
+    }
+    tenant.put("servicePrincipal", [principal])
+    _consent(tenant, principal, graph, [], _administration(graph))
+
+
+def _automation(tenant: Tenant, graph: Document, name: str, audience: str) -> tuple[Document, str]:
+    wanted = {"name": name, "audience": audience, "redirect": [], "owner": 0, "application": _administration(graph)}
+    document, _ = add_application(tenant, wanted, graph)
+    credential, text = _secret(tenant, name)
+    tenant.store.update("application", document["id"], {"passwordCredentials": [credential]}, tenant.tenant_id)
+    return document, text
+
+
+def _administration(graph: Document) -> list[str]:
     described = data()["administrator"]
     used = {*access.taken("application"), *described["with"]} - {*described["without"]}
-    names = [role["value"] for role in graph["appRoles"] if role["value"] in used]
-    wanted = {"name": described["name"], "audience": "AzureADMyOrg", "redirect": [], "owner": 0, "application": names}
-    document, _ = add_application(tenant, wanted, graph)
-    credential, text = _secret(tenant, described["name"])
-    tenant.store.update("application", document["id"], {"passwordCredentials": [credential]}, tenant.tenant_id)
-    return document["appId"], text
+    return [role["value"] for role in graph["appRoles"] if role["value"] in used]
 
 
 def add_foreign_principal(tenant: Tenant, home: Tenant) -> None:

@@ -9,7 +9,13 @@ from entra_sandbox.graph import roles
 from entra_sandbox.seed.tenant import Tenant, ascii_only, data
 from entra_sandbox.store import Document
 
-__all__ = ["add_directory_roles", "add_people"]
+__all__ = ["add_directory_roles", "add_people", "who_sign_in"]
+
+
+def who_sign_in(domain: str) -> dict[str, list[str]]:
+    """The user names of those who sign in at a tenant of this domain, with the roles that they hold."""
+    people = (person for person in data()["people"] if person["signs_in"])
+    return {f"{_alias(person['given'], person['surname'])}@{domain}": person["roles"] for person in people}
 
 
 def add_people(tenant: Tenant, count: int) -> None:
@@ -72,7 +78,7 @@ def _add_units(tenant: Tenant) -> None:
 
 
 def _user(tenant: Tenant, taken: set[str], given: str, surname: str, department: str, title: str) -> Document:
-    base = ascii_only(f"{given}.{surname}".lower().replace(" ", ""))
+    base = _alias(given, surname)
     alias = next(name for name in (base, *(f"{base}{number}" for number in range(2, 999))) if name not in taken)
     taken.add(alias)
     place = tenant.random.randrange(len(data()["offices"]))
@@ -109,6 +115,10 @@ def _user(tenant: Tenant, taken: set[str], given: str, surname: str, department:
     }
 
 
+def _alias(given: str, surname: str) -> str:
+    return ascii_only(f"{given}.{surname}".lower().replace(" ", ""))
+
+
 def _make_guest(tenant: Tenant, user: Document) -> None:
     domain = tenant.random.choice(data()["guest_domains"])
     mail = f"{user['mailNickname']}@{domain}"
@@ -131,7 +141,7 @@ def _make_guest(tenant: Tenant, user: Document) -> None:
 
 
 def _password(tenant: Tenant, user: Document, held: list[str]) -> None:
-    password = f"{secrets.token_urlsafe(15)}aA1!"
-    credentials.keep_password(tenant.store, user["id"], password)
+    password, hashed = tenant.password or (f"{secrets.token_urlsafe(15)}aA1!", "")
+    credentials.keep_password(tenant.store, user["id"], password, hashed=hashed)
     tenant.passwords[user["userPrincipalName"]] = password
     tenant.user_roles[user["userPrincipalName"]] = list(held)

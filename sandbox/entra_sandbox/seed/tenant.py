@@ -35,7 +35,10 @@ def data() -> dict[str, Any]:
 class Tenant:
     """One tenant in the making. Every id comes from :meth:`id`, every date and choice from one random generator."""
 
-    def __init__(self, store: Store, described: dict[str, Any], number: int) -> None:
+    def __init__(
+        self, store: Store, described: dict[str, Any], number: int, password: tuple[str, str] | None = None
+    ) -> None:
+        """``password``: plaintext and digest of the one that its people share; each gets one of their own without."""
         self.store = store
         self.described = described
         self.name: str = described["name"]
@@ -43,6 +46,7 @@ class Tenant:
         self.tenant_id = str(uuid.uuid5(NAMESPACE, f"tenant/{self.name}"))
         self.random = random.Random(f"{number}/{self.name}")
         self.users: list[Document] = []
+        self.password = password
         self.passwords: dict[str, str] = {}
         self.user_roles: dict[str, list[str]] = {}
 

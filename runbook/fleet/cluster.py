@@ -1,0 +1,105 @@
+"""Who carries out the tasks of a fleet: workers of this machine, or a cluster of dask.distributed that is there.
+
+The embedded cluster is this process's: its scheduler and workers talk on loopback, by TLS with certificates that exist
+in their memory alone, and a worker ends with whoever started it, as its kernels end with the worker.
+"""
+
+import os
+import signal
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from runbook.errors import RunbookError
+from runbook.fleet.work import TOPIC, Task, carry_out, stop
+from runbook.runs.engine import SAFE_PATH
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+_PATIENCE = 20  # seconds for a scheduler to answer
+_QUIET: Mapping[str, Any] = {
+    "logging": {"distributed": "critical", "distributed.worker": "critical", "distributed.nanny": "critical"},
+    "distributed.admin.low-level-log-length": 100,
+}
+
+
+class Cluster:
+    """Workers, each of which carries out one tenant at a time."""
+
+    def __init__(self, client: "Client", dashboard: str) -> None:
+        self.client, self.dashboard = client, dashboard
+
+    @property
+    def size(self) -> int:
+        """How many tenants may go at once; where workers come and go, at least one."""
+        return max(1, len(self.client.nthreads()))
+
+    def begin(self, task: Task) -> "Future":
+        """Give the task to a worker; another one gets it if that dies."""
+        return self.client.submit(carry_out, task, key=task.key)
+
+    def listen(self, heard: Callable[[dict[str, Any]], None]) -> None:
+        """``heard`` is told how far each tenant is, from another thread."""
+        self.client.subscribe_topic(TOPIC, lambda event: heard(event[1]))
+
+    def stop(self) -> None:
+        """Have what runs clean up and end."""
+        self.client.run(stop)
+
+
+@contextmanager
+def opened(scheduler: str, workers: int) -> Iterator[Cluster]:
+    """The cluster at ``scheduler``, or one of this machine with so many ``workers``; 0: one for each core.
+
+    Raises :class:`RunbookError` when no scheduler answers.
+    """
+    import dask
+
+    with ExitStack() as stack:
+        stack.enter_context(dask.config.set(_QUIET))
+        from distributed import Client
+
+        if scheduler:
+            try:
+                client = stack.enter_context(Client(scheduler, timeout=_PATIENCE, name="runbook-fleet"))
+            except (OSError, ValueError, RuntimeError) as error:
+                raise RunbookError.named("no_scheduler", address=scheduler, reason=error) from None
+            yield Cluster(client, client.dashboard_link)
+            return
+        client = stack.enter_context(Client(stack.enter_context(_embedded(workers))))
+        yield Cluster(client, client.dashboard_link if find_spec("bokeh") else "")
+
+
+@contextmanager
+def _embedded(workers: int) -> Iterator[Any]:
+    from dask.system import CPU_COUNT
+    from distributed import LocalCluster
+    from distributed.security import Security
+
+    os.environ.update(SAFE_PATH)
+    board = "127.0.0.1:0" if find_spec("bokeh") else None
+    with tempfile.TemporaryDirectory(prefix="runbook-") as folder:
+        made = LocalCluster(
+            n_workers=workers or CPU_COUNT,
+            threads_per_worker=1,
+            host="127.0.0.1",
+            protocol="tls://",
+            security=Security.temporary(),
+            dashboard_address=board,
+            worker_dashboard_address=board,
+            memory_limit=0,  # of a worker that waits for its kernel nothing is to be said by its memory
+            local_directory=folder,
+            preload=__name__,
+        )
+        with made:
+            yield made
+
+
+def dask_setup(_worker: Any) -> None:
+    """Called by dask in each embedded worker: Ctrl-C is the client's to hear, which then stops workers in order."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, lambda *_: None)
