@@ -5,12 +5,13 @@ from __future__ import annotations
 from tests.public_names import ROOT, unneeded
 
 HOOKS = {
-    # called by name by a library: httpx, httpcore, papermill, jupyter_client
+    # called by name by a library: httpx, httpcore, papermill, jupyter_client, dask
     "clients/calls.py:ApiKey.auth_flow",
     "clients/calls.py:Bearer.auth_flow",
     "clients/bounded.py:_Backend.connect_tcp",
     "clients/bounded.py:_Stream.get_extra_info",
     "clients/bounded.py:_Stream.start_tls",
+    "fleet/cluster.py:dask_setup",
     "runs/engine.py:_WholeFiles.listdir",
     "runs/warm.py:_Forked.poll",
     "runs/engine.py:_WholeFiles.pretty_path",

@@ -2,7 +2,7 @@
 
 # pydantic: configuration of models and their validators, called by name
 _.model_config
-# hooks of libraries: httpx, httpcore, html.parser, http.server, socketserver, logging, ipywidgets, IPython, papermill, traitlets, msal-extensions
+# hooks of libraries: httpx, httpcore, html.parser, http.server, socketserver, logging, ipywidgets, IPython, papermill, traitlets, msal-extensions, dask
 _.auth_flow
 _._network_backend
 _.do_GET
@@ -25,6 +25,7 @@ _.kernel_spec
 _._encrypted_where_possible
 _.execute_managed_notebook
 _.WarmProvisioner
+_.dask_setup
 _.pgid
 _.poll
 # typer: commands by their decorator, options by their signature
@@ -38,6 +39,7 @@ _._records_verify
 _._records_report
 _._records_list
 _._records_diff
+_._report
 _._secrets_set
 _sign_in
 _sign_out

@@ -18,7 +18,7 @@ from runbook.fleet.work import TOPIC, Task, carry_out, stop
 from runbook.runs.engine import SAFE_PATH
 
 if TYPE_CHECKING:
-    from distributed import Client, Future
+    from distributed import Client
 
 _PATIENCE = 20  # seconds for a scheduler to answer
 _QUIET: Mapping[str, Any] = {
@@ -38,7 +38,7 @@ class Cluster:
         """How many tenants may go at once; where workers come and go, at least one."""
         return max(1, len(self.client.nthreads()))
 
-    def begin(self, task: Task) -> "Future":
+    def begin(self, task: Task) -> Any:
         """Give the task to a worker; another one gets it if that dies."""
         return self.client.submit(carry_out, task, key=task.key)
 
