@@ -81,3 +81,8 @@ _.caveat
 _.cannot
 _.covered
 _.pictures
+# read by the template of the time line (records/timeline.svg.j2)
+_.today
+_.unused
+_.legend
+_.ticks

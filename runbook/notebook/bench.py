@@ -136,6 +136,12 @@ class Workbench:
         """Whether the target can play the person of a hand-over."""
         return self._look().target.attend is not None
 
+    @property
+    def confirmed_by(self) -> tuple[str, str]:
+        """The target in words, and what is typed before something there is removed; nothing in a rehearsal."""
+        ctx = self._look()
+        return ctx.target.description, "" if ctx.target.rehearsal else tenant(ctx).split(", ")[0]
+
     def secret_page(self, reference: str) -> str:
         """Offer the secret behind ``reference`` on a page that shows it once; says where."""
 

@@ -19,7 +19,7 @@ from runbook.operations import order as orders
 from runbook.tenant.base import Context, SectionResult
 from runbook.tenant.changes import Change
 from runbook.widgets import message, states
-from runbook.widgets.apply_button import ApplyButton, Offer, Watch
+from runbook.widgets.apply_button import ApplyButton, Offer, Question, Watch
 from runbook.widgets.message import HandOverCard
 from runbook.widgets.panel import Area, Panel
 from runbook.widgets.plan_table import PlanTable, counts
@@ -50,6 +50,7 @@ class Step:
         self._attended = bench.inputs.attended
         self._changes: Sequence[Change] = ()
         self._planned = False
+        self._agreed: frozenset[str] = frozenset()  # what a person agreed to have removed
         self._result: SectionResult | None = None
         self._error: RunbookError | None = None
         self._areas: dict[str, Area] = {}
@@ -117,7 +118,7 @@ class Step:
 
     def _chosen(self) -> None:
         """The choice changed: what was planned and read before does not count any more, and the cells below follow."""
-        self._planned, self._result, self._error = False, None, None
+        self._planned, self._result, self._error, self._agreed = False, None, None, frozenset()
         asked = self._subject.by_hand
         self._show("plan", self._subject.unplanned() if asked else self._shown_plan())
         if self._subject.looks and "evidence" in self._areas:
@@ -161,10 +162,10 @@ class Step:
             proven = self._result is not None and self._result.verdict == "passed" and not self._subject.by_hand
             label = "Check again" if proven else self._subject.label
             plan = [Offer("Plan", self._press_plan)] if self._subject.by_hand else []
-            return [*plan, Offer(label, self._pressed)]
-        offers = [Offer("I have done it", self._pressed)]
+            return [*plan, Offer(label, self._pressed, self._asks)]
+        offers = [Offer("I have done it", self._pressed, self._asks)]
         if self._bench.can_play:
-            offers.append(Offer("Let the rehearsal do it", lambda: self._pressed(play=True)))
+            offers.append(Offer("Let the rehearsal do it", lambda: self._pressed(play=True), self._asks))
         if ref := _secret_reference(asked):
             offers.append(Offer("Show the secret once", lambda: self._bench.secret_page(ref)))
         return offers
@@ -173,6 +174,28 @@ class Step:
     def _asked(self) -> HandOver | None:
         """What a person has to do elsewhere before this step can go on."""
         return self._result.hand_over if self._result else None
+
+    def _asks(self) -> Question | None:
+        """Nothing is removed that nobody was asked about: by the tenant's name, in a rehearsal by one more click."""
+        section = self._subject.section
+        if section is None or (self._subject.by_hand and not self._planned):
+            return None
+        try:
+            self._changes = self._bench.plan(section)
+        except RunbookError:
+            return None  # the press comes upon it too, and shows it
+        gone = [change.what for change in self._changes if change.kind == "removed" and change.what not in self._agreed]
+        if not gone:
+            return None
+        self._show("plan", self._subject.planned(self._bench, self._changes))
+
+        def agreed() -> None:
+            self._agreed |= {*gone}
+
+        target, name = self._bench.confirmed_by
+        how = f"type the tenant's name, {name}, and press Remove" if name else "press Remove"
+        listed = ", ".join(gone[:3]) + (f" and {len(gone) - 3} more" if len(gone) > 3 else "")
+        return Question(f"This removes {listed}. Target: {target}. If that is meant, {how}.", name, agreed)
 
     def _press_plan(self) -> str:
         self._planned = False
@@ -188,6 +211,8 @@ class Step:
             self._watch.stop()
         self._run(apply=True, play=play)
         self._planned = False  # another sending needs another plan
+        if self._asked is None:
+            self._agreed = frozenset()
         self._finish()
         if self._result is not None and self._subject.label == "Apply":
             title = "Plan that was applied" if self._result.verdict == "passed" else "Plan"

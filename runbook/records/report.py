@@ -19,6 +19,7 @@ from runbook.errors import RecordError
 from runbook.records import summary
 from runbook.records.journal import Event, read
 from runbook.records.publishing import check_text
+from runbook.records.timeline import TimeLine
 from runbook.records.verify import GENESIS, MANIFEST
 
 _REPORT = "report.html"
@@ -113,6 +114,7 @@ def _section(section: Mapping[str, Any], events: Iterable[Event]) -> dict[str, A
     pending = [plan for plan in plans if any(change["kind"] != "same" for change in plan)]
     evidence = next((event for event in reversed(own) if event["event"] == "section.evidence"), {})
     begun = next((event for event in own if event["event"] == "section.started"), {})
+    finished = next((event for event in reversed(own) if event["event"] == "section.finished"), {})
     return {
         **section,
         **{name: begun.get(name, "") for name in ("about", "portal")},
@@ -120,6 +122,7 @@ def _section(section: Mapping[str, Any], events: Iterable[Event]) -> dict[str, A
         "changed": bool(pending),
         "evidence": evidence.get("rows", []),
         "notes": evidence.get("notes", []),
+        "line": TimeLine.of(finished.get("facts") or {}),
     }
 
 

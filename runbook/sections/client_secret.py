@@ -345,9 +345,26 @@ def verify(ctx: Context) -> Evidence:
     rows += [row("another secret", f"{item.description!r}, hint {item.hint}…", source) for item in others]
     secret = {name: getattr(credential, name) for name in ("key_id", "ref", "description")}
     secret |= {"ends_at": ends, "proven_at": f"{proven_at:%Y-%m-%dT%H:%M:%SZ}"}
-    ages = [
-        {name: getattr(item, name) for name in ("key_id", "description", "ours")}
-        | {"days_left": item.days_left(proven_at)}
-        for item in (credential, *others)
-    ]
-    return Evidence(True, rows, {"secret": secret, "secrets": ages})
+    lives = [_life(ctx, found, item, credential) for item in (credential, *others)]
+    return Evidence(True, rows, {"secret": secret, "secrets": lives})
+
+
+def _life(ctx: Context, found: Mapping[str, Any], item: Credential, good: Credential) -> dict[str, Any]:
+    """One secret as the time line shows it (:class:`runbook.records.timeline.TimeLine`)."""
+    in_profile = marks(found, credentials.PROFILE_MARK)
+    since = when(next(iter(marks(found, credentials.SINCE_MARK)), ""))
+    overlap, margin = timedelta(ctx.params.secret_overlap_days), timedelta(ctx.params.secret_renew_before_days)
+    superseded = item != good and item.ref and in_profile == [good.key_id] and since
+    moments = {
+        "starts_at": item.starts,
+        "ends_at": item.ends,
+        "profile_since": since if in_profile == [item.key_id] else None,
+        "renew_at": item.ends - margin if item == good and item.ends else None,
+        "kept_until": since + overlap if since and superseded else None,
+    }
+    return {
+        **{name: getattr(item, name) for name in ("key_id", "description", "ours")},
+        "days_left": item.days_left(ctx.graph.session.now()),
+        "in_profile": in_profile == [item.key_id],
+        **{name: f"{moment:%Y-%m-%dT%H:%M:%SZ}" if moment else "" for name, moment in moments.items()},
+    }

@@ -16,11 +16,23 @@ if TYPE_CHECKING:
 _TURN = threading.Lock()
 
 
+class Question(NamedTuple):
+    """What is asked before something is removed. ``name`` has to be typed; where it is empty one more click does."""
+
+    text: str
+    name: str
+    agreed: Callable[[], None]
+
+
 class Offer(NamedTuple):
-    """One button: its label, and what pressing does. ``press`` returns the words that stand beside it afterwards."""
+    """One button: its label, and what pressing does. ``press`` returns the words that stand beside it afterwards.
+
+    ``asks`` is called first; what it asks is shown, and ``press`` waits until a person has agreed.
+    """
 
     label: str
     press: Callable[[], str]
+    asks: Callable[[], Question | None] = lambda: None
 
 
 class ApplyButton(Live):
@@ -33,6 +45,7 @@ class ApplyButton(Live):
         self._offers, self.value = offers, hint
         self._row: ipywidgets.HBox | None = None
         self._said: Any = None
+        self._open: tuple[Offer, Question] | None = None
 
     def text(self) -> str:
         return " ".join([*(f"[{offer.label}]" for offer in self._offers()), self.value])
@@ -58,30 +71,54 @@ class ApplyButton(Live):
         """What pressing its button does; nothing while an earlier press is at work."""
         if not _TURN.acquire(blocking=False):
             return
-        words = "Failed unexpectedly."
+        words, self._open = "Failed unexpectedly.", None
         try:
             for button in self._row.children[:-1] if self._row is not None else ():
                 button.disabled = True
             self.say("Working …")
-            words = offer.press()
+            question = offer.asks()
+            self._open = (offer, question) if question else None
+            words = question.text if question else offer.press()
         finally:
             self._refresh(words)
             _TURN.release()
 
     def _refresh(self, words: str) -> None:
         if self._row is not None:
-            buttons = [self._button(offer, first=not i) for i, offer in enumerate(self._offers())]
-            self._row.children = (*buttons, self._said)
+            buttons = [self._button(offer, style="" if i else "primary") for i, offer in enumerate(self._offers())]
+            self._row.children = (*buttons, *self._answers(buttons), self._said)
         self.say(words)
         self.changed()
 
-    def _button(self, offer: Offer, *, first: bool) -> ipywidgets.Button:
+    def _answers(self, buttons: Sequence[ipywidgets.Button]) -> list[ipywidgets.Widget]:
+        """How the open question is answered. The buttons before it rest: a second click says nothing."""
+        import ipywidgets
+
+        if self._open is None:
+            return []
+        offer, question = self._open
+        for button in buttons:
+            button.disabled = True
+        field = ipywidgets.Text(description="Tenant's name:", style={"description_width": "initial"})
+
+        def agree() -> str:
+            if question.name and field.value.strip() != question.name:
+                self._open = (offer, question)
+                return f"That is not the tenant's name, {question.name}; nothing was removed."
+            question.agreed()
+            again = offer.asks()
+            self._open = (offer, again) if again else None
+            return again.text if again else offer.press()
+
+        yes = self._button(Offer("Remove", agree), style="danger")
+        no = self._button(Offer("Keep everything", lambda: "nothing was removed."))
+        return [*([field] if question.name else []), yes, no]
+
+    def _button(self, offer: Offer, *, style: str = "") -> ipywidgets.Button:
         import ipywidgets
 
         button = ipywidgets.Button(
-            description=offer.label,
-            button_style="primary" if first else "",
-            layout=ipywidgets.Layout(width="auto", min_width="110px"),
+            description=offer.label, button_style=style, layout=ipywidgets.Layout(width="auto", min_width="110px")
         )
         button.add_class("rb-main")
         button.on_click(lambda pressed: self._clicked(pressed, offer))
@@ -89,7 +126,7 @@ class ApplyButton(Live):
 
     def _clicked(self, button: ipywidgets.Button, offer: Offer) -> None:
         # The second click of a double click comes when the first has been worked off: its button is gone by then.
-        if self._row is not None and button in self._row.children:
+        if self._row is not None and button in self._row.children and not button.disabled:
             self.press(offer)
 
 

@@ -4,13 +4,14 @@ What was read back, and from where: rows of evidence, permissions, actions, and 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from runbook import catalog, words
 from runbook.catalog.scopes import Scopes
 from runbook.errors import Parked, RunbookError
+from runbook.records.timeline import TimeLine
 from runbook.tenant.base import SectionResult
 from runbook.widgets import message
 from runbook.widgets.message import HandOverCard, KeyValue, Message
@@ -18,9 +19,6 @@ from runbook.widgets.panel import Panel, Several, Table
 
 STAGES = ("wanted", "requested", "granted", "in_token")
 _ROADS = {"delegated": "Delegated", "application": "Application", "stackone": "StackOne"}
-_SOON = 30  # days before its end in which a secret asks for attention
-_WIDTH, _LONGEST = 320, 730  # of a bar, in pixels and in days
-_NEVER = 36_500  # days that stand for a secret without an end
 
 
 def not_reached(what: str) -> Message:
@@ -103,8 +101,8 @@ def _panels(section: str, facts: Mapping[str, Any], scopes: Scopes) -> list[Pane
     shown: list[Panel] = []
     if section == "register_application" and facts.get("application"):
         shown.append(KeyValue("Application (client) id", str(facts["application"]["app_id"])))
-    if section == "client_secret" and facts.get("secrets"):
-        shown.append(SecretAges(facts["secrets"]))
+    if line := TimeLine.of(facts):
+        shown.append(SecretLives(line))
     if section == "verify_actions" and facts.get("actions"):
         shown.append(ActionMatrix(facts["actions"]))
     if section in ("api_permissions", "verify_actions") and facts.get("permissions"):
@@ -204,46 +202,18 @@ class ActionMatrix(Panel):
         return replace(self.grouped(), columns=("Action", *names, "Verdict"), caption=self.counts).text()
 
 
-@dataclass(frozen=True)
-class Bar:
-    """One secret in the picture of ages: whose it is, what is left of it in words and in pixels."""
+class SecretLives(Panel):
+    """The time line of the client secrets, and the same as a table."""
 
-    name: str
-    left: str
-    length: int
-    tone: words.Tone
-    state: str
-
-
-class SecretAges(Panel):
-    """``secrets`` as section 5 tells them: ``description``, ``key_id``, ``ours`` and ``days_left`` of each."""
-
-    def __init__(self, secrets: Sequence[Mapping[str, Any]]) -> None:
-        self._secrets = sorted(secrets, key=lambda secret: int(secret["days_left"]))
-        longest = max([_SOON, *(min(int(secret["days_left"]), _LONGEST) for secret in self._secrets)])
-        self.bars = [_bar(secret, longest) for secret in self._secrets]
-        self.left = 8 + 7 * max((len(bar.name) for bar in self.bars), default=0)
+    def __init__(self, line: TimeLine) -> None:
+        self.line = line
 
     def table(self) -> Table:
         """The secrets, the first to end first."""
-        rows = tuple(
-            (str(s["description"]), "ours" if s["ours"] else "not ours", bar.left, bar.state, str(s["key_id"]))
-            for s, bar in zip(self._secrets, self.bars, strict=True)
-        )
-        caption = words.plural(len(rows), "client secret") + " on the application, the first to end first"
-        return Table(("Description", "Whose", "Left", "State", "Key id"), rows, caption)
+        return Table(self.line.columns, self.line.rows, self.line.caption)
 
     def text(self) -> str:
         return self.table().text()
-
-
-def _bar(secret: Mapping[str, Any], longest: int) -> Bar:
-    days, whose = int(secret["days_left"]), "ours" if secret["ours"] else "not ours"
-    left = "no end" if days >= _NEVER else "ended" if days < 0 else words.plural(days, "day")
-    length = max(3, round(_WIDTH * max(0, min(days, longest)) / longest))
-    tone: words.Tone = "bad" if days < 0 else "wait" if days < _SOON else "good"
-    state = {"bad": "ended", "wait": "ends soon"}.get(tone, "valid")
-    return Bar(f"{secret['description']} ({whose})", left, length, tone, state)
 
 
 def _table(rows: Sequence[Mapping[str, str]], fields: Sequence[str], caption: str = "") -> Table:

@@ -129,3 +129,43 @@ def test_a_notebook_by_itself_asks_as_a_run_does(desk: Begin, tenant: Tenant) ->
     done = at.spoken([*line, "-p", "approve", hashed[0]])
     assert done.returncode == 0, done.stderr[-3000:]
     assert registered(tenant, at)
+
+
+BY_HAND = """
+import sys
+from contextlib import closing
+from dataclasses import replace
+from runbook.notebook import inputs
+from runbook.notebook.bench import Workbench
+from runbook.notebook.step import Step
+from runbook.notebook.subject import Guided
+given = replace(inputs.read({"parameters_file": sys.argv[1]}), attended=True)
+with closing(Workbench(given)) as bench:
+    step = Step(Guided("teardown"), bench)
+    step.plan()
+    buttons = step.apply()
+    def click(label):
+        found = [each for each in buttons.layout.children if getattr(each, "description", "") == label]
+        found[-1].click()
+        print(f"said: {buttons.value}")
+    click("Apply")
+    click("Remove")
+    field = buttons.layout.children[1]
+    field.value = "contoso.com"
+    click("Remove")
+    buttons.layout.children[1].value = "Contoso"
+    click("Remove")
+"""
+
+
+def test_a_teardown_by_hand_asks_for_the_typed_name_of_the_tenant(desk: Begin, tenant: Tenant) -> None:
+    at = desk()
+    assert at.call("run", "--sections", "2").returncode == 0
+    done = at.spoken([sys.executable, "-c", BY_HAND, str(at.parameters)])
+    assert done.returncode == 0, done.stderr
+    asked, empty, domain, removed = re.findall(r"^said: (.*)", done.stdout, re.MULTILINE)
+    assert asked.endswith("If that is meant, type the tenant's name, Contoso, and press Remove.")
+    assert "Target: PRODUCTION tenant" in asked
+    assert empty == domain == "That is not the tenant's name, Contoso; nothing was removed."
+    assert removed.startswith("Passed")
+    assert not registered(tenant, at)

@@ -15,7 +15,7 @@ from runbook.errors import InputError
 from runbook.notebook import inputs
 from runbook.notebook.bench import Workbench
 from runbook.notebook.step import Step
-from runbook.notebook.subject import Ordered
+from runbook.notebook.subject import Guided, Ordered
 from runbook.operations import order as orders
 from runbook.operations.order import Order
 from runbook.parameters import Parameters
@@ -108,17 +108,23 @@ def test_an_answer_leaves_out_empty_columns_and_masks_secrets() -> None:
 
 
 @pytest.fixture
-def step(connected: Parameters, tmp_path: Path) -> Iterator[Step]:
-    """The notebook with a person there, opened on nothing yet."""
-    names = {"sandbox_file", "unique_name", "account_owner_id", "secret_store"}
-    given = inputs.read({**connected.model_dump(include=names), "records": str(tmp_path / "records")})
-    with closing(Workbench(replace(given, attended=True))) as bench:
-        yield Step(Ordered(None), bench)
+def bench(connected: Parameters, tmp_path: Path) -> Iterator[Workbench]:
+    """A notebook with a person there."""
+    given = inputs.read({**connected.model_dump(exclude_unset=True), "records": str(tmp_path / "records")})
+    with closing(Workbench(replace(given, attended=True))) as found:
+        yield found
+
+
+@pytest.fixture
+def step(bench: Workbench) -> Step:
+    """The notebook of one action, opened on nothing yet."""
+    return Step(Ordered(None), bench)
 
 
 def pressed(buttons: ApplyButton, label: str) -> str:
-    offer = next(offer for offer in buttons._offers() if offer.label == label)
-    buttons.press(offer)
+    """What stands beside the buttons once the one called ``label`` was clicked."""
+    row = buttons.layout.children
+    next(each for each in row if getattr(each, "description", "") == label and not each.disabled).click()
     return buttons.value
 
 
@@ -149,3 +155,58 @@ def test_what_was_planned_does_not_count_once_the_form_has_changed(step: Step) -
     assert "planned" in pressed(buttons, "Plan")
     form.field("query", "$top").value = "3"
     assert pressed(buttons, "Send") == "plan it first."
+
+
+def test_a_deletion_is_sent_when_a_person_has_agreed_and_a_second_click_is_no_answer(step: Step) -> None:
+    form, plan, buttons, result = step.choose(), step.plan(), step.apply(), step.result()
+    assert isinstance(form, ActionForm)
+    assert isinstance(buttons, ApplyButton)
+    form.choose("Create Group")
+    form.field("body", "displayName").value = "To be deleted"
+    pressed(buttons, "Plan")
+    pressed(buttons, "Send")
+    made = result.panel.value["id"][0]  # type: ignore[attr-defined]
+    form.choose("Delete Group")
+    form.field("path", "group-id").value = made
+    assert "planned" in pressed(buttons, "Plan")
+    assert pressed(buttons, "Send").startswith(f"This removes DELETE /groups/{made}. Target: SANDBOX")
+    assert "gone" in plan.panel.text()
+    assert pressed(buttons, "Keep everything") == "nothing was removed."
+    pressed(buttons, "Send")
+    assert pressed(buttons, "Remove") == "Passed: sent and answered."
+    form.choose("List Groups")
+    pressed(buttons, "Plan")
+    pressed(buttons, "Send")
+    assert made not in result.panel.text()
+
+
+def test_secrets_live_on_a_time_line_and_nothing_is_torn_down_before_a_person_has_agreed(bench: Workbench) -> None:
+    rotation = Step(Guided("rotate_secret"), bench)
+    rotation.plan()
+    buttons, evidence = rotation.apply(), rotation.evidence()
+    assert isinstance(buttons, ApplyButton)
+    assert pressed(buttons, "Apply").startswith("Parked")
+    assert pressed(buttons, "Let the rehearsal do it").startswith("Passed")
+    said = " ".join(evidence.panel.text().split())
+    assert "superseded" in said
+    assert "valid, in StackOne's profile since" in said
+    assert evidence.panel.html().count('class="life"') == 1
+    assert bench.record is not None
+    assert 'class="life"' in (bench.record / "report.html").read_text()
+
+    teardown = Step(Guided("teardown"), bench)
+    plan = teardown.plan()
+    buttons, verdict = teardown.apply(), teardown.verdict()
+    assert isinstance(buttons, ApplyButton)
+    before = len(list(bench.record.parent.iterdir()))
+    asked = pressed(buttons, "Apply")
+    assert asked.startswith("This removes linked account of ")
+    assert " more. Target: SANDBOX" in asked
+    assert asked.endswith("press Remove.")
+    assert "+" not in plan.panel.text()
+    assert pressed(buttons, "Keep everything") == "nothing was removed."
+    assert len(list(bench.record.parent.iterdir())) == before, "nothing was written, and no record begun"
+    pressed(buttons, "Apply")
+    assert pressed(buttons, "Remove").startswith("Parked")
+    assert pressed(buttons, "Let the rehearsal do it").startswith("Passed"), "what was agreed to is not asked for twice"
+    assert verdict.panel.text().startswith("Passed")

@@ -7,9 +7,10 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
+import pytest
 
 from runbook.secrets import Secret
-from runbook.widgets.apply_button import ApplyButton, Offer, Watch
+from runbook.widgets.apply_button import ApplyButton, Offer, Question, Watch
 from runbook.widgets.one_time_page import offer
 
 
@@ -53,6 +54,41 @@ def test_a_second_press_while_one_is_at_work_and_a_click_on_a_button_that_is_gon
     assert pressed == ["apply"]
     apply.layout.children[0].click()
     assert pressed == ["apply", "apply"]
+
+
+@pytest.mark.parametrize("name", ["", "Contoso"])
+def test_a_removal_waits_for_one_click_more_or_for_the_typed_name_also_of_what_comes_up_meanwhile(name: str) -> None:
+    found, agreed, removed = ["secret"], set[str](), list[str]()
+
+    def asks() -> Question | None:
+        new = {*found} - agreed
+        return Question(f"This removes {', '.join(new)}.", name, lambda: agreed.update(new)) if new else None
+
+    def press() -> str:
+        removed.extend(found)
+        return "Done"
+
+    apply = ApplyButton(lambda: [Offer("Apply", press, asks)])
+
+    def click(label: str, typed: str = "") -> str:
+        if typed and name:
+            apply.layout.children[1].value = typed
+        next(each for each in apply.layout.children if getattr(each, "description", "") == label).click()
+        return apply.value
+
+    assert click("Apply") == "This removes secret."
+    assert apply.text() == "[Apply] This removes secret."
+    assert click("Apply") == "This removes secret.", "the second click of a double click is no answer"
+    assert click("Keep everything") == "nothing was removed."
+    assert click("Apply") == "This removes secret."
+    if name:
+        assert click("Remove", "contoso") == "That is not the tenant's name, Contoso; nothing was removed."
+    found.append("grant")
+    assert click("Remove", " Contoso ") == "This removes grant."
+    assert removed == []
+    assert click("Remove", "Contoso") == "Done"
+    assert removed == ["secret", "grant"]
+    assert len(apply.layout.children) == 2
 
 
 def test_watch_goes_on_once_when_something_changed() -> None:

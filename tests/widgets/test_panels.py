@@ -9,6 +9,7 @@ import pytest
 
 from runbook.errors import GraphError, HandOver, InputError, Problem
 from runbook.parameters import parse
+from runbook.records.timeline import TimeLine
 from runbook.tenant.changes import Change, row
 from runbook.widgets import message
 from runbook.widgets import panel as panels
@@ -18,9 +19,19 @@ from runbook.widgets.panel import Panel
 from runbook.widgets.permissions import Consent, Pictures, ScopesPanel
 from runbook.widgets.picker import Choice, PickedTable
 from runbook.widgets.plan_table import PlanTable
-from runbook.widgets.states import ActionMatrix, EvidenceTable, PermissionMatrix, SecretAges
+from runbook.widgets.states import ActionMatrix, EvidenceTable, PermissionMatrix, SecretLives
 
 HOSTILE = "<img src=x onerror=alert(1)>"
+
+
+def life(
+    description: str, key_id: str, starts_at: str, ends_at: str, days_left: int, **more: object
+) -> dict[str, object]:
+    """A client secret as section 5 tells of it."""
+    told = {"description": description, "key_id": key_id, "starts_at": starts_at, "ends_at": ends_at}
+    return {**told, "days_left": days_left, "ours": False, "in_profile": False, **more}
+
+
 PLACE = Place((Chapter(1, HOSTILE, "done", "", ""),), 1, HOSTILE, HOSTILE, HOSTILE, rehearsal=True)
 PANELS: list[Panel] = [
     PlanTable([Change(HOSTILE, HOSTILE, HOSTILE, "added", HOSTILE), Change(HOSTILE, "", "", "same")]),
@@ -32,7 +43,7 @@ PANELS: list[Panel] = [
     message.verdict("passed", HOSTILE, HOSTILE),
     PermissionMatrix({"delegated": [{"name": HOSTILE, "wanted": True}]}, {"delegated": {HOSTILE: HOSTILE}}),
     ActionMatrix([{"name": HOSTILE, "delegated": {"used": None}, "verdict": "failed", "explanation": HOSTILE}]),
-    SecretAges([{"description": HOSTILE, "key_id": HOSTILE, "ours": False, "days_left": 3}]),
+    SecretLives(TimeLine([life(HOSTILE, HOSTILE, "", "", 36_500)], "2026-07-01T00:00:00Z")),
 ]
 
 
@@ -151,20 +162,49 @@ def test_consent_names_what_is_powerful_and_says_of_each_permission_what_it_can_
         ) in text
 
 
-def test_ages_of_secrets_say_whose_each_is_and_which_ends_first() -> None:
-    facts = [
-        {"description": "StackOne", "key_id": "k-1", "ours": True, "days_left": 179},
-        {"description": "Portal", "key_id": "k-2", "ours": False, "days_left": -3},
-        {"description": "Build", "key_id": "k-3", "ours": False, "days_left": 5},
+def test_the_time_line_says_of_each_secret_when_it_was_made_what_comes_next_and_when_it_ends() -> None:
+    ours = {
+        "ours": True,
+        "in_profile": True,
+        "profile_since": "2026-06-25T00:00:00Z",
+        "renew_at": "2026-11-27T00:00:00Z",
+    }
+    secrets = [
+        life("StackOne", "k-1", "2026-06-24T00:00:00Z", "2026-12-27T00:00:00Z", 179, **ours),
+        life(
+            "StackOne",
+            "k-0",
+            "2026-01-01T00:00:00Z",
+            "2026-08-20T00:00:00Z",
+            50,
+            ours=True,
+            kept_until="2026-07-02T00:00:00Z",
+        ),
+        life("Portal", "k-2", "2025-01-01T00:00:00Z", "2026-06-28T00:00:00Z", -3),
+        life("Build", "k-3", "2026-01-06T00:00:00Z", "2026-07-06T00:00:00Z", 5),
+        life("Old", "k-4", "", "", 36_500),
     ]
-    panel = SecretAges(facts)
-    assert [row[:4] for row in panel.table().rows] == [
-        ("Portal", "not ours", "ended", "ended"),
-        ("Build", "not ours", "5 days", "ends soon"),
-        ("StackOne", "ours", "179 days", "valid"),
-    ]
-    assert [panel.fragment().count(f'<rect class="{tone}"') for tone in ("good", "wait", "bad")] == [1, 1, 1]
-    assert "StackOne (ours): 179 days" in panel.fragment()
+    line = TimeLine(secrets, "2026-07-01T00:00:00Z")
+    assert line.rows == (
+        ("Portal", "not ours", "2025-01-01", "2026-06-28", "ended", "ended", "left alone", "k-2"),
+        ("Build", "not ours", "2026-01-06", "2026-07-06", "5 days", "ends soon", "left alone", "k-3"),
+        ("StackOne", "ours", "2026-01-01", "2026-08-20", "50 days", "superseded",
+         "removed from 2026-07-02 on, once StackOne works without it", "k-0"),
+        ("StackOne", "ours", "2026-06-24", "2026-12-27", "179 days", "valid, in StackOne's profile since 2026-06-25",
+         "another is made from 2026-11-27 on", "k-1"),
+        ("Old", "not ours", "unknown", "never", "no end", "valid", "left alone", "k-4"),
+    )  # fmt: skip
+    drawn = unescape(SecretLives(line).fragment())
+    assert [drawn.count(f'<g class="{tone}">') for tone in ("bad", "wait", "none", "good")] == [1, 1, 1, 2]
+    assert [drawn.count(mark) for mark in ("<circle", "l7 7", "l10 10")] == [1, 1, 1]
+    words = drawn[drawn.index("<desc") : drawn.index("</desc>")]
+    assert all(cell in words for cells in line.rows for cell in (cells[0], cells[2], *cells[4:7]))
+    points = [(life.begin, life.today, life.unused, life.end) for life in line.lives]
+    assert all(
+        0 <= begin <= today <= 640 and begin <= end <= 640 and unused <= end for begin, today, unused, end in points
+    )
+    assert points[2][2] < points[2][3]
+    assert TimeLine.of({"secrets": [{"days_left": 3}], "secret": {"proven_at": "2026-07-01T00:00:00Z"}}) is None
 
 
 def test_the_cost_of_a_choice_is_said_in_words_and_also_as_plain_text(tmp_path: Path) -> None:
