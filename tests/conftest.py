@@ -22,7 +22,7 @@ Runner = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 server.observers.append(Watch)
-SLOW = ("weather", "disguise", "safety", "sections", "browser", "notebooks", "test_main_job.py")
+SLOW = ("weather", "operations", "disguise", "safety", "sections", "browser", "notebooks", "test_main_job.py")
 """What begins first, so that two processes end at about the same time."""
 
 

@@ -115,9 +115,8 @@ def register(*secrets: Secret | str) -> None:
         new = {value for value in values if len(value) >= _SHORTEST and value != MASK} - _known
         if new:
             _known.update(new)
-            _known_forms = tuple(
-                sorted({form for known in _known for form in _encodings(known) if len(form) >= _SHORTEST})
-            )
+            forms = (form for value in new for form in _encodings(value) if len(form) >= _SHORTEST)
+            _known_forms = tuple(sorted({*_known_forms, *forms}))
 
 
 def _learn() -> None:
