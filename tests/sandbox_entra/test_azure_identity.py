@@ -11,8 +11,8 @@ from azure.identity import CertificateCredential, ClientSecretCredential, Device
 from cryptography.hazmat.primitives import serialization
 from entra_sandbox.entra import tokens
 
+from tests.sandbox_entra.clients import certificate_of
 from tests.sandbox_entra.conftest import App, Person, World, tls
-from tests.sandbox_entra.test_msal import certificate_of
 
 SCOPE = "https://graph.microsoft.com/.default"
 

@@ -13,8 +13,8 @@ from entra_sandbox.faults import BadFaults, Faults, load
 from entra_sandbox.illnesses import Slow, Throttle
 from entra_sandbox.store import Store
 
+from tests.sandbox_entra.clients import link
 from tests.sandbox_entra.conftest import SCOPE, App, Person, Play, Token, World, access, code_of, values
-from tests.sandbox_entra.test_pages import link
 
 
 @pytest.mark.parametrize(("wait", "header"), [(3, "3"), (None, None)])

@@ -22,6 +22,7 @@ from entra_sandbox.vault import Vault
 from tests.sandbox_graph.shapes import check_answer
 
 EVENTUAL = {"ConsistencyLevel": "eventual"}
+GLOBAL_ADMINISTRATOR = "62e90394-69f5-4237-9190-012177145e10"
 
 
 class GraphClient:
@@ -190,3 +191,27 @@ def user(admin: GraphClient, name: str) -> dict[str, Any]:
     }
     made: dict[str, Any] = admin.post("/users", body).json()
     return made
+
+
+@pytest.fixture
+def principal(admin: GraphClient, application: dict[str, Any]) -> dict[str, Any]:
+    made: dict[str, Any] = admin.post("/servicePrincipals", {"appId": application["appId"]}).json()
+    return made
+
+
+def reference(key: str) -> dict[str, str]:
+    return {"@odata.id": f"https://graph.microsoft.com/v1.0/directoryObjects/{key}"}
+
+
+def message(answer: Any) -> tuple[int, str]:
+    return answer.status_code, answer.json()["error"]["message"] if answer.content else ""
+
+
+def code(answer: Any) -> tuple[int, str]:
+    return answer.status_code, answer.json()["error"]["code"]
+
+
+def named(world: World, name: str) -> dict[str, Any]:
+    found = world.store.first("group", world.tenant, displayName=name)
+    assert found is not None
+    return found

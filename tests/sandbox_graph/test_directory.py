@@ -8,15 +8,7 @@ from typing import Any
 import pytest
 from entra_sandbox.entra import credentials
 
-from tests.sandbox_graph.conftest import GraphClient, World
-
-
-def code(answer: Any) -> tuple[int, str]:
-    return answer.status_code, answer.json()["error"]["code"]
-
-
-def reference(id: str) -> dict[str, str]:
-    return {"@odata.id": f"https://graph.microsoft.com/v1.0/directoryObjects/{id}"}
+from tests.sandbox_graph.conftest import GraphClient, World, code, reference
 
 
 def new_user(name: str, **more: Any) -> dict[str, Any]:

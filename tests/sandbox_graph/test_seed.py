@@ -74,7 +74,7 @@ def test_microsoft_graph_publishes_every_permission_of_the_catalogue(seeded: tup
 
 
 def test_microsoft_graph_publishes_permissions_beside_those_of_the_guide(seeded: tuple[Store, SeedResult]) -> None:
-    """Ids of learn.microsoft.com/graph/permissions-reference."""
+    """Ids and consent rules of learn.microsoft.com/graph/permissions-reference."""
     store, result = seeded
     graph = store.get("servicePrincipal", result.ids["microsoft_graph"])
     assert graph is not None
@@ -83,14 +83,44 @@ def test_microsoft_graph_publishes_permissions_beside_those_of_the_guide(seeded:
     for name, id, kind in (
         ("Mail.Read", "570282fd-fa5c-430d-a7fd-fc8dc98a9dca", "User"),
         ("Files.ReadWrite.All", "863451e7-0667-486c-a5d6-d135439485f0", "User"),
+        ("Calendars.ReadWrite", "1ec239c2-d7c9-4623-a91a-a9775856bb36", "User"),
+        ("Chat.Read", "f501c180-9344-439a-bca0-6cbf209fd270", "User"),
+        ("People.Read", "ba47897c-39ec-4d83-8086-ee8256fa737d", "User"),
         ("Sites.FullControl.All", "5a54b8b3-347c-476d-8f8e-42d5c7424d29", "Admin"),
+        ("IdentityRiskyUser.Read.All", "d04bb851-cb7c-4146-97c7-ca3e71baf56c", "Admin"),
+        ("LicenseAssignment.ReadWrite.All", "f55016cc-149c-447e-8f21-7cf3ec1d6350", "Admin"),
         ("email", "64a6cdd6-aab1-4aaf-94b8-3cc8405e90d0", "User"),
     ):
         assert (scopes[name]["id"], scopes[name]["type"]) == (id, kind)
-    assert roles["Mail.Read"]["id"] == "810c84a8-4a9e-49e6-bf7d-12d183f40d01"
+    for name, id in (
+        ("Mail.Read", "810c84a8-4a9e-49e6-bf7d-12d183f40d01"),
+        ("Mail.Send", "b633e1c5-b582-4048-a93e-9f11b44c7e96"),
+        ("Sites.Selected", "883ea226-0bf2-4a8f-9f9d-92c9162a727d"),
+        ("IdentityRiskyUser.Read.All", "dc5007c0-2d7d-4c42-879c-2dab87571379"),
+        ("Reports.Read.All", "230c1aed-a721-4c5d-9cb4-a90514e508ef"),
+    ):
+        assert roles[name]["id"] == id
+    assert len(scopes) >= 360, "what Microsoft publishes, not what the guide needs"
+    assert len(roles) >= 300
     for published in (scopes, roles):
         ids = [one["id"] for one in published.values()]
         assert len(set(ids)) == len(ids)
+
+
+def test_each_permission_of_microsoft_graph_is_told_in_words_that_are_marked_as_the_sandboxs_own(
+    seeded: tuple[Store, SeedResult],
+) -> None:
+    store, result = seeded
+    graph = store.get("servicePrincipal", result.ids["microsoft_graph"])
+    assert graph is not None
+    for one in graph["oauth2PermissionScopes"]:
+        for reader in ("admin", "user"):
+            title, text = one[f"{reader}ConsentDisplayName"], one[f"{reader}ConsentDescription"]
+            assert title != one["value"]
+            assert text == f"{title}, as the signed-in user. (Words of the sandbox, not of Microsoft.)"
+    for one in graph["appRoles"]:
+        assert one["displayName"] != one["value"]
+        assert one["description"].endswith(", without a signed-in user. (Words of the sandbox, not of Microsoft.)")
 
 
 def test_the_tenant_is_like_one(seeded: tuple[Store, SeedResult]) -> None:

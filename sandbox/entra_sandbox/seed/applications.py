@@ -10,6 +10,7 @@ from typing import Any
 from entra_sandbox import facts
 from entra_sandbox.entra import credentials
 from entra_sandbox.entra.principals import from_application
+from entra_sandbox.entra.wording import in_words
 from entra_sandbox.graph import access
 from entra_sandbox.graph.resources.applications import defaults as application_defaults
 from entra_sandbox.seed.tenant import Tenant, data, moment
@@ -29,16 +30,20 @@ __all__ = [
 
 GRAPH_APP_ID = "00000003-0000-0000-c000-000000000000"
 MICROSOFT_TENANT = "f8cdef31-a31e-4b4a-93e4-5f571e91255a"
+OUR_WORDS = "(Words of the sandbox, not of Microsoft.)"
 
 
 def add_microsoft_graph(tenant: Tenant) -> Document:
-    """The service principal of Microsoft Graph with the published permissions."""
+    """The service principal of Microsoft Graph with the published permissions, in words of the sandbox's own."""
     scopes, app_roles = [], []
     for one in facts.permissions().values():
+        title = in_words(one.name)
         if one.delegated:
-            scopes.append(scope(one.delegated, one.name, "Admin" if one.admin else "User"))
+            text = f"{title}, as the signed-in user. {OUR_WORDS}"
+            scopes.append(scope(one.delegated, one.name, "Admin" if one.admin else "User", title, text))
         if one.application:
-            app_roles.append(_app_role(one.application, one.name, "Application"))
+            text = f"{title}, without a signed-in user. {OUR_WORDS}"
+            app_roles.append(_app_role(one.application, one.name, "Application", title, text))
     document = {
         **from_application({"appId": GRAPH_APP_ID, "displayName": "Microsoft Graph"}, MICROSOFT_TENANT),
         "id": tenant.id("servicePrincipal", "Microsoft Graph"),
@@ -195,25 +200,25 @@ def _required(graph: Document, described: dict[str, Any]) -> list[Document]:
     return [{"resourceAppId": GRAPH_APP_ID, "resourceAccess": entries}] if entries else []
 
 
-def scope(id: str, value: str, kind: str) -> Document:
-    """A delegated permission that an API publishes. Its name stands for Microsoft's texts, which are not here."""
+def scope(id: str, value: str, kind: str, title: str = "", text: str = "") -> Document:
+    """A delegated permission that an API publishes; without words of its own its name stands for them."""
     return {
-        "adminConsentDescription": value,
-        "adminConsentDisplayName": value,
+        "adminConsentDescription": text or value,
+        "adminConsentDisplayName": title or value,
         "id": id,
         "isEnabled": True,
         "type": kind,
-        "userConsentDescription": value,
-        "userConsentDisplayName": value,
+        "userConsentDescription": text or value,
+        "userConsentDisplayName": title or value,
         "value": value,
     }
 
 
-def _app_role(id: str, value: str, member: str) -> Document:
+def _app_role(id: str, value: str, member: str, title: str = "", text: str = "") -> Document:
     return {
         "allowedMemberTypes": [member],
-        "description": value,
-        "displayName": value,
+        "description": text or value,
+        "displayName": title or value,
         "id": id,
         "isEnabled": True,
         "origin": "Application",
