@@ -20,7 +20,7 @@ from runbook.runs.engine import SAFE_PATH
 if TYPE_CHECKING:
     from distributed import Client
 
-_PATIENCE = 20  # seconds for a scheduler to answer
+_PATIENCE = 10  # seconds for a scheduler to answer
 _QUIET: Mapping[str, Any] = {
     "logging": {"distributed": "critical", "distributed.worker": "critical", "distributed.nanny": "critical"},
     "distributed.admin.low-level-log-length": 100,

@@ -27,7 +27,10 @@ UNIQUE = "stackone-entra-id-connector"
 
 
 class Striking:
-    """Stands around the sandbox; counts calls, and once kills a process when a call of an ending was carried out."""
+    """Stands around the sandbox; counts calls, and strikes once, when a call of an ending was carried out.
+
+    What strikes gives the process to kill, before its answer is sent; 0: none.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -52,10 +55,17 @@ class Striking:
             return
         self._ending = ""
 
-        async def keep(_message: Message) -> None: ...
+        answer: list[Message] = []
+
+        async def keep(message: Message) -> None:
+            answer.append(message)
 
         await self._app(scope, receive, keep)
-        await asyncio.to_thread(lambda: killed(self._victim()))
+        if victim := await asyncio.to_thread(self._victim):
+            await asyncio.to_thread(killed, victim)
+            return  # whoever asked is gone
+        for message in answer:
+            await send(message)
 
 
 @dataclass(frozen=True)
@@ -86,7 +96,7 @@ class Provider:
         """``runbook fleet …`` as a user starts it."""
         line = [sys.executable, "-m", "runbook", "fleet", *arguments]
         names = {"RUNBOOK_SANDBOX": str(self.folder / "ready.json"), **variables}
-        told = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        told = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "start_new_session": True}
         return subprocess.Popen(line, cwd=self.folder, env=environment(self.home, **names), **told)  # type: ignore[call-overload,no-any-return]
 
     def fleet(self, *arguments: str, code: int = 0) -> dict[str, Any]:
@@ -111,7 +121,7 @@ class Provider:
 ONE_OF_EACH = {"application": 1, "secret": 1, "principal": 1}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provider]:
     folder, gates = tmp_path_factory.mktemp("fleet"), list[Striking]()
 
