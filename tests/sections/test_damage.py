@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from runbook.errors import PlanRefused, RunbookError
-from runbook.sections import NAMES
+from runbook.sections import NAMES, connector_profile
 from runbook.tenant.permissions import Permissions
 from runbook.tenant.registration import MARK, application, marks, require_application, service_principal
 from tests.sections.conftest import Journey
@@ -52,6 +52,27 @@ def test_a_removed_secret_is_made_anew_and_the_profile_switched(linked: Journey)
     plan = linked.plan(*NAMES[:7])
     assert plan.keys() == {"client_secret", "connector_profile"}
     assert plan["client_secret"][0].now == "absent"
+    mended(linked, *NAMES[:7])
+
+
+def test_an_account_that_somebody_deleted_is_named_and_linked_again(linked: Journey) -> None:
+    with linked.context() as ctx:
+        (account,) = ctx.stackone.accounts(owner_id=linked.params().account_owner_id)
+        ctx.stackone.delete_account(account["id"])
+    plan = linked.plan(*NAMES[:7])
+    assert [change.now for change in plan.pop("link_account")] == ["absent"]
+    assert plan == {}
+    mended(linked, *NAMES[:7])
+
+
+def test_a_profile_that_somebody_deleted_is_named_and_made_again(linked: Journey) -> None:
+    with linked.context() as ctx:
+        profile = connector_profile.read(ctx).profile
+        assert profile is not None
+        connector_profile.remove(ctx, profile)
+    plan = linked.plan(*NAMES[:7])
+    assert [change.now for change in plan["connector_profile"]] == ["absent"]
+    assert set(plan) == {"connector_profile", "link_account"}
     mended(linked, *NAMES[:7])
 
 
