@@ -169,13 +169,18 @@ class Desk:
             said = []
             for text in process.stderr:
                 said.append(text)
-                if found := _CODE.search(text):
-                    self.codes.append(found["code"])
-                    item = {"kind": "device_sign_in", "url": found["url"], "fields": {"code": found["code"]}}
-                    self.tenant.act(item, self.signs_in)
+                self.sign_in(text)
             process.wait(timeout=300)
             out.seek(0)
             return subprocess.CompletedProcess(line, process.returncode, out.read(), "".join(said))
+
+    def sign_in(self, said: str) -> None:
+        """Enter the code that is shown, if one is that was not entered before."""
+        found = _CODE.search(said)
+        if found and found["code"] not in self.codes:
+            self.codes.append(found["code"])
+            item = {"kind": "device_sign_in", "url": found["url"], "fields": {"code": found["code"]}}
+            self.tenant.act(item, self.signs_in)
 
     def run(self, *arguments: str, **variables: str) -> tuple[int, dict[str, Any]]:
         """``runbook run --json``: its exit code and its document."""

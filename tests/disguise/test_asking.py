@@ -14,7 +14,7 @@ from collections.abc import Callable
 import pytest
 
 from runbook.runs.provenance import folder, notebook_name
-from tests.disguise.conftest import Desk, Tenant
+from tests.disguise.conftest import NEEDED, Desk, Tenant
 
 Begin = Callable[..., Desk]
 
@@ -39,6 +39,7 @@ def typed(at: Desk, answer: str) -> tuple[int, str]:
         except OSError:
             break
         said += part
+        at.sign_in(" ".join(said.decode(errors="replace").split()))
         if not answered and b"type the tenant's name" in said:
             os.write(ours, f"{answer}\n".encode())
             answered = True
@@ -69,11 +70,12 @@ def test_without_a_terminal_the_hash_of_the_plan_approves_it_and_nothing_else_do
 
 
 def test_on_a_terminal_the_typed_name_of_the_tenant_approves_it(desk: Begin, tenant: Tenant) -> None:
-    at = desk(unasked=[])
+    at = desk(unasked=[], sign_in="device-code", client_id=tenant.application(*NEEDED))
     code, said = typed(at, "contoso.com")
     assert (code, registered(tenant, at)) == (3, False), said
     code, said = typed(at, "Contoso")
     assert (code, registered(tenant, at)) == (0, True), said
+    assert len(at.codes) == 2, "one code a command, shown on the terminal"
 
 
 def test_kinds_of_changes_may_pass_unasked(desk: Begin) -> None:

@@ -28,7 +28,6 @@ from cryptography.hazmat.primitives.serialization import (
     pkcs12,
 )
 
-from runbook.records.journal import read as read_journal
 from tests.disguise.conftest import NEEDED, Desk, Tenant
 
 Begin = Callable[..., Desk]
@@ -48,16 +47,6 @@ def test_a_plan_shows_the_code_beside_its_document_and_goes_on_when_it_was_enter
     assert at.codes[0] not in done.stdout
 
 
-def test_a_run_signs_in_once_and_its_kernels_get_their_tokens_from_it(desk: Begin, client_id: str) -> None:
-    at = desk(sign_in="device-code", client_id=client_id)
-    code, document = at.run("--sections", "1..3")
-    assert code == 0, document
-    assert len(at.codes) == 1
-    assert [section["verdict"] for section in document["sections"][:3]] == ["passed"] * 3
-    opening = read_journal(at.folder / document["record"])[0]
-    assert (opening["actor"]["kind"], opening["actor"]["name"]) == ("user", at.tenant.person("Global Administrator"))
-
-
 BROWSER = """
 import json, pathlib, sys
 from entra_sandbox import attendant
@@ -70,15 +59,6 @@ try:
 except attendant.Lost:
     pass  # the last page is msal's own, and says nothing of a consent
 """
-
-
-def test_a_browser_is_opened_once_in_a_run(desk: Begin, client_id: str, tenant: Tenant) -> None:
-    at = desk(sign_in="browser", client_id=client_id)
-    (at.folder / "ready.json").write_text(json.dumps(tenant.ready))
-    (at.folder / "person.py").write_text(BROWSER)
-    code, document = at.run("--sections", "1..2", BROWSER=f"{sys.executable} {at.folder / 'person.py'} %s &")
-    assert code == 0, document
-    assert (at.folder / "opened").read_text() == "once\n"
 
 
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
