@@ -220,6 +220,26 @@ def test_a_tenant_without_entra_id_p1_has_no_conditional_access(
     assert manager.get("/v1.0/identity/conditionalAccess/policies").status_code == 200
 
 
+def test_a_tenant_without_entra_id_p1_has_no_groups_by_rule_and_none_for_roles(
+    play: Play, manager: httpx.Client, control: httpx.Client
+) -> None:
+    """learn.microsoft.com/graph/api/resources/group: groupTypes, isAssignableToRole"""
+    plain = {"displayName": "x", "mailNickname": "x", "mailEnabled": False, "securityEnabled": True}
+    rule = {"membershipRule": "user.department -eq null", "membershipRuleProcessingState": "On"}
+    by_rule = {**plain, **rule, "groupTypes": ["DynamicMembership"]}
+    for_roles = {**plain, "isAssignableToRole": True}
+    play({"kind": "unlicensed"})
+    made = manager.post("/v1.0/groups", json=plain)
+    place = f"/v1.0/groups/{made.json()['id']}"
+    assert made.status_code == 201
+    assert [manager.post("/v1.0/groups", json=one).status_code for one in (by_rule, for_roles)] == [403, 403]
+    turned = {**rule, "groupTypes": ["DynamicMembership"]}
+    assert manager.patch(place, json=turned).status_code == 403
+    control.delete("/_sandbox/faults")
+    assert manager.patch(place, json=turned).status_code == 204
+    assert manager.post("/v1.0/groups", json=by_rule).status_code == 201
+
+
 def test_what_a_state_added_and_changed_is_gone_when_it_ends(
     play: Play, control: httpx.Client, world: World, state: Any
 ) -> None:

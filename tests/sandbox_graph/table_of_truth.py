@@ -165,6 +165,8 @@ def _below(resource: Resource) -> Iterator[str]:
         manners = (("apart", found.apart), ("not at creation", found.later), ("by signed-in people", found.by_people))
         texts += [f"{manner}: {', '.join(sorted(names))}" for manner, names in manners if names]
         yield f"\nLimits ({found.page}): {'; '.join(texts)}"
+    if most := [f"{link.name} {link.most}" for link in resource.links if link.most]:
+        yield f"\nRelated objects at most: {', '.join(most)}"
     if resource.single:
         yield f"\nIn no list (501 `NotImplemented`): {', '.join(sorted(resource.single))}"
     if resource.costly:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -199,3 +199,97 @@ def test_objects_without_owners_are_found_by_a_count(admin: GraphClient, applica
     owner = admin.get("/users?$top=1").json()["value"][0]["id"]
     assert admin.post(f"/applications/{application['id']}/owners/$ref", reference(owner)).status_code == 204
     assert admin.get("/applications", params=params, headers=EVENTUAL).json()["value"] == []
+
+
+def published(value: str) -> dict[str, Any]:
+    words = {"adminConsentDescription": "d", "adminConsentDisplayName": "d"}
+    return {"id": str(uuid.uuid4()), "value": value, "type": "User", "isEnabled": True, **words}
+
+
+class TestPersonalAccounts:
+    """learn.microsoft.com/entra/identity-platform/supported-accounts-validation"""
+
+    ROLE: ClassVar = {"displayName": "r", "description": "r", "value": "r", "allowedMemberTypes": ["User"]}
+
+    @pytest.mark.parametrize(
+        "more",
+        [
+            {"identifierUris": ["https://contoso.com/" + "b" * 101]},
+            {"identifierUris": ["urn:one:two"]},
+            {"identifierUris": ["https://contoso.com/x?y=1"]},
+            {"identifierUris": ["https://contoso.com/x#y"]},
+            {"identifierUris": [f"https://contoso.com/{number}" for number in range(51)]},
+            {"api": {"requestedAccessTokenVersion": 2, "oauth2PermissionScopes": [published("s" * 41)]}},
+            {"api": {"oauth2PermissionScopes": [published(f"s{number}") for number in range(101)]}},
+            {"api": {"preAuthorizedApplications": [{"appId": str(uuid.uuid4())} for _ in range(101)]}},
+            {
+                "api": {
+                    "preAuthorizedApplications": [{"delegatedPermissionIds": [str(uuid.uuid4()) for _ in range(31)]}]
+                }
+            },
+            {"appRoles": [{"id": str(uuid.uuid4()), **ROLE}]},
+        ],
+    )
+    def test_they_allow_less(self, admin: GraphClient, name: str, more: dict[str, Any]) -> None:
+        own = {"displayName": name, "signInAudience": "AzureADMyOrg", **more}
+        personal = {**own, "signInAudience": "AzureADandPersonalMicrosoftAccount"}
+        if "api" in more:
+            personal["api"] = {**more["api"], "requestedAccessTokenVersion": 2}
+        assert admin.post("/applications", personal).status_code == 400
+        made = admin.post("/applications", own)
+        assert made.status_code == 201
+        assert admin.delete(f"/applications/{made.json()['id']}").status_code == 204
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        ({"identifierUris": ["api://contoso.com/" + "a" * 237]}, 204),
+        ({"identifierUris": ["api://contoso.com/" + "a" * 238]}, 400),
+        ({"identifierUris": ["https://*.contoso.com/x"]}, 400),
+        ({"web": {"logoutUrl": "https://contoso.com/out"}}, 204),
+        ({"web": {"logoutUrl": "https://localhost:5001/out"}}, 204),
+        ({"web": {"logoutUrl": "http://contoso.com/out"}}, 400),
+        ({"web": {"logoutUrl": "https://contoso.com/" + "a" * 236}}, 400),
+    ],
+)
+def test_addresses_of_an_application_have_their_documented_form(
+    admin: GraphClient, application: dict[str, Any], change: dict[str, Any], status: int
+) -> None:
+    """learn.microsoft.com/entra/identity-platform/supported-accounts-validation"""
+    assert admin.patch(f"/applications/{application['id']}", change).status_code == status
+
+
+def test_a_service_principal_tells_five_people_and_keeps_its_type(
+    admin: GraphClient, principal: dict[str, Any]
+) -> None:
+    """learn.microsoft.com/graph/api/resources/serviceprincipal"""
+    place = f"/servicePrincipals/{principal['id']}"
+    people = [f"p{number}@contoso.com" for number in range(6)]
+    statuses = [admin.patch(place, {"notificationEmailAddresses": people[:most]}).status_code for most in (5, 6)]
+    assert statuses == [204, 400]
+    assert admin.patch(place, {"servicePrincipalType": "ManagedIdentity"}).status_code == 400
+
+
+@pytest.mark.parametrize("kind", ["application", "group"])
+def test_a_hundred_owners_at_most(
+    admin: GraphClient, world: World, application: dict[str, Any], group: dict[str, Any], kind: str
+) -> None:
+    """learn.microsoft.com/entra/identity/users/directory-service-limits-restrictions"""
+    key = {"application": application, "group": group}[kind]["id"]
+    people = [one["id"] for one in admin.get("/users?$top=101&$select=id").json()["value"]]
+    world.store.link_many(f"{kind}.owners", [(key, one) for one in people[:99]])
+    place = f"/{kind}s/{key}/owners/$ref"
+    assert [admin.post(place, reference(one)).status_code for one in people[99:]] == [204, 400]
+
+
+def test_grants_are_found_by_what_they_join_alone(admin: GraphClient, world: World) -> None:
+    """learn.microsoft.com/graph/api/resources/oauth2permissiongrant: eq alone, and not of every property"""
+    graph = world.microsoft_graph()["id"]
+    for asked, status in (
+        (f"resourceId eq '{graph}' and consentType eq 'AllPrincipals'", 200),
+        ("scope eq 'User.Read'", 400),
+        (f"startswith(resourceId,'{graph}')", 400),
+        (f"resourceId in ('{graph}')", 400),
+    ):
+        assert admin.get("/oauth2PermissionGrants", params={"$filter": asked}).status_code == status

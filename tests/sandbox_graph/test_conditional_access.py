@@ -69,6 +69,57 @@ class TestConditionalAccess:
             one = {**body, "conditions": {**body["conditions"], **more}}
             assert admin.post(self.PLACE, one).status_code == 400, "for all applications, without another condition"
 
+    @pytest.mark.parametrize(
+        ("grant", "status"),
+        [
+            ({"operator": "OR", "builtInControls": ["block"]}, 201),
+            ({"operator": "AND", "builtInControls": ["mfa", "compliantDevice"]}, 201),
+            ({"operator": "XOR", "builtInControls": ["mfa"]}, 400),
+            ({"builtInControls": ["mfa"]}, 400),
+            ({"operator": "OR", "builtInControls": []}, 400),
+            ({"operator": "OR", "builtInControls": ["block", "mfa"]}, 400),
+            ({"operator": "OR", "builtInControls": ["dance"]}, 400),
+        ],
+    )
+    def test_controls_are_joined_by_and_or_or_and_block_stands_alone(
+        self, admin: GraphClient, name: str, grant: dict[str, Any], status: int
+    ) -> None:
+        """learn.microsoft.com/graph/api/resources/conditionalaccessgrantcontrols"""
+        assert admin.post(self.PLACE, {**self.policy(name), "grantControls": grant}).status_code == status
+
+    @pytest.mark.parametrize(
+        ("action", "status"), [("urn:user:registersecurityinfo", 201), ("urn:user:registerdevice", 201), ("urn:x", 400)]
+    )
+    def test_actions_of_users_are_those_that_the_page_names(
+        self, admin: GraphClient, name: str, action: str, status: int
+    ) -> None:
+        """learn.microsoft.com/graph/api/resources/conditionalaccessapplications"""
+        body = self.policy(name)
+        body["conditions"]["applications"] = {"includeUserActions": [action]}
+        assert admin.post(self.PLACE, body).status_code == status
+
+    def test_a_named_location_has_2000_narrow_ranges_at_most(self, admin: GraphClient, name: str) -> None:
+        """learn.microsoft.com/entra/identity/conditional-access/concept-assignment-network"""
+        place, kind = "/identity/conditionalAccess/namedLocations", "#microsoft.graph.iPv4CidrRange"
+        many = [f"12.{number // 256}.{number % 256}.0/24" for number in range(2001)]
+        for ranges, status in ((many[:2000], 201), (many, 400), (["12.0.0.0/9"], 201), (["12.0.0.0/8"], 400)):
+            listed = [{"@odata.type": kind, "cidrAddress": one} for one in ranges]
+            body = {"@odata.type": "#microsoft.graph.ipNamedLocation", "displayName": name, "ipRanges": listed}
+            assert admin.post(place, body).status_code == status
+
+    def test_a_tenant_has_195_named_locations_at_most(self, admin: GraphClient, world: World, name: str) -> None:
+        """learn.microsoft.com/entra/identity/conditional-access/concept-assignment-network"""
+        place, kind = "/identity/conditionalAccess/namedLocations", "#microsoft.graph.countryNamedLocation"
+        body = {"@odata.type": kind, "displayName": name, "countriesAndRegions": ["CA"]}
+        more = [
+            {**body, "id": str(uuid.uuid4())} for _ in range(195 - world.store.count("namedLocation", world.tenant))
+        ]
+        world.store.put_many("namedLocation", more, world.tenant)
+        assert admin.post(place, body).status_code == 400
+        for one in more:
+            world.store.delete("namedLocation", one["id"], world.tenant)
+        assert admin.post(place, body).status_code == 201
+
     def test_named_locations_are_listed_by_their_kind(self, admin: GraphClient, name: str) -> None:
         """learn.microsoft.com/graph/api/conditionalaccessroot-list-namedlocations, examples 2 to 4"""
         place = "/identity/conditionalAccess/namedLocations"

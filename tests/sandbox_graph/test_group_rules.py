@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 import pytest
@@ -197,3 +198,20 @@ def test_transitive_relationships_are_counted_and_come_by_pages(admin: GraphClie
     person = f"/users/{next(one['id'] for one in whole)}"
     found = admin.get(f"{person}/transitiveMemberOf?$count=true", headers=EVENTUAL).json()
     assert found["@odata.count"] == len(found["value"])
+
+
+def test_a_tenant_has_500_groups_for_roles_at_most(admin: GraphClient, world: World, name: str) -> None:
+    """learn.microsoft.com/entra/identity/users/directory-service-limits-restrictions"""
+    body = {"displayName": name, "mailNickname": name, "mailEnabled": False, "securityEnabled": True}
+    body["isAssignableToRole"] = True
+    held = world.store.count("group", world.tenant, where="o.doc ->> '$.isAssignableToRole' = 1")
+    more = [{"id": str(uuid.uuid4()), "isAssignableToRole": True} for _ in range(500 - held)]
+    world.store.put_many("group", more, world.tenant)
+    try:
+        refused = admin.post("/groups", body)
+    finally:
+        with world.store.transaction():
+            for one in more:
+                world.store.delete("group", one["id"], world.tenant)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (403, "Directory_QuotaExceeded")
+    assert admin.post("/groups", body).status_code == 201

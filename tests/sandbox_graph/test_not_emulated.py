@@ -11,6 +11,7 @@ from tests.sandbox_graph.conftest import GraphClient, World
     ("method", "path"),
     [
         ("GET", "/drives"),
+        ("GET", "/$metadata"),
         ("GET", "/Teams"),
         ("GET", "/users/{}/messages"),
         ("GET", "/users/{}/authentication/phoneMethods"),

@@ -284,3 +284,48 @@ def test_people_without_a_number_are_found_with_the_advanced_capabilities(admin:
     wanted = {one["id"] for one in everybody(admin, "id,mobilePhone") if one["mobilePhone"] is None}
     assert wanted
     assert {one["id"] for one in matching(admin, "/users", "mobilePhone eq null", advanced=True)} == wanted
+
+
+def test_an_or_of_values_holds_fifteen_without_the_advanced_capabilities(admin: GraphClient) -> None:
+    """learn.microsoft.com/graph/filter-query-parameter: the operator in"""
+    values = [f"'t{number}@contoso.com'" for number in range(16)]
+    few, many = (f"userPrincipalName in ({','.join(values[:most])})" for most in (15, 16))
+    assert [admin.get("/users", params={"$filter": one}).status_code for one in (few, many)] == [200, 400]
+    assert admin.get("/users", params={"$filter": many, "$count": "true"}, headers=EVENTUAL).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "asked", "status"),
+    [
+        ("/users", "assignedLicenses/$count ne 0", 200),
+        ("/users", "assignedLicenses/$count gt 0", 400),
+        ("/users", "assignedLicenses/$count eq 1", 400),
+        ("/applications", "owners/$count eq 1", 200),
+        ("/applications", "owners/$count eq 2", 400),
+        ("/groups", "owners/$count ge 1", 400),
+    ],
+)
+def test_a_count_is_compared_with_none_and_of_owners_with_one(
+    admin: GraphClient, path: str, asked: str, status: int
+) -> None:
+    """learn.microsoft.com/graph/api/resources/user, application, group: ``/$count eq 0``, ``/$count ne 0``"""
+    assert admin.get(path, params={"$filter": asked, "$count": "true"}, headers=EVENTUAL).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("asked", "status"),
+    [
+        ('"displayName:ada" OR "mail:x"', 200),
+        ('"displayName:ada" AND ("mail:x" OR "surname:y")', 200),
+        ('"displayName:ada" or "mail:x"', 400),
+        ('"displayName:ada" and "mail:x"', 400),
+    ],
+)
+def test_words_that_join_a_search_are_in_capitals(admin: GraphClient, asked: str, status: int) -> None:
+    """learn.microsoft.com/graph/search-query-parameter"""
+    assert admin.get("/users", params={"$search": asked}, headers=EVENTUAL).status_code == status
+
+
+def test_nothing_is_selected_below_a_single_value(admin: GraphClient) -> None:
+    assert admin.get("/users?$select=displayName/first").status_code == 400
+    assert admin.get("/users?$select=passwordProfile/forceChangePasswordNextSignIn").status_code == 200

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
-from tests.sandbox_graph.conftest import GraphClient, World
+from tests.sandbox_graph.conftest import EVENTUAL, GraphClient, World, reference
 
 
 class TestUsers:
@@ -109,3 +110,84 @@ def test_services_of_a_domain_are_those_that_graph_may_change(
     assert admin.post(f"{place}/verify").status_code == 200
     assert admin.patch(place, {"supportedServices": services}).status_code == status
     assert admin.delete(place).status_code == 204
+
+
+class TestNames:
+    """learn.microsoft.com/entra/identity/authentication/concept-sspr-policy, …/graph/api/resources/objectidentity"""
+
+    def made(self, admin: GraphClient, name: str, **more: Any) -> int:
+        body = {"accountEnabled": True, "displayName": name, "mailNickname": name}
+        body |= {"passwordProfile": {"password": "Sufficient-1ong"}, "userPrincipalName": f"{name}@contoso.com"}
+        return admin.post("/users", {**body, **more}).status_code
+
+    @pytest.mark.parametrize(
+        ("local", "status"),
+        [
+            ("{}-x", 201),
+            ("{}.x", 201),
+            ("{}.", 400),
+            ("{}@x", 400),
+            ("{} x", 400),
+            ("{}é", 400),
+            ("{}" + "a" * 64, 400),
+        ],
+    )
+    def test_a_user_principal_name_has_its_documented_form(
+        self, admin: GraphClient, name: str, local: str, status: int
+    ) -> None:
+        assert self.made(admin, name, userPrincipalName=f"{local.format(name)}@contoso.com") == status
+
+    @pytest.mark.parametrize(
+        ("kind", "assigned", "status"),
+        [
+            ("emailAddress", "{}@x.example", 201),
+            ("emailAddress1", "{}@x.example", 201),
+            ("emailAddress", "{}", 400),
+            ("userName", "{}_a-b", 201),
+            ("userName", "-{}", 400),
+            ("userName", "{} b", 400),
+            ("federated", "", 400),
+        ],
+    )
+    def test_an_identity_looks_as_its_kind_does(
+        self, admin: GraphClient, name: str, kind: str, assigned: str, status: int
+    ) -> None:
+        one = {"signInType": kind, "issuer": "contoso.com", "issuerAssignedId": assigned.format(name)}
+        assert self.made(admin, name, identities=[one]) == status
+        assert self.made(admin, f"{name}2", identities=[{**one, "issuer": None}]) == 400
+
+    def test_an_identity_is_one_persons_alone(self, admin: GraphClient, user: dict[str, Any], name: str) -> None:
+        one = {"signInType": "emailAddress", "issuer": "contoso.com", "issuerAssignedId": f"{name}@x.example"}
+        assert self.made(admin, f"{name}1", identities=[one, one]) == 400
+        assert self.made(admin, f"{name}1", identities=[one]) == 201
+        assert self.made(admin, f"{name}2", identities=[one]) == 400
+        place = f"/users/{user['id']}"
+        assert admin.patch(place, {"identities": [one]}).status_code == 400
+        own = {**one, "issuerAssignedId": f"{name}3@x.example"}
+        assert [admin.patch(place, {"identities": [own]}).status_code for _ in range(2)] == [204, 204]
+
+
+def test_the_chain_of_managers_takes_the_header_and_goes_as_far_as_asked(admin: GraphClient, world: World) -> None:
+    """learn.microsoft.com/graph/api/user-list-manager: ``$levels``"""
+    people = [one["id"] for one in admin.get("/users?$top=4&$select=id").json()["value"]]
+    before = {one: world.store.links("user.manager", one) for one in people}
+    for person, manager in pairwise(people):
+        assert admin.request("PUT", f"/users/{person}/manager/$ref", json=reference(manager)).status_code == 204
+    admin.delete(f"/users/{people[-1]}/manager/$ref")
+
+    def chain(levels: str) -> list[str]:
+        asked = f"/users/{people[0]}?$expand=manager($levels={levels};$select=id)&$count=true"
+        one, found = admin.get(asked, headers=EVENTUAL).json(), []
+        while one := one.get("manager"):
+            found.append(one["id"])
+        return found
+
+    assert [chain(one) for one in ("1", "2", "max")] == [people[1:2], people[1:3], people[1:]]
+    place = f"/users/{people[0]}?$expand=manager($levels=max)"
+    assert admin.get(place).status_code == 400
+    for levels in ("0", "1001", "many"):
+        assert admin.get(place.replace("max", levels), headers=EVENTUAL).status_code == 400
+    for person in people:
+        admin.delete(f"/users/{person}/manager/$ref")
+        for manager in before[person]:
+            world.store.link("user.manager", person, manager)

@@ -117,6 +117,11 @@ def bad_json() -> GraphFault:
 # bodies
 
 
+def invalid_identifier(key: str) -> GraphFault:
+    """400 for what is no id."""
+    return bad_request(f"Invalid object identifier '{key}'.")
+
+
 def unknown_property(name: str) -> GraphFault:
     """400"""
     return bad_request(f"Invalid property '{name}'.", details=[_detail("InvalidProperty", name)], target=name)

@@ -57,7 +57,7 @@ def target_of(call: Call, reference: Any) -> Row:
     if not rows and "@" in key and (user := call.store.first("user", call.tenant, userPrincipalName=key)):
         rows = call.store.rows("user", call.tenant, where="o.id = ?", args=(user["id"],), limit=1)
     if not rows:
-        raise errors.not_found(key)
+        raise errors.not_found(key) if "@" in key or schema.is_guid(key) else errors.invalid_identifier(key)
     if rows[0].link_from > call.at:
         raise errors.missing_reference()
     return rows[0]
@@ -87,10 +87,25 @@ def expand(call: Call, resource: Resource, shown: list[Document], docs: list[Doc
                 f"Parsing OData Select and Expand failed: Could not find a property named '{wanted.link}' on type "
                 f"'microsoft.graph.{resource.entity}', or it cannot be expanded."
             )
+        if wanted.levels and not (link.single and call.eventual):
+            raise errors.unsupported_query("$levels is for 'manager', with the header ConsistencyLevel: eventual.")
         for target, doc in zip(shown, docs, strict=True):
-            rows = _query(call, link, doc["id"]).rows(call, None)[:EXPANDED] if _readable(call, link, doc) else []
-            found = [show(call, row, wanted.select) for row in rows]
-            target[link.name] = (found[0] if found else None) if link.single else found
+            _expand_link(call, link, wanted, target, doc)
+
+
+def _expand_link(call: Call, link: Link, wanted: Expand, shown: Document, doc: Document) -> None:
+    """Add the related objects of one object; with ``$levels`` also theirs, as far as the chain goes."""
+    seen = {doc["id"]}
+    for level in range(max(wanted.levels, 1)):
+        rows = _query(call, link, doc["id"]).rows(call, None)[:EXPANDED] if _readable(call, link, doc) else []
+        found = [show(call, row, wanted.select) for row in rows]
+        if level and (not rows or rows[0].id in seen):
+            return
+        shown[link.name] = (found[0] if found else None) if link.single else found
+        if not wanted.levels or not rows:
+            return
+        shown, doc = found[0], rows[0].doc
+        seen.add(rows[0].id)
 
 
 def _readable(call: Call, link: Link, doc: Document) -> bool:

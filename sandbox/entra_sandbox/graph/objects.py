@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import uuid
 
 from entra_sandbox.graph import access, errors, schema
 from entra_sandbox.graph.call import Call, Key
@@ -27,8 +26,8 @@ def find(call: Call, resource: Resource, key: Key) -> Row:
         names: tuple[str, ...] = (name or "id",)
     else:
         names = resource.keys
-    if names == ("id",) and resource.entity in _GUID_KEYED and not _is_guid(value):
-        raise errors.bad_request(f"Invalid object identifier '{value}'.")
+    if names == ("id",) and resource.entity in _GUID_KEYED and not schema.is_guid(value):
+        raise errors.invalid_identifier(value)
     at = call.at if call.method == "GET" else None  # writes go to where the newest is, once it is visible
     for name in names:
         where = "o.id = ?" if name == "id" else f"{value_of(name)} COLLATE NOCASE IS ?"
@@ -85,10 +84,3 @@ def remove(call: Call, resource: Resource, doc: Document) -> None:
 def opaque_id() -> str:
     """An id as grants and assignments have it: opaque base64url."""
     return secrets.token_urlsafe(32)
-
-
-def _is_guid(text: str) -> bool:
-    try:
-        return str(uuid.UUID(text)) == text.lower()
-    except ValueError:
-        return False

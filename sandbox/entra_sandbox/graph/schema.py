@@ -19,7 +19,17 @@ from typing import Any
 
 from entra_sandbox.graph import errors
 
-__all__ = ["EntityType", "PropertyType", "check_body", "declare", "entity", "enumeration", "subtypes", "timestamp"]
+__all__ = [
+    "EntityType",
+    "PropertyType",
+    "check_body",
+    "declare",
+    "entity",
+    "enumeration",
+    "is_guid",
+    "subtypes",
+    "timestamp",
+]
 
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d\Z")
@@ -116,6 +126,11 @@ def subtypes(name: str) -> frozenset[str]:
     while more := {key for key, described in types.items() if described.get("base") in found} - found:
         found |= more
     return frozenset(found)
+
+
+def is_guid(text: str) -> bool:
+    """Whether the text is a GUID with its hyphens."""
+    return _GUID.match(text) is not None
 
 
 def timestamp(seconds: float) -> str:

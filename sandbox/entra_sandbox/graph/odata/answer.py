@@ -64,6 +64,10 @@ def shape(entity: str, select: tuple[str, ...], default: tuple[str, ...], lenien
                 "Parsing OData Select and Expand failed: Could not find a property named "
                 f"'{wanted}' on type 'microsoft.graph.{entity}'."
             )
+        if found is not None and "/" in wanted and not described.properties[found].complex and not lenient:
+            raise errors.bad_gateway_request(
+                f"Parsing OData Select and Expand failed: '{wanted}' selects below a single value."
+            )
         if found is not None and found not in names:
             names.append(found)
     return Shape(names, entity)

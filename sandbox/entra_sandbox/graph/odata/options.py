@@ -23,15 +23,17 @@ _KNOWN = {
     "$format",
     "$deltatoken",
 }
+MOST_LEVELS = 1000
 _EXPAND = re.compile(r"\s*([A-Za-z][\w.]*)\s*(?:\(([^()]*)\))?\s*(?:,|$)")
 
 
 @dataclass(frozen=True)
 class Expand:
-    """``link($select=a,b)``"""
+    """``link($select=a,b;$levels=3)``; ``levels`` 0 where none are asked for."""
 
     link: str
     select: tuple[str, ...] = ()
+    levels: int = 0
 
 
 @dataclass
@@ -115,12 +117,24 @@ def _expands(value: str) -> tuple[Expand, ...]:
         if match is None:
             raise errors.bad_gateway_request(f"Parsing OData Select and Expand failed: '{value}'.")
         select: tuple[str, ...] = ()
+        levels = 0
         for nested in (match.group(2) or "").split(";"):
             name, _, names = nested.partition("=")
-            if name.strip().lower() == "$select":
+            if name.strip().lower() == "$levels":
+                levels = _levels(names.strip())
+            elif name.strip().lower() == "$select":
                 select = tuple(part.strip() for part in names.split(",") if part.strip())
-            elif nested.strip() and not name.strip().lower().startswith(("$top", "$levels", "$count")):
+            elif nested.strip() and not name.strip().lower().startswith(("$top", "$count")):
                 raise errors.bad_gateway_request(f"Parsing OData Select and Expand failed: '{value}'.")
-        found.append(Expand(match.group(1), select))
+        found.append(Expand(match.group(1), select, levels))
         position = match.end()
     return tuple(found)
+
+
+def _levels(text: str) -> int:
+    """``max`` or 1 to 1000: learn.microsoft.com/graph/api/user-list-manager"""
+    if text.lower() == "max":
+        return MOST_LEVELS
+    if not re.fullmatch(r"\d{1,4}", text, re.ASCII) or not 1 <= int(text) <= MOST_LEVELS:
+        raise errors.bad_gateway_request(f"Parsing OData Select and Expand failed: '$levels={text}'.")
+    return int(text)

@@ -31,7 +31,9 @@ _KINDS = {
 }
 _NUMBERS = {"number", "null"}
 _EDM = {"string": "String", "number": "Int32", "boolean": "Boolean", "dateTime": "DateTimeOffset", "guid": "Guid"}
-_TOKENS = re.compile(r'\s*(?:"((?:[^"\\]|\\.)*)"|(AND|OR|NOT)\b|([()]))', re.IGNORECASE)
+_TOKENS = re.compile(r'\s*(?:"((?:[^"\\]|\\.)*)"|(AND|OR|NOT)\b|([()]))')
+# learn.microsoft.com/graph/filter-query-parameter; with the advanced capabilities the address alone is limited.
+_MOST_CLAUSES = 15
 
 
 @dataclass
@@ -111,6 +113,8 @@ class _Compiler:
 
     def _in(self, node: tree.In) -> str:
         value = self._operand(node.left, "in")
+        if len(node.values) > _MOST_CLAUSES:
+            self._need(f"'in' with {len(node.values)} values, where {_MOST_CLAUSES} are allowed,")
         marks = []
         for literal in node.values:
             self.args.append(self._literal(value, literal, "eq"))
@@ -164,19 +168,23 @@ class _Compiler:
 
     def _count(self, path: tree.Path, operator: str, right: tree.Literal) -> str:
         if (linked := self._linked(path.steps)) is not None:
-            if right.kind != "number":
-                raise errors.bad_request("Invalid filter clause")
-            self._need("'$count' in a filter")
+            self._need_number(path, operator, right, (0, 1))
             self.args += [linked, right.value]
             return f"((SELECT count(*) FROM link WHERE name = ? AND source = o.id) {_OPERATORS[operator]} ?)"
         source, _, steps = self._collection(tree.Path(path.steps))
         if not self.rules.allows(steps, "count"):
             raise _unsupported(steps, self.entity)
-        if right.kind != "number":
-            raise errors.bad_request("Invalid filter clause")
-        self._need("'$count' in a filter")
+        self._need_number(path, operator, right, (0,))
         self.args.append(right.value)
         return f"((SELECT count(*) FROM json_each({source})) {_OPERATORS[operator]} ?)"
+
+    def _need_number(self, path: tree.Path, operator: str, right: tree.Literal, known: tuple[int, ...]) -> None:
+        """The pages of the types allow ``/$count eq 0``, ``ne 0``, and of ``owners`` also ``eq 1`` and ``ne 1``."""
+        if right.kind != "number":
+            raise errors.bad_request("Invalid filter clause")
+        if not self.rules.open and (operator not in ("eq", "ne") or right.value not in known):
+            raise _unsupported((*path.steps, "$count"), self.entity)
+        self._need("'$count' in a filter")
 
     def _linked(self, steps: tuple[str, ...]) -> str | None:
         """The arrow of a relationship whose objects may be counted in a filter (``owners/$count``), or None."""
@@ -296,9 +304,9 @@ def search_sql(entity: str, text: str) -> tuple[str, list[Any]]:
             pieces += ([] if operand else ["AND"]) + [_phrase(entity, phrase, args, text)]
             operand = False
         elif word is not None:
-            if (word.upper() == "NOT") != operand:
+            if (word == "NOT") != operand:
                 raise _bad_search(text)
-            pieces.append(word.upper())
+            pieces.append(word)
             operand = True
         else:
             depth += 1 if mark == "(" else -1

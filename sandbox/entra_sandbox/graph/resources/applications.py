@@ -17,6 +17,8 @@ __all__ = ["APPLICATIONS", "defaults"]
 _AUDIENCES = ("AzureADMyOrg", "AzureADMultipleOrgs", "AzureADandPersonalMicrosoftAccount", "PersonalMicrosoftAccount")
 _MOST_APIS, _MOST_PERMISSIONS, _MOST_PERSONAL, _MOST_PER_API_PERSONAL = 50, 400, 200, 30
 _LONGEST_NAME, _LONGEST_NAME_PERSONAL, _LONGEST_TAG = 120, 90, 256
+_MOST_URIS_PERSONAL, _LONGEST_URI_PERSONAL, _LONGEST_SCOPE_PERSONAL = 50, 120, 40
+_MOST_SCOPES_PERSONAL, _MOST_CLIENTS_PERSONAL, _MOST_PER_CLIENT_PERSONAL, _MOST_AUTHORIZED_PERSONAL = 100, 100, 30, 500
 
 
 def create(call: Call, doc: Document) -> Document:
@@ -93,11 +95,36 @@ def _check(call: Call, doc: Document, own_id: str | None) -> None:
     _check_required_access(doc.get("requiredResourceAccess") or [], personal)
     _check_identifier_uris(call, doc, own_id)
     _check_published(doc)
+    if personal:
+        _check_personal(doc)
     name = doc.get("uniqueName")
     if name is not None:
         taken = call.store.first("application", call.tenant, deleted=None, uniqueName=name)
         if not name or (taken is not None and taken["id"] != own_id):
             raise errors.conflict("uniqueName")
+
+
+def _check_personal(doc: Document) -> None:
+    """What an audience with personal accounts allows less: …/entra/identity-platform/supported-accounts-validation"""
+    uris, api = doc.get("identifierUris") or [], doc.get("api") or {}
+    if len(uris) > _MOST_URIS_PERSONAL or not all(_is_personal_uri(uri) for uri in uris):
+        raise errors.invalid_value("identifierUris", "Application")
+    scopes = _scopes(doc)
+    if len(scopes) > _MOST_SCOPES_PERSONAL or any(
+        len(one.get("value") or "") > _LONGEST_SCOPE_PERSONAL for one in scopes
+    ):
+        raise errors.invalid_value("api.oauth2PermissionScopes", "Application")
+    clients = [one.get("delegatedPermissionIds") or [] for one in api.get("preAuthorizedApplications") or []]
+    crowded = any(len(one) > _MOST_PER_CLIENT_PERSONAL for one in clients)
+    if crowded or len(clients) > _MOST_CLIENTS_PERSONAL or sum(map(len, clients)) > _MOST_AUTHORIZED_PERSONAL:
+        raise errors.invalid_value("api.preAuthorizedApplications", "Application")
+    if _roles(doc):
+        raise errors.invalid_value("appRoles", "Application")
+
+
+def _is_personal_uri(uri: str) -> bool:
+    split = urlsplit(uri)
+    return len(uri) <= _LONGEST_URI_PERSONAL and split.scheme in ("api", "https") and not split.query + split.fragment
 
 
 def _personal(doc: Document) -> bool:
@@ -131,7 +158,7 @@ def _check_required_access(listed: list[Document], personal: bool) -> None:
 
 def _check_identifier_uris(call: Call, doc: Document, own_id: str | None) -> None:
     for uri in doc.get("identifierUris") or []:
-        if ":" not in uri or uri.endswith("/") or " " in uri:
+        if ":" not in uri or uri.endswith("/") or " " in uri or "*" in uri:
             raise errors.bad_request(f"Values of identifierUris property must be valid absolute URIs: '{uri}'.")
         if not _verified(call, doc, uri):
             message = (
@@ -279,7 +306,7 @@ APPLICATIONS = Resource(
     delete=delete,
     present=present,
     links=(
-        Link("owners", "application.owners", ("user", "servicePrincipal"), writable=True),
+        Link("owners", "application.owners", ("user", "servicePrincipal"), writable=True, most=100),
         app_management.assigned_policies("application"),
     ),
     routes=credentials.ROUTES,

@@ -62,7 +62,9 @@ def _check(call: Call, doc: Document) -> None:
         raise bad(1015, "Invalid client application type.")
     if not doc.get("grantControls") and not doc.get("sessionControls"):
         raise bad(1007, "The policy must have grant controls or session controls.")
-    _check_password_change(doc.get("grantControls") or {}, conditions)
+    if (grant := doc.get("grantControls")) is not None:
+        _check_grant(grant)
+        _check_password_change(grant, conditions)
     _check_references(call, conditions)
     defaults = call.store.first("identitySecurityDefaultsEnforcementPolicy", call.tenant) or {}
     if doc.get("state") == "enabled" and defaults.get("isEnabled"):
@@ -71,6 +73,18 @@ def _check(call: Call, doc: Document) -> None:
             "Security Defaults is enabled in the tenant. You must disable Security defaults before enabling a "
             "Conditional Access policy.",
         )
+
+
+def _check_grant(grant: Document) -> None:
+    """Something is granted, by AND or OR, or all is blocked: …/graph/api/resources/conditionalaccessgrantcontrols"""
+    controls = grant.get("builtInControls") or []
+    others = [grant.get(name) for name in ("customAuthenticationFactors", "termsOfUse", "authenticationStrength")]
+    if not controls and not any(others):
+        raise bad(1007, "The grant controls of the policy are empty.")
+    if not grant.get("operator"):
+        raise bad(1007, "'grantControls.operator' must be AND or OR.")
+    if "block" in controls and (len(controls) > 1 or any(others)):
+        raise bad(1007, "'block' goes with no other grant control.")
 
 
 def _check_password_change(grant: Document, conditions: Document) -> None:

@@ -11,10 +11,12 @@ from entra_sandbox.graph.registry import register
 from entra_sandbox.graph.resource import Document, Link, Resource
 from entra_sandbox.graph.roles import role_id
 
-__all__ = ["GROUPS"]
+__all__ = ["GROUPS", "MOST_ASSIGNABLE", "MOST_OWNERS"]
 
 _NICKNAME = re.compile(r"[^\s@()\\\[\]\";:<>,\x80-\U0010ffff]{1,64}\Z")
 _ROLE_WRITER = "RoleManagement.ReadWrite.Directory"
+# learn.microsoft.com/entra/identity/users/directory-service-limits-restrictions
+MOST_ASSIGNABLE, MOST_OWNERS = 500, 100
 
 
 def create(call: Call, doc: Document) -> Document:
@@ -23,13 +25,16 @@ def create(call: Call, doc: Document) -> Document:
         if doc.get(name) is None:
             raise errors.missing_value(name, "Group")
     _check(call, doc, None)
+    _check_licence(call, doc)
     if doc.get("isAssignableToRole"):
         _check_assignable(call)
-        dynamic = "DynamicMembership" in doc.get("groupTypes", [])
-        if not doc["securityEnabled"] or dynamic or doc.get("visibility") == "Public":
+        if not doc["securityEnabled"] or _dynamic(doc) or doc.get("visibility") == "Public":
             raise errors.bad_request(
                 "A role-assignable group must be security-enabled, not public, with assigned membership."
             )
+        where = "o.doc ->> '$.isAssignableToRole' = 1"
+        if call.store.count("group", call.tenant, where=where) >= MOST_ASSIGNABLE:
+            raise errors.quota_exceeded()
         doc.setdefault("visibility", "Private")
     if not call.caller.app_only:
         call.store.link("group.owners", doc["id"], call.caller.object_id)
@@ -56,6 +61,8 @@ def update(call: Call, old: Document, changes: Document) -> Document:
         raise errors.invalid_value("visibility", "Group")
     if old.get("isAssignableToRole"):
         _check_assignable(call)
+    if not _dynamic(old):
+        _check_licence(call, changes)
     _check(call, {**old, **changes}, old["id"])
     return changes
 
@@ -82,7 +89,7 @@ def check_member(call: Call, group: Document, member: Document) -> None:
 
 def check_removal(call: Call, group: Document, _member: Document) -> None:
     """Membership that somebody else decides cannot be changed here."""
-    if "DynamicMembership" in (group.get("groupTypes") or []):
+    if _dynamic(group):
         raise errors.bad_request("Insufficient privileges to complete the operation: the group is dynamic.")
     _check_master(group, "Update")
     if group.get("isAssignableToRole"):
@@ -134,7 +141,7 @@ def _check(call: Call, doc: Document, own_id: str | None) -> None:
         )
     if doc.get("visibility") == "HiddenMembership" and not _unified(doc):
         raise errors.invalid_value("visibility", "Group")
-    if bool(doc.get("membershipRule")) != ("DynamicMembership" in (doc.get("groupTypes") or [])):
+    if bool(doc.get("membershipRule")) != _dynamic(doc):
         raise errors.bad_request("The membership rule and the group type 'DynamicMembership' belong together.")
     if name := doc.get("uniqueName"):
         taken = call.store.first("group", call.tenant, deleted=None, uniqueName=name)
@@ -142,11 +149,21 @@ def _check(call: Call, doc: Document, own_id: str | None) -> None:
             raise errors.conflict("uniqueName")
 
 
+def _check_licence(call: Call, doc: Document) -> None:
+    """Members by a rule, and roles for a group, take Entra ID P1: learn.microsoft.com/graph/api/resources/group"""
+    if (_dynamic(doc) or doc.get("isAssignableToRole")) and not access.has_premium(call):
+        raise errors.no_premium()
+
+
 def _check_assignable(call: Call) -> None:
     if _ROLE_WRITER not in call.caller.granted:
         raise errors.denied()
     if not call.caller.app_only and not access.holds_role(call, frozenset({role_id("Privileged Role Administrator")})):
         raise errors.denied()
+
+
+def _dynamic(doc: Document) -> bool:
+    return "DynamicMembership" in (doc.get("groupTypes") or [])
 
 
 def _unified(doc: Document) -> bool:
@@ -234,7 +251,14 @@ GROUPS = Resource(
             add=check_member,
             remove=check_removal,
         ),
-        Link("owners", "group.owners", ("user", "servicePrincipal"), writable=True, remove=check_owner_removal),
+        Link(
+            "owners",
+            "group.owners",
+            ("user", "servicePrincipal"),
+            writable=True,
+            most=MOST_OWNERS,
+            remove=check_owner_removal,
+        ),
         Link("memberOf", "group.members", ("group",), reverse=True, visible=hidden.visible),
     ),
 )

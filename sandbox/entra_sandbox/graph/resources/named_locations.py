@@ -13,6 +13,9 @@ from entra_sandbox.graph.resources.conditional_access_policies import bad
 
 __all__ = ["LOCATIONS"]
 
+# learn.microsoft.com/entra/identity/conditional-access/concept-assignment-network, IP address ranges
+_MOST_RANGES, _MOST_LOCATIONS, _WIDEST_MASK = 2000, 195, 8
+
 
 def create(call: Call, doc: Document) -> Document:
     """An IP range or a list of countries, as its ``@odata.type`` says."""
@@ -24,6 +27,8 @@ def create(call: Call, doc: Document) -> Document:
     else:
         raise bad(1076, "The kind of the named location is missing: give '@odata.type'.")
     _check(doc)
+    if call.store.count("namedLocation", call.tenant) >= _MOST_LOCATIONS:
+        raise bad(1082, f"A tenant holds {_MOST_LOCATIONS} named locations at most.")
     stamp = schema.timestamp(call.now)
     return {**doc, "createdDateTime": stamp, "modifiedDateTime": stamp, "deletedDateTime": None}
 
@@ -51,8 +56,8 @@ def _check(doc: Document) -> None:
         raise bad(1039, "The display name of the named location is missing.")
     if doc["@odata.type"] == "#microsoft.graph.ipNamedLocation":
         ranges = doc.get("ipRanges") or []
-        if not ranges:
-            raise bad(1078, "'ipRanges' must not be empty.")
+        if not 1 <= len(ranges) <= _MOST_RANGES:
+            raise bad(1078, f"'ipRanges' must hold 1 to {_MOST_RANGES} ranges.")
         for one in ranges:
             _check_range(one)
         return
@@ -73,6 +78,8 @@ def _check_range(one: Document) -> None:
         network = ipaddress.ip_network(address, strict=False)
     except ValueError:
         raise bad(1075, f"Invalid IP range: {address}.") from None
+    if network.prefixlen <= _WIDEST_MASK:
+        raise bad(1075, f"Invalid IP range: {address} is wider than a mask greater than /{_WIDEST_MASK} allows.")
     if (network.version == 4) != four:
         raise bad(1075, f"Invalid IP range: {address} does not fit its '@odata.type'.")
 

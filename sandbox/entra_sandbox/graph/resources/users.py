@@ -27,10 +27,12 @@ _SENSITIVE = frozenset(
     }
 )
 _ADMINISTRATORS_OF_ADMINISTRATORS = "7be44c8a-adaf-4e2a-84d6-ab2649e08a13"
-_UPN = re.compile(r"[A-Za-z0-9'._\-!#^~]{1,64}@([A-Za-z0-9.\-]{1,255})\Z")
+# learn.microsoft.com/entra/identity/authentication/concept-sspr-policy: at most 64 and 48 characters, no dot before @.
+_UPN = re.compile(r"[A-Za-z0-9'._\-!#^~]{0,63}[A-Za-z0-9'_\-!#^~]@([A-Za-z0-9.\-]{1,48})\Z")
 _NICKNAME = re.compile(r"[^\s@()\\\[\]\";:<>,]{1,64}\Z")
 # What the cloud keeps of a synchronized user: it is none of the attributes that Microsoft Entra Connect Sync writes.
 _OF_THE_CLOUD = frozenset({"usageLocation", "userType", "preferredDataLocation", "ageGroup", "consentProvidedForMinor"})
+_LOCAL = {"emailAddress": re.compile(r"[^\s@]+@[^\s@]+\Z"), "userName": re.compile(r"[A-Za-z0-9][A-Za-z0-9_\-]*\Z")}
 _CLASSES = (r"[a-z]", r"[A-Z]", r"\d", r"[^A-Za-z0-9]")
 
 
@@ -43,6 +45,7 @@ def create(call: Call, doc: Document) -> Document:
     _keep_password(call, doc["id"], profile.get("password"))
     own = {"signInType": "userPrincipalName", "issuer": _initial(call), "issuerAssignedId": doc["userPrincipalName"]}
     identities = [one for one in doc.get("identities") or [] if one.get("signInType") != "userPrincipalName"]
+    _check_identities(call, identities, None)
     return {"userType": "Member", "creationType": None, **doc, "identities": [*identities, own]}
 
 
@@ -54,6 +57,7 @@ def change(call: Call, old: Document, changes: Document) -> Document:
     if _SENSITIVE & set(changes):
         check_administrator(call, old)
     _check_names(call, {"onPremisesImmutableId": old.get("onPremisesImmutableId"), **changes}, old["id"])
+    _check_identities(call, changes.get("identities") or [], old["id"])
     profile = changes.pop("passwordProfile", None)
     if profile and profile.get("password"):
         _keep_password(call, old["id"], profile["password"])
@@ -104,6 +108,25 @@ def _check_names(call: Call, doc: Document, own_id: str | None) -> None:
         raise errors.invalid_value("mailNickname", "User")
     if "displayName" in doc and not doc["displayName"]:
         raise errors.invalid_value("displayName", "User")
+
+
+def _check_identities(call: Call, identities: list[Document], own_id: str | None) -> None:
+    """Each is somebody's alone, and looks as its kind does: learn.microsoft.com/graph/api/resources/objectidentity"""
+    seen = set()
+    for one in identities:
+        issuer, assigned, kind = (str(one.get(name) or "") for name in ("issuer", "issuerAssignedId", "signInType"))
+        form = next((form for name, form in _LOCAL.items() if kind.startswith(name)), None)
+        if not issuer or not assigned or (form and not form.match(assigned)):
+            raise errors.invalid_value("identities", "User")
+        where = (
+            "o.id IS NOT ? AND EXISTS (SELECT 1 FROM json_each(o.doc, '$.identities') e WHERE e.value ->> 'issuer' = ? "
+            "COLLATE NOCASE AND e.value ->> 'issuerAssignedId' = ? COLLATE NOCASE)"
+        )
+        args = (own_id, issuer, assigned)
+        taken = call.store.rows("user", call.tenant, where=where, args=args, limit=1, deleted=None)
+        if taken or (issuer.lower(), assigned.lower()) in seen:
+            raise errors.conflict("identities")
+        seen.add((issuer.lower(), assigned.lower()))
 
 
 def _initial(call: Call) -> str | None:
