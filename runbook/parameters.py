@@ -272,9 +272,14 @@ def load(path: Path) -> Parameters:
     return parse(mapping_file.read(path))
 
 
-def save(parameters: Parameters, path: Path) -> None:
-    """Write the choice whole, as YAML or (for ``*.json``) JSON, with only the values that differ from the defaults."""
+def save(parameters: Parameters, path: Path, *, chosen: bool = True) -> None:
+    """Write the choice whole, as YAML or (for ``*.json``) JSON, with only the values that differ from the defaults.
+
+    The actions are always among them, except where nobody has ``chosen`` any.
+    """
     values = parameters.model_dump(mode="json", exclude_defaults=True)
     values["actions"] = list(parameters.actions)
+    if not chosen:
+        del values["actions"]
     text = json.dumps(values, indent=2) + "\n" if path.suffix == ".json" else yaml.safe_dump(values, sort_keys=False)
     whole.write(path, text)

@@ -39,6 +39,17 @@ def attend(ready: Mapping[str, Any], hand_over: HandOver, reveal: Callable[[str]
         raise RunbookError.named("person_lost", title=hand_over.title, lost=lost) from None
 
 
+def passwords(ready: Mapping[str, Any]) -> dict[str, str]:
+    """By who signs in where, for whoever acts by hand in a rehearsal: StackOne's dashboard first, then the people."""
+    entry = ready.get("stackone_dashboard") or {}
+    dashboard = {f"{entry['user']} (StackOne's dashboard)": str(entry["password"])} if entry else {}
+    people = {
+        f"{name} ({', '.join(person.get('roles') or ['no role'])})": str(person["password"])
+        for name, person in ready["users"].items()
+    }
+    return dashboard | people
+
+
 def commands() -> Any:
     """``serve`` and ``shell`` as a typer application."""
     from entra_sandbox.cli import app

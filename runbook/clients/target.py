@@ -73,6 +73,7 @@ class Target:
     rehearsal: bool = False
     pace: Pace = field(default_factory=lambda: retry.pace(rehearsal=False), repr=False)
     attend: Callable[[HandOver], bool] | None = field(default=None, repr=False)
+    passwords: Callable[[], Mapping[str, Secret]] = field(default=dict, repr=False)
     discovery: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
 
@@ -144,6 +145,7 @@ def _sandbox(ready: Mapping[str, Any], store: SecretStore) -> Target:
         rehearsal=True,
         pace=retry.pace(rehearsal=True),
         attend=lambda hand_over: rehearsal.attend(ready, hand_over, lambda ref: store.get(ref).reveal()),
+        passwords=lambda: {who: Secret(password) for who, password in rehearsal.passwords(ready).items()},
     )
 
 

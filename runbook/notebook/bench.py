@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from runbook import sections
+from runbook import catalog, sections, words
 from runbook.catalog import scopes
 from runbook.catalog.scopes import Scopes
 from runbook.clients.settle import Progress
@@ -15,9 +15,11 @@ from runbook.clients.target import Target
 from runbook.errors import HandOver, Parked, RunbookError
 from runbook.notebook.inputs import Inputs
 from runbook.parameters import Parameters
+from runbook.records import shelf
 from runbook.records.journal import Journal, NullJournal
 from runbook.runs.provenance import notebook_name
 from runbook.runs.run import conclude, need_approval, new_run_id, opening
+from runbook.secrets import Secret
 from runbook.tenant.base import Context, HandsOver, Section, SectionResult, attended, open_context, run_section
 from runbook.tenant.changes import Change, plan_hash
 from runbook.tenant.registration import signed_in, tenant
@@ -123,8 +125,8 @@ class Workbench:
 
     def finish(self, section: Section, result: SectionResult | None, error: RunbookError | None) -> None:
         """Close the record of this notebook, if it keeps one of its own; say in a run's record why nothing was run."""
-        if self._own_record and self._journal is not None and result is not None:
-            conclude(self._journal, {"verdict": result.verdict})
+        if self._own_record and self._journal is not None:
+            conclude(self._journal, {"verdict": result.verdict if result else "incomplete"})
             self._own_record = False
         elif self.inputs.record is not None and result is None and error is not None:
             verdict = "parked" if isinstance(error, Parked) else "failed"
@@ -144,11 +146,12 @@ class Workbench:
 
     def secret_page(self, reference: str) -> str:
         """Offer the secret behind ``reference`` on a page that shows it once; says where."""
-
         store = self._look().store
-        return (
-            f"Open {offer(reference, lambda: store.get(reference))} within {SECONDS / 60:.0f} minutes; it works once."
-        )
+        return _page(lambda: {"Client secret": store.get(reference)})
+
+    def passwords_page(self) -> str:
+        """Offer the passwords with which one acts by hand in a rehearsal, likewise."""
+        return _page(self._look().target.passwords)
 
     @property
     def record(self) -> Path | None:
@@ -170,8 +173,15 @@ class Workbench:
             tenant=tenant(ctx),
             signed_in=signed_in(ctx),
             rehearsal=ctx.target.rehearsal,
+            choice=self._choice if number is not None else "",
         )
         return Header(place, title, about, portal)
+
+    @property
+    def _choice(self) -> str:
+        if self.inputs.chosen:
+            return f"{len(self.params.actions)} chosen"
+        return f"nothing is chosen in {self.inputs.file}: the {len(self.params.actions)} default ones count"
 
     def guide(self) -> Panel:
         """The eight steps with their state and notebook."""
@@ -257,11 +267,27 @@ class Workbench:
             except RunbookError as error:
                 self._states[section.NAME] = ("unknown", f"{error.what} Next: {error.next_step}")
             else:
-                self._states[section.NAME] = _state_of(section, changes)
+                self._states[section.NAME] = _state_of(changes)
+        if not self.inputs.chosen:
+            self._states[sections.NAMES[0]] = ("open", f"nothing is chosen in {self.inputs.file} yet")
+        self._states[PROOF] = self._proof(ctx)
+
+    def _proof(self, ctx: Context) -> tuple[str, str]:
+        """Proven is what a record that holds proves of the present choice, while nothing else is to be done."""
+        found = shelf.last_proof(self.inputs.home / self.params.records, ctx.target.tenant_id, self.params.unique_name)
+        if found is None:
+            return "open", "no record of a proof yet"
+        last, passed = found
+        said = f"{last.proven} of {words.plural(last.actions, 'action')} proven, {last.finished_at}, {last.folder}"
+        chosen = {catalog.action(slug).name for slug in self.params.actions}
+        others = {state for name, (state, _) in self._states.items() if name != PROOF}
+        return ("done" if last.holds and chosen == passed and others == {"done"} else "open"), said
 
 
-def _state_of(section: Section, changes: Sequence[Change]) -> tuple[str, str]:
+def _page(fetch: Callable[[], Mapping[str, Secret]]) -> str:
+    return f"Open {offer(fetch)} within {SECONDS / 60:.0f} minutes; it works once."
+
+
+def _state_of(changes: Sequence[Change]) -> tuple[str, str]:
     pending = [change for change in changes if change.kind != "same"]
-    if section.NAME == PROOF:
-        return "open", "proofs are made anew each time"
     return ("open", counts(pending)) if pending else ("done", "as wanted")

@@ -34,6 +34,12 @@ class Inputs:
     """Names that the notebook sets itself; they win over the file."""
     chosen: bool
     """Whether somebody chose the actions, in the file or in the notebook; else they are the default ones."""
+    stamp: bytes = b""
+
+    @property
+    def outdated(self) -> bool:
+        """Whether the parameters file says something else now than when the notebook read it."""
+        return _content(self.file) != self.stamp
 
 
 _FIRST = "_runbook_first_names"
@@ -60,7 +66,11 @@ def read(namespace: MutableMapping[str, Any], besides: Collection[str] = ()) -> 
         raise InputError(problems)
     record = Path(options["record"]) if options["record"] else None
     chosen = "actions" in {*given, *from_file}
-    return Inputs(params, file, record, home, somebody_there(), frozenset(given), chosen)
+    return Inputs(params, file, record, home, somebody_there(), frozenset(given), chosen, _content(file))
+
+
+def _content(file: Path) -> bytes:
+    return file.read_bytes() if file.is_file() else b""
 
 
 def _names_in(namespace: Mapping[str, Any]) -> frozenset[str]:

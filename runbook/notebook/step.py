@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import MutableMapping, Sequence
 from typing import Any
 
-from runbook.errors import HandOver, Parked, RunbookError
+from runbook.errors import HandOver, Interrupted, Parked, RunbookError
 from runbook.notebook import inputs
 from runbook.notebook.bench import PROOF, SectionFailed, SectionParked, Workbench
 from runbook.notebook.opening import begin
@@ -21,11 +21,15 @@ from runbook.tenant.changes import Change
 from runbook.widgets import message, states
 from runbook.widgets.apply_button import ApplyButton, Offer, Question, Watch
 from runbook.widgets.message import HandOverCard
-from runbook.widgets.panel import Area, Panel
+from runbook.widgets.panel import Area, Panel, Several
 from runbook.widgets.plan_table import PlanTable, counts
 from runbook.widgets.states import ActionMatrix
 
 _LOOKS = 4.0  # seconds between two looks whether a person has acted
+
+
+_step: Step | None = None
+"""The one of this kernel: what is shown of it says nothing any more once the notebook is opened anew."""
 
 
 def open(name: str, namespace: MutableMapping[str, Any]) -> Step:
@@ -33,13 +37,19 @@ def open(name: str, namespace: MutableMapping[str, Any]) -> Step:
 
     Raises :class:`InputRefused`, after showing every mistake, before any request.
     """
+    global _step
+    if _step is not None:
+        _step.close()
+        _step = None
     if name == "run_action":
         bench, ordered = begin(
             namespace, orders.ARGUMENTS, lambda values: read_order(values, attended=inputs.somebody_there())
         )
-        return Step(ordered, bench)
-    bench, _ = begin(namespace, (), dict)
-    return Step(Guided(name), bench)
+        _step = Step(ordered, bench)
+    else:
+        bench, _ = begin(namespace, (), dict)
+        _step = Step(Guided(name), bench)
+    return _step
 
 
 class Step:
@@ -56,6 +66,13 @@ class Step:
         self._areas: dict[str, Area] = {}
         self._buttons: ApplyButton | None = None
         self._watch: Watch | None = None
+
+    def close(self) -> None:
+        """The notebook is opened anew: what it showed, and its buttons, belong to parameters of before."""
+        for name in self._areas:
+            self._show(name, states.closed())
+        if self._buttons is not None:
+            self._buttons.close()
 
     def header(self) -> Panel:
         """Where one is in the guide, on which tenant, signed in as whom; what this step does."""
@@ -166,6 +183,7 @@ class Step:
         offers = [Offer("I have done it", self._pressed, self._asks)]
         if self._bench.can_play:
             offers.append(Offer("Let the rehearsal do it", lambda: self._pressed(play=True), self._asks))
+            offers.append(Offer("Show the rehearsal's passwords", self._bench.passwords_page))
         if ref := _secret_reference(asked):
             offers.append(Offer("Show the secret once", lambda: self._bench.secret_page(ref)))
         return offers
@@ -207,6 +225,10 @@ class Step:
         """What the button does; returns the words that stand beside it afterwards."""
         if self._subject.by_hand and not self._planned:
             return "plan it first."
+        if self._bench.inputs.outdated:
+            self._chosen()
+            self._show("verdict", states.outdated(self._bench.inputs.file))
+            return "nothing was done; see the verdict."
         if self._watch is not None:
             self._watch.stop()
         self._run(apply=True, play=play)
@@ -236,7 +258,7 @@ class Step:
         def tell(left: int) -> None:
             if self._buttons is not None:
                 waiting = f"waiting for the person, {left // 60}:{left % 60:02d} left"
-                self._buttons.say(waiting if left else "nobody acted yet; press the button when it is done")
+                self._buttons.wait(waiting if left else "nobody acted yet; press the button when it is done")
 
         before, params = seen(), self._bench.params
         self._watch = Watch(lambda: seen() != before, then, tell, params.link_timeout_seconds, _LOOKS)
@@ -247,6 +269,9 @@ class Step:
             self._areas[name].show(panel)
 
     def _fill(self) -> None:
+        if self._buttons is not None:
+            asked = self._asked
+            self._buttons.below.show(HandOverCard(asked) if asked is not None else Several([]))
         self._show("result", self._subject.result())
         self._show("evidence", self._shown_evidence())
         self._show("verdict", self._shown_verdict())
@@ -266,6 +291,15 @@ class Step:
             self._error = self._result.error
         except RunbookError as error:
             self._error = error
+        except KeyboardInterrupt:
+            if not (self._attended and apply):
+                raise
+            self._error = Interrupted.named("interrupted", record=self._bench.record)
+        except Exception as error:
+            self._error = RunbookError.named("defect_here", name=type(error).__name__)
+            self._finish()
+            self._fill()
+            raise
 
     def _waits(self, text: str, ctx: Context) -> None:
         """While a button is at work: what is waited for beside it, and the matrix as far as it is filled."""
@@ -283,16 +317,23 @@ class Step:
 
     def _shown_evidence(self) -> Panel:
         record = self._bench.record if self._result and self._result.section == PROOF else None
-        return states.evidence(self._result, self._error, self._bench.scopes, record, attended=self._attended)
+        waiting, scopes = self._waiting, self._bench.scopes
+        return states.evidence(self._result, self._error, scopes, record, attended=self._attended, waiting=waiting)
+
+    @property
+    def _waiting(self) -> str:
+        """What has to be done before anything can be read back."""
+        if self._subject.looks:
+            return "tick actions above"
+        return "press the button above" if self._attended else "nothing was applied"
 
     def _shown_verdict(self) -> Panel:
         following = self._bench.following(self._subject.number)
         if self._asked is not None and self._attended and self._result is not None:
             return states.parked_here(self._result)
-        return states.verdict(self._subject.about[0], self._result, self._error, self._said(), following)
+        return states.verdict(self._subject.about[0], self._result, self._error, self._said(), following, self._waiting)
 
 
 def _secret_reference(asked: HandOver) -> str:
     """Under which name the secret is kept that the person has to put in; empty if none is asked for."""
-    named = {name.lower().replace(" ", "").replace("_", ""): value for name, value in asked.fields.items()}
-    return named.get("clientsecret", "")
+    return next((value for name, value in asked.fields.items() if HandOverCard.is_secret(name)), "")

@@ -88,11 +88,10 @@ def _touched(other: others.Other) -> str:
 
 def _last_proof(ctx: Context, facts: dict[str, Any]) -> Finding:
     folder = Path(ctx.params.records)
-    listed = shelf.entries(folder) if folder.is_dir() else []
-    ours = (ctx.target.tenant_id, ctx.params.unique_name)
-    last = next((each for each in listed if (each.tenant_id, each.application) == ours and each.actions), None)
-    if last is None:
+    found = shelf.last_proof(folder, ctx.target.tenant_id, ctx.params.unique_name)
+    if found is None:
         return Finding("last proof", "not tried", f"no record of one in {folder}", "prove it: runbook verify.")
+    last, _ = found
     facts["last_proof"] = {"run_id": last.run_id, "at": last.finished_at, "verdict": last.verdict, "holds": last.holds}
     ended = last.finished_at or "not ended"
     said = f"{last.proven} of {words.plural(last.actions, 'action')} proven, {ended}, {last.folder}"

@@ -59,6 +59,19 @@ def entries(folder: Path) -> list[Entry]:
     return sorted(found, key=lambda entry: (entry.started_at, entry.run_id), reverse=True)
 
 
+def last_proof(folder: Path, tenant_id: str, application: str) -> tuple[Entry, frozenset[str]] | None:
+    """The latest record in ``folder`` that tried actions of this application, and the names of those that passed."""
+    places = sorted(folder.iterdir(), reverse=True) if folder.is_dir() else []  # run ids begin with their moment
+    for place in places:
+        summary = _summary(place) if (place / JOURNAL).is_file() else {}
+        if summary.get("actions") and summary.get("tenant_id") == tenant_id:
+            entry = _entry(place)
+            if entry.application == application:
+                passed = (str(each.get("name")) for each in summary["actions"] if each.get("verdict") == "passed")
+                return entry, frozenset(passed)
+    return None
+
+
 def _entry(place: Path) -> Entry:
     report, summary, opening = verify(place), _summary(place), _opening(place)
     actor, actions = summary.get("actor") or {}, summary.get("actions") or []

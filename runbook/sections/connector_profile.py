@@ -190,7 +190,8 @@ def plan(ctx: Context, observed: Observed) -> list[Change]:
         return [Change(label, "absent", content, "added", "a person fills in StackOne's form", hashed=hashed)]
     confirmed = observed.form and observed.confirmed == observed.form.fingerprint()
     if confirmed and observed.listed and observed.profile.get("active", True):
-        return [Change(label, content, content, "same", hashed=hashed)]
+        note = "what StackOne does not show is proven by sections 7 and 8"
+        return [Change(label, "saved since it was handed over", content, "same", note, hashed=hashed)]
     if not observed.profile.get("active", True):
         now, note = "disabled", "a disabled profile makes its linked accounts inactive"
     elif observed.form is None:
@@ -321,12 +322,13 @@ def verify(ctx: Context) -> Evidence:
         for name, (there, wanted) in compared.items()
     ]
     mark = "mark on GET " + registration.application_path(ctx)
-    said = "as handed over and confirmed" if confirmed else "another run has confirmed others since"
+    said = "unknown: handed over, and saved since" if confirmed else "another run has handed over others since"
     rows.append(row("client id, secret, scopes, actions", said, mark))
     ok = confirmed and all(there == wanted for there, wanted in compared.values())
     facts = {name: profile.get(name) for name in ("id", "name", "connector_key", "active", "updated_at")}
     facts |= {"type": compared["type"][0], "client_id": form.client_id}
     facts |= {"scopes": list(form.scopes), "actions": list(form.actions)}
-    note = "StackOne's list does not show client id, secret and scopes; linking an account proves them."
-    next_step = "" if ok else "edit the profile in StackOne as the hand-over says, then run again."
+    note = "StackOne's list does not show client id, secret, scopes and actions: whether they are as wanted is unknown."
+    proves = "link an account (section 7): it proves client id and secret; section 8 proves scopes and actions."
+    next_step = proves if ok else "edit the profile in StackOne as the hand-over says, then run again."
     return Evidence(ok, rows, {"connector_profile": facts}, [note], next_step)

@@ -9,7 +9,7 @@ reaches is asked through it before anything counts as proven by it.
 import functools
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -34,12 +34,16 @@ ANOTHER = "another_organization"
 
 @dataclass(frozen=True)
 class Observed:
-    """The connector profile and our linked account, as StackOne lists them; ``stranger``: the owner has another one."""
+    """The connector profile and our linked account, as StackOne lists them; ``stranger``: the owner has another one.
+
+    ``failed``: what StackOne says of an attempt with the link that is handed over; empty while there is none.
+    """
 
     profile: dict[str, Any] | None
     account: dict[str, Any] | None
     listed: bool = False
     stranger: bool = False
+    failed: str = ""
 
 
 def find_account(ctx: Context) -> dict[str, Any] | None:
@@ -134,7 +138,10 @@ def _organization(ctx: Context, account_id: str) -> str:
 
 
 def read(ctx: Context) -> Observed:
-    return _observed(ctx, find_profile(ctx))
+    observed = _observed(ctx, find_profile(ctx))
+    kept = ctx.store.reference(f"{_kept(ctx, observed)}/session")
+    token = json.loads(ctx.store.get(kept).reveal())["token"] if ctx.store.has(kept) else ""
+    return replace(observed, failed=" ".join(_failed(ctx, token))) if token else observed
 
 
 def plan(ctx: Context, observed: Observed) -> list[Change]:
@@ -144,7 +151,8 @@ def plan(ctx: Context, observed: Observed) -> list[Change]:
         note = "an account of this owner is there and is not listed on this tenant's application: it is left alone"
         return [Change(label, "not ours", "active", "unknown", note)]
     if account is None:
-        return [Change(label, "absent", "active", "added", "a person signs in")]
+        tried = f"absent; linking failed: {observed.failed}" if observed.failed else "absent"
+        return [Change(label, tried, "active", "added", "a person signs in")]
     status = str(account.get("status"))
     if status != "active":
         return [Change(label, f"{status}{_reasons(account)}", "active", "changed", "a person signs in again")]
@@ -287,15 +295,19 @@ def _wait(ctx: Context, session: Mapping[str, Any], before: Observed, hand_over:
 
 def _explain(ctx: Context, session: Mapping[str, Any], kept: str) -> None:
     """Raise with StackOne's and Entra's reason if the latest attempt failed; the next one gets a new link."""
-    attempt = (ctx.stackone.session_of(session["token"]) or {}).get("latest_connection_attempt") or {}
-    if not attempt.get("oauth_error_code"):
+    error, text = _failed(ctx, session["token"])
+    if not error:
         return
     _forget(ctx, kept)
-    text = str(attempt.get("oauth_error_description") or "")
-    error = str(attempt["oauth_error_code"])
     said, code = f"Linking the account failed: {error}: {text}", aadsts_code({"error_description": text})
     failure = SignInError(said.rstrip(": "), code=code or error)
     raise told(failure, whose="linked")
+
+
+def _failed(ctx: Context, token: str) -> tuple[str, str]:
+    """The error of the latest attempt in an open session, and its description; empty if there was none."""
+    attempt = (ctx.stackone.session_of(token) or {}).get("latest_connection_attempt") or {}
+    return str(attempt.get("oauth_error_code") or ""), str(attempt.get("oauth_error_description") or "")
 
 
 def verify(ctx: Context) -> Evidence:

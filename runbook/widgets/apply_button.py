@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from runbook.widgets.panel import Live, page, render
+from runbook.widgets.panel import Area, Live, Several, page, render
 
 if TYPE_CHECKING:
     import ipywidgets
 
 # Jupyter may handle two clicks in two threads. What one press began is ended before another may begin, in this kernel.
 _TURN = threading.Lock()
+_STAYS, _DRAWN = 10.0, 0.3  # seconds: who waited longer may be elsewhere by now; until new buttons are on the page
 
 
 class Question(NamedTuple):
@@ -38,11 +41,12 @@ class Offer(NamedTuple):
 class ApplyButton(Live):
     """The offers of a step. After each press ``offers()`` is asked again: what can be done may have changed.
 
-    ``value`` are the words beside the buttons.
+    ``value`` are the words beside the buttons; ``below`` is the place under them for what a person has to do.
     """
 
     def __init__(self, offers: Callable[[], Sequence[Offer]], hint: str = "") -> None:
-        self._offers, self.value = offers, hint
+        self._offers, self.value, self._waiting = offers, hint, ""
+        self.below = Area(Several([]))
         self._row: ipywidgets.HBox | None = None
         self._said: Any = None
         self._open: tuple[Offer, Question] | None = None
@@ -63,9 +67,28 @@ class ApplyButton(Live):
 
     def say(self, words: str) -> None:
         """Put words beside the buttons."""
-        self.value = words
+        self.value, self._waiting = words, ""
+        self._say()
+
+    def wait(self, words: str) -> None:
+        """Say beside the words what is waited for; they stay."""
+        self._waiting = words
+        self._say()
+
+    def _say(self) -> None:
         if self._said is not None:
-            self._said.value = page(f'<span role="status">{render("linked", words)}</span>')
+            said = render("linked", " ".join(filter(None, (self.value, self._waiting))))
+            self._said.value = page(f'<span role="status">{said}</span>')
+
+    def _ipython_display_(self) -> None:
+        super()._ipython_display_()
+        self.below._ipython_display_()
+
+    def close(self) -> None:
+        """Offer nothing any more."""
+        self._offers, self._open = list, None
+        self.below.show(Several([]))
+        self._refresh("the notebook was opened anew; run this cell again.")
 
     def press(self, offer: Offer) -> None:
         """What pressing its button does; nothing while an earlier press is at work."""
@@ -127,7 +150,17 @@ class ApplyButton(Live):
     def _clicked(self, button: ipywidgets.Button, offer: Offer) -> None:
         # The second click of a double click comes when the first has been worked off: its button is gone by then.
         if self._row is not None and button in self._row.children and not button.disabled:
+            begun = time.monotonic()
             self.press(offer)
+            if time.monotonic() - begun < _STAYS:
+                self._focus()
+
+    def _focus(self) -> None:
+        """Who works without a mouse goes on where they were: on what can be pressed next, once it is drawn."""
+        buttons = [each for each in self._row.children[:-1] if not each.disabled] if self._row is not None else []
+        with suppress(RuntimeError):  # without an event loop there is no page to draw it
+            for button in buttons[:1]:
+                asyncio.get_running_loop().call_later(_DRAWN, button.focus)
 
 
 class Watch:

@@ -27,6 +27,7 @@ class Place:
     tenant: str
     signed_in: str
     rehearsal: bool
+    choice: str = ""
 
 
 class Header(Panel):
@@ -45,6 +46,7 @@ class Header(Panel):
             "Target": place.target,
             "Tenant": place.tenant,
             "Signed in as": place.signed_in,
+            "Actions": place.choice,
             "Guide": ", ".join(guide),
         }
         return "\n".join(f"{name}: {text}" for name, text in said.items() if text)

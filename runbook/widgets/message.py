@@ -49,6 +49,11 @@ class HandOverCard(Panel):
         kinds = ("link_account", "admin_consent", "device_sign_in")
         self.for_phone = self.shown and hand_over.kind in kinds and hand_over.url.startswith(("https://", "http://"))
 
+    @staticmethod
+    def is_secret(field: str) -> bool:
+        """Whether the value of a field is the reference of the secret that goes there."""
+        return field.lower().replace(" ", "").replace("_", "") == "clientsecret"
+
     def text(self) -> str:
         item = self.hand_over
         lines = [item.title, f"Who: {item.who}", f"Link: {item.url if self.shown else self.elsewhere}"]

@@ -1,4 +1,4 @@
-"""A page on loopback that shows a secret once: from the store to a person, past every notebook and widget.
+"""A page on loopback that shows secrets once: from the store to a person, past every notebook and widget.
 
 The address is unguessable and works for a short time. Opening it shows a button; pressing that shows the value once,
 so a browser that looks ahead of its user spends nothing.
@@ -7,7 +7,7 @@ so a browser that looks ahead of its user spends nothing.
 import http.server
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from html import escape
 from importlib.resources import files
 from string import Template
@@ -21,16 +21,17 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Frame-Options": "DENY",
 }
-_ASK = """<p>It is shown once, for you to paste into StackOne.</p>
+_ASK = """<p>What is behind this page is shown once, for you to paste.</p>
 <form method="post"><button autofocus>Show it</button></form>"""
-_SHOW = """<p><label>Value <input id="value" readonly value="$value"></label></p>
-<p><button autofocus onclick="navigator.clipboard.writeText(value.value); this.textContent = 'Copied'">Copy</button></p>
-<p>Close this page afterwards.</p>"""
+_SHOW = """<p><label>$name <input readonly value="$value"></label>
+<button onclick="this.previousElementSibling.control.select();
+ this.textContent = document.execCommand('copy') ? 'Copied' : 'Selected: press Ctrl+C'">Copy</button></p>"""
+_CLOSE = "<p>Close this page afterwards.</p>"
 _GONE = "<p>It was shown already, or the time is over. Ask for it again in the notebook.</p>"
 
 
-def offer(name: str, fetch: Callable[[], Secret]) -> str:
-    """Serve the secret called ``name`` once; returns the address. ``fetch`` is called when a person asks for it."""
+def offer(fetch: Callable[[], Mapping[str, Secret]]) -> str:
+    """Serve secrets by their names once; returns the address. ``fetch`` is called when a person asks for them."""
     path = f"/{secrets.token_urlsafe(32)}"
     frame = files("runbook.widgets").joinpath("one_time_page.html").read_text(encoding="utf-8")
     turn = threading.Lock()
@@ -43,7 +44,9 @@ def offer(name: str, fetch: Callable[[], Secret]) -> str:
             if self.path != path or not turn.acquire(blocking=False):
                 self._answer(_GONE)
                 return
-            self._answer(Template(_SHOW).substitute(value=escape(fetch().reveal())))
+            shown = [(escape(name), escape(secret.reveal())) for name, secret in fetch().items()]
+            fields = [Template(_SHOW).substitute(name=name, value=value) for name, value in shown]
+            self._answer("".join([*fields, _CLOSE]))
             threading.Thread(target=server.shutdown).start()
 
         def _answer(self, fragment: str) -> None:
@@ -59,7 +62,7 @@ def offer(name: str, fetch: Callable[[], Secret]) -> str:
             """Nothing: the path is a key."""
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page)
-    threading.Thread(target=_serve, args=(server,), name=f"one-time page of {name}", daemon=True).start()
+    threading.Thread(target=_serve, args=(server,), name="one-time page", daemon=True).start()
     return f"http://127.0.0.1:{server.server_address[1]}{path}"
 
 

@@ -57,21 +57,24 @@ class Choice:
 
     def keep(self) -> None:
         """Write the choice into the parameters file, whole; everything else in the file stays as it is."""
-        if not self.complete:
-            self.note = "Not saved: choose at least one action and one permission type."
+        if not self.types:
+            self.note = "Not saved: choose at least one permission type."
             return
         try:
             others = mapping_file.read(self._file) if self._file.is_file() else {}
-            save(parse({**others, **self._own()}), self._file)
+            if not self.actions:
+                others.pop("actions", None)
+            save(parse({**others, **self._own()}), self._file, chosen=bool(self.actions))
         except InputError as error:
             self.note = f"Not saved: {'; '.join(map(str, error.problems))}"
         except OSError as error:
             self.note = f"Not saved: {self._file} cannot be written ({error.strerror})."
         else:
-            self.note = f"Saved to {self._file}."
+            self.note = f"Saved to {self._file}." if self.actions else f"No action is chosen in {self._file} any more."
 
     def _own(self) -> dict[str, object]:
-        return {"actions": list(self.slugs), "permission_types": list(self.types), "permission_source": self.source}
+        actions = {"actions": list(self.slugs)} if self.actions else {}
+        return {**actions, "permission_types": list(self.types), "permission_source": self.source}
 
 
 class _PickerRows:
@@ -80,6 +83,7 @@ class _PickerRows:
     def __init__(self, chosen: Iterable[str], changed: Callable[[list[str], bool], None]) -> None:
         self._changed = changed
         self._quiet = False
+        self.shown = {action.slug for action in catalog.actions()}
         self._boxes: dict[str, ipywidgets.Checkbox] = {}
         self._rows: dict[str, ipywidgets.HBox] = {}
         self._heads: dict[str, tuple[ipywidgets.HBox, ipywidgets.HTML, list[str]]] = {}
@@ -101,15 +105,15 @@ class _PickerRows:
 
     def show(self, slugs: Iterable[str]) -> None:
         """Show only these actions, with the heads of their resources."""
-        shown = set(slugs)
+        self.shown = shown = set(slugs)
         for slug, row in self._rows.items():
             row.layout.display = None if slug in shown else "none"
         for head, _, members in self._heads.values():
             head.layout.display = None if shown & set(members) else "none"
 
     def tick(self, slugs: Iterable[str], chosen: bool) -> None:
-        """Tick or clear these actions at once, as one change."""
-        named = [slug for slug in slugs if self._boxes[slug].value != chosen]
+        """Tick or clear those of these actions that are shown, at once and as one change."""
+        named = [slug for slug in slugs if slug in self.shown and self._boxes[slug].value != chosen]
         self._quiet = True
         try:
             for slug in named:
@@ -122,9 +126,9 @@ class _PickerRows:
         slugs = [action.slug for action in members]
         words = ipywidgets.HTML(layout=ipywidgets.Layout(width="330px"))
         buttons = []
-        for label, chosen in ((f"All {resource.lower()}", True), ("None", False)):
+        for label, chosen in ((f"All {resource.lower()}", True), (f"No {resource.lower()}", False)):
             button = ipywidgets.Button(description=label, layout=ipywidgets.Layout(width="auto"))
-            button.tooltip = f"Choose {'all' if chosen else 'none'} of {resource.lower()}"
+            button.tooltip = f"Choose {'all' if chosen else 'none'} of {resource.lower()} that are shown"
             button.on_click(lambda _button, chosen=chosen: self.tick(slugs, chosen))
             buttons.append(button)
         head = ipywidgets.HBox([words, *buttons], layout=ipywidgets.Layout(align_items="center", flex="0 0 auto"))
@@ -169,6 +173,7 @@ def _cost(action: Action) -> str:
     return delegated if application == delegated else f"{delegated} · application: {application}"
 
 
+_ALL, _NONE = "Select all", "Select none"
 EFFECTS = ("read", "write", "delete")
 
 
@@ -215,6 +220,7 @@ class Picker(Live):
 
     def _built(self) -> ipywidgets.HBox:
         self._rows = _PickerRows(self.choice.slugs, self._ticked)
+        self._of_shown: dict[str, ipywidgets.Button] = {}
         self._state = ipywidgets.HTML()
         self._cost = ipywidgets.HTML()
         self._search = ipywidgets.Text(
@@ -247,10 +253,11 @@ class Picker(Live):
         presets.add_class("rb-quiet")
         ask = ipywidgets.HBox([*self._types.values(), self._source], layout=wrap)
         left = ipywidgets.VBox(
-            [find, presets, self._rows.layout], layout=ipywidgets.Layout(flex="3 1 600px", min_width="420px")
+            [ask, self._separator, find, presets, self._rows.layout],
+            layout=ipywidgets.Layout(flex="3 1 600px", min_width="420px"),
         )
         right = ipywidgets.VBox(
-            [self._state, ask, self._separator, self._cost],
+            [self._state, self._cost],
             layout=ipywidgets.Layout(flex="2 1 340px", min_width="320px", padding="0 0 0 16px"),
         )
         return ipywidgets.HBox([left, right], layout=ipywidgets.Layout(flex_flow="row wrap", width="100%"))
@@ -262,13 +269,17 @@ class Picker(Live):
             for preset in catalog.presets().values()
             if len(preset.actions) < len(every)
         ]
-        return [*named, ("Select all", "All actions.", every, True), ("Select none", "No action.", every, False)]
+        return [*named, (_ALL, "All actions that are shown.", every, True), (_NONE, "None of them.", every, False)]
 
     def _preset(self, title: str, about: str, slugs: list[str], chosen: bool) -> ipywidgets.Button:
         button = ipywidgets.Button(description=title, tooltip=about, layout=ipywidgets.Layout(width="auto"))
+        self._of_shown |= {title: button} if title in (_ALL, _NONE) else {}
 
         def press(_button: Any) -> None:
-            if chosen:
+            if title not in self._of_shown:
+                for box in self._effects.values():
+                    box.value = True
+                self._search.value = ""  # so that all that is chosen is seen
                 self._rows.tick([slug for slug in self.choice.slugs if slug not in slugs], False)
             self._rows.tick(slugs, chosen)
 
@@ -286,6 +297,10 @@ class Picker(Live):
         effects = {name for name, box in self._effects.items() if box.value}
         found = catalog.select(search=self._search.value)
         self._rows.show(action.slug for action in found if action.effect in effects)
+        count = len(self._rows.shown)
+        few = count < len(catalog.actions())
+        for title, button in self._of_shown.items():
+            button.description = f"{title}: the {count} shown" if few else title
 
     def _ticked(self, slugs: list[str], chosen: bool) -> None:
         self.choice.set(slugs, chosen)

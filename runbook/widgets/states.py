@@ -10,7 +10,7 @@ from typing import Any
 
 from runbook import catalog, words
 from runbook.catalog.scopes import Scopes
-from runbook.errors import Parked, RunbookError
+from runbook.errors import Interrupted, Parked, RunbookError
 from runbook.records.timeline import TimeLine
 from runbook.tenant.base import SectionResult
 from runbook.widgets import message
@@ -31,6 +31,17 @@ def kept(file: Path) -> Message:
     return Message("Nothing to apply", "none", f"the choice is kept in {file} with every click.")
 
 
+def closed() -> Message:
+    """A cell that belongs to parameters of before."""
+    return Message("Not tried", "none", "the notebook was opened anew; run this cell again.")
+
+
+def outdated(file: Path) -> Message:
+    """What this notebook works with is no longer what was chosen."""
+    said = f"{file} says something else now than when this notebook read it."
+    return Message("Out of date", "wait", said, {"Next": "choose Run › Run All Cells, and read the plan again."})
+
+
 def applied(result: SectionResult | None, error: RunbookError | None, said: str, *, allowed: bool) -> Panel:
     """The outcome of applying where nobody is there to press a button; ``said``: what was done, in words."""
     if error is not None:
@@ -46,21 +57,28 @@ def applied(result: SectionResult | None, error: RunbookError | None, said: str,
 def beside_button(result: SectionResult | None, error: RunbookError | None, said: str) -> str:
     """A few words for the place beside the button."""
     if error is not None:
-        return f"Failed: {error.what}"
+        return f"{'Stopped' if isinstance(error, Interrupted) else 'Failed'}: {error.what}"
     return f"{result.verdict.capitalize()}: {said}" if result else ""
 
 
 def evidence(
-    result: SectionResult | None, error: RunbookError | None, scopes: Scopes, record: Path | None, *, attended: bool
+    result: SectionResult | None,
+    error: RunbookError | None,
+    scopes: Scopes,
+    record: Path | None,
+    *,
+    attended: bool,
+    waiting: str,
 ) -> Panel:
-    """What was read back, and where the ``record`` of it lies; or why there is nothing yet."""
+    """What was read back, and where the ``record`` of it lies; or what is ``waiting`` to be done before."""
     if result is not None and result.hand_over is not None:
-        return HandOverCard(result.hand_over, attended=attended)
+        if not attended:
+            return HandOverCard(result.hand_over, attended=False)
+        return Message("Nothing yet", "none", "what a person has to do stands under the buttons above.")
     if error is not None and not isinstance(error, Parked):
         return message.failure(error)
     if result is None or result.evidence is None:
-        waiting = "press the button above; what is read back appears here." if attended else "nothing was applied."
-        return Message("Nothing yet", "none", waiting)
+        return Message("Nothing yet", "none", f"{waiting}; what is read back appears here.")
     shown = [*_panels(result.section, result.facts, scopes), EvidenceTable(result.evidence.rows, result.evidence.notes)]
     if record is not None:
         how = f"read {record / 'report.html'}; check it, here or elsewhere, with: runbook records verify {record}"
@@ -75,17 +93,20 @@ def parked_here(result: SectionResult) -> Message:
     return message.verdict("parked", f"{result.title}: {title}", how)
 
 
-def verdict(title: str, result: SectionResult | None, error: RunbookError | None, said: str, following: str) -> Message:
-    """One line, the word first, with what was done (``said``) and the next thing to do."""
+def verdict(
+    title: str, result: SectionResult | None, error: RunbookError | None, said: str, following: str, waiting: str
+) -> Message:
+    """One line, the word first, with what was done (``said``) and the next thing to do; ``waiting`` for the first."""
     if result is not None and result.verdict == "parked":
         who = result.hand_over.title if result.hand_over else "what was asked could not be found out."
         return message.verdict(
             "parked", f"{title}: {who}", result.next_step or "act as described, then run this again."
         )
     if error is not None:
-        return message.verdict("failed", f"{title}: {error.what}", error.next_step)
+        state = "incomplete" if isinstance(error, Interrupted) else "failed"
+        return message.verdict(state, f"{title}: {error.what}", error.next_step)
     if result is None:
-        return message.verdict("not tried", f"{title}: the plan is not applied yet.", "press the button above.")
+        return message.verdict("not tried", title, f"{waiting}.")
     if result.verdict == "planned":
         return message.verdict("planned", f"{title}: nothing was written.", result.next_step)
     if result.verdict == "failed":

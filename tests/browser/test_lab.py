@@ -77,7 +77,7 @@ def test_the_guide_is_walked_by_pressing_buttons_and_by_acting_for_a_person(lab:
         book = opened(f"{name}.ipynb")
         book.run_all()
         press(book, "Apply", "Parked")
-        expect(book.output("step.evidence()")).to_contain_text(asked)
+        expect(book.output("step.apply()")).to_contain_text(asked)
         press(book, "Let the rehearsal do it", "Passed")
     book = opened("08_verify_actions.ipynb")
     book.run_all()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import signal
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -10,18 +13,20 @@ from typing import Any
 
 import pytest
 
-from runbook import catalog
-from runbook.errors import InputError
+from runbook import catalog, notebook, rehearsal
+from runbook.errors import HandOver, InputError, RunbookError
 from runbook.notebook import inputs
-from runbook.notebook.bench import Workbench
+from runbook.notebook.bench import InputRefused, Workbench
 from runbook.notebook.step import Step
 from runbook.notebook.subject import Guided, Ordered
 from runbook.operations import order as orders
 from runbook.operations.order import Order
 from runbook.parameters import Parameters
 from runbook.records.journal import read
+from runbook.sections import connector_profile
 from runbook.widgets.action_form import ActionForm, Filled
 from runbook.widgets.apply_button import ApplyButton
+from runbook.widgets.message import HandOverCard
 from runbook.widgets.plan_table import AnswerTable, RequestCard
 
 
@@ -180,6 +185,83 @@ def test_a_deletion_is_sent_when_a_person_has_agreed_and_a_second_click_is_no_an
     assert made not in result.panel.text()
 
 
+def test_linking_that_failed_says_why_before_anybody_is_asked_again(bench: Workbench, sandbox: dict[str, Any]) -> None:
+    ready = json.loads(Path(sandbox["file"]).read_text())
+    wanted = connector_profile.read(bench._look()).form
+    assert wanted is not None
+    form = HandOver("connector_profile", "", "", fields=wanted.fields())
+    assert rehearsal.attend(ready, form, lambda _reference: "abc8Q~wrong.secret_value-000000000000000")
+    bench.choose(bench.params.model_copy(update={"account_owner_id": "somebody-else"}))
+    step = Step(Guided("link_account"), bench)
+    plan, buttons = step.plan(), step.apply()
+    evidence, verdict = step.evidence(), step.verdict()
+    assert isinstance(buttons, ApplyButton)
+    assert pressed(buttons, "Apply").startswith("Parked")
+    card = buttons.below.panel
+    assert isinstance(card, HandOverCard), "what one has to do stands where one acts"
+    with pytest.raises(RunbookError):
+        rehearsal.attend(ready, card.hand_over, lambda _reference: "")
+    again = Step(Guided("link_account"), bench)
+    assert "linking failed: invalid_client AADSTS7000215" in " ".join(again.plan().panel.text().split())
+    assert pressed(buttons, "I have done it").startswith("Failed: Linking the account failed: invalid_client")
+    assert "AADSTS7000215" in evidence.panel.text()
+    assert "Next: " in verdict.panel.text()
+    assert buttons.below.panel.text() == ""
+    assert "Plan that was applied" not in plan.panel.text()
+
+
+def test_an_interrupted_press_says_so_and_its_record_is_incomplete(bench: Workbench, tmp_path: Path) -> None:
+    step = Step(Guided("rotate_secret"), bench)
+    step.plan()
+    buttons, verdict = step.apply(), step.verdict()
+    assert isinstance(buttons, ApplyButton)
+    ended = threading.Event()
+
+    def interrupt() -> None:
+        while not ended.is_set():
+            for journal in (tmp_path / "records").glob("*/journal.jsonl"):
+                if '"http.intent"' in journal.read_text():
+                    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+                    return
+
+    watcher = threading.Thread(target=interrupt)
+    watcher.start()
+    try:
+        said = pressed(buttons, "Apply")
+    finally:
+        ended.set()
+        watcher.join()
+    assert said.startswith("Stopped: It was interrupted, and may have written something before.")
+    assert verdict.panel.text().startswith("Incomplete: ")
+    assert "press the button again" in verdict.panel.text()
+    (record,) = (tmp_path / "records").iterdir()
+    assert json.loads((record / "summary.json").read_text())["verdict"] == "incomplete"
+    assert (record / "manifest.json").is_file()
+    assert pressed(buttons, "Apply").startswith(("Parked", "Passed"))
+
+
+def test_a_notebook_acts_on_what_is_chosen_now_or_not_at_all(connected: Parameters, tmp_path: Path) -> None:
+    file = tmp_path / "choice.json"
+    values = {**connected.model_dump(mode="json", exclude_unset=True), "records": str(tmp_path / "records")}
+    file.write_text(json.dumps(values))
+    names: dict[str, Any] = {"parameters_file": str(file)}
+    begun = notebook.open("api_permissions", names)
+    begun._attended = True
+    plan = begun.plan()
+    buttons, verdict = begun.apply(), begun.verdict()
+    assert isinstance(buttons, ApplyButton)
+    file.write_text(json.dumps({**values, "actions": ["list_devices"]}))
+    assert pressed(buttons, buttons.layout.children[0].description) == "nothing was done; see the verdict."
+    assert verdict.panel.text().startswith("Out of date: ")
+    assert not (tmp_path / "records").exists()
+    names["secret_lifetime_days"] = "many"
+    with pytest.raises(InputRefused):
+        notebook.open("api_permissions", names)
+    for shown in (plan, verdict):
+        assert shown.panel.text() == "Not tried: the notebook was opened anew; run this cell again."
+    assert [each.description for each in buttons.layout.children[:-1]] == []
+
+
 def test_secrets_live_on_a_time_line_and_nothing_is_torn_down_before_a_person_has_agreed(bench: Workbench) -> None:
     rotation = Step(Guided("rotate_secret"), bench)
     rotation.plan()
@@ -200,7 +282,7 @@ def test_secrets_live_on_a_time_line_and_nothing_is_torn_down_before_a_person_ha
     assert isinstance(buttons, ApplyButton)
     before = len(list(bench.record.parent.iterdir()))
     asked = pressed(buttons, "Apply")
-    assert asked.startswith("This removes linked account of ")
+    assert asked.startswith("This removes ")
     assert " more. Target: SANDBOX" in asked
     assert asked.endswith("press Remove.")
     assert "+" not in plan.panel.text()

@@ -130,7 +130,7 @@ def test_secret_is_shown_once_and_only_when_asked_for() -> None:
         fetched.append("x")
         return Secret("s3cr3t-<value>")
 
-    address = offer("file:client", fetch)
+    address = offer(lambda: {"Client secret": fetch()})
     assert "s3cr3t" not in httpx.get(address).text
     assert fetched == []
     wrong = address.rsplit("/", 1)[0] + "/guess"
@@ -142,4 +142,4 @@ def test_secret_is_shown_once_and_only_when_asked_for() -> None:
 
 
 def test_secret_page_binds_to_loopback_only() -> None:
-    assert offer("file:client", lambda: Secret("unused")).startswith("http://127.0.0.1:")
+    assert offer(dict).startswith("http://127.0.0.1:")

@@ -68,12 +68,17 @@ def test_other_parameters_of_the_file_survive_a_click(picker: Picker, file: Path
     assert (kept.application_name, kept.secret_lifetime_days) == ("Ours", 90)
 
 
-def test_an_empty_choice_is_not_written(picker: Picker, file: Path) -> None:
-    box = boxes(picker.layout)["List Users"]
-    box.value = True
-    box.value = False
-    assert load(file).actions == ("list_users",)
-    assert "Not saved" in picker.choice.note
+def test_an_empty_choice_leaves_no_earlier_one_in_the_file(picker: Picker, file: Path) -> None:
+    file.write_text("application_name: Ours\n")
+    labels = boxes(picker.layout)
+    labels["List Users"].value = True
+    labels["List Users"].value = False
+    assert "actions" not in file.read_text()
+    assert load(file).application_name == "Ours"
+    assert "No action is chosen" in picker.choice.note
+    boxes(picker.layout, "Button")["Select all"].click()
+    boxes(picker.layout, "Button")["Select none"].click()
+    assert "actions" not in file.read_text()
 
 
 def test_a_file_with_a_mistake_is_left_alone_and_the_mistake_is_shown(picker: Picker, file: Path) -> None:
@@ -96,6 +101,42 @@ def test_select_all_and_none(picker: Picker) -> None:
     assert len(picker.choice.slugs) == len(catalog.actions())
     buttons["Select none"].click()
     assert picker.choice.slugs == ()
+
+
+def test_all_and_none_mean_the_actions_that_are_shown(picker: Picker, file: Path) -> None:
+    labels = boxes(picker.layout)
+    labels["Verify Domain"].value = True
+    boxes(picker.layout, "Text")["Search"].value = "group"
+    labels["Delete actions"].value = False
+    shown = {a.slug for a in catalog.select(search="group") if a.effect != "delete"}
+    buttons = boxes(picker.layout, "Button")
+    buttons[f"Select all: the {len(shown)} shown"].click()
+    assert set(load(file).actions) == shown | {"verify_domain"}
+    buttons["No users"].click()
+    buttons["No groups"].click()
+    left = {slug for slug in shown if catalog.action(slug).resource not in ("Users", "Groups")} | {"verify_domain"}
+    assert set(picker.choice.actions) == left
+    buttons["All groups"].click()
+    assert set(picker.choice.actions) == left | {s for s in shown if catalog.action(s).resource == "Groups"}
+    boxes(picker.layout, "Button")[f"Select none: the {len(shown)} shown"].click()
+    assert load(file).actions == ("verify_domain",)
+    buttons["Read-only"].click()
+    assert boxes(picker.layout, "Text")["Search"].value == ""
+    assert {catalog.action(slug).effect for slug in load(file).actions} == {"read"}
+
+
+def test_what_is_asked_once_comes_before_the_long_list_and_no_two_buttons_have_one_name(picker: Picker) -> None:
+    order: list[Any] = []
+
+    def walk(widget: Any) -> None:
+        order.append(widget)
+        for child in getattr(widget, "children", ()):
+            walk(child)
+
+    walk(picker.layout)
+    assert order.index(picker._separator) < order.index(picker._rows.layout)
+    names = [widget.description for widget in order if type(widget).__name__ == "Button"]
+    assert len(names) == len(set(names))
 
 
 def test_search_and_effect_filters_hide_rows_without_changing_the_choice(picker: Picker) -> None:
