@@ -73,6 +73,8 @@ def licences(one: Distribution) -> Iterator[str]:
         yield expression
     yield from (text for text in one.metadata.get_all("Classifier") or [] if text.startswith("License ::"))
     yield (one.metadata.get("License") or "")[:200]
+    for name in one.metadata.get_all("License-File") or []:
+        yield (one.read_text(f"licenses/{name}") or "").partition("\n")[0]
 
 
 def free(licence: str) -> bool:

@@ -17,6 +17,7 @@ from typing import Any
 
 import httpx
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 
@@ -50,6 +51,14 @@ class Notebook:
         """The output area of the cell whose source is ``source``."""
         cell = self.page.locator(".jp-CodeCell").filter(has=self.page.locator(".cm-content", has_text=source))
         return cell.locator(".jp-OutputArea")
+
+
+def accessible(page: Page, within: str = "body") -> None:
+    """No serious or critical violation of axe-core's rules (WCAG 2) in what is on the page."""
+    found = Axe().run(page, context={"include": [[within]]}).response
+    assert len(found["passes"]) > 5, "nothing was looked at"
+    grave = [each for each in found["violations"] if each["impact"] in ("serious", "critical")]
+    assert not [(each["id"], [node["html"] for node in each["nodes"]]) for each in grave]
 
 
 def free_port() -> int:
