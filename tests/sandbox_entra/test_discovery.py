@@ -31,7 +31,7 @@ def test_a_slash_too_many_is_none(http: httpx.Client, world: World) -> None:
 def test_a_tenant_that_is_not_there_is_an_error(http: httpx.Client, segment: str) -> None:
     answer = http.get(f"/{segment}/v2.0/.well-known/openid-configuration")
     assert answer.status_code == 400
-    assert answer.json()["error_codes"] == [90002]
+    assert (answer.json()["error"], answer.json()["error_codes"]) == ("invalid_tenant", [90002])
 
 
 def test_an_unverified_domain_is_no_tenant(http: httpx.Client, world: World) -> None:

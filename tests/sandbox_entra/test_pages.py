@@ -201,6 +201,9 @@ class TestRefusals:
             ({"scope": "User.Invent"}, 650053, "invalid_client"),
             ({"scope": "api://nothing/read"}, 500011, "invalid_resource"),
             ({"code_challenge_method": "S1"}, 9002313, "invalid_request"),
+            ({"code_challenge": "short", "code_challenge_method": "S256"}, 501491, "invalid_request"),
+            ({"code_challenge": "a" * 129, "code_challenge_method": "plain"}, 501491, "invalid_request"),
+            ({"prompt": "perhaps"}, 90023, "invalid_request"),
         ],
     )
     def test_a_wrong_request_of_a_known_application_goes_back_to_it(

@@ -90,8 +90,8 @@ KINDS = {
 
 @pytest.fixture(scope="module")
 def keys(alone: World) -> dict[str, list[str]]:
-    """Keys by collection, without those of the callers, who are to stay."""
-    callers = {alone.principal()["id"], alone.user()["id"], alone.ready["client_id"]}
+    """Keys by collection, without those of the callers and of Microsoft Graph, who are to stay."""
+    callers = {alone.principal()["id"], alone.user()["id"], alone.ready["client_id"], alone.microsoft_graph()["id"]}
     found = {}
     for collection, kind in KINDS.items():
         docs = [one for one in alone.store.find(kind, alone.tenant) if not callers & {one["id"], one.get("appId")}]

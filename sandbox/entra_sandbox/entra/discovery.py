@@ -36,6 +36,8 @@ def routes(services: Services) -> list[Route]:
                 call = call_of(services, request, request.query_params)
                 tenant = call.tenant()
             except AadError as error:
+                if error.code == 90002:
+                    error = AadError("90002_discovery", tenant=request.path_params["tenant"])
                 return refusal(services, request, error)
             segment = tenant.id if tenant else call.segment.lower()
             found = _document(services, call.base, segment, tenant.id if tenant else None, version)

@@ -27,6 +27,11 @@ __all__ = ["AdminConsent", "Ask", "Authorize", "Device", "Part", "Purpose", "pur
 
 CODE_SECONDS = 600
 
+_CHALLENGE = range(43, 129)
+"""Sizes of a code challenge (RFC 7636 section 4.2)."""
+
+_PROMPTS = frozenset({"login", "none", "consent", "select_account", "admin_consent", "create"})
+
 
 @dataclass(frozen=True)
 class Part:
@@ -143,7 +148,7 @@ class Authorize(_Signing):
         super().__init__(call, client, call.get("scope"))
 
     def check(self) -> None:
-        """AADSTS900144, 28000, 70005, 70011, 9002325, 9002313: what can be said before anybody signs in."""
+        """AADSTS900144, 28000, 70005, 70011, 90023, 501491, 9002325, 9002313: what can be said before a sign-in."""
         assert self.wanted
         if self.call.need("response_type") != "code":
             raise AadError(70005)
@@ -154,6 +159,10 @@ class Authorize(_Signing):
             raise AadError(9002325)
         if self.call.get("code_challenge_method") not in ("", "plain", "S256"):
             raise AadError(9002313)
+        if challenge and len(challenge) not in _CHALLENGE:
+            raise AadError(501491)
+        if set(self.call.get("prompt").split()) - _PROMPTS:
+            raise AadError(90023)
 
     def finish(self, sign_in: SignIn) -> Response:
         call = self.call
