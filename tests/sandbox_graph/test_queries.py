@@ -329,3 +329,15 @@ def test_words_that_join_a_search_are_in_capitals(admin: GraphClient, asked: str
 def test_nothing_is_selected_below_a_single_value(admin: GraphClient) -> None:
     assert admin.get("/users?$select=displayName/first").status_code == 400
     assert admin.get("/users?$select=passwordProfile/forceChangePasswordNextSignIn").status_code == 200
+
+
+def test_deleted_objects_are_sorted_by_when_they_were_deleted(admin: GraphClient, user: dict[str, Any]) -> None:
+    """learn.microsoft.com/graph/api/directory-deleteditems-list, example 2"""
+    assert admin.delete(f"/users/{user['id']}").status_code == 204
+    place = "/directory/deletedItems/microsoft.graph.user"
+    params = {"$count": "true", "$orderby": "deletedDateTime desc", "$select": "id,deletedDateTime"}
+    assert admin.get(place, params=params).status_code == 400
+    found = admin.get(place, params=params, headers=EVENTUAL).json()
+    moments = [one["deletedDateTime"] for one in found["value"]]
+    assert user["id"] in {one["id"] for one in found["value"]}
+    assert moments == sorted(moments, reverse=True)

@@ -125,3 +125,19 @@ def test_who_restores_applications(
     assert admin.delete(f"/applications/{application['id']}").status_code == 204
     person = world.person(["Application.ReadWrite.All"], [role])
     assert person.post(f"/directory/deletedItems/{application['id']}/restore").status_code == status
+
+
+@pytest.mark.parametrize(
+    ("role", "status"),
+    [
+        ("10dae51f-b6af-4016-8d66-8c2a99b929b3", 204),
+        ("2AF84B1E-32C8-42B7-82BC-DAA82404023B", 204),
+        (GLOBAL_ADMINISTRATOR, 400),
+    ],
+)
+def test_guests_have_one_of_three_roles(admin: GraphClient, role: str, status: int) -> None:
+    """learn.microsoft.com/graph/api/resources/authorizationpolicy"""
+    place = "/policies/authorizationPolicy"
+    before = admin.get(place).json()["guestUserRoleId"]
+    assert admin.patch(place, {"guestUserRoleId": role}).status_code == status
+    assert admin.patch(place, {"guestUserRoleId": before}).status_code == 204

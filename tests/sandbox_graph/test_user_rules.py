@@ -191,3 +191,28 @@ def test_the_chain_of_managers_takes_the_header_and_goes_as_far_as_asked(admin: 
         admin.delete(f"/users/{person}/manager/$ref")
         for manager in before[person]:
             world.store.link("user.manager", person, manager)
+
+
+@pytest.mark.parametrize(
+    ("role", "allowed"),
+    [
+        ("User Administrator", {"passwordProfile", "mobilePhone", "jobTitle"}),
+        ("Privileged Authentication Administrator", {"passwordProfile", "mobilePhone"}),
+        ("Authentication Administrator", {"passwordProfile", "mobilePhone"}),
+        ("Helpdesk Administrator", {"passwordProfile"}),
+        ("Password Administrator", {"passwordProfile"}),
+        ("Global Reader", set()),
+    ],
+)
+def test_who_resets_passwords_changes_nothing_else(
+    world: World, user: dict[str, Any], role: str, allowed: set[str]
+) -> None:
+    """learn.microsoft.com/entra/identity/role-based-access-control/privileged-roles-permissions"""
+    person = world.person(["User.ReadWrite.All", "Directory.AccessAsUser.All"], [role])
+    changes: dict[str, Any] = {
+        "passwordProfile": {"password": "Sufficient-2ong"},
+        "mobilePhone": "+31 6",
+        "jobTitle": "x",
+    }
+    taken = {name for name in changes if person.patch(f"/users/{user['id']}", {name: changes[name]}).status_code == 204}
+    assert taken == allowed

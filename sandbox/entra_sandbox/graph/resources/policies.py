@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from entra_sandbox.graph import app_management, errors, objects, schema
+from entra_sandbox.graph import app_management, errors, limits, objects, schema
 from entra_sandbox.graph.call import Answer, Call
 from entra_sandbox.graph.odata.answer import context
 from entra_sandbox.graph.registry import register
@@ -22,6 +22,7 @@ def change(call: Call, resource: Resource) -> Answer:
     changes = schema.check_body(resource.entity, call.json(), resource.title)
     if "id" in changes:
         raise errors.read_only("id")
+    limits.check(resource.entity, changes)
     with call.store.transaction():
         old = _find(call, resource)
         call.store.put(resource.entity, objects.merged(old, changes), call.tenant)

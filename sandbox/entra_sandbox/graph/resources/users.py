@@ -11,6 +11,7 @@ from entra_sandbox.graph.call import Call
 from entra_sandbox.graph.registry import register
 from entra_sandbox.graph.resource import Document, Link, Resource, Route
 from entra_sandbox.graph.resources.oauth2_permission_grants import list_of
+from entra_sandbox.graph.roles import role_id
 
 __all__ = ["BASIC", "USERS", "change", "check_administrator", "present"]
 
@@ -27,6 +28,8 @@ _SENSITIVE = frozenset(
     }
 )
 _ADMINISTRATORS_OF_ADMINISTRATORS = "7be44c8a-adaf-4e2a-84d6-ab2649e08a13"
+_ALL_PROPERTIES = frozenset({role_id("User Administrator")})
+_SENSITIVE_PROPERTIES = frozenset({_ADMINISTRATORS_OF_ADMINISTRATORS, role_id("Authentication Administrator")})
 # learn.microsoft.com/entra/identity/authentication/concept-sspr-policy: at most 64 and 48 characters, no dot before @.
 _UPN = re.compile(r"[A-Za-z0-9'._\-!#^~]{0,63}[A-Za-z0-9'_\-!#^~]@([A-Za-z0-9.\-]{1,48})\Z")
 _NICKNAME = re.compile(r"[^\s@()\\\[\]\";:<>,]{1,64}\Z")
@@ -54,6 +57,7 @@ def change(call: Call, old: Document, changes: Document) -> Document:
     _check_properties(call, changes)
     if old.get("onPremisesSyncEnabled") and set(changes) - _OF_THE_CLOUD:
         raise errors.synced()
+    _check_role(call, old, changes)
     if _SENSITIVE & set(changes):
         check_administrator(call, old)
     _check_names(call, {"onPremisesImmutableId": old.get("onPremisesImmutableId"), **changes}, old["id"])
@@ -157,6 +161,15 @@ def _check_properties(call: Call, changes: Document) -> None:
         if any(call.caller.granted.issuperset(one) for one in sets[kind]):
             allowed.update(re.split(r",\s*", names))
     if not changes or set(changes) - allowed:
+        raise errors.denied()
+
+
+def _check_role(call: Call, doc: Document, changes: Document) -> None:
+    """Who resets passwords or does what is sensitive changes nothing else of others: …/graph/api/resources/users"""
+    if call.caller.app_only or doc["id"] == call.caller.object_id or access.holds_role(call, _ALL_PROPERTIES):
+        return
+    sensitive = access.holds_role(call, _SENSITIVE_PROPERTIES)
+    if set(changes) - (_SENSITIVE if sensitive else {"passwordProfile"}):
         raise errors.denied()
 
 
