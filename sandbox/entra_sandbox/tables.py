@@ -115,7 +115,7 @@ SEEN = """(
 
 SEEN_LINKS = """(
   SELECT seq, name, source, target FROM link WHERE read_from <= ?
-  UNION SELECT seq, name, source, target FROM past_link WHERE until > ?
+  UNION ALL SELECT seq, name, source, target FROM past_link WHERE until > ?
 )"""
 """The same for the arrows between objects; the moment is wanted twice."""
 

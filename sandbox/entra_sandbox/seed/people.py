@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from itertools import chain, count
 
 from entra_sandbox.entra import credentials
 from entra_sandbox.graph import roles
@@ -18,7 +19,7 @@ def who_sign_in(domain: str) -> dict[str, list[str]]:
     return {f"{_alias(person['given'], person['surname'])}@{domain}": person["roles"] for person in people}
 
 
-def add_people(tenant: Tenant, count: int) -> None:
+def add_people(tenant: Tenant, wanted: int) -> None:
     """Named people with roles first, then the others; a few are disabled, a few are guests."""
     taken: set[str] = set()
     for person in data()["people"]:
@@ -26,7 +27,7 @@ def add_people(tenant: Tenant, count: int) -> None:
             _user(tenant, taken, person["given"], person["surname"], person["department"], person["title"])
         )
     departments = [one for one in data()["departments"] for _ in range(one["weight"])]
-    while len(tenant.users) < count:
+    while len(tenant.users) < wanted:
         department = tenant.random.choice(departments)
         given, surname = tenant.random.choice(data()["given"]), tenant.random.choice(data()["surnames"])
         title = tenant.random.choice(department["titles"])
@@ -79,7 +80,7 @@ def _add_units(tenant: Tenant) -> None:
 
 def _user(tenant: Tenant, taken: set[str], given: str, surname: str, department: str, title: str) -> Document:
     base = _alias(given, surname)
-    alias = next(name for name in (base, *(f"{base}{number}" for number in range(2, 999))) if name not in taken)
+    alias = next(name for name in chain((base,), (f"{base}{number}" for number in count(2))) if name not in taken)
     taken.add(alias)
     place = tenant.random.randrange(len(data()["offices"]))
     office = data()["offices"][place]
