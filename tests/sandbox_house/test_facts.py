@@ -17,6 +17,7 @@ from jsonschema import Draft202012Validator
 
 from runbook import catalog
 from runbook.catalog import Action, Permission
+from tests.sandbox_house.published_permissions import merged
 
 
 def sets(alternatives: Any) -> list[frozenset[str]]:
@@ -100,3 +101,15 @@ def test_a_permission_has_the_same_published_ids_and_needs_the_same_consent(perm
     own = facts.permissions()[permission.name]
     assert (permission.id("delegated"), permission.id("application")) == (own.delegated, own.application)
     assert permission.needs_admin_consent("delegated") == own.admin
+
+
+def test_newly_published_permissions_are_added_and_known_ones_keep_their_ids() -> None:
+    known = {"A.Read": {"delegated": "1", "application": None, "admin": True}}
+    scopes = [{"value": "A.Read", "id": "1", "type": "User"}, {"value": "B.Read", "id": "3", "type": "Admin"}]
+    roles = [{"value": "A.Read", "id": "2"}]
+    assert merged(known, {"oauth2PermissionScopes": scopes, "appRoles": roles}) == {
+        "A.Read": {"delegated": "1", "application": "2", "admin": False},
+        "B.Read": {"delegated": "3", "application": None, "admin": True},
+    }
+    with pytest.raises(ValueError, match=r"A\.Read, delegated: 1 is known, 9 is published"):
+        merged(known, {"oauth2PermissionScopes": [{**scopes[0], "id": "9"}], "appRoles": []})
