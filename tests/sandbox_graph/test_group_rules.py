@@ -215,3 +215,15 @@ def test_a_tenant_has_500_groups_for_roles_at_most(admin: GraphClient, world: Wo
                 world.store.delete("group", one["id"], world.tenant)
     assert (refused.status_code, refused.json()["error"]["code"]) == (403, "Directory_QuotaExceeded")
     assert admin.post("/groups", body).status_code == 201
+
+
+def test_a_relationship_is_no_property_that_is_written(
+    admin: GraphClient, group: dict[str, Any], user: dict[str, Any], name: str
+) -> None:
+    """learn.microsoft.com/graph/api/group-post-groups, group-update: members and owners are bound or referred to."""
+    body = {"displayName": name, "mailNickname": name, "mailEnabled": False, "securityEnabled": True}
+    listed = {"members": [{"id": user["id"]}]}
+    assert admin.post("/groups", {**body, **listed}).status_code == 400
+    assert admin.patch(f"/groups/{group['id']}", listed).status_code == 400
+    assert admin.patch(f"/users/{user['id']}", {"manager": {"id": user["id"]}}).status_code == 400
+    assert admin.post("/groups", {**body, "members": []}).status_code == 201

@@ -144,6 +144,11 @@ def _create(call: Call, resource: Resource, body: Document) -> Answer:
 def _check(call: Call, resource: Resource, body: Document, old: Document | None) -> Document:
     """The body in Graph's spelling. A read-only property may be repeated with the value that it has."""
     clean = schema.check_body(resource.entity, body, resource.title)
+    for name in schema.entity(resource.entity).links:
+        if clean.pop(name, None):  # what a client read with $expand comes back empty at most
+            raise errors.bad_request(
+                f"'{name}' is a relationship: use '{name}@odata.bind' or '{name}/$ref'.", target=name
+            )
     for name in ("id", "deletedDateTime", *resource.read_only):
         if name in clean and (name not in resource.required or old is not None):
             if clean[name] not in (None, [], (old or {}).get(name)):
