@@ -22,7 +22,7 @@ from runbook.catalog.body import close
 from runbook.errors import InputError, Problem, SecretStoreError
 from runbook.redirect_rules import redirect_problems
 from runbook.secrets import reference
-from runbook.secrets.reference import KINDS, SPECS
+from runbook.secrets.reference import KINDS, SPECS, is_secret
 
 PermissionType = Literal["delegated", "application"]
 Secretive = Literal["client-secret", "certificate", "federated"]
@@ -54,7 +54,7 @@ def _guid(value: str) -> str:
     try:
         return value and str(UUID(value))
     except ValueError:
-        raise _refuse(f"{value!r} is not a GUID, such as 1b4e28ba-2fa1-11d2-883f-0016d3cca427.") from None
+        raise _refuse("is not a GUID, such as 1b4e28ba-2fa1-11d2-883f-0016d3cca427.") from None
 
 
 def _unique_name(value: str) -> str:
@@ -229,6 +229,14 @@ def parse(values: Mapping[str, Any]) -> Parameters:
 
     Raises :class:`InputError` that names every mistake at once.
     """
+    # A reference that is none has words of its own.
+    if secret := {name for name, value in values.items() if not name.endswith("_ref") and is_secret(value)}:
+        hint = "Keep it with `runbook secrets set`, and give its reference where one is asked for."
+        found = [
+            Problem(name, "looks like a secret, which is no parameter; it is not repeated here.", hint)
+            for name in secret
+        ]
+        raise InputError(found + _remaining(values, secret))
     try:
         return Parameters.model_validate(dict(values))
     except ValidationError as error:

@@ -43,11 +43,8 @@ def passwords(ready: Mapping[str, Any]) -> dict[str, str]:
     """By who signs in where, for whoever acts by hand in a rehearsal: StackOne's dashboard first, then the people."""
     entry = ready.get("stackone_dashboard") or {}
     dashboard = {f"{entry['user']} (StackOne's dashboard)": str(entry["password"])} if entry else {}
-    people = {
-        f"{name} ({', '.join(person.get('roles') or ['no role'])})": str(person["password"])
-        for name, person in ready["users"].items()
-    }
-    return dashboard | people
+    roles = {name: ", ".join(each.get("roles") or ["no role"]) for name, each in ready["users"].items()}
+    return dashboard | {f"{name} ({roles[name]})": str(each["password"]) for name, each in ready["users"].items()}
 
 
 def commands() -> Any:

@@ -56,9 +56,12 @@ def environment(home: Path, **extra: str) -> dict[str, str]:
 def runner(home: Path, folder: Path) -> Runner:
     """Runs ``runbook`` as a user would, in ``folder`` with ``home`` as HOME."""
 
-    def run(*arguments: str, timeout: float = 240, **extra: str) -> subprocess.CompletedProcess[str]:
+    def run(
+        *arguments: str, timeout: float = 240, given: str | None = None, **extra: str
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "runbook", *arguments],
+            input=given,
             cwd=folder,
             env=environment(home, **extra),
             capture_output=True,

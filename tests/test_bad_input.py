@@ -52,6 +52,24 @@ def test_each_mistake_is_named_with_its_place_and_a_way_out(values: dict[str, ob
     assert says in str(refused.value)
 
 
+SECRETS = {
+    "a client secret": "abc8Q~Wrong.secret_value-00000000000000",
+    "a token": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJl",
+    "an API key": "v1.eu1.cGxhbnRlZC1rZXktMDAwMQ",
+}
+
+
+@pytest.mark.parametrize("secret", SECRETS.values(), ids=SECRETS.keys())
+def test_a_secret_in_the_wrong_place_is_refused_and_never_repeated(secret: str) -> None:
+    for name in sorted({*Parameters.model_fields} - {"secret_lifetime_days"}):
+        for value in (secret, [secret]):
+            with pytest.raises(InputError) as refused:
+                parse({name: value, "secret_lifetime_days": "long"})
+            assert secret not in str(refused.value), name
+            assert {name, "secret_lifetime_days"} <= {problem.where for problem in refused.value.problems}
+    assert parse({"application_name": "StackOne-Connector-Prod-2026"}).application_name
+
+
 @pytest.mark.parametrize("values", [case[0] for case in BAD.values()], ids=BAD.keys())
 def test_run_refuses_it_with_exit_code_2_and_sends_nothing(
     values: dict[str, object], command: Runner, listener: Listener, tmp_path: Path

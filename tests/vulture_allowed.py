@@ -33,6 +33,7 @@ _._verify
 _._doctor
 _._status
 _._lab
+_._init
 _._rotate
 _._teardown
 _._records_verify

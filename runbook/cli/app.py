@@ -19,7 +19,7 @@ import typer
 from runbook import rehearsal, words
 from runbook.cli import choosing, fleet, options
 from runbook.cli.options import takes
-from runbook.errors import InputError, Problem, RunbookError, SecretStoreError
+from runbook.errors import InputError, Interrupted, Problem, RunbookError, SecretStoreError
 
 if TYPE_CHECKING:
     from runbook.cli.screen import Screen
@@ -35,10 +35,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 _records = typer.Typer(help="Check and read the records that runs leave.", no_args_is_help=True)
-app.add_typer(_records, name="records")
-app.add_typer(fleet.app, name="fleet")
+app.add_typer(_records, name="records", rich_help_panel="Afterwards")
+app.add_typer(fleet.app, name="fleet", rich_help_panel="Many tenants")
 _secrets = typer.Typer(help="Put secrets into a store and get them out; no value is an argument.", no_args_is_help=True)
-app.add_typer(_secrets, name="secrets")
+app.add_typer(_secrets, name="secrets", rich_help_panel="Before it")
 
 
 @app.callback(invoke_without_command=True)
@@ -62,21 +62,21 @@ def _store(spec: str = "auto") -> SecretStore:
     return open_store(spec)
 
 
-@app.command("run")
+@app.command("run", rich_help_panel="The guide")
 @takes(options.Run)
 def _run(given: options.Run) -> None:
     """Carry out the guide and write a record."""
     _carry_out(given, choosing.choice(given, apply=True), choosing.span(given.sections))
 
 
-@app.command("rotate")
+@app.command("rotate", rich_help_panel="Afterwards")
 @takes(options.Rotate)
 def _rotate(given: options.Rotate) -> None:
     """Another client secret, proven and handed to StackOne before the old one goes."""
     _operate(given, "rotate_secret")
 
 
-@app.command("teardown")
+@app.command("teardown", rich_help_panel="Afterwards")
 @takes(options.Teardown)
 def _teardown(given: options.Teardown) -> None:
     """Remove what the runbook made, at StackOne and in Entra ID, and nothing else."""
@@ -104,7 +104,7 @@ def _carry_out(given: options.Told, choice: Parameters, span: tuple[int, int] | 
     raise typer.Exit(outcome.exit_code)
 
 
-@app.command("plan")
+@app.command("plan", rich_help_panel="The guide")
 @takes(options.Plan)
 def _plan(given: options.Plan) -> None:
     """Read only: print what a run would change, and the plan hash."""
@@ -116,7 +116,7 @@ def _plan(given: options.Plan) -> None:
     raise typer.Exit(4 if given.exit_code and report.pending else 0)
 
 
-@app.command("verify")
+@app.command("verify", rich_help_panel="The guide")
 @takes(options.Choice)
 def _verify(given: options.Choice) -> None:
     """The last section alone: prove that each chosen action works."""
@@ -124,7 +124,7 @@ def _verify(given: options.Choice) -> None:
     _run(**vars(replace(options.Run(**vars(given)), sections=last)))
 
 
-@app.command("doctor")
+@app.command("doctor", rich_help_panel="Before it")
 @takes(options.Run)
 def _doctor(given: options.Run) -> None:
     """Name what will fail, and who must act, before a run does; the least permissions for the choice."""
@@ -137,7 +137,7 @@ def _doctor(given: options.Run) -> None:
     raise typer.Exit(screen.findings(found))
 
 
-@app.command("sign-in")
+@app.command("sign-in", rich_help_panel="Before it")
 @takes(options.SignIn)
 def _sign_in(given: options.SignIn) -> None:
     """Sign in as the administrator, choose the account, and keep the session where the system can encrypt it."""
@@ -158,7 +158,7 @@ def _sign_in(given: options.SignIn) -> None:
     screen.told({"signed_in": who, "kept": kept}, f"Signed in: {who}\nThe session is {where}.")
 
 
-@app.command("sign-out")
+@app.command("sign-out", rich_help_panel="Before it")
 @takes(options.Choice)
 def _sign_out(given: options.Choice) -> None:
     """Remove the administrator's session from this machine."""
@@ -171,7 +171,7 @@ def _sign_out(given: options.Choice) -> None:
     _screen(given).told({"removed": removed}, said)
 
 
-@app.command("status")
+@app.command("status", rich_help_panel="Afterwards")
 @takes(options.Choice)
 def _status(given: options.Choice) -> None:
     """How a tenant stands: days left, drift, last proof; exit code 4 when something is due or was changed."""
@@ -181,7 +181,7 @@ def _status(given: options.Choice) -> None:
     raise typer.Exit(screen.findings(*status.standing(choosing.choice(given), screen.attend)))
 
 
-@app.command("actions")
+@app.command("actions", rich_help_panel="Before it")
 @takes(options.Search)
 def _actions(given: options.Search) -> None:
     """List the actions of the guide with their permissions."""
@@ -197,7 +197,7 @@ def _actions(given: options.Search) -> None:
     screen.actions(catalog.select(search=given.search, resource=given.resource, effect=given.effect))
 
 
-@app.command("scopes")
+@app.command("scopes", rich_help_panel="Before it")
 @takes(options.Scopes)
 def _scopes(given: options.Scopes) -> None:
     """Show the permissions of a choice, why each is there, and the guide's link for the choice."""
@@ -217,7 +217,7 @@ def _scopes(given: options.Scopes) -> None:
     _screen(given).scopes(choice, computed, given.separator, what_if)
 
 
-@app.command("lab")
+@app.command("lab", rich_help_panel="The guide")
 @takes(options.Lab)
 def _lab(given: options.Lab) -> None:
     """Open JupyterLab on a working copy of the notebooks."""
@@ -227,6 +227,15 @@ def _lab(given: options.Lab) -> None:
     if str(folder).startswith("-"):  # `lab -- --port=8899`: there is no folder before the options
         folder, passed = FOLDER, [str(folder), *passed]
     raise typer.Exit(lab(folder, [*passed, *(["--no-browser"] if given.no_browser else [])]))
+
+
+@app.command("init", rich_help_panel="Before it")
+@takes(options.Init)
+def _init(given: options.Init) -> None:
+    """Write a commented parameters file by asking."""
+    from runbook.cli.init import write
+
+    write(given.file)
 
 
 @_records.command("verify")
@@ -338,21 +347,27 @@ def _fail(error: BaseException, *, exit_code: int) -> NoReturn:
 
 def main() -> None:
     """Entry point of the console script."""
-    app.add_typer(rehearsal.commands(), name="sandbox")
+    app.add_typer(rehearsal.commands(), name="sandbox", rich_help_panel="Before it")
     try:
         app()
     except RunbookError as error:
         if "--traceback" in sys.argv:
             _show_traceback(error)
         _fail(error, exit_code=error.exit_code)
-    except KeyboardInterrupt:
-        typer.echo("Interrupted. It is safe to run the same command again.", err=True)
-        raise SystemExit(130) from None
+    except (KeyboardInterrupt, SystemExit) as left:
+        if isinstance(left, SystemExit) and not _by_keyboard(left):
+            raise
+        _fail(Interrupted.named("stopped_early"), exit_code=130)
     except Exception as error:  # noqa: BLE001 - the last resort: a person gets words, not a stack
         if "--traceback" in sys.argv:
             _show_traceback(error)
         wrapped = RunbookError.named("defect", name=type(error).__name__)
         _fail(wrapped, exit_code=1)
+
+
+def _by_keyboard(error: BaseException | None) -> bool:
+    """Whether an exit comes of a KeyboardInterrupt, of which typer says nothing."""
+    return error is not None and (isinstance(error, KeyboardInterrupt) or _by_keyboard(error.__context__))
 
 
 def _show_traceback(error: BaseException) -> None:

@@ -48,6 +48,13 @@ class Options:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Init(Options):
+    """Where the answers go."""
+
+    file: Annotated[Path, Argument(help="The parameters file to write.")] = Path("parameters.yaml")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Told(Options):
     """What every command takes that tells something."""
 

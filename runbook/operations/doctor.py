@@ -134,9 +134,9 @@ def _rights(ctx: Context, sections: Collection[str]) -> Iterator[Finding]:
     """The least privilege of the choice, what of it is missing, and what the sign-in has besides."""
     who, families = ctx.administrator.identity(), list[Family]()
     for right in rights(ctx, sections):
-        families.append(tuple(right["any"]))
+        families.append(tuple(map(frozenset, right["any"])))
         state, remedy = ("passed", "") if right["may"] else (right["without"], f"done by {right['who']}.")
-        least = " + ".join(sorted(right["any"][0]))
+        least = " + ".join(right["any"][0])
         yield Finding(f"section {right['section']}: {right['what']}", state, f"by {least}", remedy)
     for action, tried in _helpers(ctx).items() if "verify_actions" in sections else ():
         access = catalog.action(action).access("application" if who.kind == "app" else "delegated")

@@ -102,16 +102,10 @@ class TimeLine:
             _next(ours=bool(secret["ours"]), ended=ended, renew=renew, until=until),
             str(secret["key_id"]),
         )
-        return Life(
-            f"{row[0]} ({row[1]})",
-            tones[state.partition(",")[0]],
-            self._x(begin),
-            self._x(max(begin, min(self._now, ends))),
-            self._x(min(until, ends) if until else ends),
-            self._x(ends),
-            tuple((name, self._x(when)) for name, when in marks if when and when <= self._last),
-            row,
-        )
+        drawn = tuple((name, self._x(when)) for name, when in marks if when and when <= self._last)
+        moments = (begin, max(begin, min(self._now, ends)), min(until, ends) if until else ends, ends)
+        first, today, unused, last = map(self._x, moments)
+        return Life(f"{row[0]} ({row[1]})", tones[state.partition(",")[0]], first, today, unused, last, drawn, row)
 
 
 def _next(*, ours: bool, ended: bool, renew: datetime | None, until: datetime | None) -> str:

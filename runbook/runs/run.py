@@ -335,7 +335,7 @@ def _room_for(journal: Journal) -> Iterator[None]:
 
 @contextmanager
 def _stoppable(tell: Callable[[Progress], None]) -> Iterator[None]:
-    """The first SIGINT or SIGTERM lets the kernel clean up, the second ends it; either way the record is honest."""
+    """The first SIGINT, SIGTERM or SIGHUP lets the kernel clean up, the second ends it; the record is honest."""
 
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -347,7 +347,8 @@ def _stoppable(tell: Callable[[Progress], None]) -> Iterator[None]:
         tell(Progress("stopping"))
 
     STOP.asked = False
-    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    hung_up = [signal.SIGHUP] if hasattr(signal, "SIGHUP") else []
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT, *hung_up)}
     try:
         yield
     finally:

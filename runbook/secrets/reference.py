@@ -10,6 +10,7 @@ like a value is refused, and the refused text is never repeated.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from runbook.errors import SecretStoreError
@@ -87,6 +88,23 @@ class Reference:
             return cls(kind, root + check_name(name[len(root) :] if name.startswith(root) else ""))
         kinds = ", ".join(f"{known.name}:" for known in KINDS)
         raise SecretStoreError.named("not_a_reference", kinds=kinds)
+
+
+_SURE = re.compile(
+    r"^eyJ[\w-]{6,}\."  # a JSON web token
+    r"|v1\.[a-z][a-z0-9-]*\.[\w~+/=.-]{12,}"  # a StackOne API key
+    r"|[\w.~-]{3}\dQ~[\w.~-]{31,34}"  # a client secret of Entra ID
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----"
+)
+
+
+def is_secret(value: object) -> bool:
+    """Whether ``value`` is, or holds, a text that can be nothing but a secret."""
+    if isinstance(value, Mapping):
+        return any(map(is_secret, value.values()))
+    if isinstance(value, list | tuple | set):
+        return any(map(is_secret, value))
+    return isinstance(value, str) and _SURE.search(value) is not None
 
 
 def check_name(name: str) -> str:

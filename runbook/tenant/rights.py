@@ -30,5 +30,7 @@ def rights(ctx: Context, sections: Collection[str]) -> list[dict[str, Any]]:
             kind: PermissionType = "application" if caller.kind == "app" else "delegated"
             enough = [one for one in sets if all(catalog.permissions()[name].id(kind) for name in one)]
             about = {name: each[name] for name in ("section", "what", "who")}
-            found.append({**about, "may": may, "any": enough, "without": each.get("without", "parked")})
+            found.append(
+                {**about, "may": may, "any": [sorted(one) for one in enough], "without": each.get("without", "parked")}
+            )
     return found

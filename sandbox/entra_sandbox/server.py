@@ -19,7 +19,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -264,6 +264,14 @@ def running(
         sandbox.close()
 
 
+def _for_a_person(ready: Mapping[str, Any], file: Path) -> str:
+    """The ready line as a table, without a password: they are in the file that it names."""
+    people = (f"{name} ({', '.join(each.get('roles') or ['no role'])})" for name, each in ready["users"].items())
+    shown = {name: value for name, value in ready.items() if isinstance(value, str) and "password" not in name}
+    rows = {**shown, "people": f"\n{'':24}".join(people), "passwords": f"in {file}", "stop": "Ctrl-C"}
+    return "\n".join(f"{name.replace('_', ' '):24}{value}" for name, value in rows.items())
+
+
 def serve(sandbox: Sandbox, *, leased: bool = False) -> None:
     """Serve in the main thread until SIGTERM or SIGINT, or with ``leased`` until no client holds the lease.
 
@@ -275,7 +283,12 @@ def serve(sandbox: Sandbox, *, leased: bool = False) -> None:
 
     def started() -> None:
         folder.write_json("ready.json", {**sandbox.ready, "pid": os.getpid(), "leased": leased})
-        print(json.dumps(sandbox.ready), flush=True)
+        print(
+            _for_a_person(sandbox.ready, folder.file("ready.json"))
+            if sys.stdout.isatty()
+            else json.dumps(sandbox.ready),
+            flush=True,
+        )
         if leased:
             lease.when_abandoned(folder, sandbox.stop)
 

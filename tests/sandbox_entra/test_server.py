@@ -1,6 +1,8 @@
 """The served process: its ready line, its files, its ports, its log, its end."""
 
 import json
+import os
+import pty
 import re
 import signal
 import socket
@@ -249,3 +251,26 @@ def test_what_was_asked_for_and_is_not_emulated_is_named_at_the_end(tmp_path: Pa
     assert "GET /users/{}/messages  2 times" in err
     assert "GET /drives  1 time" in err
     assert person not in err.partition("Asked for and not emulated")[2]
+
+
+def test_on_a_terminal_the_ready_line_is_a_table_without_a_password(tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    state = tmp_path / "state.sqlite3"
+    command = [sys.executable, "-m", "entra_sandbox", "serve", "--state", str(state)]
+    process = subprocess.Popen(command, stdout=theirs, stderr=subprocess.DEVNULL)
+    os.close(theirs)
+    try:
+        said = ""
+        while "Ctrl-C" not in said:
+            said += os.read(ours, 4096).decode()
+        file = Path(re.findall(r"passwords +in (.+?)\r?\n", said)[0])
+        ready = json.loads(file.read_text())
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+        os.close(ours)
+    assert ready["graph"] in said
+    assert "(Global Administrator)" in said
+    assert stat.S_IMODE(file.parent.stat().st_mode) & 0o077 == 0, "nobody else reads the passwords"
+    secrets = [str(person["password"]) for person in ready["users"].values()]
+    assert not [each for each in (*secrets, str(ready["stackone_dashboard"]["password"])) if each in said]
