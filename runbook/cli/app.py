@@ -30,7 +30,6 @@ app = typer.Typer(
     name="runbook",
     help="Connect Microsoft Entra ID to StackOne, section by section, on a sandbox first and then on a tenant.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

@@ -336,7 +336,6 @@ def _room_for(journal: Journal) -> Iterator[None]:
 @contextmanager
 def _stoppable(tell: Callable[[Progress], None]) -> Iterator[None]:
     """The first SIGINT, SIGTERM or SIGHUP lets the kernel clean up, the second ends it; the record is honest."""
-
     if threading.current_thread() is not threading.main_thread():
         yield
         return
