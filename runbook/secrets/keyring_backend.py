@@ -19,7 +19,10 @@ def keyring_problem() -> str | None:
     A backend that keeps nothing (null), fails always (fail) or keeps secrets in clear is not a keyring.
     """
     late.macos()
-    backend: Any = keyring.get_keyring()
+    try:
+        backend: Any = keyring.get_keyring()
+    except (ImportError, AttributeError, TypeError, ValueError, KeyringError) as error:
+        return f"PYTHON_KEYRING_BACKEND or keyringrc.cfg names a backend that cannot be loaded ({error})"
     if isinstance(backend, fail.Keyring):
         return "this system offers no keyring (no desktop session, or no Secret Service)"
     if isinstance(backend, null.Keyring):
