@@ -6,6 +6,7 @@ business of the service's own client; here only the absence of a usable answer i
 """
 
 import datetime
+import os
 import ssl
 import threading
 import time
@@ -25,7 +26,7 @@ from runbook.clients.bounded import OutOfBounds, Unreadable
 from runbook.clients.calls import CallLog, NoLog, shown_path
 from runbook.clients.retry import Pace
 from runbook.clients.target import Target, tls_context
-from runbook.errors import RunbookError, TransportError
+from runbook.errors import InputError, Problem, RunbookError, TransportError
 from runbook.version import VERSION
 
 Effect = Literal["read", "write"]
@@ -111,7 +112,7 @@ class Session:
         """How many writes were begun, so that whoever remembers what was read knows when to forget it."""
         self._spacing = _spacing_of(self.base)
         self._client = bounded.bound(
-            httpx.Client(
+            _opened(
                 verify=tls_context(ca_file),
                 trust_env=ca_file is None and not direct,
                 auth=auth,
@@ -296,6 +297,16 @@ class Spacing:
 
 
 _spacings: defaultdict[str, Spacing] = defaultdict(Spacing)
+
+
+def _opened(**options: Any) -> httpx.Client:
+    try:
+        return httpx.Client(**options)
+    except (httpx.InvalidURL, ValueError, ImportError) as error:
+        # The library's words may hold a part of the address, and that a password.
+        wrong = "needs the library socksio" if isinstance(error, ImportError) else "is no address of a proxy"
+        named = sorted(name for name, value in os.environ.items() if value and name.lower().endswith("_proxy"))
+        raise InputError(Problem(", ".join(named), f"what one of these variables holds {wrong}.")) from None
 
 
 def _spacing_of(base: str) -> Spacing:

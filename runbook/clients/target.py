@@ -30,6 +30,7 @@ from runbook.secrets import Secret
 from runbook.secrets.stores import SecretStore
 
 # In the order in which requests (and so msal and the Azure libraries) and then OpenSSL look.
+_KEYLOG = "SSLKEYLOGFILE"
 _VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 _ADDRESSES = ("authority", "graph", "stackone", "pages")
 _FILES = ("ca_file", "client_secret_file", "stackone_api_key_file")
@@ -235,19 +236,19 @@ def tls_context(ca_file: Path | None) -> ssl.SSLContext:
     for name in _VARIABLES:
         if value := os.environ.get(name):
             return _from(value, name)
-    context = ssl.create_default_context()
+    context = _from(None, "the system's certificates")
     if not context.cert_store_stats()["x509_ca"]:
         # Some installations of Python come without a store of their own.
         context.load_verify_locations(cafile=certifi.where())
     return context
 
 
-def _from(value: str, where: str) -> ssl.SSLContext:
-    path = Path(value)
+def _from(value: str | None, where: str) -> ssl.SSLContext:
+    folder = value if value and Path(value).is_dir() else None
     try:
-        if path.is_dir():
-            return ssl.create_default_context(capath=value)
-        return ssl.create_default_context(cafile=value)
+        return ssl.create_default_context(cafile=None if folder else value, capath=folder)
     except (OSError, ssl.SSLError) as error:
+        if error.filename and error.filename == os.environ.get(_KEYLOG):
+            where, value = _KEYLOG, error.filename
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "it holds no certificate"
         raise InputError(Problem(where, f"{value} cannot be used: {reason}.")) from None
