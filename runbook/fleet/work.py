@@ -18,6 +18,7 @@ from runbook.errors import Interrupted, Parked, RunbookError
 from runbook.fleet.books import Books
 from runbook.parameters import Parameters, parse
 from runbook.records import redaction
+from runbook.records.summary import DID
 from runbook.runs import run as runs
 from runbook.runs.engine import STOP
 from runbook.runs.run import PlanReport, Progress, RunOutcome, Span
@@ -25,7 +26,6 @@ from runbook.sections import NAMES
 
 VERBS = ("run", "plan", "verify", "rotate", "status")
 TOPIC = "runbook-fleet"
-_DID = ("created", "updated", "deleted")
 _SPANS: Mapping[str, Span] = {"verify": (len(NAMES), len(NAMES)), "rotate": "rotate_secret"}
 # A process carries out one tenant at a time: to stop one, and what is known as secret, are of the process.
 _turn = threading.Lock()
@@ -118,9 +118,7 @@ def _run(task: Task, params: Parameters, books: Books, approval: list[str]) -> d
     span = _SPANS.get(task.verb, task.sections)
     outcome = runs.run(params, span, books.desk(task.tenant_id), _teller(task), None, confirm)
     folded = outcome.summary
-    changed = {
-        did: sum(int(each.get(did) or 0) for each in folded["sections"]) for did in ("created", "updated", "deleted")
-    }
+    changed = {did: sum(int(each.get(did) or 0) for each in folded["sections"]) for did in DID}
     counted = [f"{count} {did}" for did, count in changed.items() if count]
     proven = [words.proven(folded["actions"])] if folded["actions"] else []
     return {

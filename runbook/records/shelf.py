@@ -13,13 +13,12 @@ from typing import Any
 
 from runbook.errors import InputError, Problem
 from runbook.records.journal import read
-from runbook.records.summary import SUMMARY, fold
+from runbook.records.summary import DID, SUMMARY, fold
 from runbook.records.verify import JOURNAL, verify
 from runbook.words import visible
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _PLAIN = ("application", "secret", "connector_profile", "account")
-_DID = ("created", "updated", "deleted")
 # What differs in every run, and says nothing about the tenant.
 _OF_THE_RUN = frozenset({"proven_at", "updated_at"})
 
@@ -76,7 +75,7 @@ def _entry(place: Path) -> Entry:
     report, summary, opening = verify(place), _summary(place), _opening(place)
     actor, actions = summary.get("actor") or {}, summary.get("actions") or []
     sections = summary.get("sections") or ()
-    values: dict[str, Any] = {did: sum(int(each.get(did) or 0) for each in sections) for did in _DID}
+    values: dict[str, Any] = {did: sum(int(each.get(did) or 0) for each in sections) for did in DID}
     values |= {name: str(summary.get(name) or "") for name in ("tenant_id", "target", "started_at", "finished_at")}
     return Entry(
         run_id=report.run_id or place.name,

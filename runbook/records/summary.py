@@ -26,7 +26,7 @@ _WORST_FIRST = {"failed": "failed", "incomplete": "incomplete", "not tried": "in
 _WORST_FIRST |= {"parked": "parked", "planned": "parked"}
 
 Did = Literal["created", "updated", "deleted"]
-_DID: tuple[Did, ...] = ("created", "updated", "deleted")
+DID: tuple[Did, ...] = ("created", "updated", "deleted")
 
 # Calls whose path does not say what they do (learn.microsoft.com/graph, docs.stackone.com); None: nothing that stays.
 _CALLS: Mapping[str, tuple[Did, str] | None] = {
@@ -79,7 +79,7 @@ class Done:
     def counts(self) -> dict[str, int]:
         """How many were created, updated and deleted."""
         found = Counter(change.did for change in self.made)
-        return {did: found[did] for did in _DID}
+        return {did: found[did] for did in DID}
 
     def words(self) -> dict[str, dict[str, int]]:
         """The same by kind of object: ``{"created": {"application": 1}}``; what was not done is left out.
@@ -88,7 +88,7 @@ class Done:
         """
         unknown = {_noun(str(call.get("path")).partition("?")[0]): 1 for call in self.unknown.values()}
         words: dict[str, dict[str, int]] = {
-            did: dict(Counter(change.what for change in self.made if change.did == did)) for did in _DID
+            did: dict(Counter(change.what for change in self.made if change.did == did)) for did in DID
         }
         return {did: kinds for did, kinds in {**words, "perhaps changed": unknown}.items() if kinds}
 

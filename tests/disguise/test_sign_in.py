@@ -96,7 +96,6 @@ def trusting(tenant: Tenant) -> list[str]:
     return [f"--proxy-server={tenant.ready['environment']['HTTPS_PROXY']}", trusted]
 
 
-@pytest.mark.skipif(not CHROMIUM.exists(), reason="no Chromium on this machine")
 def test_somebody_signs_in_in_a_headless_chromium_after_a_choice_of_accounts(
     desk: Begin, client_id: str, tenant: Tenant
 ) -> None:

@@ -225,12 +225,15 @@ def test_an_interrupted_press_says_so_and_its_record_is_incomplete(bench: Workbe
                     return
 
     watcher = threading.Thread(target=interrupt)
+    # Tests in the background of a shell inherit an ignored SIGINT; a kernel does not.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     watcher.start()
     try:
         said = pressed(buttons, "Apply")
     finally:
         ended.set()
         watcher.join()
+        signal.signal(signal.SIGINT, before)
     assert said.startswith("Stopped: It was interrupted, and may have written something before.")
     assert verdict.panel.text().startswith("Incomplete: ")
     assert "press the button again" in verdict.panel.text()

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from runbook.errors import HandOver, Parked
+from runbook.errors import HandOver
 from runbook.operations import section
 from runbook.parameters import Parameters
 from runbook.runs.engine import execute
@@ -22,7 +22,7 @@ from runbook.tenant.base import SectionResult, open_context, run_section
 from runbook.tenant.registration import marks, require_application
 from tests.conftest import runner
 from tests.operations.conftest import _outputs
-from tests.sections.conftest import Journey, journey
+from tests.sections.conftest import Journey, journey, nobody
 from tests.sections.test_refresh import set_clock
 
 __all__ = ["journey"]
@@ -197,12 +197,6 @@ def test_what_a_person_put_in_wrongly_is_found_while_the_old_one_lives_and_hande
 
 
 def test_it_parks_for_the_person_and_goes_on_where_it_was(own: Journey) -> None:
-    def nobody(_target: object, _journal: object) -> Callable[[HandOver], None]:
-        def park(item: HandOver) -> None:
-            raise Parked(item)
-
-        return park
-
     for _ in range(2):
         with open_context(own.params(), own.journal(), nobody) as ctx:
             result = run_section(ctx, section("rotate_secret"), apply=True)

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from entra_sandbox.store import Store
 
-from runbook.errors import HandOver, Parked
 from runbook.operations import section
 from runbook.parameters import Parameters
 from runbook.runs.engine import execute
@@ -25,7 +24,7 @@ from tests.conftest import runner
 from tests.operations.conftest import _outputs
 from tests.safety.census import Books, others
 from tests.safety.foreign import Life, adoptable, plant
-from tests.sections.conftest import Journey, journey
+from tests.sections.conftest import Journey, journey, nobody
 
 __all__ = ["journey"]
 
@@ -141,12 +140,6 @@ def test_a_disposable_object_that_a_killed_proof_left_goes_too(journey: Begin, s
 
 def test_it_parks_for_the_profile_when_access_has_ended_and_goes_on(journey: Begin, store: Store) -> None:
     own = set_up(journey)
-
-    def nobody(_target: object, _journal: object) -> Callable[[HandOver], None]:
-        def park(item: HandOver) -> None:
-            raise Parked(item)
-
-        return park
 
     for _ in range(2):
         with open_context(own.params(), own.journal(), nobody) as ctx:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from entra_sandbox.server import running
 
+from runbook.errors import HandOver, Parked
 from runbook.operations import section
 from runbook.parameters import Parameters, parse
 from runbook.records.journal import Journal, read
@@ -23,6 +24,15 @@ from runbook.tenant.permissions import Permissions
 
 BOTH = ("delegated", "application")
 READS = ("list_users", "get_user", "list_groups", "get_organization")
+
+
+def nobody(_target: object, _journal: object) -> Callable[[HandOver], None]:
+    """Where nobody is there to act."""
+
+    def park(item: HandOver) -> None:
+        raise Parked(item)
+
+    return park
 
 
 @dataclass
