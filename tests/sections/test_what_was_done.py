@@ -15,7 +15,7 @@ from entra_sandbox.store import Store
 
 from runbook.records import summary
 from runbook.records.journal import read
-from runbook.records.summary import _DID
+from runbook.records.summary import DID
 from runbook.sections import NAMES, section
 from runbook.tenant.base import SectionResult, attended, run_section
 from tests.safety.census import Books
@@ -107,7 +107,7 @@ def test_a_section_that_fails_after_its_first_writes_says_what_they_did(
     with ill(illness) as own, held_against_the_books(own) as folded:
         result = run_impatiently(own, *NAMES)[fails]
     assert result.verdict == "failed"
-    assert {did: result.done[did] for did in _DID if did in result.done} == done
+    assert {did: result.done[did] for did in DID if did in result.done} == done
     last = next(one for one in folded[0]["sections"] if one["name"] == fails)
     assert (last["verdict"], last["done"]) == ("failed", result.done)
 
