@@ -36,6 +36,7 @@ from runbook.clients.odata import literal
 from runbook.errors import GraphError, RunbookError
 from runbook.proof.recipes import fill, need, recipes
 from runbook.tenant.base import Context
+from runbook.tenant.snapshot import address
 
 Values = dict[str, Any]
 _PATIENCE = 60.0
@@ -157,21 +158,23 @@ class Workshop:
             "domain-name": f"runbook-probe-{self.mark.text}-{unique}.example.org",
         }
 
+    def look(self, slugs: Iterable[str]) -> None:
+        """Find what the probes of these actions need in as few requests as can be; what is refused is asked anew."""
+        needs = [need(text) for slug in slugs for text in recipes().probes[slug].needs.values()]
+        kinds = [*dict.fromkeys(kind for source, kind in needs if source != "made")]
+        parts = [(spec.path, spec.select) for spec in map(recipes().found.__getitem__, kinds)]
+        asked = [BatchRequest("GET", address(path, **({"select": select} if select else {}))) for path, select in parts]
+        for kind, answer in zip(kinds, self.ctx.graph.batch(asked) if len(asked) > 1 else (), strict=False):
+            if answer.ok:
+                self._found[kind] = _chosen(kind, _items(answer))
+
     def find(self, kind: str) -> dict[str, Any] | None:
         """An object of this kind that is there already, or None; asked once."""
         with self._finding:
-            return self._found_once(kind)
-
-    def _found_once(self, kind: str) -> dict[str, Any] | None:
-        if kind not in self._found:
-            spec = recipes().found[kind]
-            items = self.ctx.graph.page(spec.path, select=spec.select).items
-            for name, accepted in spec.one_of.items():
-                items = tuple(
-                    sorted((i for i in items if i.get(name) in accepted), key=lambda i: accepted.index(i[name]))
-                )
-            self._found[kind] = dict(items[0]) if items else None
-        return self._found[kind]
+            if kind not in self._found:
+                spec = recipes().found[kind]
+                self._found[kind] = _chosen(kind, self.ctx.graph.page(spec.path, select=spec.select).items)
+            return self._found[kind]
 
     def make(self, kind: str, made: list[Thing], *, owned: bool = False) -> Values:
         """A new disposable object of this kind with what it needs, noted in ``made`` for removal."""
@@ -285,6 +288,13 @@ def _left_behind(graph: GraphClient, mark: Mark, slugs: Iterable[str]) -> Iterat
         for item in _items(answer):
             if mark.may_remove(str(item.get("displayName") or item["id"])):
                 yield kind, item, in_bin
+
+
+def _chosen(kind: str, items: Iterable[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """The one to use of what was found; None where there is none that fits."""
+    for name, accepted in recipes().found[kind].one_of.items():
+        items = sorted((i for i in items if i.get(name) in accepted), key=lambda i: accepted.index(i[name]))
+    return next(map(dict, items), None)
 
 
 def _items(answer: Answer) -> list[dict[str, Any]]:

@@ -93,7 +93,7 @@ class Observed:
 
 
 def read(ctx: Context) -> Observed:
-    found = application(ctx)
+    found = application(ctx, *credentials.policies(ctx))
     policy = credentials.read_policy(ctx, found)
     if found is None:
         return Observed(policy=policy, now=ctx.graph.session.now())
@@ -291,9 +291,11 @@ def _made(ctx: Context, found: dict[str, Any], ends: str, before: Collection[str
             raise
 
     # What is found has no value and is of no use: it is removed, so that one more is made.
-    made, _ = ctx.graph.ensure(
-        lambda: _remove_lost(ctx, before, doubt), create, what="A client secret with its value", absent=True
-    )
+    def removed() -> None:
+        ctx.snapshot.forget()
+        _remove_lost(ctx, before, doubt)
+
+    made, _ = ctx.graph.ensure(removed, create, what="A client secret with its value", absent=True)
     if made.get("secretText"):
         return made
     raise RunbookError.named("secret_without_value")
@@ -301,7 +303,6 @@ def _made(ctx: Context, found: dict[str, Any], ends: str, before: Collection[str
 
 def _remove_lost(ctx: Context, before: Collection[str], doubt: RunbookError | None = None) -> None:
     """Remove the secrets, in ``doubt`` until now, whose answers were lost: nobody knows their values."""
-    ctx.snapshot.forget()
     found = require_application(ctx)
     lost = [item for item in of_application(ctx, found) if item.lost and item.key_id not in before]
     for item in lost:

@@ -94,6 +94,7 @@ class Observed:
 
 def read(ctx: Context, *, newest: bool = False) -> Observed:
     """``newest``: no secret but the newest whose value is kept here is as good as wanted."""
+    registration.graph_principal(ctx)  # with what is asked for next, in one request
     return _observed(ctx, registration.application(ctx), newest=newest)
 
 
@@ -102,6 +103,7 @@ def find_profile(ctx: Context) -> dict[str, Any] | None:
 
     Raises :class:`RunbookError` when the one that a parameter names is not there.
     """
+    registration.graph_principal(ctx)
     found = registration.application(ctx)
     profile = _observed(ctx, found).profile
     return profile and {**profile, "content_at": _content_at(found, profile)}

@@ -52,7 +52,8 @@ class Observed:
 
 
 def read(ctx: Context) -> Observed:
-    found = registration.application(ctx)
+    bin_too = () if ctx.known.app_id else (DELETED_APPLICATIONS,)
+    found = registration.application(ctx, _same_name(ctx), *bin_too)
     _refuse_other(ctx, found)
     deleted = None
     if found is None:

@@ -248,13 +248,24 @@ def days(duration: str) -> int | None:
         return None
 
 
+def _own_policies(object_id: str) -> str:
+    return f"/applications/{object_id}/appManagementPolicies"
+
+
+def policies(ctx: Context) -> Iterator[str]:
+    """What :func:`read_policy` will ask for, as far as that is known before the application was read."""
+    yield _DEFAULT_POLICY
+    if ctx.known.object_id:
+        yield _own_policies(ctx.known.object_id)
+
+
 def read_policy(ctx: Context, found: Mapping[str, Any] | None) -> SecretPolicy:
     """What binds our application (or one made now): a policy of its own, else the tenant's default policy.
 
     Source: learn.microsoft.com/graph/api/resources/appmanagementconfiguration (passwordCredentials restrictions).
     """
     try:
-        own = ctx.snapshot.items(f"/applications/{found['id']}/appManagementPolicies", _DEFAULT_POLICY) if found else []
+        own = ctx.snapshot.items(_own_policies(found["id"]), _DEFAULT_POLICY) if found else []
         policy = own[0] if own else ctx.snapshot.find(_DEFAULT_POLICY)
     except GraphError as error:
         if error.status == 403:

@@ -42,13 +42,14 @@ def application_path(ctx: Context) -> str:
     return "/applications" + key("uniqueName", ctx.params.unique_name)
 
 
-def application(ctx: Context) -> dict[str, Any] | None:
-    """Our application as the tenant has it now, or None.
+def application(ctx: Context, *along: str) -> dict[str, Any] | None:
+    """Our application as the tenant has it now, or None; what is asked for next is read ``along`` with it.
 
     One that this run made or saw is waited for; raises :class:`RunbookError` when it stays away.
     """
-    found = _expected(ctx, lambda: ctx.snapshot.find(_application(ctx), *_belongings(ctx)), ctx.known.app_id)
+    found = _expected(ctx, lambda: ctx.snapshot.find(_application(ctx), *_belongings(ctx), *along), ctx.known.app_id)
     if found is not None:
+        ctx.known.object_id = found["id"]
         ctx.known.app_id, ctx.known.seen_at = found["appId"], f"{ctx.graph.session.now():%Y-%m-%dT%H:%M:%SZ}"
         if undone := _undone(ctx, found):
             found = {**found, "tags": with_marks(found, undone)}
@@ -234,7 +235,7 @@ def hold_marks(ctx: Context) -> None:
     patience = ctx.graph.pace.deadline / _WRITTEN_AGAIN
 
     def there() -> bool:
-        found = ctx.snapshot.find(_application(ctx))
+        found = ctx.snapshot.find(_application(ctx), *_belongings(ctx))
         return found is not None and not _undone(ctx, found)
 
     for left in reversed(range(_WRITTEN_AGAIN)):

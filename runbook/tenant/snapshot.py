@@ -122,7 +122,7 @@ class Snapshot:
 
 @dataclass
 class Known:
-    """The client id of our application and the object id of its service principal, and the tenant in words.
+    """The client and object id of our application, the object id of its service principal, and the tenant in words.
 
     ``seen_at`` is when they were seen last, by the service's clock; ``granted`` what section 4 saw granted, by type;
     ``marks`` by name as they were before and after each write of this run; ``secret``: the key id of the client secret
@@ -131,6 +131,7 @@ class Known:
     """
 
     app_id: str = ""
+    object_id: str = ""
     principal_id: str = ""
     tenant: str = ""
     seen_at: str = ""
@@ -155,6 +156,7 @@ class Known:
                 known.secret = (facts.get("secret") or {}).get("key_id", known.secret)
                 if made := facts.get("application"):
                     known.app_id, known.principal_id = made["app_id"], made["service_principal_id"]
+                    known.object_id = made["object_id"]
                     known.seen_at = str(event.get("at"))
                 for kind, rows in (facts.get("permissions") or {}).items():
                     known.granted[kind] = [each["name"] for each in rows if each["granted"]]
