@@ -112,7 +112,13 @@ def _begin(arguments: list[str], environment: dict[str, str], folder: str) -> No
     os.environ.update(environment)
     os.chdir(folder)
     sys.argv = [_PACKAGE, *arguments]
-    import_module("ipykernel.kernelapp").launch_new_instance()
+    kernel = import_module("ipykernel.kernelapp").IPKernelApp
+    kernel.launch_instance()
+    # Its control thread has told this loop to end, and still sends what was printed, by the thread for outputs.
+    # ipykernel may end that one first, and then waits 10 s for an answer of nobody.
+    if (control := kernel.instance().control_thread).is_alive():
+        control.stop()
+        control.join()
 
 
 if __name__ == "__main__":

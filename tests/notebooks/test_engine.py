@@ -35,6 +35,23 @@ def test_the_kernel_is_the_running_interpreter_whatever_specs_are_installed(tmp_
     assert texts(tmp_path / "out.ipynb") == f"{sys.executable} given\n"
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="kernels are forked on Linux")
+def test_the_thread_for_outputs_outlives_whoever_still_has_outputs_to_send(tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    source = written(
+        tmp_path,
+        "import pathlib, sys, threading; printed, send = sys.stdout.flush, get_ipython().kernel.iopub_thread.thread",
+        "def flush():\n"
+        "    if threading.current_thread() is get_ipython().kernel.control_thread:\n"
+        "        send.join(0.3)  # as long as a busy machine may keep this thread from going on\n"
+        f"        pathlib.Path({str(told)!r}).write_text(str(send.is_alive()))\n"
+        "    printed()\n"
+        "sys.stdout.flush = flush",
+    )
+    assert execute(source, tmp_path / "out.ipynb", {}).ok
+    assert told.read_text() == "True"
+
+
 def test_a_folder_with_braces_in_its_name_is_only_a_folder(tmp_path: Path) -> None:
     folder = tmp_path / "{run}"
     folder.mkdir()
