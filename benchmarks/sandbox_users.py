@@ -1,13 +1,12 @@
-"""How fast the sandbox is with many users: ``python benchmarks/sandbox_users.py [--users N] [--rounds N]``.
+"""How fast the sandbox lists many users.
 
-Two states, one of 1,000 users and one of ``--users`` (100,000), are listed through the served https address in pages of
-999 by one client. Both are measured in turn in one run: the ratio of their users a second tells whether listing slows
+Two states, one of 1,000 users and one of 100,000, are listed through the served https address in pages of 999 by one
+client. Both are measured in turn in one run: the ratio of their users a second tells whether listing slows
 down with size, whatever machine this is. ``load`` is the time to fill an empty state with that many users.
 """
 
 from __future__ import annotations
 
-import argparse
 import ssl
 import tempfile
 import time
@@ -21,7 +20,9 @@ import httpx
 from entra_sandbox.server import running
 from entra_sandbox.store import Store
 
-SMALL = 1_000
+from benchmarks.harness import Claim, Table, alone
+
+SMALL, LARGE = 1_000, 100_000
 
 
 def user(number: int) -> dict[str, Any]:
@@ -83,23 +84,18 @@ class Served:
         return seen / spent
 
 
-def main() -> None:
-    """Measure and print one line a state."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--users", type=int, default=100_000)
-    parser.add_argument("--rounds", type=int, default=3)
-    given = parser.parse_args()
+def measure(rounds: int, small: bool) -> Table:
+    """Users a second of both, best of the rounds: what else runs can only make it slower."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        small, large = (Served(folder, users, stack) for users in (SMALL, given.users))
-        small.rate()  # the first listing also loads modules
-        rates = [(small.rate(), large.rate()) for _ in range(given.rounds)]
+        few, many = (Served(folder, users, stack) for users in (SMALL, 5_000 if small else LARGE))
+        few.rate()  # the first listing also loads modules
+        rates = [(few.rate(), many.rate()) for _ in range(rounds)]
     best = [max(column) for column in zip(*rates, strict=True)]
-    print(f"{'users':>8} {'load s':>7} {'users/s':>8}   (best of {given.rounds} rounds)")
-    for served, rate in zip((small, large), best, strict=True):
-        print(f"{served.users:8} {served.load:7.2f} {rate:8.0f}")
-    print(f"ratio of users/s, {large.users} to {small.users} users: {best[1] / best[0]:.2f}")
+    rows = [(f"{served.users:,} users", served.load, rate) for served, rate in zip((few, many), best, strict=True)]
+    ratio = Claim("users a second of the large state beside the small", best[1] / best[0], at_least=0.7)
+    return Table(("state", "load s", "users/s"), rows, "users/s", (ratio,))
 
 
 if __name__ == "__main__":
-    main()
+    alone(measure)
