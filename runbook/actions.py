@@ -1,4 +1,4 @@
-"""Every action as one typed call: ``call(graph, "list_users", query={"$top": 5}).frame()``; and its roads.
+"""Every action as one typed call: ``call(graph, "list_users", frame=True)``; and its roads.
 
 A call is held against the catalogue before anything is sent: the action's name, its path parameters and their shape,
 the query options that Microsoft documents for it, and its body. Lists are pages that are fetched as they are read.
@@ -6,15 +6,18 @@ the query options that Microsoft documents for it, and its body. Lists are pages
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Literal, Protocol, overload
 
-from runbook.catalog.request import Given, Request, prepare
+from runbook.catalog.request import Given, Request, paged, prepare
 from runbook.clients.bounded import Pages
 from runbook.clients.graph import GraphClient, graph_error
 from runbook.clients.http import Effect
 from runbook.clients.stackone import StackOneClient
+from runbook.errors import GraphError, RunbookError
+from runbook.frames import Reading
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,7 +37,10 @@ class Reply:
 
 
 class Road(Protocol):
-    """A way to run an action."""
+    """A way to run an action. ``readers``: how many pages of a list it may be asked for at once."""
+
+    @property
+    def readers(self) -> int: ...
 
     def send(self, request: Request, following: str = "") -> Reply:
         """Send it once, or ask for the page that ``following`` brings. Raises :class:`ServiceError` when refused."""
@@ -42,6 +48,8 @@ class Road(Protocol):
 
 class AtGraph:
     """At Microsoft Graph itself, with the client's own token."""
+
+    readers = 4
 
     def __init__(self, client: GraphClient) -> None:
         self._client = client
@@ -62,6 +70,8 @@ class AtGraph:
 
 class ThroughStackOne:
     """By StackOne's documented action call, as a linked account (docs.stackone.com, POST /actions/rpc)."""
+
+    readers = 1
 
     def __init__(self, client: StackOneClient, account_id: str) -> None:
         self._client, self._account = client, account_id
@@ -101,14 +111,81 @@ class Result:
             reply = self.road.send(self.request, reply.following)
             yield from map(dict, reply.objects)
 
-    def frame(self, limit: int | None = None) -> pd.DataFrame:
-        """The objects as a table, one row each; at most ``limit`` rows, and no page beyond them is fetched."""
-        from itertools import islice
+    def frame(self, limit: int | None = None, seen: Seen | None = None) -> pd.DataFrame:
+        """The objects as a table with typed columns, one row each; at most ``limit`` rows, and no page beyond them.
 
-        import pandas as pd
+        ``seen`` is told how many rows have come. After an error, whose ``unfinished`` is the :class:`Listing`, its
+        ``read`` goes on behind the pages that came.
+        """
+        listing = Listing(self.request, self.first, readers=self.road.readers, limit=limit)
+        listing.read(self.road, seen)
+        return listing.frame()
 
-        table = pd.DataFrame(list(islice(self.items(), limit)))
-        return table.drop(columns=[name for name in table.columns if str(name).startswith("@odata.")])
+
+Seen = Callable[[int], None]
+_MANY = 10_000
+_CUTS = "bdgjlmprst"
+"""Where users are parted by the first character of their names: eleven parts, much alike in size."""
+
+
+class Listing:
+    """A list as it is read into a table; what came stays when a page does not come, and :meth:`read` goes on there.
+
+    Users, all or very many, of more than one page are read in parts at once. ``ge`` and ``le`` of userPrincipalName
+    need no advanced query (learn.microsoft.com/graph/aad-advanced-queries). In whatever order a service puts names,
+    each is at one side of a cut or at the other, and none is a cut, as each has an @: none is left out or comes twice.
+    """
+
+    def __init__(self, request: Request, first: Reply, *, readers: int = 1, limit: int | None = None) -> None:
+        self._request, self._first, self._limit = request, first, limit
+        many = first.following and readers > 1 and (limit is None or limit >= _MANY)
+        own = {"$filter", "$search", "$orderby", "$skip", "$count", "$expand"} & request.query.keys()
+        if many and request.action.path == "/users" and not own:
+            self._reading = Reading(request.action.name, _conditions(), readers=readers)
+        else:
+            self._whole()
+
+    def _whole(self) -> None:
+        self._reading = Reading(self._request.action.name)
+        self._reading.take(self._first)
+
+    @property
+    def rows(self) -> int:
+        """How many have come."""
+        return self._reading.rows
+
+    def read(self, road: Road, seen: Seen | None = None) -> None:
+        """Read everything, or as far as the limit; ``seen`` is told how many rows have come.
+
+        Raises :class:`ServiceError` or :class:`TransportError`, with this listing as ``unfinished``.
+        """
+
+        def ask(condition: str, following: str) -> Reply:
+            query = {**self._request.query, **({"$filter": condition} if condition else {})}
+            return road.send(replace(self._request, query=query), following)
+
+        try:
+            try:
+                self._reading.read(ask, self._limit, seen)
+            except GraphError as error:
+                if error.status != 400 or len(self._reading.parts) == 1 or self.rows:
+                    raise
+                self._whole()  # a service that does not part it
+                self._reading.read(ask, self._limit, seen)
+        except RunbookError as error:
+            error.unfinished = self
+            raise
+
+    def frame(self) -> pd.DataFrame:
+        """What came, as a table with typed columns, one row an object; once, where everything came."""
+        return self._reading.frame(self._limit)
+
+
+def _conditions() -> Iterator[str]:
+    name = "userPrincipalName"
+    yield f"{name} le '{_CUTS[0]}'"
+    yield from (f"{name} ge '{low}' and {name} le '{high}'" for low, high in pairwise(_CUTS))
+    yield f"{name} ge '{_CUTS[-1]}'"
 
 
 def run(road: Road, request: Request) -> Result:
@@ -116,9 +193,25 @@ def run(road: Road, request: Request) -> Result:
     return Result(request, road.send(request), road)
 
 
-def call(client: GraphClient, name: str, *, path: Given = None, query: Given = None, body: Given = None) -> Result:
+@overload
+def call(
+    client: GraphClient, name: str, *, path: Given = ..., query: Given = ..., body: Given = ...,
+    frame: Literal[False] = ...,
+) -> Result: ...  # fmt: skip
+@overload
+def call(
+    client: GraphClient, name: str, *, path: Given = ..., query: Given = ..., body: Given = ...,
+    frame: Literal[True], seen: Seen | None = ...,
+) -> pd.DataFrame: ...  # fmt: skip
+def call(
+    client: GraphClient, name: str, *, path: Given = None, query: Given = None, body: Given = None,
+    frame: bool = False, seen: Seen | None = None,
+) -> Result | pd.DataFrame:  # fmt: skip
     """Run one action (by name, slug or StackOne id) with the rights of ``client``'s token.
 
-    Raises :class:`InputError` that names every mistake, before anything is sent, and :class:`GraphError`.
+    ``frame``: its objects as a table at once, a list in the largest pages there are; ``seen`` as for
+    :meth:`Result.frame`. Raises :class:`InputError` that names every mistake, before anything is sent, and
+    :class:`GraphError`.
     """
-    return run(AtGraph(client), prepare(name, path, query, body))
+    request = prepare(name, path, query, body)
+    return run(AtGraph(client), paged(request)).frame(seen=seen) if frame else run(AtGraph(client), request)

@@ -76,6 +76,8 @@ class RunbookError(Exception):
     exit_code: ClassVar[int] = 1
     ticket: object = None
     """Of a write that failed: under which number a journal announced it."""
+    unfinished: Any = None
+    """Of a list that failed in the middle: the listing, whose ``read`` goes on behind the pages that came."""
 
     def __init__(
         self,

@@ -7,8 +7,6 @@ from pathlib import Path
 from tests.options import ungiven
 
 REVIEWED = {
-    # a script's own: docs/in-a-script.md
-    "actions.py:frame.limit",
     # given by the errors that build on it, which pass on what they were given
     "errors.py:ServiceError.method",
     "errors.py:ServiceError.path",

@@ -50,7 +50,7 @@ ROOMS = (
         "rehearsal",
         "run_socket",
     ),
-    *("catalog", "secrets", "parameters", "records", "clients", "actions", "tenant", "proof", "sections"),
+    *("catalog", "secrets", "parameters", "records", "clients", "frames", "actions", "tenant", "proof", "sections"),
     *("operations", "runs", "fleet", "widgets", "notebook", "cli"),
     *("face", "__main__"),
 )

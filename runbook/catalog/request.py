@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 from urllib.parse import quote
 
@@ -36,6 +36,8 @@ _EVENTUAL_FILTER = re.compile(
 )
 _PLAIN_ORDER = re.compile(r"(displayName|userPrincipalName)(\s+(asc|desc))?", re.IGNORECASE)
 _MOST = 999_999_999
+_LARGEST_PAGE = 999
+"""Objects of a page at most (learn.microsoft.com/graph/query-parameters, "top")."""
 _QUOTED = re.compile(r"'(?:[^']|'')*'")
 
 
@@ -85,6 +87,13 @@ def prepare(action: Action | str, path: Given = None, query: Given = None, body:
         headers["ConsistencyLevel"] = "eventual"
         options["$count"] = "true"
     return Request(item, item.method, filled, options, headers, body or None, values)
+
+
+def paged(request: Request, rows: int = _LARGEST_PAGE) -> Request:
+    """The same list in pages as large as Graph gives, or as ``rows`` need, where the action takes ``$top``."""
+    if "$top" not in request.action.query or "$top" in request.query:
+        return request
+    return replace(request, query={**request.query, "$top": str(min(rows, _LARGEST_PAGE))})
 
 
 def filled(action: Action, path: Mapping[str, str], query: Mapping[str, str], body: Any) -> Request:

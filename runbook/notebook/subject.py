@@ -148,8 +148,7 @@ class Ordered(Subject):
     def result(self) -> Panel:
         if self._order is None or self._operation is None or self._operation.answer is None:
             return super().result()
-        answer = self._operation.answer
-        return AnswerTable(answer.rows, is_list=self._order.action.is_list, more=answer.more)
+        return AnswerTable(self._operation.answer, is_list=self._order.action.is_list)
 
     def done(self, result: SectionResult) -> str:
         assert self._operation is not None

@@ -8,34 +8,37 @@ import json
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 from runbook import catalog
 from runbook.catalog import Action
-from runbook.catalog.request import Request, prepare
+from runbook.catalog.request import Request, paged, prepare
 from runbook.errors import InputError, Problem, SecretStoreError
 from runbook.secrets import Secret
 from runbook.secrets.reference import Reference
 
 Caller = Literal["application", "administrator", "stackone"]
 _CALLERS: tuple[Caller, ...] = get_args(Caller)
-ARGUMENTS = ("action", "path", "query", "body", "as_", "max_rows")
+ARGUMENTS = ("action", "path", "query", "body", "as_", "max_rows", "csv")
 """The names by which a notebook gives an order."""
 CALLER: Caller = "stackone"
 """Who sends where nothing else is said: delegated permissions are what a choice has by default."""
 GENERATE = "generate"
 MAX_ROWS = 100
-_MOST_ROWS = 100_000
+MOST_ROWS = 1_000_000
 _SECRET_NAMES = ("password", "secrettext")
 
 
 @dataclass(frozen=True)
 class Order:
-    """One action with checked arguments. ``caller``: whose token; ``max_rows``: of a list, fetched and shown."""
+    """One action with checked arguments. ``caller``: whose token; ``max_rows``: of a list, fetched; ``csv``: a file for
+    all of them."""
 
     request: Request
     caller: Caller
     max_rows: int
+    csv: str = ""
 
     @property
     def action(self) -> Action:
@@ -60,11 +63,14 @@ def read(values: Mapping[str, Any]) -> Order:
     path, query, body = (_mapping(name, values.get(name), problems) for name in ("path", "query", "body"))
     caller = _caller(values.get("as_"), problems)
     rows = _rows(values.get("max_rows"), problems)
+    file = values.get("csv") or ""
+    if not isinstance(file, str) or (file and not Path(file).absolute().parent.is_dir()):
+        problems.append(Problem("csv", "names no file in a folder that is there."))
     problems += [_exposed(place) for place, holder, name in _secrets_in(body or {}) if not _is_kept(holder[name])]
     request = _request(values.get("action"), path, query, body, problems)
     if problems or request is None:
         raise InputError(problems)
-    return Order(request, caller, rows)
+    return Order(paged(request, rows + 1), caller, rows, file)  # one more tells whether there are more
 
 
 def secret_places(body: Mapping[str, Any] | None) -> list[str]:
@@ -136,8 +142,8 @@ def _caller(value: Any, problems: list[Problem]) -> Caller:
 def _rows(value: Any, problems: list[Problem]) -> int:
     if value is None:
         return MAX_ROWS
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= _MOST_ROWS:
-        problems.append(Problem("max_rows", "is wrong.", f"It is a whole number from 1 to {_MOST_ROWS}."))
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MOST_ROWS:
+        problems.append(Problem("max_rows", "is wrong.", f"It is a whole number from 1 to {MOST_ROWS}."))
         return MAX_ROWS
     return value
 

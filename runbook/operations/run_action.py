@@ -7,23 +7,30 @@ is asked for; a write is sent when its plan is applied.
 
 from __future__ import annotations
 
+import functools
+import io
 import json
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from itertools import islice
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from runbook import catalog
-from runbook.actions import AtGraph, Reply, Road, ThroughStackOne, run
+from runbook import catalog, whole
+from runbook.actions import AtGraph, Listing, Reply, Road, ThroughStackOne
 from runbook.catalog import Action, PermissionType
+from runbook.catalog.request import Request
 from runbook.clients import entra
 from runbook.clients.calls import FixedToken
 from runbook.clients.graph import GraphClient
-from runbook.errors import GraphError, RunbookError, SecretStoreError
+from runbook.clients.settle import Progress
+from runbook.errors import GraphError, RecordError, RunbookError, SecretStoreError
+from runbook.frames import table
 from runbook.operations.order import GENERATE, Order, new_password, secret_places
 from runbook.records import redaction
+from runbook.records.shelf import cell
 from runbook.secrets import Secret
 from runbook.sections.link_account import find_account, not_ours, owner
 from runbook.tenant.base import Context
@@ -31,6 +38,9 @@ from runbook.tenant.changes import Change, Evidence, row
 from runbook.tenant.credentials import require_current, value
 from runbook.tenant.registration import require_application
 from runbook.words import Kind
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 NAME = "run_action"
 _MARGIN = timedelta(minutes=5)
@@ -54,10 +64,11 @@ class Observed:
 
 @dataclass
 class Answer:
-    """What came back: rows of a list (at most as many as were asked for) or one object, and whether there is more."""
+    """What came back, every secret in it masked: rows of a list (at most as many as were asked for), or one row for one
+    object; and how one gets what there is more, empty if that is all."""
 
-    rows: list[dict[str, Any]] = field(default_factory=list)
-    more: bool = False
+    frame: pd.DataFrame
+    more: str = ""
 
 
 class RunAction:
@@ -78,6 +89,7 @@ class RunAction:
         self.sent_by = ""
         """Whose token, in words."""
         self._reply: Reply | None = None
+        self._listing: Listing | None = None  # that an earlier sending could not read to its end
         self._access: _Access | None = None
 
     @property
@@ -86,7 +98,7 @@ class RunAction:
         if self.answer is None:
             return "nothing was to be sent, it is so already." if not self.reads else "nothing came back."
         if self.order.action.is_list:
-            rows = len(self.answer.rows)
+            rows = len(self.answer.frame)
             return f"{'the first ' if self.answer.more else ''}{rows} row{'s' * (rows != 1)}."
         return "sent and answered."
 
@@ -126,7 +138,7 @@ class RunAction:
         with self._sender(ctx) as sender:
             self._reply = sender.road.send(replace(self.order.request, body=body))
         self._sent = next(iter(self._reply.objects), {})
-        self.answer = Answer([self._sent] if self._sent else [])
+        self.answer = Answer(table([redaction.scrub(self._sent)] if self._sent else []))
 
     def verify(self, ctx: Context) -> Evidence:
         """Send a read; read back a write."""
@@ -138,7 +150,7 @@ class RunAction:
         if self._sent.get("id"):
             facts["id"] = self._sent["id"]
         if self.reads and self.answer is not None:
-            facts["rows"] = len(self.answer.rows)
+            facts["rows"] = len(self.answer.frame)
         return Evidence(True, rows, {NAME: facts})
 
     def _permission_note(self, observed: Observed) -> str:
@@ -188,16 +200,31 @@ class RunAction:
 
     def _read_answer(self, ctx: Context) -> list[dict[str, str]]:
         with self._sender(ctx) as sender:
-            result = run(sender.road, self.order.request)
-            items = result.items()
-            rows = list(islice(items, self.order.max_rows))
-            more = next(items, None) is not None
-            self._reply = result.first
-        self.answer = Answer(rows, more)
-        if not self.order.action.is_list:
-            return []
-        count = f"{len(rows)} shown, and there are more" if more else f"{len(rows)}, all of them"
-        return [row("rows", count, _SOURCE)]
+            road, most = _Scrubbing(sender.road), self.order.max_rows
+            listing, behind = self._listing, self._listing.rows if self._listing else 0
+            if listing is None:
+                self._reply = road.send(self.order.request)
+                if not self.order.action.is_list:
+                    self.answer = Answer(table(self._reply.objects))
+                    return []
+                listing = Listing(self.order.request, self._reply, readers=road.readers, limit=most + 1)
+            try:
+                listing.read(road, functools.partial(_tell, ctx, self.order, time.monotonic()))
+                self._listing = None
+            except RunbookError as error:
+                # A next link that has ended is refused for good: then the next sending begins anew.
+                self._listing = None if isinstance(error, GraphError) and error.status == 400 else error.unfinished
+                self.answer = Answer(listing.frame(), " before a page did not come; Send goes on behind them")
+                raise
+        self.answer = Answer(listing.frame().head(most), "; raise max_rows for more" * (listing.rows > most))
+        return self._told(self.answer, behind)
+
+    def _told(self, answer: Answer, behind: int) -> list[dict[str, str]]:
+        rows = len(answer.frame)
+        said = f"{rows} shown, and there are more" if answer.more else f"{rows}, all of them"
+        said += f", the first {behind} from the sending before" if behind else ""
+        kept = [row("kept in", _keep(answer.frame, self.order.csv), "file")] if self.order.csv else []
+        return [row("rows", said, _SOURCE), *kept]
 
     def _read_back(self, ctx: Context) -> list[dict[str, str]]:
         rows = [
@@ -304,6 +331,40 @@ def _fresh_access(ctx: Context) -> _Access:
     secret = value(ctx, require_current(ctx, found))
     result = entra.application_token(ctx.target, found["appId"], secret, journal=ctx.journal)
     return _Access(result.token, result.expires, frozenset(result.roles), str(found["displayName"]))
+
+
+class _Scrubbing:
+    """A road on which every secret in an answer is masked."""
+
+    def __init__(self, road: Road) -> None:
+        self._road, self.readers = road, road.readers
+
+    def send(self, request: Request, following: str = "") -> Reply:
+        reply = self._road.send(request, following)
+        return replace(reply, objects=tuple(redaction.scrub(one) for one in reply.objects))
+
+
+def _tell(ctx: Context, order: Order, begun: float, rows: int) -> None:
+    """How many rows have come, for whoever waits."""
+    if ctx.graph.progress is not None:
+        ctx.graph.progress(Progress("the rows have come", rows, order.max_rows, time.monotonic() - begun, 0))
+
+
+def _keep(frame: pd.DataFrame, file: str) -> str:
+    """Write all rows as CSV that no spreadsheet takes for formulas; where. Raises :class:`RecordError`."""
+    path = Path(file).absolute()
+    text = io.StringIO()
+    safe = frame.rename(columns=cell).map(lambda one: cell(_plain(one)), na_action="ignore")
+    safe.to_csv(text, index=False)
+    try:
+        whole.write(path, text.getvalue())
+    except OSError as error:
+        raise RecordError.named("table_not_written", path=path, reason=error.strerror or error) from None
+    return str(path)
+
+
+def _plain(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else str(value)
 
 
 @contextmanager

@@ -141,7 +141,7 @@ class ActionForm(Live):
         self._rows_field = ipywidgets.BoundedIntText(
             self._given.max_rows if self._given else orders.MAX_ROWS,
             min=1,
-            max=100_000,
+            max=orders.MOST_ROWS,
             description="Most rows",
             style=style,
         )

@@ -6,17 +6,20 @@ Of one action: its request before it is sent, with whose token and by which perm
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from runbook import words
 from runbook.operations.order import Order
+from runbook.operations.run_action import Answer
 from runbook.records import redaction
 from runbook.tenant.changes import Change, pending
 from runbook.widgets.panel import Panel, Table
 
 _MOST_COLUMNS = 8
 _LONGEST_CELL = 120
+_SHOWN, _SHOWN_AS_TEXT = 500, 100  # rows
 _FIRST = ("displayName", "userPrincipalName", "id")
 _WORDS = {"read": "reads, changes nothing", "write": "WRITES", "delete": "DELETES"}
 
@@ -97,46 +100,51 @@ class RequestCard(Panel):
 class AnswerTable(Panel):
     """``value`` is the whole answer as a DataFrame; what is shown leaves out empty columns and cuts long cells.
 
-    Anything that looks like a secret is masked before it gets here.
+    Of a long list the first rows are shown. Anything that looks like a secret is masked before it gets here.
     """
 
-    def __init__(self, rows: Sequence[Mapping[str, Any]], *, is_list: bool, more: bool = False) -> None:
-        self.rows = [
-            {name: v for name, v in redaction.scrub(row).items() if not name.startswith("@odata.")} for row in rows
-        ]
-        self._is_list, self._more = is_list, more
+    def __init__(self, answer: Answer, *, is_list: bool) -> None:
+        self._answer, self.is_list = answer, is_list
+        self.rows = [*map(redaction.scrub, _plain(answer.frame.head(_SHOWN)))]
+        self.id = f"rb-{uuid4().hex}"
 
     @property
     def value(self) -> pandas.DataFrame:
-        """One row an object, a column a property, as Graph gave them."""
-        import pandas
+        """One row an object, a column a property, typed."""
+        return self._answer.frame
 
-        return pandas.DataFrame(self.rows)
-
-    def table(self) -> Table:
+    def table(self, most: int = _SHOWN) -> Table:
         """What is shown of it."""
-        if not self._is_list:
+        if not self.is_list:
             found = self.rows[0] if self.rows else {}
             return Table(
                 ("Property", "Value"), tuple((name, _words(v)) for name, v in found.items() if v not in (None, []))
             )
         columns = self._columns()[:_MOST_COLUMNS]
-        rows = tuple(tuple(_words(row.get(name)) for name in columns) for row in self.rows)
-        return Table(tuple(columns), rows, self._caption())
+        rows = tuple(tuple(_words(row.get(name)) for name in columns) for row in self.rows[:most])
+        return Table(tuple(columns), rows, self._caption(len(rows)))
 
     def text(self) -> str:
-        return self.table().text() if self.rows else "Answer: nothing in it"
+        return self.table(_SHOWN_AS_TEXT).text() if self.rows else "Answer: nothing in it"
 
-    def _caption(self) -> str:
-        count = f"{len(self.rows)} row{'s' * (len(self.rows) != 1)}"
+    def _caption(self, shown: int) -> str:
+        total = len(self.value)
+        count = f"{total:,} row{'s' * (total != 1)}"
+        parts = [f"first {count}{self._answer.more}" if self._answer.more else f"all {count}"]
         rest = self._columns()[_MOST_COLUMNS:]
-        parts = [f"first {count}; raise max_rows for more" if self._more else f"all {count}"]
+        parts += [f"{shown} shown here; all in step.result().panel.value, and in a file with csv"] * (shown < total)
         return "; ".join(parts + ([f"not shown here: {', '.join(rest)}"] if rest else []))
 
     def _columns(self) -> list[str]:
         filled = dict.fromkeys(name for row in self.rows for name, v in row.items() if v not in (None, [], ""))
         first = [name for name in _FIRST if name in filled]
         return first + [name for name in filled if name not in first]
+
+
+def _plain(frame: pandas.DataFrame) -> list[dict[str, Any]]:
+    """Its rows as Graph's JSON has them: None for what is missing, times as text."""
+    kept = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    return [{str(name): v.isoformat() if hasattr(v, "isoformat") else v for name, v in row.items()} for row in kept]
 
 
 def _words(value: Any) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from runbook import catalog, notebook, rehearsal
+from runbook import catalog, frames, notebook, rehearsal
 from runbook.errors import HandOver, InputError, RunbookError
 from runbook.notebook import inputs
 from runbook.notebook.bench import InputRefused, Workbench
@@ -21,6 +21,7 @@ from runbook.notebook.step import Step
 from runbook.notebook.subject import Guided, Ordered
 from runbook.operations import order as orders
 from runbook.operations.order import Order
+from runbook.operations.run_action import Answer
 from runbook.parameters import Parameters
 from runbook.records.journal import read
 from runbook.sections import connector_profile
@@ -105,11 +106,25 @@ def test_a_plan_says_what_is_sent_and_escapes_it() -> None:
 
 def test_an_answer_leaves_out_empty_columns_and_masks_secrets() -> None:
     rows = [{"@odata.type": "x", "id": "1", "displayName": "Ada", "jobTitle": None, "secretText": "abc8Q~abcdefgh"}]
-    table = AnswerTable(rows, is_list=True)
+    table = AnswerTable(Answer(frames.table(rows)), is_list=True)
     assert list(table.value.columns) == ["id", "displayName", "jobTitle", "secretText"]
     assert table.table().columns[:2] == ("displayName", "id")
     assert "jobTitle" not in table.text()
     assert "abc8Q~abcdefgh" not in table.text() + table.html()
+
+
+def test_of_a_long_answer_the_first_rows_are_shown_in_a_box_and_the_caption_says_where_the_rest_is() -> None:
+    rows = [{"id": str(number), "displayName": f"Person {number}"} for number in range(3_000)]
+    table = AnswerTable(Answer(frames.table(rows)), is_list=True)
+    assert len(table.value) == 3_000
+    assert table.html().count("<tr>") == 1 + 500
+    assert "max-height" in table.html()
+    assert table.text().count("Person") == 100
+    assert "all 3,000 rows; 500 shown here" in table.html()
+    short = AnswerTable(Answer(frames.table(rows[:3])), is_list=True)
+    assert "<input" not in short.html()
+    cut = AnswerTable(Answer(frames.table(rows[:3]), "; raise max_rows for more"), is_list=True)
+    assert "first 3 rows; raise max_rows for more" in cut.text()
 
 
 @pytest.fixture

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -158,3 +160,19 @@ def test_a_password_in_the_clear_is_refused_and_not_repeated(run: Run) -> None:
     assert "body.passwordProfile.password" in done.text
     for file in done.files:
         assert SECRET not in file.read_text(errors="replace")
+
+
+def test_all_rows_go_into_a_file_that_no_spreadsheet_takes_for_formulas(run: Run, tmp_path: Path) -> None:
+    made = {**GROUP, "displayName": "=cmd|'/c calc'!A0", "mailNickname": "formula"}
+    assert run(action="Create Group", body=made).execution.ok
+    file = tmp_path / "groups.csv"
+    done = run(action="List Groups", query={"$select": "id,displayName,securityEnabled"}, max_rows=1_000, csv=str(file))
+    assert done.execution.ok, done.execution
+    rows = list(csv.DictReader(file.open(encoding="utf-8", newline="")))
+    assert f"all {len(rows)} rows" in done.text
+    assert "groups.csv" in done.text
+    assert {row["securityEnabled"] for row in rows} == {"True", "False"}
+    assert [row["displayName"] for row in rows if "cmd" in row["displayName"]] == ["'=cmd|'/c calc'!A0"]
+    assert [event["path"] for event in done.calls("GET") if event["path"].startswith("/v1.0/groups")] == [
+        "/v1.0/groups?$select=id,displayName,securityEnabled&$top=999"
+    ]
