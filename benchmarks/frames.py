@@ -1,15 +1,13 @@
-"""A whole directory into a pandas table: the runbook beside msgraph-sdk's page iterator, on one and the same sandbox.
+"""A whole directory into a pandas table, beside msgraph-sdk's page iterator.
 
-``python -m benchmarks.frames [--users N …] [--rounds N]``. In each round both read all users in pages of 999, in turn,
-each in a process of its own. Time is from the first request to the table (wall and the process's own CPU, medians).
-Memory is how far the resident set of the process grew at its peak above what it was before the first request, beside
-what the table itself holds. Then the runbook alone, every page 0.3 s on its way, as pages of a real tenant are: the
-parts read at once beside one page after the other.
+In each round both read all users in pages of 999, in turn, each in a process of its own; of 100,000 users msgraph-sdk
+takes minutes. Time is from the first request to the table. Memory is how far the resident set of the process grew at
+its peak above what it was before the first request, beside what the table itself holds. Then the runbook alone, every
+page 0.3 s on its way, as pages of a real tenant are: the parts read at once beside one page after the other.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
 import os
@@ -23,6 +21,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from benchmarks.harness import Claim, Table, alone
 
 USERS = (1_000, 10_000, 100_000)
 GIVEN = (
@@ -175,37 +175,45 @@ def compared(file: Path, readers: tuple[str, str], rounds: int) -> dict[str, dic
     }
 
 
-def main() -> None:
-    """Measure and print a table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--users", type=int, nargs="+", default=USERS)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--read", nargs=2, metavar=("READER", "FILE"), help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.read:
-        name, file = given.read
-        print(json.dumps(READERS[name](json.loads(Path(file).read_text(encoding="utf-8")), file)))
-        return
-    print(f"{'users':>8} {'reader':<12} {'wall s':>7} {'CPU s':>7} {'peak MB':>8} {'table MB':>9} {'peak/table':>10}")
+def measure(rounds: int, small: bool) -> Table:
+    """Each size, then the largest behind a slow line."""
+    sizes, rounds = (USERS[:1], 1) if small else (USERS, rounds)
+    found: dict[str, dict[str, float]] = {}
     with tempfile.TemporaryDirectory() as temporary:
-        for users in given.users:
+        for users in sizes:
             with served(Path(temporary), users) as file:
-                show(users, compared(file, ("runbook", "msgraph-sdk"), given.rounds))
-        print(f"every page {SLOW} s on its way")
-        with served(Path(temporary), max(given.users), slow=True) as file:
-            show(max(given.users), compared(file, ("runbook", "one by one"), given.rounds))
+                found |= named(users, compared(file, ("runbook", "msgraph-sdk"), rounds))
+        with served(Path(temporary), sizes[-1], slow=True) as file:
+            found |= named(sizes[-1], compared(file, ("runbook", "one by one"), rounds), f", {SLOW} s a page")
+    most = f"{sizes[-1]:,} users"
+    ours, other = found[f"{most}, runbook"], found[f"{most}, msgraph-sdk"]
+    parted, whole = (found[f"{most}, {how}, {SLOW} s a page"] for how in ("runbook", "one by one"))
+    return Table(
+        ("reading", "wall s", "CPU s", "peak MB", "table MB", "peak ÷ table"),
+        [
+            (name, one["wall"], one["cpu"], one["peak"] / 1e6, one["own"] / 1e6, one["peak"] / one["own"])
+            for name, one in found.items()
+        ],
+        "wall s",
+        (
+            Claim(f"times as fast as msgraph-sdk, {most}", other["wall"] / ours["wall"], at_least=5),
+            Claim(f"peak ÷ table, {most}", ours["peak"] / ours["own"], at_most=2),
+            Claim(f"times as fast by parts, {SLOW} s a page, {most}", whole["wall"] / parted["wall"], at_least=2),
+        ),
+    )
 
 
-def show(users: int, found: dict[str, dict[str, float]]) -> None:
-    """A line a reader, and how many times as fast the first is."""
+def named(users: int, found: dict[str, dict[str, float]], how: str = "") -> dict[str, dict[str, float]]:
+    """The figures by what the table calls them."""
     for name, one in found.items():
         if one["rows"] != users:
             raise SystemExit(f"{name} read {one['rows']} of {users} users")
-        peak, own = one["peak"] / 1e6, one["own"] / 1e6
-        print(f"{users:8} {name:<12} {one['wall']:7.2f} {one['cpu']:7.2f} {peak:8.1f} {own:9.1f} {peak / own:10.2f}")
-    (first, one), (second, other) = found.items()
-    print(f"{users:8} {first} is {other['wall'] / one['wall']:.1f} times as fast as {second}", flush=True)
+    return {f"{users:,} users, {name}{how}": one for name, one in found.items()}
 
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:2] == ["--read"]:
+        reader, ready_file = sys.argv[2:]
+        print(json.dumps(READERS[reader](json.loads(Path(ready_file).read_text(encoding="utf-8")), ready_file)))
+    else:
+        alone(measure)

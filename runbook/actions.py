@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal, Protocol, overload
 
-from runbook.catalog.request import Given, Request, paged, prepare
+from runbook.catalog.request import LARGEST_PAGE, Given, Request, paged, prepare
 from runbook.clients.bounded import Pages
 from runbook.clients.graph import GraphClient, graph_error
 from runbook.clients.http import Effect
@@ -123,7 +123,7 @@ class Result:
 
 
 Seen = Callable[[int], None]
-_MANY = 10_000
+_FEW = 4  # pages
 _CUTS = "bdgjlmprst"
 """Where users are parted by the first character of their names: eleven parts, much alike in size."""
 
@@ -131,23 +131,28 @@ _CUTS = "bdgjlmprst"
 class Listing:
     """A list as it is read into a table; what came stays when a page does not come, and :meth:`read` goes on there.
 
-    Users, all or very many, of more than one page are read in parts at once. ``ge`` and ``le`` of userPrincipalName
-    need no advanced query (learn.microsoft.com/graph/aad-advanced-queries). In whatever order a service puts names,
-    each is at one side of a cut or at the other, and none is a cut, as each has an @: none is left out or comes twice.
+    Users of more than some pages are read in parts at once. ``ge`` and ``le`` of userPrincipalName need no advanced
+    query (learn.microsoft.com/graph/aad-advanced-queries). In whatever order a service puts names, each is at one side
+    of a cut or at the other, and none is a cut, as each has an @: none is left out or comes twice.
     """
 
     def __init__(self, request: Request, first: Reply, *, readers: int = 1, limit: int | None = None) -> None:
         self._request, self._first, self._limit = request, first, limit
-        many = first.following and readers > 1 and (limit is None or limit >= _MANY)
         own = {"$filter", "$search", "$orderby", "$skip", "$count", "$expand"} & request.query.keys()
-        if many and request.action.path == "/users" and not own:
-            self._reading = Reading(request.action.name, _conditions(), readers=readers)
-        else:
-            self._whole()
+        few = limit is not None and limit < 2 * _FEW * LARGEST_PAGE
+        self._readers = 1 if own or few or request.action.path != "/users" else readers
+        self._whole()
 
     def _whole(self) -> None:
         self._reading = Reading(self._request.action.name)
         self._reading.take(self._first)
+
+    def _read(self, ask: Callable[[str, str], Reply], seen: Seen | None) -> None:
+        if self._readers > 1 and len(self._reading.parts) == 1:
+            self._reading.read(ask, _FEW * len(self._first.objects), seen)
+            if not self._reading.ended:  # worth it: the few pages that came are read again
+                self._reading = Reading(self._request.action.name, _conditions(), readers=self._readers)
+        self._reading.read(ask, self._limit, seen)
 
     @property
     def rows(self) -> int:
@@ -166,12 +171,13 @@ class Listing:
 
         try:
             try:
-                self._reading.read(ask, self._limit, seen)
+                self._read(ask, seen)
             except GraphError as error:
                 if error.status != 400 or len(self._reading.parts) == 1 or self.rows:
                     raise
-                self._whole()  # a service that does not part it
-                self._reading.read(ask, self._limit, seen)
+                self._readers = 1  # a service that does not part it
+                self._whole()
+                self._read(ask, seen)
         except RunbookError as error:
             error.unfinished = self
             raise

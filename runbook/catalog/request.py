@@ -36,7 +36,7 @@ _EVENTUAL_FILTER = re.compile(
 )
 _PLAIN_ORDER = re.compile(r"(displayName|userPrincipalName)(\s+(asc|desc))?", re.IGNORECASE)
 _MOST = 999_999_999
-_LARGEST_PAGE = 999
+LARGEST_PAGE = 999
 """Objects of a page at most (learn.microsoft.com/graph/query-parameters, "top")."""
 _QUOTED = re.compile(r"'(?:[^']|'')*'")
 
@@ -89,11 +89,11 @@ def prepare(action: Action | str, path: Given = None, query: Given = None, body:
     return Request(item, item.method, filled, options, headers, body or None, values)
 
 
-def paged(request: Request, rows: int = _LARGEST_PAGE) -> Request:
+def paged(request: Request, rows: int = LARGEST_PAGE) -> Request:
     """The same list in pages as large as Graph gives, or as ``rows`` need, where the action takes ``$top``."""
     if "$top" not in request.action.query or "$top" in request.query:
         return request
-    return replace(request, query={**request.query, "$top": str(min(rows, _LARGEST_PAGE))})
+    return replace(request, query={**request.query, "$top": str(min(rows, LARGEST_PAGE))})
 
 
 def filled(action: Action, path: Mapping[str, str], query: Mapping[str, str], body: Any) -> Request:
