@@ -100,13 +100,20 @@ class Administrator:
     administrator's application by itself), ``managed-identity`` or ``azure-identity`` (what the machine brings along),
     ``browser`` or ``device-code`` (a person; ``on_code`` shows them the code). One source for its life, whose cache
     keeps the token until shortly before it expires. In a kernel of a run the run is asked, which has
-    signed in already.
+    signed in already; ``like`` is asked, where another of this process has.
     """
 
     def __init__(
-        self, target: Target, params: Parameters, journal: CallLog | None = None, *, on_code: OnCode | None = None
+        self,
+        target: Target,
+        params: Parameters,
+        journal: CallLog | None = None,
+        *,
+        on_code: OnCode | None = None,
+        like: Administrator | None = None,
     ) -> None:
         self._target = target
+        self._like = like
         self._how = params.sign_in
         self._http = MsalHttp(target, journal)
         self._on_code = on_code
@@ -149,6 +156,8 @@ class Administrator:
         """A token with its lifetime, as RFC 6749 section 5.1 has it; of a refresh token whether there is one."""
         if run_socket.VARIABLE in os.environ:
             return run_socket.ask("token", claims=claims, fresh=fresh)
+        if self._like is not None:
+            return self._like.obtain(claims, fresh)
         with self._lock:
             if self.by_person:
                 return self._checked(self.person.obtain(claims, fresh))

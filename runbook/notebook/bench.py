@@ -68,6 +68,9 @@ class Workbench:
         self.watcher: Callable[[str, Context], None] = self._show_wait
         """Who shows what is waited for, told in words about once a second."""
         self._wait_id = ""
+        self.shows_code: Callable[[HandOver], None] = self._show_code
+        """Who shows a code to sign in with."""
+        self._code_id = ""
 
     def close(self) -> None:
         """Close clients, and the target with them."""
@@ -117,7 +120,7 @@ class Workbench:
         self._journal = self._new_record(section, besides)
         self._own_record = True
         person = self._to_the_person if self.inputs.attended and not play else None
-        with open_context(self.params, self._journal, person) as ctx:
+        with open_context(self.params, self._journal, person, self._look().administrator) as ctx:
             self._watch(ctx)
             if not self.inputs.attended:
                 ctx.asks = partial(need_approval, ctx)
@@ -175,6 +178,9 @@ class Workbench:
             rehearsal=ctx.target.rehearsal,
             choice=self._choice if number is not None else "",
         )
+        if self._code_id:
+            Message("Signed in", "good", place.signed_in).display(self._code_id, again=True)
+            self._code_id = ""
         return Header(place, title, about, portal)
 
     @property
@@ -237,6 +243,11 @@ class Workbench:
         begun, self._wait_id = bool(self._wait_id), self._wait_id or uuid4().hex
         Message("Waited", "none", text).display(self._wait_id, again=begun, wait=text)
 
+    def _show_code(self, item: HandOver) -> None:
+        """In the cell that runs, until somebody is signed in."""
+        self._code_id = uuid4().hex
+        HandOverCard(item).display(self._code_id)
+
     def _new_record(self, section: Section, besides: Mapping[str, Any]) -> Journal:
         hashed = plan_hash(self._look().target.tenant_id, {section.NAME: self.plan(section)})
         begun = {**opening(self._look(), [] if besides else [section], hashed), **besides}
@@ -244,7 +255,7 @@ class Workbench:
 
     def _to_the_person(self, target: Target, journal: Journal | NullJournal) -> HandsOver:
         """Where a person is there, the person acts; only a sign-in by code is played in a rehearsal."""
-        otherwise = attended(target, journal, lambda item: HandOverCard(item).display())
+        otherwise = attended(target, journal, lambda item: self.shows_code(item))
 
         def hand_over(item: HandOver) -> None:
             if item.kind != "device_sign_in":

@@ -169,8 +169,10 @@ class Step:
                 # Nothing would be written, so what is there is proven at once and without a record.
                 self._look()
                 hint = "nothing to apply, everything is as wanted"
-        self._buttons = ApplyButton(self._offers, hint)
-        return self._buttons
+        buttons = self._buttons = ApplyButton(self._offers, hint)
+        # What a button's press displays, JupyterLab shows nowhere.
+        self._bench.shows_code = lambda item: buttons.below.show(HandOverCard(item))
+        return buttons
 
     def _offers(self) -> list[Offer]:
         """What can be done now: plan, apply; or, where a person must act elsewhere, say so or have it played."""

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from runbook import catalog
+from runbook import catalog, words
 from runbook.catalog.guide import CONNECTOR_KEY
 from runbook.errors import HandOver, NotSettled, Parked, PlanRefused, RunbookError
 from runbook.sections import about
@@ -182,7 +182,7 @@ def plan(ctx: Context, observed: Observed) -> list[Change]:
     form, name = observed.form, _name(ctx)
     label = f"connector profile {form.name if form else name!r}"
     scopes, kind = form.scopes if form else _scopes(ctx), form.kind if form else KINDS[ctx.params.sign_in_audience]
-    content = f"{kind}, {len(scopes)} scopes, {len(ctx.params.actions)} actions"
+    content = f"{kind}, {words.plural(len(scopes), 'scope')}, {words.plural(len(ctx.params.actions), 'action')}"
     hashed = " ".join([f"connector profile {name!r}", kind, *scopes, "/", *sorted(ctx.params.actions)])
 
     if observed.stranger:
@@ -303,8 +303,9 @@ def _hand_over(ctx: Context, form: Form, profile: Mapping[str, Any] | None) -> H
         if profile
         else f"Open Connector Profiles, press + Connector Profile, choose {_CONNECTOR} and the type {form.kind}."
     )
-    words = {"verb": "Update" if profile else "Create", "name": form.name, "first": first}
-    return HandOver.named("connector_profile", words, url=f"{_dashboard(ctx)}/connector-profiles", fields=form.fields())
+    blanks = {"verb": "Update" if profile else "Create", "name": form.name, "first": first}
+    address = f"{_dashboard(ctx)}/connector-profiles"
+    return HandOver.named("connector_profile", blanks, url=address, fields=form.fields())
 
 
 def verify(ctx: Context) -> Evidence:

@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from runbook import catalog
+from runbook import catalog, words
 from runbook.clients.answers import explain
 from runbook.clients.calls import FixedToken
 from runbook.clients.graph import GraphClient
@@ -64,7 +64,7 @@ def read(ctx: Context) -> list[str]:
 
 def plan(ctx: Context, observed: list[str]) -> list[Change]:
     """Nothing on the tenant changes for good; ``unknown`` while something that a proof needs is missing."""
-    count = f"{len(ctx.params.actions)} actions"
+    count = words.plural(len(ctx.params.actions), "action")
     writes = sum(recipes().writes(slug) for slug in ctx.params.actions)
     note = "disposable objects are made and removed again" if writes and ctx.allow_writes else ""
     if writes and not ctx.allow_writes:

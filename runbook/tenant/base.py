@@ -323,11 +323,15 @@ def attended(target: Target, journal: Journal | NullJournal, show: HandsOver | N
 
 @contextmanager
 def open_context(
-    params: Parameters, journal: Journal | NullJournal | None = None, hand_over: Attends | None = None
+    params: Parameters,
+    journal: Journal | NullJournal | None = None,
+    hand_over: Attends | None = None,
+    like: Administrator | None = None,
 ) -> Iterator[Context]:
     """Open target, secret store and clients for ``params`` and close them again.
 
     ``hand_over(target, journal)`` gives the way to hand over where a person is at the screen; default :func:`attended`.
+    ``like``: whose sign-in serves here too.
 
     Raises :class:`SecretStoreError`, :class:`SignInError` or :class:`TransportError` when they cannot be opened.
     """
@@ -339,7 +343,7 @@ def open_context(
         target = with_id(stack.enter_context(open_target(params, store)), record)
         params = params.model_copy(update={"tenant_id": params.tenant_id and target.tenant_id})
         asks = (hand_over or attended)(target, record)
-        administrator = Administrator(target, params, record, on_code=asks)
+        administrator = Administrator(target, params, record, on_code=asks, like=like)
         stack.callback(administrator.close)
         yield Context(
             params=params,

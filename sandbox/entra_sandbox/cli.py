@@ -93,7 +93,7 @@ def shell(state: State = None, faults: Faults = None) -> None:
 
 
 _WELCOME = """\
-login.microsoftonline.com, graph.microsoft.com and api.stackone.com lead to the sandbox in this shell; every other
+login.microsoftonline.com, graph.microsoft.com, api and app.stackone.com lead to the sandbox in this shell; every other
 host is refused by its proxy (a tool that ignores HTTPS_PROXY is not held back). Leave with "exit".
   tenant     {tenant_id}
   client     {client_id}, secret in {client_secret_file}

@@ -1,7 +1,7 @@
 """A CONNECT proxy for tools whose hosts are fixed in their source (RFC 9110 section 9.3.6).
 
-The hosts of the three services lead to the sandbox's own listener; the sandbox's own addresses are let through; every
-other host gets 403 and a line in the log, so nothing leaves the machine by this way.
+The hosts of the three services and of StackOne's dashboard lead to the sandbox's own listener; the sandbox's own
+addresses are let through; every other host gets 403 and a line in the log, so nothing leaves the machine by this way.
 
 The certificate that names the real hosts comes from a CA whose key exists in this process alone and whose own
 certificate lives a day. It must never be put into a trust store: whoever had the key could play Microsoft to that
@@ -29,7 +29,7 @@ __all__ = ["HOSTS", "Proxy", "environment", "listener_context", "shell_environme
 
 log = logging.getLogger("entra_sandbox.proxy")
 
-HOSTS = ("login.microsoftonline.com", "graph.microsoft.com", "api.stackone.com")
+HOSTS = ("login.microsoftonline.com", "graph.microsoft.com", "api.stackone.com", "app.stackone.com")
 _HEAD_SECONDS = 30.0
 _CHUNK = 65536
 

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,9 +38,12 @@ class Notebook:
     page: Page
 
     def run_all(self) -> None:
+        self.start_all()
+        self.settled()
+
+    def start_all(self) -> None:
         self.page.get_by_role("menuitem", name="Run", exact=True).click()
         self.page.get_by_text("Run All Cells", exact=True).click()
-        self.settled()
 
     def settled(self) -> None:
         """Wait until nothing is queued and the kernel is idle."""
@@ -77,9 +81,15 @@ def environment(home: Path) -> dict[str, str]:
 
 @pytest.fixture
 def lab(tmp_path: Path) -> Iterator[Lab]:
+    with started(tmp_path) as lab:
+        yield lab
+
+
+@contextmanager
+def started(tmp_path: Path, **variables: str) -> Iterator[Lab]:
     """``runbook lab`` as a user starts it; only port and token are set, by JupyterLab's own configuration."""
     home, folder, port, token = tmp_path / "home", tmp_path / "notebooks", free_port(), secrets.token_hex(16)
-    env = environment(home)
+    env = environment(home) | variables
     configuration = Path(env["JUPYTER_CONFIG_DIR"]) / "jupyter_server_config.json"
     configuration.parent.mkdir(parents=True)
     server = {"port": port, "port_retries": 0, "allow_root": True}
@@ -130,6 +140,13 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture
 def opened(lab: Lab, chromium: Browser) -> Iterator[Callable[[str], Notebook]]:
+    with opening(lab, chromium) as open_notebook:
+        yield open_notebook
+
+
+@contextmanager
+def opening(lab: Lab, chromium: Browser) -> Iterator[Callable[[str], Notebook]]:
+    """Gives what opens a notebook of this JupyterLab by its name; the pages are closed at the end."""
     pages: list[Page] = []
 
     def open_notebook(name: str) -> Notebook:

@@ -41,6 +41,7 @@ _PAGES: tuple[tuple[str, str, Callable[..., Any]], ...] = (
     ("POST", "/hub/{token}/connect", hub.connect),
     ("GET", "/hub/{token}/result", hub.result),
     ("GET", "/dashboard", dashboard.home),
+    ("GET", "/connector-profiles", dashboard.home),  # where app.stackone.com has them
     ("GET", "/dashboard/sign-in", dashboard.sign_in_form),
     ("POST", "/dashboard/sign-in", dashboard.sign_in),
     ("POST", "/dashboard/sign-out", dashboard.sign_out),
