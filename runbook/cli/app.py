@@ -8,7 +8,10 @@ Exit codes: 0 done and verified; 1 failed; 2 bad input, nothing was sent; 3 park
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -338,8 +341,10 @@ def _fail(error: BaseException, *, exit_code: int) -> NoReturn:
             document |= {"request_id": error.request_id}
         if isinstance(error, InputError):
             document["problems"] = [{"where": p.where, "what": p.what, "hint": p.hint} for p in error.problems]
-        typer.echo(json.dumps(document, indent=2))
-    else:
+        with contextlib.suppress(OSError):
+            typer.echo(json.dumps(document, indent=2))
+            raise SystemExit(exit_code)
+    with contextlib.suppress(OSError):
         typer.echo(words.visible(f"Error: {error}"), err=True)
     raise SystemExit(exit_code)
 
@@ -347,7 +352,12 @@ def _fail(error: BaseException, *, exit_code: int) -> NoReturn:
 def main() -> None:
     """Entry point of the console script."""
     app.add_typer(rehearsal.commands(), name="sandbox", rich_help_panel="Before it")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a sign that a terminal lacks is no reason to end
     try:
+        if os.path.expanduser("~") == "~":  # noqa: PTH111 - pathlib's raises
+            raise InputError(Problem("HOME", "is not set, and this user has no folder.", "Set it to one of its own."))
         app()
     except RunbookError as error:
         if "--traceback" in sys.argv:
@@ -360,7 +370,12 @@ def main() -> None:
     except Exception as error:  # noqa: BLE001 - the last resort: a person gets words, not a stack
         if "--traceback" in sys.argv:
             _show_traceback(error)
-        wrapped = RunbookError.named("defect", name=type(error).__name__)
+        if isinstance(error, OSError) and error.strerror:
+            with contextlib.suppress(OSError):
+                os.dup2(2, 1)  # what is still to be written would fail once more as Python ends
+            wrapped = RunbookError.named("machine", what=error.filename or "standard output", why=error.strerror)
+        else:
+            wrapped = RunbookError.named("defect", name=type(error).__name__)
         _fail(wrapped, exit_code=1)
 
 

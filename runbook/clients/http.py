@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Self
 from urllib.parse import quote, urlencode, urlsplit
+from urllib.request import getproxies_environment, proxy_bypass_environment
 
 import httpx
 
@@ -33,6 +34,7 @@ Effect = Literal["read", "write"]
 
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 _UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+_LAST_PORT = 65_535
 _PASSING = (httpx.TimeoutException, httpx.NetworkError, httpx.RemoteProtocolError)
 
 
@@ -184,7 +186,7 @@ class Session:
             answer = self._attempts(call)
             result = {"status": answer.status, "request_id": answer.request_id}
         except (httpx.HTTPError, Unreadable) as error:
-            failure = _failure(error, call)
+            failure = _failure(error, call, _proxy_of(call.url) if self._client.trust_env else None)
         except RunbookError as error:
             failure = error  # no token: nothing was sent
         if failure is not None:
@@ -301,12 +303,25 @@ _spacings: defaultdict[str, Spacing] = defaultdict(Spacing)
 
 def _opened(**options: Any) -> httpx.Client:
     try:
+        proxies = [value for name, value in getproxies_environment().items() if name in ("http", "https", "all")]
+        if options["trust_env"] and any((httpx.URL(each).port or 0) > _LAST_PORT for each in proxies):
+            raise ValueError("a port out of range would be taken modulo 65536")
         return httpx.Client(**options)
     except (httpx.InvalidURL, ValueError, ImportError) as error:
         # The library's words may hold a part of the address, and that a password.
         wrong = "needs the library socksio" if isinstance(error, ImportError) else "is no address of a proxy"
         named = sorted(name for name, value in os.environ.items() if value and name.lower().endswith("_proxy"))
         raise InputError(Problem(", ".join(named), f"what one of these variables holds {wrong}.")) from None
+
+
+def _proxy_of(url: str) -> str | None:
+    """The variable whose proxy leads to ``url``, as httpx reads the environment; ``None`` where there is none."""
+    if proxy_bypass_environment(urlsplit(url).hostname or ""):
+        return None
+    names = (
+        name for scheme in (urlsplit(url).scheme, "all") for name in (f"{scheme}_proxy", f"{scheme}_proxy".upper())
+    )
+    return next((name for name in names if os.environ.get(name)), None)
 
 
 def _spacing_of(base: str) -> Spacing:
@@ -344,9 +359,9 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-def _failure(error: httpx.HTTPError | Unreadable, call: _Call) -> TransportError:
+def _failure(error: httpx.HTTPError | Unreadable, call: _Call, proxy: str | None) -> TransportError:
     """Our error for ``error``: plain words, and no reference to httpx's objects, which hold the request's body."""
-    reason = str(error) or type(error).__name__
+    reason = (str(error) or type(error).__name__) + (f" (by the proxy that {proxy} names)" if proxy else "")
     what = f"{call.method} {call.fields['path']} at {call.fields['host']} brought no usable answer: {reason}."
     broken = _broken(error, call)
     return told(

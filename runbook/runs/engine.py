@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import MappingProxyType
 from typing import Any
 
@@ -64,15 +65,17 @@ def execute(
     from papermill.exceptions import PapermillExecutionError
 
     try:
-        papermill.execute_notebook(
-            _literal(str(source)),
-            _literal(_SCHEME + str(output)),
-            parameters=dict(parameters),
-            engine_name=_ENGINE,
-            progress_bar=False,
-            waits=waits,
-            environment=environment,
-        )
+        # What IPython runs in a person's own profile is no part of a run, which nobody watches.
+        with TemporaryDirectory(prefix="entra-id-runbook-", ignore_cleanup_errors=True) as profile:
+            papermill.execute_notebook(
+                _literal(str(source)),
+                _literal(_SCHEME + str(output)),
+                parameters=dict(parameters),
+                engine_name=_ENGINE,
+                progress_bar=False,
+                waits=waits,
+                environment={**environment, "IPYTHONDIR": profile},
+            )
     except PapermillExecutionError as error:
         return Execution(False, error.ename, error.evalue)
     except (DeadKernelError, RuntimeError) as error:
@@ -182,6 +185,7 @@ def _engine() -> Any:
             argv = [sys.executable, "-P", "-m", "ipykernel", "-f", "{connection_file}"]
             # A kernel is interrupted before it is shut down, and would log that as an error on the run's terminal.
             argv += ["--log-level=CRITICAL", "--InteractiveShellApp.ignore_cwd=True"]
+            argv += ["--InteractiveShellApp.exec_PYTHONSTARTUP=False"]
             about = {"supported_encryption": ["curve"], "kernel_provisioner": {"provisioner_name": _ENGINE}}
             return KernelSpec(argv=argv, display_name="Python 3", language="python", metadata=about)
 

@@ -21,7 +21,7 @@ def keyring_problem() -> str | None:
     late.macos()
     try:
         backend: Any = keyring.get_keyring()
-    except (ImportError, AttributeError, TypeError, ValueError, KeyringError) as error:
+    except (ImportError, AttributeError, TypeError, ValueError, OSError, RuntimeError, KeyringError) as error:
         return f"PYTHON_KEYRING_BACKEND or keyringrc.cfg names a backend that cannot be loaded ({error})"
     if isinstance(backend, fail.Keyring):
         return "this system offers no keyring (no desktop session, or no Secret Service)"

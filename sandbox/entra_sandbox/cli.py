@@ -32,7 +32,9 @@ def sandbox() -> None:
 
 @app.command()
 def serve(
-    port: Annotated[int, typer.Option("--port", help="https port; 0 keeps the port of this state.")] = 0,
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, help="https port; 0 keeps the port of this state.")
+    ] = 0,
     state: State = None,
     faults: Faults = None,
     proxy: Proxy = False,

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from entra_sandbox.errors import SandboxError
+
 __all__ = ["Folder", "default_state", "write_private"]
 
 
@@ -45,13 +47,20 @@ def write_private(path: Path, content: bytes | str) -> Path:
 
 @dataclass(frozen=True)
 class Folder:
-    """The private folder of one state file. Making it sets its mode to 0700."""
+    """The private folder of one state file. Making it sets its mode to 0700.
+
+    Raises :class:`~entra_sandbox.SandboxError` where it cannot be made or is another user's.
+    """
 
     state: Path
 
     def __post_init__(self) -> None:
-        self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self.path.chmod(0o700)
+        try:
+            self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self.path.chmod(0o700)
+        except OSError as error:
+            reason = f"the sandbox cannot keep its state in {self.path}: {error.strerror}"
+            raise SandboxError(f"{reason}; ENTRA_SANDBOX_STATE names another state file") from None
 
     @property
     def path(self) -> Path:

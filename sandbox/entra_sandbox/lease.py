@@ -44,7 +44,6 @@ def ensure(state: Path | None = None) -> Iterator[dict[str, Any]]:
     may read it, it is damaged). When the last holder leaves, the server ends; this waits for that end.
     """
     path = (state or default_state()).expanduser().absolute()
-    path.parent.mkdir(parents=True, exist_ok=True)
     folder = Folder(path)
     with _open(folder, "lease") as lease:
         _wait_for(lease, fcntl.LOCK_SH, _STOP_SECONDS, "an earlier sandbox does not end")
