@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Self
 from urllib.parse import quote, urlencode, urlsplit
-from urllib.request import getproxies_environment, proxy_bypass_environment
+from urllib.request import getproxies_environment, proxy_bypass
 
 import httpx
 
@@ -316,7 +316,7 @@ def _opened(**options: Any) -> httpx.Client:
 
 def _proxy_of(url: str) -> str | None:
     """The variable whose proxy leads to ``url``, as httpx reads the environment; ``None`` where there is none."""
-    if proxy_bypass_environment(urlsplit(url).hostname or ""):
+    if proxy_bypass(urlsplit(url).hostname or ""):
         return None
     names = (
         name for scheme in (urlsplit(url).scheme, "all") for name in (f"{scheme}_proxy", f"{scheme}_proxy".upper())
