@@ -197,7 +197,7 @@ class Screen:
         self.say(f"Next:    read {record / 'report.html'}, check it with: runbook records verify {record}")
         if outcome.summary["target"] == "sandbox":
             self.say("         open the notebooks with: runbook lab")
-            self.say("         a real tenant: runbook plan --target entra --parameters FILE (see the README)")
+            self.say("         a real tenant: runbook plan --target entra --parameters FILE (docs/real-tenant.md)")
 
     # plan
 
