@@ -65,9 +65,10 @@ def drawn() -> str:
     return "\n".join([HEAD.format(width=width, height=height), "<g class='arrows'>", *lines, "</g>", *boxes, "</svg>"])
 
 
-HEAD = """<svg class="rooms" viewBox="0 0 {width} {height}" role="img" aria-label="The rooms of runbook, from the roof down \
-to the ground floor; each arrow leads from a room to one that it uses." style="max-width:100%;height:auto">
-<style>.rooms rect {{ fill: var(--color-background-secondary, #f8f9fb); stroke: var(--color-foreground-muted, #6b6f76) }}
+HEAD = """<svg class="rooms" viewBox="0 0 {width} {height}" role="img" aria-label="The rooms of runbook, from the roof \
+down to the ground floor; each arrow leads from a room to one that it uses." style="max-width:100%;height:auto">
+<style>.rooms rect {{ fill: var(--color-background-secondary, #f8f9fb);
+stroke: var(--color-foreground-muted, #6b6f76) }}
 .rooms text {{ font: 12px sans-serif; text-anchor: middle; fill: var(--color-foreground-primary, #000) }}
 .rooms .arrows {{ fill: none; stroke: var(--color-brand-primary, #0a4bff); stroke-opacity: .55 }}</style>
 <defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="6" markerHeight="6" orient="auto">

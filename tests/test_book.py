@@ -32,11 +32,12 @@ PAGES = {
     for path in (ROOT / "README.md", *sorted(DOCS.rglob("*.md")))
     if "_build" not in path.parts
 }
+FENCE = re.compile(r"^```([^\n`]*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 SCRIPTS = {
-    name: [block for _, block in re.findall(r"^```(bash|)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)]
+    name: blocks
     for name, text in PAGES.items()
+    if (blocks := [block for language, block in FENCE.findall(text) if language in ("bash", "")])
 }
-SCRIPTS = {name: blocks for name, blocks in SCRIPTS.items() if blocks}
 
 # What is read by our command line and not carried out here, by page or by the beginning of a line of a block, and why.
 NOT_CARRIED_OUT = {
@@ -44,12 +45,12 @@ NOT_CARRIED_OUT = {
     "export PATH=": "goes with the line above",
     "bash tests/run": "is what carries out this test",
     "runbook lab": "serves until it is ended; tests/browser opens it",
-    "runbook fleet run TENANTS.csv": "TENANTS.csv stands for any table; the rehearsal below it is carried out by tests/fleet",
+    "runbook fleet run TENANTS.csv": "stands for any table; tests/fleet carries out the rehearsal below it",
     "runbook sandbox serve --tenants": "twenty tenants take minutes; tests/fleet carries it out with three",
     "docs/first-checks.md": "asks StackOne itself",
     "docs/proxies.md": "contoso.com has no proxy here; tests/disguise/test_company_proxies.py has some",
-    "runbook secrets set file:admin/secret": "asks on a terminal; the rehearsal on the same page keeps both from a file",
-    "runbook plan --parameters contoso.yaml": "needs the real tenant; tests/disguise carries it out behind the real names",
+    "runbook secrets set file:admin/secret": "asks on a terminal; the rehearsal on the page takes both from files",
+    "runbook plan --parameters contoso.yaml": "needs the real tenant; tests/disguise carries it out",
     "runbook run --parameters contoso.yaml": "needs the real tenant or a customer's; tests/disguise carries it out",
     "curl -s -H": "needs a runner of GitHub Actions",
 }
@@ -63,15 +64,15 @@ def left(page: str, block: str) -> bool:
 def calls(block: str) -> Iterator[list[str]]:
     """The words of each ``runbook …`` of a block, without what the shell does around it."""
     without_files = re.sub(r"<<END\n.*?^END$", "", block, flags=re.DOTALL | re.MULTILINE)
-    for line in without_files.replace("\\\n", " ").splitlines():
+    for line in re.sub(r' \d?>\s*\S+| < ("[^"]*"|\S+)| +#.*', " ", without_files.replace("\\\n", " ")).splitlines():
         for found in re.finditer(r"(?:^|[|&;(] *|/)runbook ((?:\"[^\"]*\"|'[^']*'|<[^>]*>|[^|&;)#<>\"'])*)", line):
             words = found[1].replace("<", "'<").replace(">", ">'") if "<" in found[1] else found[1]
-            yield [re.sub(r"\$\(.*?\)", "x", word) for word in shlex.split(re.sub(r"\b\d$", "", words.strip()))]
+            yield [re.sub(r"\$\(.*?\)", "x", word) for word in shlex.split(words)]
 
 
 def inline(text: str) -> Iterator[str]:
     """Commands in the running text."""
-    prose = re.sub(r"^```.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE)
+    prose = FENCE.sub("", text)
     yield from re.findall(r"`runbook (?:[^`]+)`", prose)
 
 
@@ -228,7 +229,7 @@ def test_every_link_of_the_book_leads_somewhere(book: Path) -> None:
 
 def test_every_link_of_the_sources_leads_to_a_file_and_its_heading() -> None:
     for page, text in PAGES.items():
-        for target in re.findall(r"\]\((?!https?:)([^)\s]+)\)", re.sub(r"^```.*?^```$", "", text, flags=re.S | re.M)):
+        for target in re.findall(r"\]\((?!https?:)([^)\s]+)\)", FENCE.sub("", text)):
             path, _, anchor = target.partition("#")
             there = (ROOT / page).parent / path if path else ROOT / page
             assert there.exists(), (page, target)
@@ -263,7 +264,8 @@ def test_every_variable_that_the_code_reads_is_in_the_book() -> None:
     page = PAGES["docs/reference/environment.md"]
     sources = [path for name in ("runbook", "sandbox/entra_sandbox") for path in (ROOT / name).rglob("*.py")]
     reading = (
-        r"environ(?:\.get\(|\[)\s*\"([A-Z_]+)\"|^(?:VARIABLE|_SESSION|_KEYLOG) = \"([A-Z_]+)\"|envvar=\"([A-Z_]+)\""
+        r"environ(?:\.get\(|\[)\s*\"([A-Z_]+)\"|envvar=\"([A-Z_]+)\""
+        r"|^(?:VARIABLE|_SESSION|_KEYLOG) = \"([A-Z_]+)\""
     )
     found = {
         name
