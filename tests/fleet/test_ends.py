@@ -68,7 +68,7 @@ def test_ctrl_c_lets_the_run_end_in_order_and_begins_no_other(provider: Provider
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does it: workers hear it too
         return 0
 
-    provider.gate.arm("/applications", victim)
+    provider.gate.arm("/$batch", victim)
     out, err = process.communicate(timeout=300)
     assert process.returncode == 130, out + err
     found = json.loads(out)

@@ -126,7 +126,7 @@ def test_the_ca_lives_a_day_and_its_key_is_kept_nowhere(proxied: dict[str, Any])
     assert permitted is not None
     assert {str(one.value) for one in permitted} == {
         *("localhost", "127.0.0.1/32", "::1/128"),
-        *("login.microsoftonline.com", "graph.microsoft.com", "api.stackone.com"),
+        *("login.microsoftonline.com", "graph.microsoft.com", "api.stackone.com", "app.stackone.com"),
     }
     names = {path.name for path in Path(f"{proxied['state']}.d").iterdir()}
     assert not names & {"ca.key", "listener.key"}
