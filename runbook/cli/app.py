@@ -9,6 +9,7 @@ Exit codes: 0 done and verified; 1 failed; 2 bad input, nothing was sent; 3 park
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import json
 import os
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from runbook.cli.screen import Screen
     from runbook.parameters import Parameters
     from runbook.secrets.stores import SecretStore
+
+# What a stream's end answers, for want of room or of a reader; other causes without a file are no stream's.
+_UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF, errno.EPIPE)
 
 app = typer.Typer(
     name="runbook",
@@ -370,12 +374,12 @@ def main() -> None:
     except Exception as error:  # noqa: BLE001 - the last resort: a person gets words, not a stack
         if "--traceback" in sys.argv:
             _show_traceback(error)
-        if isinstance(error, OSError) and error.strerror:
-            with contextlib.suppress(OSError):
-                os.dup2(2, 1)  # what is still to be written would fail once more as Python ends
+        wrapped = RunbookError.named("defect", name=type(error).__name__)
+        if isinstance(error, OSError) and (error.filename or error.errno in _UNWRITABLE):
+            if not error.filename:
+                with contextlib.suppress(OSError):
+                    os.dup2(2, 1)  # what is still to be written would fail once more as Python ends
             wrapped = RunbookError.named("machine", what=error.filename or "standard output", why=error.strerror)
-        else:
-            wrapped = RunbookError.named("defect", name=type(error).__name__)
         _fail(wrapped, exit_code=1)
 
 

@@ -103,10 +103,8 @@ def find_profile(ctx: Context) -> dict[str, Any] | None:
 
     Raises :class:`RunbookError` when the one that a parameter names is not there.
     """
-    registration.graph_principal(ctx)
-    found = registration.application(ctx)
-    profile = _observed(ctx, found).profile
-    return profile and {**profile, "content_at": _content_at(found, profile)}
+    profile = read(ctx).profile
+    return profile and {**profile, "content_at": _content_at(registration.application(ctx), profile)}
 
 
 def _content_at(found: Mapping[str, Any] | None, profile: Mapping[str, Any]) -> str:

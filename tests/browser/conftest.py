@@ -140,13 +140,6 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture
 def opened(lab: Lab, chromium: Browser) -> Iterator[Callable[[str], Notebook]]:
-    with opening(lab, chromium) as open_notebook:
-        yield open_notebook
-
-
-@contextmanager
-def opening(lab: Lab, chromium: Browser) -> Iterator[Callable[[str], Notebook]]:
-    """Gives what opens a notebook of this JupyterLab by its name; the pages are closed at the end."""
     pages: list[Page] = []
 
     def open_notebook(name: str) -> Notebook:

@@ -35,7 +35,6 @@ def test_the_kernel_is_the_running_interpreter_whatever_specs_are_installed(tmp_
     assert texts(tmp_path / "out.ipynb") == f"{sys.executable} given\n"
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="kernels are forked on Linux")
 def test_the_thread_for_outputs_outlives_whoever_still_has_outputs_to_send(tmp_path: Path) -> None:
     told = tmp_path / "told"
     source = written(
