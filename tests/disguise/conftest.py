@@ -78,6 +78,14 @@ class Tenant:
         users = {person["userPrincipalName"]: {"password": password, "roles": ["Global Administrator"]}}
         return replace(self, ready={**self.ready, "tenant_id": found, "users": users})
 
+    @functools.cached_property
+    def neighbour(self) -> Tenant:
+        """A tenant beside this one whose connection is kept in the same StackOne project."""
+        (other,) = self.ready["tenants"]
+        line = json.loads(Path(self.ready["client_secret_file"]).with_name(f"tenant-{other}.json").read_text())
+        self.store.put("neighbour/secret", Secret(Path(line["client_secret_file"]).read_text().strip()))
+        return replace(self, ready={**self.ready, **line})
+
     def person(self, role: str) -> str:
         """The user name of somebody with this role."""
         return next(name for name, person in self.ready["users"].items() if role in person["roles"])
@@ -203,7 +211,7 @@ class Desk:
 def tenant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tenant]:
     home = tmp_path_factory.mktemp("home")
     folder = tmp_path_factory.mktemp("disguise")
-    with server.running(folder / "state.sqlite3", proxy=True) as ready:
+    with server.running(folder / "state.sqlite3", proxy=True, tenants=1) as ready:
         found = Tenant(ready, home, folder)
         for name, file in {"admin/secret": "client_secret_file", "stackone/api-key": "stackone_api_key_file"}.items():
             found.store.put(name, Secret(Path(ready[file]).read_text(encoding="utf-8").strip()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -61,3 +62,28 @@ def test_a_customers_account_is_proven_after_two_links_and_never_stands_for_our_
     assert [section["verdict"] for section in planted["sections"]] == ["failed", "not tried"]
     code, ours = linked.run("--sections", "8")
     assert code == 0, ours
+
+
+def test_two_tenants_of_one_project_are_each_proven_through_their_own_account_only(
+    linked: Desk, tenant: Tenant, tmp_path: Path
+) -> None:
+    names = ("unique_name", "application_name", "account_owner_id", "connector_profile_name", "actions")
+    same = {name: linked.values[name] for name in names}
+    beside = desks(tenant.neighbour, tmp_path)(
+        permission_types=["delegated"], client_secret_ref="file:neighbour/secret", **same
+    )
+    codes, theirs = to_the_end(beside)
+    assert codes == [3, 3, 0], theirs["sections"]
+    for what in ("connector_profile", "account"):
+        assert theirs[what]["id"] != linked.passed[what]["id"]
+    assert theirs["tenant_id"] in theirs["account"]["owner_id"]
+
+    ours = linked.passed["account"]["id"]
+    for sections in ("7..8", "8"):
+        code, planted = beside.run("--sections", sections, "--set", f"account_id={ours}")
+        assert code == 1, planted
+    tried = {action["slug"]: action["stackone"]["used"] for action in planted["actions"]}
+    assert tried["list_users"] is False, "asked, the account says that it is of another organization"
+    for at in (beside, linked):
+        code, document = at.run("--sections", "8")
+        assert code == 0, document
