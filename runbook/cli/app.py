@@ -8,30 +8,22 @@ Exit codes: 0 done and verified; 1 failed; 2 bad input, nothing was sent; 3 park
 
 from __future__ import annotations
 
-import contextlib
-import errno
-import io
-import json
-import os
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from runbook import rehearsal, words
-from runbook.cli import choosing, fleet, options
+from runbook import rehearsal
+from runbook.cli import choosing, ends, fleet, options
 from runbook.cli.options import takes
-from runbook.errors import InputError, Interrupted, Problem, RunbookError, SecretStoreError
+from runbook.errors import InputError, Problem, SecretStoreError
 
 if TYPE_CHECKING:
     from runbook.cli.screen import Screen
     from runbook.parameters import Parameters
     from runbook.secrets.stores import SecretStore
-
-# What a stream's end answers, for want of room or of a reader; other causes without a file are no stream's.
-_UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF, errno.EPIPE)
 
 app = typer.Typer(
     name="runbook",
@@ -107,6 +99,8 @@ def _carry_out(given: options.Told, choice: Parameters, span: tuple[int, int] | 
     screen.opening(choice, span)
     outcome = runs.run(choice, span, Path(choice.records), screen.progress, screen.attend, screen.confirm)
     screen.outcome(outcome, choice.link_to)
+    if ends.unheard():
+        typer.echo(f"Standard output was not read to its end. Record: {outcome.record_dir}", err=True)
     raise typer.Exit(outcome.exit_code)
 
 
@@ -281,7 +275,7 @@ def _records_list(given: options.Shelf) -> None:
     from runbook.records import shelf
 
     listed = shelf.entries(given.folder)
-    if given.as_csv:
+    if given.as_csv and not given.as_json:
         typer.echo(shelf.as_csv(listed), nl=False)
         return
     _screen(given).shelf(listed)
@@ -316,7 +310,10 @@ def _secrets_get(given: options.Stored) -> None:
     value = _store().get(given.reference).reveal()
     if sys.stdout.isatty():
         typer.confirm(f"Show {given.reference} on this screen?", abort=True, err=True)
-    typer.echo(json.dumps({"reference": given.reference, "value": value}) if given.as_json else value)
+    if given.as_json:
+        ends.document({"reference": given.reference, "value": value})
+    else:
+        typer.echo(value)
 
 
 @_secrets.command("list")
@@ -336,62 +333,7 @@ def _secrets_remove(given: options.Stored) -> None:
     _screen(given).told({"removed": given.reference}, f"Removed {given.reference}")
 
 
-def _fail(error: BaseException, *, exit_code: int) -> NoReturn:
-    if "--json" in sys.argv:
-        document: dict[str, Any] = {"error": type(error).__name__, "what": str(error), "exit_code": exit_code}
-        if isinstance(error, RunbookError):
-            document |= {"what": error.what, "meaning": error.meaning, "who": error.who}
-            document |= {"next": error.next_step, "code": error.code}
-            document |= {"request_id": error.request_id}
-        if isinstance(error, InputError):
-            document["problems"] = [{"where": p.where, "what": p.what, "hint": p.hint} for p in error.problems]
-        with contextlib.suppress(OSError):
-            typer.echo(json.dumps(document, indent=2))
-            raise SystemExit(exit_code)
-    with contextlib.suppress(OSError):
-        typer.echo(words.visible(f"Error: {error}"), err=True)
-    raise SystemExit(exit_code)
-
-
 def main() -> None:
     """Entry point of the console script."""
     app.add_typer(rehearsal.commands(), name="sandbox", rich_help_panel="Before it")
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a sign that a terminal lacks is no reason to end
-    try:
-        if os.path.expanduser("~") == "~":  # noqa: PTH111 - pathlib's raises
-            raise InputError(Problem("HOME", "is not set, and this user has no folder.", "Set it to one of its own."))
-        app()
-    except RunbookError as error:
-        if "--traceback" in sys.argv:
-            _show_traceback(error)
-        _fail(error, exit_code=error.exit_code)
-    except (KeyboardInterrupt, SystemExit) as left:
-        if isinstance(left, SystemExit) and not _by_keyboard(left):
-            raise
-        _fail(Interrupted.named("stopped_early"), exit_code=130)
-    except Exception as error:  # noqa: BLE001 - the last resort: a person gets words, not a stack
-        if "--traceback" in sys.argv:
-            _show_traceback(error)
-        wrapped = RunbookError.named("defect", name=type(error).__name__)
-        if isinstance(error, OSError) and (error.filename or error.errno in _UNWRITABLE):
-            if not error.filename:
-                with contextlib.suppress(OSError):
-                    os.dup2(2, 1)  # what is still to be written would fail once more as Python ends
-            wrapped = RunbookError.named("machine", what=error.filename or "standard output", why=error.strerror)
-        _fail(wrapped, exit_code=1)
-
-
-def _by_keyboard(error: BaseException | None) -> bool:
-    """Whether an exit comes of a KeyboardInterrupt, of which typer says nothing."""
-    return error is not None and (isinstance(error, KeyboardInterrupt) or _by_keyboard(error.__context__))
-
-
-def _show_traceback(error: BaseException) -> None:
-    """The stack without local values, scrubbed of anything that looks like a secret."""
-    import traceback as tb
-
-    from runbook.records.redaction import scrub
-
-    typer.echo(words.visible(scrub("".join(tb.format_exception(error)))), err=True)
+    ends.command(app)

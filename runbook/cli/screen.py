@@ -6,7 +6,6 @@ With ``--json`` stdout holds the document alone; everything else goes to stderr.
 
 from __future__ import annotations
 
-import json
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,6 +17,7 @@ import typer
 
 from runbook import catalog, whole, words
 from runbook.catalog import explain, guide
+from runbook.cli import ends
 from runbook.sections import NAMES
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Screen:
 
     def document(self, value: Any) -> None:
         """The one JSON document of a ``--json`` command."""
-        typer.echo(words.visible(json.dumps(value, indent=2, ensure_ascii=False, default=str)))
+        ends.document(value)
 
     def say(self, text: str = "", style: str | None = None) -> None:
         self.console.print(words.visible(text), style=style, markup=False)

@@ -62,7 +62,7 @@ class Task:
 def carry_out(task: Task) -> dict[str, Any]:
     """Do it; what came of it: ``state`` is ``done``, ``skipped``, ``parked``, ``failed`` or ``interrupted``."""
     with _turn:
-        STOP.asked = False
+        STOP.begin()
         begun, books = time.monotonic(), Books(task.records)
         try:
             if not task.again and (kept := _finished(task, books)):

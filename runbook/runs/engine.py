@@ -9,6 +9,7 @@ import os
 import re
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -92,14 +93,21 @@ def prepare() -> None:
 
 
 class _Stop:
-    """Whether a run is to end: asked once, the kernel that works now is interrupted and may clean up."""
+    """Whether a run is to end: asked once, the kernel that works now is interrupted and may clean up.
+
+    ``recorded``: a record was begun. ``over``: what is left of the run only closes it, and is not interrupted.
+    """
 
     def __init__(self) -> None:
-        self.asked = False
+        self.begin()
+
+    def begin(self) -> None:
+        """Of a new run, nobody has asked anything."""
+        self.asked = self.recorded = self.over = self._running = self._sent = False
         self._kernel: int | None = None
 
     @contextmanager
-    def over(self, kernel: int | None) -> Iterator[None]:
+    def on(self, kernel: int | None) -> Iterator[None]:
         """``kernel`` is the process that is to be interrupted."""
         self._kernel = kernel
         try:
@@ -107,14 +115,48 @@ class _Stop:
         finally:
             self._kernel = None
 
+    def cell(self, *, running: bool) -> None:
+        """A cell runs now, or none does. A kernel without one ignores interrupts: they are passed on as it begins."""
+        self._running = running
+        self._pass_on()
+
     def ask(self) -> bool:
         """Interrupt what runs, as the stop button of JupyterLab does; False if nothing runs that could clean up."""
         self.asked = True
-        if self._kernel is None:
-            return False
-        with suppress(ProcessLookupError):
-            os.kill(self._kernel, signal.SIGINT)
-        return True
+        self._pass_on()
+        return self._kernel is not None
+
+    @contextmanager
+    def by_signals(self, told: Callable[[], None]) -> Iterator[None]:
+        """The first SIGINT, SIGTERM or SIGHUP lets the kernel clean up, the second ends it; the record is honest."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def stop(_signal: int, _frame: object) -> None:
+            if self.over:
+                self.asked = True
+            elif self.asked or not self.ask():
+                self.over = self.recorded
+                raise KeyboardInterrupt
+            else:
+                told()
+
+        self.begin()
+        known = [getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP") if hasattr(signal, name)]
+        # What is ignored stays so, as by nohup.
+        before = {number: signal.signal(number, stop) for number in known if signal.getsignal(number) != signal.SIG_IGN}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _pass_on(self) -> None:
+        if self.asked and self._running and self._kernel is not None and not self._sent:
+            self._sent = True
+            with suppress(ProcessLookupError):
+                os.kill(self._kernel, signal.SIGINT)
 
 
 STOP = _Stop()
@@ -199,18 +241,23 @@ def _engine() -> Any:
         waits: Callable[[str], None]
 
         def process_message(self, msg: Any, *arguments: Any) -> Any:
+            if msg.get("msg_type") == "execute_input":
+                STOP.cell(running=True)
             if wait := msg.get("content", {}).get("metadata", {}).get("runbook", {}).get("wait"):
                 self.waits(wait)
             return super().process_message(msg, *arguments)
 
         def papermill_execute_cells(self) -> None:
-            with STOP.over(self.km.provisioner.pid):
+            with STOP.on(self.km.provisioner.pid):
                 super().papermill_execute_cells()
 
         def execute_cell(self, *arguments: Any, **options: Any) -> Any:
             if STOP.asked:
                 raise KeyboardInterrupt
-            return super().execute_cell(*arguments, **options)
+            try:
+                return super().execute_cell(*arguments, **options)
+            finally:
+                STOP.cell(running=False)
 
     class Engine(NBClientEngine):  # type: ignore[misc]
         @classmethod

@@ -2,7 +2,6 @@
 
 import os
 import secrets
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -137,13 +136,17 @@ def run(
     chosen = _chosen(sections)
     # Papermill and what kernels need take seconds to import; that goes on while the tenant is read.
     threading.Thread(target=prepare, daemon=True).start()
-    with _stoppable(tell), open_context(params, hand_over=person) as ctx:
+    with STOP.by_signals(lambda: tell(Progress("stopping"))), open_context(params, hand_over=person) as ctx:
         tell(Progress("planning"))
         report = _plan(ctx, chosen)
         if not report.rehearsal:
             _ask(ctx, report, confirm)
         check_approved(ctx, report.changes)
-        journal = Journal.create(records, new_run_id(), **opening(ctx, chosen, report.plan_hash))
+        about = opening(ctx, chosen, report.plan_hash)
+        if STOP.asked:
+            raise KeyboardInterrupt
+        STOP.recorded = STOP.over = True  # until what is begun would be closed as well
+        journal = Journal.create(records, new_run_id(), **about)
         ctx.administrator.record(journal)
         answers: run_socket.Answers = {"token": ctx.administrator.obtain, "secret": partial(_of_environment, params)}
         with _room_for(journal), run_socket.offered(answers) as way:
@@ -154,10 +157,14 @@ def run(
                 conclude(journal, {"verdict": "failed"})
                 raise
             except KeyboardInterrupt:
-                left = conclude(journal, {"verdict": "incomplete"}).summary["left_behind"]
+                last = {"verdict": "incomplete"}
+            outcome = conclude(journal, last)
+            if STOP.asked:
+                left = outcome.summary["left_behind"]
                 said = f" {words.left_behind(left)}" if left else ""
-                raise Interrupted.named("stopped", record=journal.folder, left=said) from None
-            return _with_link(conclude(journal, last), ctx.store)
+                verdict = outcome.summary["verdict"]
+                raise Interrupted.named("stopped", record=journal.folder, verdict=verdict, left=said)
+            return _with_link(outcome, ctx.store)
 
 
 def _chosen(span: Span) -> list[Section]:
@@ -248,7 +255,10 @@ def _sections(
     """
 
     choice = {"parameters_file": str(journal.folder / _PARAMETERS), "record": str(journal.folder)}
+    STOP.over = False
     for each in chosen:
+        if STOP.asked:
+            raise KeyboardInterrupt
         tell(Progress("started", each.NUMBER, each.NAME, each.TITLE))
         begun = time.monotonic()
         source = notebook(each.NAME)
@@ -256,10 +266,11 @@ def _sections(
         finish(journal.folder / source.name)
         finished = _finished(journal, each, execution)
         tell(_news(each, finished, time.monotonic() - begun))
-        if STOP.asked:
-            raise KeyboardInterrupt
         if finished["verdict"] != "passed":
+            if STOP.asked:
+                raise KeyboardInterrupt
             break
+    STOP.over = True
     return finished
 
 
@@ -331,28 +342,6 @@ def _room_for(journal: Journal) -> Iterator[None]:
         with suppress(RecordError, OSError):
             publish(journal.folder)
         raise RecordError.named("record_unwritable", record=journal.folder, reason=error.strerror or error) from None
-
-
-@contextmanager
-def _stoppable(tell: Callable[[Progress], None]) -> Iterator[None]:
-    """The first SIGINT, SIGTERM or SIGHUP lets the kernel clean up, the second ends it; the record is honest."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def stop(_signal: int, _frame: object) -> None:
-        if STOP.asked or not STOP.ask():
-            raise KeyboardInterrupt
-        tell(Progress("stopping"))
-
-    STOP.asked = False
-    hung_up = [signal.SIGHUP] if hasattr(signal, "SIGHUP") else []
-    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT, *hung_up)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def publish(folder: Path) -> dict[str, Any]:
