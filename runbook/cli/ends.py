@@ -79,9 +79,11 @@ class _End:
             return
         if self.asked == 1:
             raise KeyboardInterrupt
-        if not self.over:
-            _say(Interrupted.named("stopped_early"))
-        os._exit(self.code)
+        try:
+            if not self.over:
+                _say(Interrupted.named("stopped_early"))
+        finally:
+            os._exit(self.code)
 
 
 _END = _End()
@@ -124,9 +126,13 @@ def command(app: typer.Typer) -> NoReturn:
 
 
 def _unraisable(about: Any) -> None:
-    """A KeyboardInterrupt that came where Python lets nothing through is no stack for a person."""
+    """A signal that came where Python lets no exception through (in a destructor) comes once more."""
     if not issubclass(about.exc_type, KeyboardInterrupt):
         sys.__unraisablehook__(about)
+        return
+    _END.asked = 0
+    signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))
+    signal.setitimer(signal.ITIMER_REAL, 0.01)
 
 
 def _ignore() -> None:
@@ -201,8 +207,6 @@ def _comes_of(error: BaseException | None, kind: type[BaseException]) -> bool:
 
 def _say(error: RunbookError) -> None:
     """Tell an error, on standard output as its document where nothing stands there yet. No secret is in it."""
-    from runbook.records.redaction import scrub
-
     _END.over = True
     if _as_json() and not _END.told:
         told = {"error": type(error).__name__, "what": error.what, "exit_code": error.exit_code}
@@ -211,11 +215,20 @@ def _say(error: RunbookError) -> None:
         if isinstance(error, InputError):
             told["problems"] = [{"where": p.where, "what": p.what, "hint": p.hint} for p in error.problems]
         with contextlib.suppress(OSError):
-            document(scrub(told))
+            document(_scrubbed(told, error))
         if sys.stdout is not None and not unheard():
             return
     with contextlib.suppress(OSError):
-        typer.echo(words.visible(scrub(f"Error: {error}")), err=True)
+        typer.echo(words.visible(_scrubbed(f"Error: {error}", error)), err=True)
+
+
+def _scrubbed(said: Any, error: BaseException) -> Any:
+    """``said`` without secrets. Words of ours alone need no library, which may be half imported when a signal comes."""
+    if isinstance(error, Interrupted):
+        return said
+    from runbook.records.redaction import scrub
+
+    return scrub(said)
 
 
 def _as_json() -> bool:
@@ -226,6 +239,4 @@ def _show_traceback(error: BaseException) -> None:
     """The stack without local values, scrubbed of anything that looks like a secret."""
     import traceback as tb
 
-    from runbook.records.redaction import scrub
-
-    typer.echo(words.visible(scrub("".join(tb.format_exception(error)))), err=True)
+    typer.echo(words.visible(_scrubbed("".join(tb.format_exception(error)), error)), err=True)
