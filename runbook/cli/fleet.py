@@ -39,7 +39,7 @@ def _run(given: options.Fleet) -> None:
             for result in going.results(workers):
                 board.ended(result)
     board.close(going, given.verb)
-    raise typer.Exit(going.exit_code)
+    raise SystemExit(going.exit_code)  # of which typer makes nothing else
 
 
 @app.command("report")

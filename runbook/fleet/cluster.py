@@ -9,13 +9,14 @@ import signal
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from importlib.util import find_spec
+from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING, Any
 
 from runbook.errors import RunbookError
 from runbook.fleet.work import TOPIC, Task, carry_out, stop
-from runbook.runs.engine import SAFE_PATH
+from runbook.runs.engine import SAFE_PATH, ending_signals
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -47,8 +48,9 @@ class Cluster:
         self.client.subscribe_topic(TOPIC, lambda event: heard(event[1]))
 
     def stop(self) -> None:
-        """Have what runs clean up and end."""
-        self.client.run(stop)
+        """Have what runs clean up and end; what is gone already has ended."""
+        with suppress(OSError):
+            self.client.run(stop)
 
 
 @contextmanager
@@ -60,7 +62,7 @@ def opened(scheduler: str, workers: int) -> Iterator[Cluster]:
     import dask
 
     with ExitStack() as stack:
-        stack.enter_context(dask.config.set(_QUIET))
+        dask.config.set(_QUIET)  # for good: what dask imports after it would be forgotten with it
         from distributed import Client
 
         if scheduler:
@@ -83,23 +85,36 @@ def _embedded(workers: int) -> Iterator[Any]:
     os.environ.update(SAFE_PATH)
     board = "127.0.0.1:0" if find_spec("bokeh") else None
     with tempfile.TemporaryDirectory(prefix="runbook-") as folder:
-        made = LocalCluster(
-            n_workers=workers or CPU_COUNT,
-            threads_per_worker=1,
-            host="127.0.0.1",
-            protocol="tls://",
-            security=Security.temporary(),
-            dashboard_address=board,
-            worker_dashboard_address=board,
-            memory_limit=0,  # of a worker that waits for its kernel nothing is to be said by its memory
-            local_directory=folder,
-            preload=__name__,
-        )
-        with made:
-            yield made
+        # A signal waits until there is a cluster that can be closed. What it starts does not hear this process's.
+        signal.pthread_sigmask(signal.SIG_BLOCK, ending_signals())
+        resource_tracker.ensure_running()  # which lets some of them through again
+        signal.pthread_sigmask(signal.SIG_BLOCK, ending_signals())
+        try:
+            made = LocalCluster(
+                n_workers=workers or CPU_COUNT,
+                threads_per_worker=1,
+                host="127.0.0.1",
+                protocol="tls://",
+                security=Security.temporary(),
+                dashboard_address=board,
+                worker_dashboard_address=board,
+                memory_limit=0,  # of a worker that waits for its kernel nothing is to be said by its memory
+                local_directory=folder,
+                preload=__name__,
+            )
+            with made:
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, ending_signals())
+                yield made
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, ending_signals())
 
 
 def dask_setup(_worker: Any) -> None:
-    """Called by dask in each embedded worker: Ctrl-C is the client's to hear, which then stops workers in order."""
+    """Called by dask in each embedded worker: signals are the client's to hear, which then stops workers in order."""
     if threading.current_thread() is threading.main_thread():
+        os.setsid()
+        for number in ending_signals():
+            before = signal.signal(number, signal.SIG_IGN)  # what waited is forgotten
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, [number])
+            signal.signal(number, before)
         signal.signal(signal.SIGINT, lambda *_: None)

@@ -11,6 +11,7 @@ from typing import Any
 from runbook.errors import RunbookError
 from runbook.fleet.cluster import Cluster
 from runbook.fleet.work import Task
+from runbook.runs.engine import ending_signals
 
 _EXIT_CODES = {"failed": 1, "not begun": 1, "parked": 3, "changed": 4}
 
@@ -75,7 +76,7 @@ class Fleet:
             self.interrupted = True
             threading.Thread(target=cluster.stop, daemon=True).start()
 
-        before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+        before = {number: signal.signal(number, stop) for number in ending_signals()}
         try:
             yield
         finally:

@@ -92,6 +92,12 @@ def prepare() -> None:
     _register()
 
 
+def ending_signals() -> list[signal.Signals]:
+    """Those that end what runs. What is ignored already stays so, as by nohup."""
+    known = [getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP") if hasattr(signal, name)]
+    return [number for number in known if signal.getsignal(number) != signal.SIG_IGN]
+
+
 class _Stop:
     """Whether a run is to end: asked once, the kernel that works now is interrupted and may clean up.
 
@@ -143,9 +149,7 @@ class _Stop:
                 told()
 
         self.begin()
-        known = [getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP") if hasattr(signal, name)]
-        # What is ignored stays so, as by nohup.
-        before = {number: signal.signal(number, stop) for number in known if signal.getsignal(number) != signal.SIG_IGN}
+        before = {number: signal.signal(number, stop) for number in ending_signals()}
         try:
             yield
         finally:

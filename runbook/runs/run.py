@@ -144,7 +144,7 @@ def run(
         check_approved(ctx, report.changes)
         about = opening(ctx, chosen, report.plan_hash)
         if STOP.asked:
-            raise KeyboardInterrupt
+            raise Interrupted.named("stopped_early")
         STOP.recorded = STOP.over = True  # until what is begun would be closed as well
         journal = Journal.create(records, new_run_id(), **about)
         ctx.administrator.record(journal)

@@ -108,6 +108,7 @@ def _begin(arguments: list[str], environment: dict[str, str], folder: str) -> No
     os.setsid()
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)
