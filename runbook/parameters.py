@@ -230,12 +230,11 @@ def parse(values: Mapping[str, Any]) -> Parameters:
     Raises :class:`InputError` that names every mistake at once.
     """
     # A reference that is none has words of its own.
-    if secret := {name for name, value in values.items() if not name.endswith("_ref") and is_secret(value)}:
+    secret = {name for name, value in values.items() if not name.endswith("_ref") and is_secret(value)}
+    if secret := secret | set(filter(is_secret, values)):
         hint = "Keep it with `runbook secrets set`, and give its reference where one is asked for."
-        found = [
-            Problem(name, "looks like a secret, which is no parameter; it is not repeated here.", hint)
-            for name in secret
-        ]
+        what = "looks like a secret, which is no parameter; it is not repeated here."
+        found = [Problem("a name" if is_secret(name) else name, what, hint) for name in sorted(secret)]
         raise InputError(found + _remaining(values, secret))
     try:
         return Parameters.model_validate(dict(values))

@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Literal
 
-from runbook.catalog import loader, names
+from runbook.catalog import guide, loader, names
 from runbook.catalog.model import PERMISSION_TYPES, Action, PermissionType
 from runbook.errors import InputError, Problem
 
@@ -104,6 +104,11 @@ class Scopes:
     def of(self, kind: PermissionType) -> PermissionSet:
         """The set of one permission type."""
         return self.delegated if kind == "delegated" else self.application
+
+    def joined(self, kind: PermissionType, separator: str = "space") -> str:
+        """The names of one type as one text to paste; the sign-in's own scopes come first among delegated ones."""
+        base = self.base if kind == "delegated" else ()
+        return guide.joined(dict.fromkeys((*base, *self.of(kind).names)), separator)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON data, for ``runbook scopes --json``."""

@@ -36,7 +36,7 @@ _records = typer.Typer(help="Check and read the records that runs leave.", no_ar
 app.add_typer(_records, name="records", rich_help_panel="Afterwards")
 app.add_typer(fleet.app, name="fleet", rich_help_panel="Many tenants")
 _secrets = typer.Typer(help="Put secrets into a store and get them out; no value is an argument.", no_args_is_help=True)
-app.add_typer(_secrets, name="secrets", rich_help_panel="Before it")
+app.add_typer(_secrets, name="secrets", rich_help_panel="Before the guide")
 
 
 @app.callback(invoke_without_command=True)
@@ -60,11 +60,145 @@ def _store(spec: str = "auto") -> SecretStore:
     return open_store(spec)
 
 
+@app.command("init", rich_help_panel="Before the guide")
+@takes(options.Init)
+def _init(given: options.Init) -> None:
+    """Write a commented parameters file by asking."""
+    from runbook.cli.init import write
+
+    write(given.file)
+
+
+@app.command("actions", rich_help_panel="Before the guide")
+@takes(options.Search)
+def _actions(given: options.Search) -> None:
+    """List the actions of the guide with their permissions."""
+    from runbook import catalog
+
+    screen = _screen(given)
+    if given.check:
+        from runbook.catalog import drift
+
+        report = drift.check_source(given.check)
+        screen.told(report.to_dict(), "\n".join(report.lines()))
+        raise typer.Exit(1 if report.changed else 0)
+    screen.actions(catalog.select(search=given.search, resource=given.resource, effect=given.effect))
+
+
+@app.command("scopes", rich_help_panel="Before the guide")
+@takes(options.Scopes)
+def _scopes(given: options.Scopes) -> None:
+    """Show the permissions of a choice, why each is there, and the guide's link for the choice."""
+    from runbook import catalog
+    from runbook.catalog import model
+
+    wanted = {"permission_types": given.type_, "permission_source": given.source}
+    choice = choosing.choice(given, **{name: value for name, value in wanted.items() if value})
+    # Who has not decided sees what either type would take.
+    types = choice.permission_types if "permission_types" in choice.model_fields_set else model.PERMISSION_TYPES
+    computed = catalog.compute(choice.actions, types=types, source=choice.permission_source)
+    what_if = choosing.what_if(computed, given.add, given.drop) if given.add or given.drop else None
+    if given.save:
+        from runbook.parameters import save
+
+        save(choice, given.save)
+    _screen(given).scopes(choice, computed, given.separator, what_if)
+
+
+@app.command("doctor", rich_help_panel="Before the guide")
+@takes(options.Run)
+def _doctor(given: options.Run) -> None:
+    """Name what will fail, and who must act, before a run does; the least permissions for the choice."""
+    from runbook.operations import doctor
+    from runbook.sections import NAMES
+
+    first, last = choosing.span(given.sections)
+    screen = _screen(given)
+    found = doctor.examine(choosing.choice(given), NAMES[first - 1 : last], screen.attend)
+    raise typer.Exit(screen.findings(found))
+
+
+@app.command("sign-in", rich_help_panel="Before the guide")
+@takes(options.SignIn)
+def _sign_in(given: options.SignIn) -> None:
+    """Sign in as the administrator, choose the account, and keep the session where the system can encrypt it."""
+    from runbook.tenant.base import open_context
+    from runbook.tenant.registration import signed_in
+
+    screen = _screen(given)
+    with open_context(choosing.choice(given), hand_over=screen.attend) as ctx:
+        administrator = ctx.administrator
+        if administrator.by_person and not given.fresh:
+            administrator.sign_in(given.name or screen.account(administrator.person.names()))
+        else:
+            administrator.obtain(fresh=given.fresh)
+        who, kept = signed_in(ctx), administrator.by_person and administrator.person.kept
+    where = (
+        "kept, encrypted by this system, until `runbook sign-out`" if kept else "kept nowhere: each command signs in"
+    )
+    screen.told({"signed_in": who, "kept": kept}, f"Signed in: {who}\nThe session is {where}.")
+
+
+@app.command("sign-out", rich_help_panel="Before the guide")
+@takes(options.Choice)
+def _sign_out(given: options.Choice) -> None:
+    """Remove the administrator's session from this machine."""
+    from runbook.clients.token_cache import forget
+    from runbook.tenant.base import open_context
+
+    with open_context(choosing.choice(given)) as ctx:
+        removed = forget(ctx.target)
+    said = "The session is removed from this machine." if removed else "No session is kept on this machine."
+    _screen(given).told({"removed": removed}, said)
+
+
+@app.command("plan", rich_help_panel="The guide")
+@takes(options.Plan)
+def _plan(given: options.Plan) -> None:
+    """Read only: print what a run would change, and the plan hash."""
+    from runbook.runs import run as runs
+
+    screen = _screen(given)
+    report = runs.plan(choosing.choice(given), choosing.span(given.sections), screen.attend)
+    screen.plan(report)
+    raise typer.Exit(4 if given.exit_code and report.pending else 0)
+
+
 @app.command("run", rich_help_panel="The guide")
 @takes(options.Run)
 def _run(given: options.Run) -> None:
     """Carry out the guide and write a record."""
     _carry_out(given, choosing.choice(given, apply=True), choosing.span(given.sections))
+
+
+@app.command("verify", rich_help_panel="The guide")
+@takes(options.Choice)
+def _verify(given: options.Choice) -> None:
+    """The last section alone: prove that each chosen action works."""
+    last = options.ALL_SECTIONS.rpartition(".")[2]
+    _run(**vars(replace(options.Run(**vars(given)), sections=last)))
+
+
+@app.command("lab", rich_help_panel="The guide")
+@takes(options.Lab)
+def _lab(given: options.Lab) -> None:
+    """Open JupyterLab on a working copy of the notebooks."""
+    from runbook.cli.lab import FOLDER, lab
+
+    folder, passed = given.folder, list(given.options or ())
+    if str(folder).startswith("-"):  # `lab -- --port=8899`: there is no folder before the options
+        folder, passed = FOLDER, [str(folder), *passed]
+    raise typer.Exit(lab(folder, [*passed, *(["--no-browser"] if given.no_browser else [])]))
+
+
+@app.command("status", rich_help_panel="Afterwards")
+@takes(options.Choice)
+def _status(given: options.Choice) -> None:
+    """How a tenant stands: days left, drift, last proof; exit code 4 when something is due or was changed."""
+    from runbook.operations import status
+
+    screen = _screen(given)
+    raise typer.Exit(screen.findings(*status.standing(choosing.choice(given), screen.attend)))
 
 
 @app.command("rotate", rich_help_panel="Afterwards")
@@ -102,140 +236,6 @@ def _carry_out(given: options.Told, choice: Parameters, span: tuple[int, int] | 
     if ends.unheard():
         typer.echo(f"Standard output was not read to its end. Record: {outcome.record_dir}", err=True)
     raise typer.Exit(outcome.exit_code)
-
-
-@app.command("plan", rich_help_panel="The guide")
-@takes(options.Plan)
-def _plan(given: options.Plan) -> None:
-    """Read only: print what a run would change, and the plan hash."""
-    from runbook.runs import run as runs
-
-    screen = _screen(given)
-    report = runs.plan(choosing.choice(given), choosing.span(given.sections), screen.attend)
-    screen.plan(report)
-    raise typer.Exit(4 if given.exit_code and report.pending else 0)
-
-
-@app.command("verify", rich_help_panel="The guide")
-@takes(options.Choice)
-def _verify(given: options.Choice) -> None:
-    """The last section alone: prove that each chosen action works."""
-    last = options.ALL_SECTIONS.rpartition(".")[2]
-    _run(**vars(replace(options.Run(**vars(given)), sections=last)))
-
-
-@app.command("doctor", rich_help_panel="Before it")
-@takes(options.Run)
-def _doctor(given: options.Run) -> None:
-    """Name what will fail, and who must act, before a run does; the least permissions for the choice."""
-    from runbook.operations import doctor
-    from runbook.sections import NAMES
-
-    first, last = choosing.span(given.sections)
-    screen = _screen(given)
-    found = doctor.examine(choosing.choice(given), NAMES[first - 1 : last], screen.attend)
-    raise typer.Exit(screen.findings(found))
-
-
-@app.command("sign-in", rich_help_panel="Before it")
-@takes(options.SignIn)
-def _sign_in(given: options.SignIn) -> None:
-    """Sign in as the administrator, choose the account, and keep the session where the system can encrypt it."""
-    from runbook.tenant.base import open_context
-    from runbook.tenant.registration import signed_in
-
-    screen = _screen(given)
-    with open_context(choosing.choice(given), hand_over=screen.attend) as ctx:
-        administrator = ctx.administrator
-        if administrator.by_person and not given.fresh:
-            administrator.sign_in(given.name or screen.account(administrator.person.names()))
-        else:
-            administrator.obtain(fresh=given.fresh)
-        who, kept = signed_in(ctx), administrator.by_person and administrator.person.kept
-    where = (
-        "kept, encrypted by this system, until `runbook sign-out`" if kept else "kept nowhere: each command signs in"
-    )
-    screen.told({"signed_in": who, "kept": kept}, f"Signed in: {who}\nThe session is {where}.")
-
-
-@app.command("sign-out", rich_help_panel="Before it")
-@takes(options.Choice)
-def _sign_out(given: options.Choice) -> None:
-    """Remove the administrator's session from this machine."""
-    from runbook.clients.token_cache import forget
-    from runbook.tenant.base import open_context
-
-    with open_context(choosing.choice(given)) as ctx:
-        removed = forget(ctx.target)
-    said = "The session is removed from this machine." if removed else "No session is kept on this machine."
-    _screen(given).told({"removed": removed}, said)
-
-
-@app.command("status", rich_help_panel="Afterwards")
-@takes(options.Choice)
-def _status(given: options.Choice) -> None:
-    """How a tenant stands: days left, drift, last proof; exit code 4 when something is due or was changed."""
-    from runbook.operations import status
-
-    screen = _screen(given)
-    raise typer.Exit(screen.findings(*status.standing(choosing.choice(given), screen.attend)))
-
-
-@app.command("actions", rich_help_panel="Before it")
-@takes(options.Search)
-def _actions(given: options.Search) -> None:
-    """List the actions of the guide with their permissions."""
-    from runbook import catalog
-
-    screen = _screen(given)
-    if given.check:
-        from runbook.catalog import drift
-
-        report = drift.check_source(given.check)
-        screen.told(report.to_dict(), "\n".join(report.lines()))
-        raise typer.Exit(1 if report.changed else 0)
-    screen.actions(catalog.select(search=given.search, resource=given.resource, effect=given.effect))
-
-
-@app.command("scopes", rich_help_panel="Before it")
-@takes(options.Scopes)
-def _scopes(given: options.Scopes) -> None:
-    """Show the permissions of a choice, why each is there, and the guide's link for the choice."""
-    from runbook import catalog
-    from runbook.catalog import model
-
-    wanted = {"permission_types": given.type_, "permission_source": given.source}
-    choice = choosing.choice(given, **{name: value for name, value in wanted.items() if value})
-    # Who has not decided sees what either type would take.
-    types = choice.permission_types if "permission_types" in choice.model_fields_set else model.PERMISSION_TYPES
-    computed = catalog.compute(choice.actions, types=types, source=choice.permission_source)
-    what_if = choosing.what_if(computed, given.add, given.drop) if given.add or given.drop else None
-    if given.save:
-        from runbook.parameters import save
-
-        save(choice, given.save)
-    _screen(given).scopes(choice, computed, given.separator, what_if)
-
-
-@app.command("lab", rich_help_panel="The guide")
-@takes(options.Lab)
-def _lab(given: options.Lab) -> None:
-    """Open JupyterLab on a working copy of the notebooks."""
-    from runbook.cli.lab import FOLDER, lab
-
-    folder, passed = given.folder, list(given.options or ())
-    if str(folder).startswith("-"):  # `lab -- --port=8899`: there is no folder before the options
-        folder, passed = FOLDER, [str(folder), *passed]
-    raise typer.Exit(lab(folder, [*passed, *(["--no-browser"] if given.no_browser else [])]))
-
-
-@app.command("init", rich_help_panel="Before it")
-@takes(options.Init)
-def _init(given: options.Init) -> None:
-    """Write a commented parameters file by asking."""
-    from runbook.cli.init import write
-
-    write(given.file)
 
 
 @_records.command("verify")
@@ -335,5 +335,5 @@ def _secrets_remove(given: options.Stored) -> None:
 
 def main() -> None:
     """Entry point of the console script."""
-    app.add_typer(rehearsal.commands(), name="sandbox", rich_help_panel="Before it")
+    app.add_typer(rehearsal.commands(), name="sandbox", rich_help_panel="Before the guide")
     ends.command(app)

@@ -17,6 +17,7 @@ import typer
 
 from runbook import catalog, whole, words
 from runbook.catalog import explain, guide
+from runbook.catalog.model import PERMISSION_TYPES
 from runbook.cli import ends
 from runbook.sections import NAMES
 
@@ -265,8 +266,10 @@ class Screen:
         if self.as_json:
             self.document([action.to_dict() for action in actions])
             return
+        asked = {a.slug: catalog.compute([a.slug]) for a in actions}  # what a run asks for, if nobody wants the least
         rows = [
-            (a.name, a.resource, a.effect, " ".join(a.delegated.least), " ".join(a.application.least)) for a in actions
+            (a.name, a.resource, a.effect, *(" ".join(asked[a.slug].of(kind).names) for kind in PERMISSION_TYPES))
+            for a in actions
         ]
         self._table(("Action", "Resource", "Effect", "Delegated", "Application"), rows)
         self.say(f"{len(actions)} actions")
@@ -285,16 +288,15 @@ class Screen:
     def scopes(
         self, choice: Parameters, computed: Scopes, separator: str | None, what_if: Difference | None = None
     ) -> None:
-
         link = guide.link(choice.actions)
+        texts = [computed.joined(kind, separator or "space") for kind in computed.types]
         if self.as_json:
             document = {"headline": explain.headline(computed), **computed.to_dict(), "guide": link}
             document |= {"what_if": what_if.to_dict()} if what_if else {}
             self.document({**document, "guide_note": guide.LINK_CAVEAT})
             return
         if separator is not None:
-            for kind in computed.types:
-                typer.echo(guide.joined(computed.of(kind).names, separator))
+            typer.echo("\n".join(texts))
             return
         for kind in computed.types:
             self._permission_set(kind, computed)

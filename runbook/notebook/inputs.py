@@ -11,12 +11,14 @@ from typing import Any
 
 from runbook import mapping_file
 from runbook.errors import InputError, Problem
-from runbook.parameters import Parameters, parse
+from runbook.parameters import Parameters, parse, typed
 
 _DEFAULT_FILE = "parameters.yaml"
 OPTIONS = ("parameters_file", "record")
-# What a fresh kernel of IPython holds besides names with an underscore; none of it is the notebook's.
-_OF_IPYTHON = frozenset({"In", "Out", "exit", "quit", "open", "get_ipython"})
+# What a fresh kernel of IPython holds besides names with an underscore, and what papermill's --inject-paths tells.
+_NOT_OURS = frozenset(
+    {"In", "Out", "exit", "quit", "open", "get_ipython", "PAPERMILL_INPUT_PATH", "PAPERMILL_OUTPUT_PATH"}
+)
 _SIMPLE = (str, int, float, list, tuple, dict, set, frozenset, bytes, Path)
 
 
@@ -61,7 +63,7 @@ def read(namespace: MutableMapping[str, Any], besides: Collection[str] = ()) -> 
     problems = _option_problems(options)
     home = Path("..") if Path("../00_start.ipynb").is_file() else Path()
     file, from_file = _file(options["parameters_file"], home, problems)
-    params = _parsed({**from_file, **{name: _plain(value) for name, value in given.items()}}, problems)
+    params = _parsed({**from_file, **{name: _plain(name, value) for name, value in given.items()}}, problems)
     if problems or params is None:
         raise InputError(problems)
     record = Path(options["record"]) if options["record"] else None
@@ -74,11 +76,11 @@ def _content(file: Path) -> bytes:
 
 
 def _names_in(namespace: Mapping[str, Any]) -> frozenset[str]:
-    """The names in ``namespace`` with simple values, without those of IPython."""
+    """The names in ``namespace`` with simple values, without those of IPython and papermill."""
     return frozenset(
         name
         for name, value in namespace.items()
-        if not name.startswith("_") and name not in _OF_IPYTHON and (value is None or isinstance(value, _SIMPLE))
+        if not name.startswith("_") and name not in _NOT_OURS and (value is None or isinstance(value, _SIMPLE))
     )
 
 
@@ -114,5 +116,6 @@ def _parsed(values: dict[str, Any], problems: list[Problem]) -> Parameters | Non
         return None
 
 
-def _plain(value: Any) -> Any:
-    return str(value) if isinstance(value, Path) else value
+def _plain(name: str, value: Any) -> Any:
+    """A path is its text; a text for a number or a switch (papermill -r) is read as from a file."""
+    return typed(name, value) if isinstance(value, str) else str(value) if isinstance(value, Path) else value

@@ -54,8 +54,7 @@ class ScopesPanel(Panel):
 
     def joined(self, kind: catalog.PermissionType) -> str:
         """The names of one type as one text to paste; the sign-in's own scopes come first among delegated ones."""
-        base = self.scopes.base if kind == "delegated" else ()
-        return guide.joined(dict.fromkeys((*base, *self.scopes.of(kind).names)), self._separator)
+        return self.scopes.joined(kind, self._separator)
 
     def text(self) -> str:
         rows = tuple(row for kind in self.scopes.types for row in self.rows(kind))
