@@ -40,6 +40,21 @@ def _parameter(field: Field[Any], annotation: Any) -> inspect.Parameter:
     return inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
+def _parameters(begun: str) -> list[str]:
+    """What the shell offers behind ``--set``."""
+    from runbook.parameters import Parameters
+
+    return [f"{name}=" for name in Parameters.model_fields if name.startswith(begun)]
+
+
+def _actions(begun: str) -> list[str]:
+    """What the shell offers for the last action of a list; slugs, which no shell quotes."""
+    from runbook import catalog
+
+    before, comma, last = begun.rpartition(",")
+    return [before + comma + each.slug for each in catalog.actions() if each.slug.startswith(last.lower())]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Options:
     """What every command takes. ``traceback`` is read in ``main``, where an error arrives."""
@@ -65,7 +80,9 @@ class Told(Options):
 class Actions(Told):
     """Which actions: one of the four ways to name them, or the parameters file."""
 
-    actions: Annotated[Text, Option(help='Actions by name: "List Users,Create Group".', metavar="A,B")] = None
+    actions: Annotated[
+        Text, Option(help='Actions by name: "List Users,Create Group".', metavar="A,B", autocompletion=_actions)
+    ] = None
     actions_file: Annotated[File, Option(help="A file of actions, one a line.", metavar="FILE")] = None
     all_actions: Annotated[bool, Option("--all-actions", help="Every action of the guide.")] = False
     preset: Annotated[Text, Option(help="start, read-only, user-lifecycle or everything.", metavar="NAME")] = None
@@ -80,7 +97,9 @@ class Choice(Actions):
     sandbox: Annotated[File, Option(help="Line of a served sandbox.", envvar="RUNBOOK_SANDBOX", metavar="FILE")] = None
     permission_types: Annotated[Text, Option(help="delegated (default), application or both.", metavar="TYPES")] = None
     records: Annotated[Text, Option(help="Where records go; default records/.", metavar="DIR")] = None
-    set_: Annotated[list[str] | None, Option("--set", help="Any other parameter.", metavar="NAME=VALUE")] = None
+    set_: Annotated[
+        list[str] | None, Option("--set", help="Any other parameter.", metavar="NAME=VALUE", autocompletion=_parameters)
+    ] = None
 
 
 @dataclass(frozen=True, kw_only=True)
