@@ -15,6 +15,7 @@ RunbookError                  exit code 1
 └── RecordError                   a record could not be written, or does not hold what it claims
 """
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
@@ -67,6 +68,15 @@ class HandOver:
         return cls(kind, text["title"].format_map(words), steps=steps, who=text["who"], **more)
 
 
+def _filled(text: str, words: Mapping[str, Any]) -> str:
+    """``text`` with ``words`` in its braces; between backticks stands a command, in which a shell reads them whole."""
+    parts = text.split("`")
+    for number, part in enumerate(parts):
+        told = {name: shlex.quote(str(word)) for name, word in words.items()} if number % 2 else words
+        parts[number] = part.format_map(told)
+    return "`".join(parts)
+
+
 class RunbookError(Exception):
     """What happened, what it means, who can mend it, and the next thing to do.
 
@@ -100,7 +110,7 @@ class RunbookError(Exception):
     @classmethod
     def named(cls, code: str, **words: Any) -> Self:
         """The error of this code in ``errors.json``, with ``words`` in its braces."""
-        return cls(code=code, **{part: text.format(**words) for part, text in table("errors.json")[code].items()})
+        return cls(code=code, **{part: _filled(text, words) for part, text in table("errors.json")[code].items()})
 
     def __str__(self) -> str:
         lines = [self.what]

@@ -137,7 +137,7 @@ class _Board:
                 say(f"\n{each['tenant_id']}  {state}: {each.get('waits_for') or each['said']}", words.style(state))
                 if link := each.get("link"):
                     hidden = "://" not in link
-                    say(f"  {each['who']}: " + (f"the link is kept, runbook secrets get {link}" if hidden else link))
+                    say(f"  {each['who']}: " + (f"the link is kept: `runbook secrets get {link}`" if hidden else link))
                 elif each.get("plan_hash") and state == "parked":
                     say(f"  waiting for approval: read the plan, then put {each['plan_hash']} into the column approve")
                 elif each.get("next"):

@@ -6,6 +6,7 @@ With ``--json`` stdout holds the document alone; everything else goes to stderr.
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,7 +19,7 @@ import typer
 from runbook import catalog, whole, words
 from runbook.catalog import explain, guide
 from runbook.catalog.model import PERMISSION_TYPES
-from runbook.cli import ends
+from runbook.cli import ends, lines
 from runbook.sections import NAMES
 
 if TYPE_CHECKING:
@@ -66,7 +67,10 @@ class Screen:
         ends.document(value)
 
     def say(self, text: str = "", style: str | None = None) -> None:
-        self.console.print(words.visible(text), style=style, markup=False)
+        shown = words.visible(text)
+        if self.console.is_terminal:
+            shown = lines.wrapped(shown, self.console.width)
+        self.console.print(shown, style=style, markup=False)
 
     # run
 
@@ -195,7 +199,8 @@ class Screen:
             return
         if outcome.next_step:
             self.say(f"Later:   {outcome.next_step}")
-        self.say(f"Next:    read {record / 'report.html'}, check it with: runbook records verify {record}")
+        check = f"runbook records verify {shlex.quote(str(record))}"
+        self.say(f"Next:    read {record / 'report.html'}, check it with: {check}")
         if outcome.summary["target"] == "sandbox":
             self.say("         open the notebooks with: runbook lab")
             self.say("         a real tenant: runbook plan --target entra --parameters FILE (docs/real-tenant.md)")
@@ -257,6 +262,8 @@ class Screen:
         else:
             rows = [(each.state, each.about, each.said, each.remedy) for each in findings]
             self._table(("State", "What", "Seen", "Next"), rows)
+            if any("`runbook " in each.remedy for each in findings):
+                self.say("\nGive such a command the options of this one.")
             self.say(f"\nVerdict: {verdict}", f"bold {words.style(verdict)}")
         return code
 
@@ -278,12 +285,19 @@ class Screen:
         from rich.table import Table
         from rich.text import Text
 
-        table = Table(box=None, pad_edge=False, show_edge=False, header_style="bold")
-        for title in head:
-            table.add_column(title, overflow="fold")
-        for row in rows:
-            table.add_row(*(Text(words.visible(cell), words.style(cell)) for cell in row))
-        self.console.print(table, soft_wrap=False)
+        shown = [[words.visible(cell) for cell in row] for row in rows]
+        fitting = lines.widths([head, *shown], self.console.width)
+        if fitting is None and self.console.is_terminal:
+            for row in shown:  # too narrow for columns: a row is a paragraph
+                told = [f"{title}: {cell}" for title, cell in zip(head, row, strict=True) if cell]
+                self.say("\n".join(["", *told]))
+            return
+        table = Table(box=None, pad_edge=False, show_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+        for number, title in enumerate(head):
+            table.add_column(title, width=None if fitting is None else fitting[number], no_wrap=fitting is None)
+        for row in shown:
+            table.add_row(*(Text(cell, words.style(cell)) for cell in row))
+        self.console.print(table, soft_wrap=fitting is None, crop=False, no_wrap=fitting is None)
 
     def scopes(
         self, choice: Parameters, computed: Scopes, separator: str | None, what_if: Difference | None = None

@@ -62,7 +62,7 @@ def _profile(observed: Observed, *, added: bool) -> Change:
     if not added and good is not None and observed.profile.used == good.key_id and not observed.broken:
         return Change(label, wanted, wanted, "same")
     if not observed.profile.only_secret:
-        note = "more than its secret would change: give the parameters of the connection, or use runbook run"
+        note = "more than its secret would change: give the parameters of the connection, or use `runbook run`"
         return Change(label, "another profile than these parameters want", wanted, "unknown", note, {"differs": True})
     now = f"refused by Entra ID ({observed.broken})" if observed.broken else "an earlier one"
     again = {"again": bool(observed.broken)}
@@ -99,6 +99,8 @@ def verify(ctx: Context) -> Evidence:
 
 def _next(secrets: client_secret.Observed, *, ok: bool) -> str:
     if not ok:
-        return "run runbook rotate again: what StackOne is refused with is handed over again."
+        return "run `runbook rotate` again: what StackOne is refused with is handed over again."
     old = secrets.superseded
-    return f"run runbook rotate again after {old.until:%Y-%m-%d %H:%M} UTC: the old one is removed then." if old else ""
+    return (
+        f"run `runbook rotate` again after {old.until:%Y-%m-%d %H:%M} UTC: the old one is removed then." if old else ""
+    )

@@ -37,7 +37,7 @@ def _tenant(ctx: Context, _facts: dict[str, Any]) -> Finding:
     said = f"{tenant(ctx)}; signed in: {signed_in(ctx)}"
     if found is None:
         what = f"no application {ctx.params.unique_name} in {said}"
-        return Finding("tenant", "failed", what, "run the guide: runbook run.")
+        return Finding("tenant", "failed", what, "run the guide: `runbook run`.")
     return Finding("tenant", "passed", f"{found['displayName']} ({found['appId']}) in {said}")
 
 
@@ -46,14 +46,14 @@ def _secret(ctx: Context, facts: dict[str, Any]) -> Finding:
     good, margin = observed.good, ctx.params.secret_renew_before_days
     if good is None:
         why = observed.refused.what if observed.refused else "none of ours whose value is kept here"
-        return Finding("client secret", "failed", why, "run section 5: runbook run --sections 5.")
+        return Finding("client secret", "failed", why, "run section 5: `runbook run --sections 5`.")
     facts["days_left"] = days = good.days_left(observed.now)
     said = f"key {good.key_id}, {words.plural(days, 'day')} left, {'proven now' if observed.proven else 'refused now'}"
     if not observed.proven:
         why = f"{said}: {observed.refused.what}" if observed.refused else f"{said}: no usable service principal"
-        return Finding("client secret", "failed", why, "read the plan: runbook plan.")
+        return Finding("client secret", "failed", why, "read the plan: `runbook plan`.")
     if days < margin:
-        return Finding("client secret", _CHANGED, said, "renew it: runbook rotate.")
+        return Finding("client secret", _CHANGED, said, "renew it: `runbook rotate`.")
     return Finding("client secret", "passed", said)
 
 
@@ -65,7 +65,7 @@ def _as_planned(ctx: Context, facts: dict[str, Any]) -> Finding:
     ]
     found = {each.TITLE: len(pending(plan[each.NAME])) for each in chosen}
     said = ", ".join(f"{words.plural(count, 'change')} in {title}" for title, count in found.items() if count)
-    state, remedy = (_CHANGED, "read them: runbook plan.") if said else ("passed", "")
+    state, remedy = (_CHANGED, "read them: `runbook plan`.") if said else ("passed", "")
     return Finding("as chosen", state, said or "nothing to change", remedy)
 
 
@@ -79,7 +79,7 @@ def _others(ctx: Context, facts: dict[str, Any]) -> Finding:
     said += f"; and {len(known) - 3} more" if len(known) > 3 else ""
     adopted = not any(tag.endswith(":application:registered") for tag in (application(ctx) or {}).get("tags") or ())
     state = "passed" if not known else "not tried" if adopted else _CHANGED
-    return Finding("made by others", state, (said or "nothing") + unseen, "read them: runbook plan." if known else "")
+    return Finding("made by others", state, (said or "nothing") + unseen, "read them: `runbook plan`." if known else "")
 
 
 def _touched(other: others.Other) -> str:
@@ -90,12 +90,14 @@ def _last_proof(ctx: Context, facts: dict[str, Any]) -> Finding:
     folder = Path(ctx.params.records)
     found = shelf.last_proof(folder, ctx.target.tenant_id, ctx.params.unique_name)
     if found is None:
-        return Finding("last proof", "not tried", f"no record of one in {folder}", "prove it: runbook verify.")
+        return Finding("last proof", "not tried", f"no record of one in {folder}", "prove it: `runbook verify`.")
     last, _ = found
     facts["last_proof"] = {"run_id": last.run_id, "at": last.finished_at, "verdict": last.verdict, "holds": last.holds}
     ended = last.finished_at or "not ended"
     said = f"{last.proven} of {words.plural(last.actions, 'action')} proven, {ended}, {last.folder}"
     if not last.holds:
-        return Finding("last proof", "failed", f"{said}: the record does not hold", "check it: runbook records verify.")
+        return Finding(
+            "last proof", "failed", f"{said}: the record does not hold", "check it: `runbook records verify`."
+        )
     state = "passed" if last.verdict == "passed" else "failed"
-    return Finding("last proof", state, said, "" if state == "passed" else "prove it: runbook verify.")
+    return Finding("last proof", state, said, "" if state == "passed" else "prove it: `runbook verify`.")

@@ -288,7 +288,7 @@ def verify(ctx: Context) -> Evidence:
         seen = own.read_back(gone, "nothing of ours is seen any more")
     except NotSettled:
         rows = [row(change.what, change.now, "read back") for change in rest]
-        return Evidence(False, rows, next_step="run runbook teardown again: it goes on with what is left.")
+        return Evidence(False, rows, next_step="run `runbook teardown` again: it goes on with what is left.")
     source = "Microsoft Graph, StackOne and the secret store"
     rows = [row(f"what was ours of {own.params.unique_name}", "absent", source)]
     for each in seen.deleted:

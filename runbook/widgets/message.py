@@ -45,7 +45,7 @@ class HandOverCard(Panel):
     def __init__(self, hand_over: HandOver, *, attended: bool = True) -> None:
         self.hand_over = hand_over
         self.shown = attended or not hand_over.kept
-        self.elsewhere = f"kept as {hand_over.kept}; runbook secrets get {hand_over.kept} shows it"
+        self.elsewhere = f"kept as {hand_over.kept}; `runbook secrets get {hand_over.kept}` shows it"
         kinds = ("link_account", "admin_consent", "device_sign_in")
         self.for_phone = self.shown and hand_over.kind in kinds and hand_over.url.startswith(("https://", "http://"))
 

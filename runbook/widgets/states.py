@@ -3,6 +3,7 @@
 What was read back, and from where: rows of evidence, permissions, actions, and ages of client secrets.
 """
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -81,7 +82,8 @@ def evidence(
         return Message("Nothing yet", "none", f"{waiting}; what is read back appears here.")
     shown = [*_panels(result.section, result.facts, scopes), EvidenceTable(result.evidence.rows, result.evidence.notes)]
     if record is not None:
-        how = f"read {record / 'report.html'}; check it, here or elsewhere, with: runbook records verify {record}"
+        check = f"runbook records verify {shlex.quote(str(record))}"
+        how = f"read {record / 'report.html'}; check it, here or elsewhere, with: {check}"
         shown.append(Message("Record", "none", str(record), {"How to verify": how}))
     return Several(shown)
 

@@ -72,7 +72,7 @@ def test_plan_and_status_look_at_all_and_rotate_makes_nothing_before_its_time(pr
     looked = provider.fleet("run", table, "--verb", "status", *records, *SOME, code=1)
     seen = {each["tenant_id"]: each for each in looked["tenants"]}
     assert (seen[done]["state"], seen[done]["said"], seen[done]["days_left"]) == ("done", "in order", 179)
-    assert (seen[new]["state"], seen[new]["next"]) == ("failed", "run the guide: runbook run.")
+    assert (seen[new]["state"], seen[new]["next"]) == ("failed", "run the guide: `runbook run`.")
     alone = str(provider.table("one.csv", 0))
     rotated = provider.fleet("run", alone, "--verb", "rotate", *records, *SOME)
     assert rotated["tenants"][0]["writes"] == 0

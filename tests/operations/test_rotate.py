@@ -91,7 +91,7 @@ def test_the_command_rotates_once_and_again_writes_nothing(
     first = json.loads(done.stdout)
     assert (first["plan_hash"], first["verdict"]) == (plan["plan_hash"], "passed")
     assert first["sections"][0]["done"]["created"] == {"client secret": 1}
-    assert "run runbook rotate again after" in done.stderr
+    assert "run `runbook rotate` again after" in done.stderr
     verified = command("records", "verify", first["record"])
     assert verified.returncode == 0, verified.stdout
     again = command("rotate", "--parameters", "choice.json", "--json")
