@@ -87,3 +87,4 @@ _.today
 _.unused
 _.legend
 _.ticks
+_.unraisablehook

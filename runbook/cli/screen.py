@@ -7,6 +7,7 @@ With ``--json`` stdout holds the document alone; everything else goes to stderr.
 from __future__ import annotations
 
 import shlex
+import shutil
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -55,9 +56,12 @@ class Screen:
     @property
     def console(self) -> Console:
         if self._console is None:
-            from rich.console import Console
+            from rich.console import Console, ConsoleDimensions
 
             self._console = Console(stderr=self.as_json, highlight=False, soft_wrap=True)
+            if self._console.is_dumb_terminal:  # of which rich takes every one to have 80 columns
+                columns, rows = shutil.get_terminal_size()
+                self._console.size = ConsoleDimensions(columns, rows)
             if not self._console.is_terminal:
                 self._console.width = max(self._console.width, _FILE_WIDTH)  # names stay whole in a file or a pipe
         return self._console
