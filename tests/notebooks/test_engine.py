@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
+from jupyter_client.asynchronous import AsyncKernelClient
 from nbformat.v4 import new_code_cell, new_notebook
 
-from runbook.runs.engine import execute
+from runbook.runs.engine import STOP, execute
 
 PEM = "-----BEGIN PRIVATE KEY-----\\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7\\n-----END PRIVATE KEY-----"
 
@@ -116,3 +118,23 @@ def test_what_a_cell_waits_for_is_told_and_only_its_last_state_stays(tmp_path: P
     assert told == ["waiting, seen 0", "waiting, seen 1", "waiting, seen 2"]
     (shown,) = nbformat.read(tmp_path / "out.ipynb", 4).cells[-1].outputs
     assert shown.data["text/plain"] == "Waited: seen 2"
+
+
+def test_whoever_stops_a_run_as_a_cell_is_sent_stops_that_cell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kernel ignores interrupts until its cell runs; the cell would wait for a minute."""
+    send = AsyncKernelClient.execute
+
+    def stopped_meanwhile(client: AsyncKernelClient, code: str, **options: Any) -> Any:
+        told = send(client, code, **options)
+        if "wait" in code:
+            STOP.ask()
+        return told
+
+    monkeypatch.setattr(AsyncKernelClient, "execute", stopped_meanwhile)
+    source = written(tmp_path, "1", "import threading; threading.Event().wait(60)")
+    STOP.begin()
+    try:
+        ended = execute(source, tmp_path / "out.ipynb", {})
+    finally:
+        STOP.begin()
+    assert (ended.ok, ended.error) == (False, "KeyboardInterrupt")
