@@ -100,7 +100,7 @@ def served(params: Parameters) -> Mapping[str, Any] | None:
     """
     named = (os.environ.get(name, "") for name in rehearsal.READY_FILES)
     file = params.sandbox_file or next(filter(None, named), "")
-    ready = _read(Path(file).expanduser()) if file else None
+    ready = _read(Path(os.path.expanduser(file))) if file else None  # noqa: PTH111 - pathlib's raises
     if ready and params.tenant_id and params.tenant_id in (ready.get("tenants") or ()):
         return _read(Path(str(ready.get("client_secret_file"))).with_name(f"tenant-{params.tenant_id}.json"))
     return ready

@@ -2,7 +2,9 @@
 
 import csv
 import io
-from collections.abc import Iterator, Mapping, Sequence
+import os
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,6 +48,8 @@ class _Table:
         self.problems: dict[Problem, None] = {}  # in their order; what holds for the whole fleet is said once
         self._columns: Sequence[str] = ()
         self._lines: dict[str, int] = {}
+        self._served: dict[str, Collection[str] | None] = {}
+        self._of_all = _mistakes(values)
 
     def rows(self) -> Iterator[tuple[int, dict[str, str]]]:
         """Line and cells of each row that can be read."""
@@ -56,31 +60,35 @@ class _Table:
             self._wrong(0, "", f"cannot be read: {why}.")
             return
         first = text.partition("\n")[0]
-        delimiter = ";" if ";" in first and "," not in first else ","
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-        try:
-            self._columns = [name.strip() for name in next(reader, [])]
-            if not self._header():
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count), strict=True)
+        while True:
+            line = reader.line_num + 1
+            try:
+                cells = next(reader, None)
+            except csv.Error as error:
+                self._wrong(line, "", f"is not CSV: {error}.")
+                continue
+            if cells is None or (not self._columns and not self._header(cells)):
                 return
-            while True:
-                before = reader.line_num
-                if (cells := next(reader, None)) is None:
-                    return
-                if any(cell.strip() for cell in cells):
-                    yield before + 1, self._cells(before + 1, cells)
-        except csv.Error as error:
-            self._wrong(reader.line_num, "", f"is not CSV: {error}.")
+            if line > 1 and any(cell.strip() for cell in cells):
+                yield line, self._cells(line, cells)
 
-    def _header(self) -> bool:
+    def _header(self, cells: Sequence[str]) -> bool:
+        """Whether the first line names columns. What else it says is not repeated: it may be a row, with a secret."""
+        self._columns = [name.strip() for name in cells]
+        known = (*Parameters.model_fields, _CANARY)
+        if not set(known) & {*self._columns}:
+            self._wrong(1, "", "is no header.", f"The first line names the columns, {_ID} among them.")
+            return False
         if _ID not in self._columns:
             self._wrong(1, _ID, "is no column, and is needed.", "The first line names the columns.")
-        for name in dict.fromkeys(self._columns):
-            if self._columns.count(name) > 1:
+        for number, name in enumerate(self._columns):
+            if name not in known:
+                self._wrong(1, f"column {number + 1}", "is not a parameter.", close(name, known))
+            elif self._columns.index(name) < number:
                 self._wrong(1, name, "is there more than once.")
             elif name in _NOT_A_COLUMN:
                 self._wrong(1, name, "is the fleet's, not a tenant's.")
-            elif name not in (*Parameters.model_fields, _CANARY):
-                self._wrong(1, name or "a column", "is not a parameter.", close(name, Parameters.model_fields))
         return not self.problems
 
     def _cells(self, line: int, cells: Sequence[str]) -> dict[str, str]:
@@ -96,13 +104,14 @@ class _Table:
         if not cells.get(_ID):
             self._wrong(line, _ID, "is empty.")
         try:
-            own = {name: typed(name, cell) for name, cell in cells.items() if cell}
-            params = parse({**self.values, **own})
+            told = {name: typed(name, cell) for name, cell in cells.items() if cell}
+            params = parse({**self.values, **told})
             self._check_served(line, params)
         except InputError as error:
             for problem in error.problems:
                 name = problem.where.partition("[")[0]
-                self._wrong(line if name in self._columns else 0, problem.where, problem.what, problem.hint)
+                own = name in self._columns or problem not in self._of_all
+                self._wrong(line if own else 0, problem.where, _unsaid(problem.what, cells.get(name, "")), problem.hint)
             return None
         if (before := self._lines.setdefault(params.tenant_id, line)) != line:
             self._wrong(line, _ID, f"is that of line {before}: a tenant has one row.")
@@ -112,13 +121,32 @@ class _Table:
         """A rehearsal of many tenants needs a served sandbox that has them."""
         if params.target != "sandbox":
             return
-        ready = served(params)
         makes = "`runbook sandbox serve --tenants N` serves many, `runbook sandbox tenants` prints their table."
-        if ready is None:
-            self._wrong(0, "sandbox_file", "is needed: the line of a served sandbox.", makes)
-        elif params.tenant_id and ready.get(_ID) != params.tenant_id:
+        if (file := params.sandbox_file) not in self._served:
+            ready = served(params.model_copy(update={_ID: ""}))  # thousands of rows may name one file
+            self._served[file] = ready and {ready.get(_ID), *(ready.get("tenants") or ())}
+        if (tenants := self._served[file]) is None:
+            here = {"target", "sandbox_file"} & {*self._columns}
+            self._wrong(line if here else 0, "sandbox_file", "is needed: the line of a served sandbox.", makes)
+        elif params.tenant_id and params.tenant_id not in tenants:
             self._wrong(line, _ID, "is no tenant of this sandbox.", makes)
 
     def _wrong(self, line: int, where: str, what: str, hint: str = "") -> None:
         place = f"{self.path.name} line {line}" if line else "" if where else str(self.path)
         self.problems[Problem(", ".join(filter(None, (place, where))), what, hint)] = None
+
+
+def _mistakes(values: Mapping[str, Any]) -> Collection[Problem]:
+    try:
+        parse(values)
+    except InputError as error:
+        return error.problems
+    return ()
+
+
+def _unsaid(text: str, cell: str) -> str:
+    """``text`` without what stands in the cell: in a row that slipped by a column that may be a secret."""
+    for part in filter(None, map(str.strip, (cell, *re.split(r"[,\n]", cell)))):
+        for shown in (repr(part), str(Path(os.path.expanduser(part)))):  # noqa: PTH111 - pathlib's raises
+            text = text.replace(shown, "what stands there")
+    return text
