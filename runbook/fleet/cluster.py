@@ -24,7 +24,11 @@ if TYPE_CHECKING:
 _PATIENCE = 10  # seconds for a scheduler to answer
 _QUIET: Mapping[str, Any] = {
     "logging": {"distributed": "critical", "distributed.worker": "critical", "distributed.nanny": "critical"},
+    # What dask keeps for its own dashboard grows for hours: of each worker 0.1 MiB a second of work.
     "distributed.admin.low-level-log-length": 100,
+    "distributed.admin.log-length": 100,
+    "distributed.admin.system-monitor.log-length": 100,
+    "distributed.worker.profile.enabled": False,
 }
 
 
