@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import psutil
 from distributed import Client
 from distributed.security import Security
 
-from tests.conftest import environment
-from tests.fleet.conftest import ONE_OF_EACH, Provider
+from tests.fleet.conftest import ONE_OF_EACH, Provider, a_cluster
 from tests.safety.processes import shown
 
 LINE = ("--set", "secret_store=file", "--actions", "List Users")
 
 
 def test_embedded_workers_talk_by_tls_on_loopback_refuse_strangers_and_show_no_secret(provider: Provider) -> None:
-    table = str(provider.table("tls.csv", 6))
+    table = str(provider.table("tls.csv", 10))
     process = provider.start("run", table, "--records", "tls", "--workers", "1", "--sections", "1..2", "--json", *LINE)
     listening: set[tuple[str, int]] = set()
     texts: list[bytes] = []
@@ -52,31 +47,8 @@ def test_embedded_workers_talk_by_tls_on_loopback_refuse_strangers_and_show_no_s
     assert len(refused) == len(listening)
 
 
-@contextmanager
-def a_cluster(provider: Provider, name: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """A scheduler with one worker of its own; its address, and its process."""
-    file = provider.folder / f"{name}.json"
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    variables = environment(provider.home, RUNBOOK_SANDBOX=str(provider.folder / "ready.json"))
-    with ExitStack() as stack:
-
-        def start(part: str, *more: str) -> subprocess.Popen[bytes]:
-            line = [sys.executable, "-m", f"distributed.cli.dask_{part}", "--scheduler-file", str(file), *more]
-            process = subprocess.Popen(line, cwd=provider.folder, env=variables, **quiet)  # type: ignore[call-overload]
-            stack.callback(process.wait)
-            stack.callback(process.kill)
-            return process  # type: ignore[no-any-return]
-
-        scheduler = start("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard")
-        start("worker", "--nthreads", "1", "--no-nanny", "--no-dashboard", "--death-timeout", "5")
-        with Client(scheduler_file=str(file), timeout=30) as client:
-            client.wait_for_workers(1, timeout=60)
-            address = client.scheduler.address
-        yield address, scheduler
-
-
 def test_a_scheduler_that_is_lost_loses_and_doubles_nothing(provider: Provider) -> None:
-    table = str(provider.table("l.csv", 6))
+    table = str(provider.table("l.csv", 11))
     line = ("run", table, "--records", "l", "--sections", "1..5", *LINE)
     with a_cluster(provider, "first") as (address, scheduler):
         process = provider.start(*line, "--scheduler", address, "--json")
@@ -86,10 +58,10 @@ def test_a_scheduler_that_is_lost_loses_and_doubles_nothing(provider: Provider) 
         assert json.loads(out)["what"] == "The scheduler is gone."
     with a_cluster(provider, "second") as (address, _):
         assert provider.fleet(*line, "--scheduler", address)["counts"] == {"done": 1}
-    assert provider.made(6) == ONE_OF_EACH
+    assert provider.made(11) == ONE_OF_EACH
 
 
 def test_where_no_scheduler_answers_it_says_so(provider: Provider) -> None:
-    table = str(provider.table("n.csv", 6))
+    table = str(provider.table("n.csv", 10))
     told = provider.fleet("run", table, "--scheduler", "tcp://127.0.0.1:1", *LINE, code=1)
     assert told["code"] == "no_scheduler"

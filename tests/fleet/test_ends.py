@@ -23,7 +23,7 @@ def worker(process: subprocess.Popen[str]) -> int:
 
 
 def test_a_worker_that_is_killed_leaves_its_tenant_to_another(provider: Provider) -> None:
-    process = provider.start("run", str(provider.table("w.csv", 3)), "--records", "w", *LINE)
+    process = provider.start("run", str(provider.table("w.csv", 7)), "--records", "w", *LINE)
     left: list[tuple[int, int]] = []
 
     def victim() -> int:
@@ -37,13 +37,13 @@ def test_a_worker_that_is_killed_leaves_its_tenant_to_another(provider: Provider
     assert left, "a kernel was at work"
     assert not wait_for_end(left, 20), "no kernel outlives its worker"
     assert json.loads(out)["counts"] == {"done": 1}
-    assert provider.made(3) == ONE_OF_EACH
+    assert provider.made(7) == ONE_OF_EACH
     reports = [verify(path.parent) for path in (provider.folder / "w").glob("*/journal.jsonl")]
     assert sorted((report.ok, report.verdict) for report in reports) == [(False, "incomplete"), (True, "passed")]
 
 
 def test_a_command_that_is_killed_ends_whole_and_the_next_start_goes_on(provider: Provider) -> None:
-    table = str(provider.table("c.csv", 4, 5))
+    table = str(provider.table("c.csv", 8, 9))
     process = provider.start("run", table, "--records", "c", *LINE)
     left: list[tuple[int, int]] = []
 
@@ -57,11 +57,11 @@ def test_a_command_that_is_killed_ends_whole_and_the_next_start_goes_on(provider
     assert not wait_for_end(left, 20), "nothing that it started outlives it"
     done = provider.fleet("run", table, "--records", "c", *LINE[:-1])
     assert done["counts"] == {"done": 2}
-    assert provider.made(4) == provider.made(5) == ONE_OF_EACH
+    assert provider.made(8) == provider.made(9) == ONE_OF_EACH
 
 
 def test_ctrl_c_lets_the_run_end_in_order_and_begins_no_other(provider: Provider) -> None:
-    table = str(provider.table("i.csv", 4, 5, secret_lifetime_days={4: "90"}))
+    table = str(provider.table("i.csv", 8, 9, secret_lifetime_days={8: "90"}))
     process = provider.start("run", table, "--records", "i", "--again", *LINE)
 
     def victim() -> int:

@@ -40,30 +40,34 @@ def test_each_tenant_is_done_and_leaves_a_record_that_verifies(provider: Provide
     assert len({account["origin_owner_id"] for account in provider.store.find("stackone.account")}) == 3
 
 
-def test_the_next_start_skips_what_is_finished_and_sends_nothing(provider: Provider, first: dict[str, Any]) -> None:
+def test_the_next_start_skips_what_is_finished_and_sends_nothing(
+    provider: Provider, at: tuple[str, str], first: dict[str, Any]
+) -> None:
     before, table = provider.gate.calls, provider.folder / "three.csv"
-    again = provider.fleet("run", str(table), "--records", "three", "--workers", "1", *SOME)
+    again = provider.fleet("run", str(table), "--records", "three", *at, *SOME)
     assert again["counts"] == {"skipped": 3}
     assert {each["record"] for each in again["tenants"]} == {each["record"] for each in first["tenants"]}
     assert provider.gate.calls == before
 
 
 def test_a_record_that_no_longer_holds_and_another_choice_are_done_again(
-    provider: Provider, first: dict[str, Any]
+    provider: Provider, at: tuple[str, str], first: dict[str, Any]
 ) -> None:
     damaged = first["tenants"][2]
     summary = Path(damaged["record"]) / "summary.json"
     summary.write_text(summary.read_text().replace("passed", "Passed", 1))
     table = provider.table("other.csv", 0, 1, 2, secret_lifetime_days={1: "90"})
-    done = provider.fleet("run", str(table), "--records", "three", "--workers", "1", *SOME)
+    done = provider.fleet("run", str(table), "--records", "three", *at, *SOME)
     expected = {0: "skipped", 1: "done", 2: "skipped"}
     expected[provider.tenants.index(damaged["tenant_id"])] = "done"
     assert states(done) == {provider.tenants[number]: state for number, state in expected.items()}
 
 
 @pytest.mark.usefixtures("first")
-def test_plan_and_status_look_at_all_and_rotate_makes_nothing_before_its_time(provider: Provider) -> None:
-    table, records = str(provider.table("five.csv", 0, 3)), ("--records", "three", "--workers", "1")
+def test_plan_and_status_look_at_all_and_rotate_makes_nothing_before_its_time(
+    provider: Provider, at: tuple[str, str]
+) -> None:
+    table, records = str(provider.table("five.csv", 0, 3)), ("--records", "three", *at)
     done, new = (provider.tenants[number] for number in (0, 3))
     looked = provider.fleet("run", table, "--verb", "plan", *records, *SOME)
     planned = {each["tenant_id"]: each for each in looked["tenants"]}
@@ -93,10 +97,12 @@ def test_the_report_is_one_page_without_a_script_and_a_table(provider: Provider,
             assert f'href="{row["record"]}"' in page
 
 
-def test_after_so_many_failures_and_after_a_failed_canary_none_is_begun(provider: Provider) -> None:
+def test_after_so_many_failures_and_after_a_failed_canary_none_is_begun(
+    provider: Provider, at: tuple[str, str]
+) -> None:
     wrong = dict.fromkeys((3, 4, 5), NO_APPLICATION)
     table = provider.table("wrong.csv", 3, 4, 5, 6, application_object_id=wrong)
-    line = ("--records", "wrong", "--workers", "1", "--sections", "1..2", *SOME)
+    line = ("--records", "wrong", *at, "--sections", "1..2", *SOME)
     stopped = provider.fleet("run", str(table), "--stop-after", "2", *line, code=1)
     assert stopped["counts"] == {"failed": 2, "not begun": 2}
     assert all(NO_APPLICATION in each["said"] for each in stopped["tenants"])
@@ -105,9 +111,9 @@ def test_after_so_many_failures_and_after_a_failed_canary_none_is_begun(provider
     assert provider.made(6)["application"] == 0
 
 
-def test_records_go_whole_to_an_address_of_fsspec(provider: Provider) -> None:
+def test_records_go_whole_to_an_address_of_fsspec(provider: Provider, at: tuple[str, str]) -> None:
     table, place = str(provider.table("remote.csv", 3)), f"file://{provider.folder}/bucket"
-    line = ("--records", place, "--workers", "1", "--sections", "1..3", *SOME)
+    line = ("--records", place, *at, "--sections", "1..3", *SOME)
     done = provider.fleet("run", table, *line)
     assert done["counts"] == {"done": 1}
     assert done["tenants"][0]["record"].startswith(place)
