@@ -7,7 +7,10 @@ import os
 import signal
 import subprocess
 
+import pytest
+
 from runbook.records.verify import verify
+from tests.fleet.campaign import VICTIMS, Moment, play
 from tests.fleet.conftest import ONE_OF_EACH, Provider
 from tests.safety.processes import children, descendants, kernels, shown, wait_for_end, watched
 
@@ -76,3 +79,23 @@ def test_ctrl_c_lets_the_run_end_in_order_and_begins_no_other(provider: Provider
     record = next((provider.folder / "i").glob("*/journal.jsonl")).parent
     assert verify(record).verdict == "incomplete"
     assert (record / "manifest.json").is_file()
+
+
+def test_a_fleet_struck_at_any_call_is_whole_after_the_next_start(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One moment of the campaign (``python -m tests.fleet.campaign``)."""
+    for name in [name for name in os.environ if name.startswith(("XDG_", "RUNBOOK_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(provider.home))
+    outcome = play(provider, Moment(0, "command", call=70, before=True, which=0), "moment", tenants=2)
+    assert outcome.struck
+    assert outcome.codes == [-signal.SIGKILL, 0]
+    assert outcome.problems == []
+
+
+def test_moments_are_drawn_from_their_seed_for_every_victim() -> None:
+    drawn = [Moment.drawn(6, number) for number in range(40)]
+    assert drawn == [Moment.drawn(6, number) for number in range(40)]
+    assert {moment.victim for moment in drawn} == {*VICTIMS}
+    assert {moment.before for moment in drawn} == {True, False}
