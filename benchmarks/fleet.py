@@ -80,9 +80,10 @@ class Provider:
         choices = [{**row, "secret_store": "file"} for row in self.take(tenants)]
         given = json.dumps([[str(path) for path in NOTEBOOKS], choices, str(self.folder / f"loop-{len(self.rows)}")])
         begun = time.perf_counter()
-        quiet = subprocess.DEVNULL
         line = [sys.executable, "-c", LOOP, given]
-        subprocess.run(line, cwd=self.folder, env=self.environment, check=True, stdout=quiet, stderr=quiet)
+        done = subprocess.run(line, cwd=self.folder, env=self.environment, check=False, capture_output=True, text=True)
+        if done.returncode:
+            raise SystemExit(done.stderr)
         return time.perf_counter() - begun
 
 

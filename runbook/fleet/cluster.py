@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 _PATIENCE = 10  # seconds for a scheduler to answer
 _QUIET: Mapping[str, Any] = {
-    "logging": {"distributed": "critical", "distributed.worker": "critical", "distributed.nanny": "critical"},
+    "logging": dict.fromkeys(
+        ("distributed", "distributed.client", "distributed.worker", "distributed.nanny", "tornado.application"),
+        "critical",
+    ),
     # What dask keeps for its own dashboard grows for hours: of each worker 0.1 MiB a second of work.
     "distributed.admin.low-level-log-length": 100,
     "distributed.admin.log-length": 100,

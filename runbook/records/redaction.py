@@ -75,7 +75,7 @@ _HARMLESS = re.compile(
     rf"|(?:{'|'.join(re.escape(kind.name) for kind in KINDS)}):.*",
     re.IGNORECASE,
 )
-_REMEMBERED, _LONG = 8192, 8192  # texts, characters
+_REMEMBERED, _LONG = 2048, 1 << 16  # texts, characters: a panel with its style sheet has some 20,000
 _CODE_WORDS = re.compile(r"[A-Za-z]+(?:_[A-Za-z]+)*|AADSTS\d+")
 
 _SHORTEST = 6

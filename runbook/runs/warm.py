@@ -94,6 +94,7 @@ def _serve(connection: socket.socket) -> tuple[list[str], dict[str, str], str]:
     """Fork for each line; returns in the new process, with its line."""
     for module in (*_KERNEL, *_NOTEBOOK, *(f"runbook.sections.{name}" for name in NAMES)):
         import_module(module)
+    import_module("runbook.widgets.panel").Several(()).fragment()  # compiles what every panel is made by
     gc.freeze()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the kernels here
     for line in connection.makefile("rb"):

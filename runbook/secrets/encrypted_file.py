@@ -46,8 +46,8 @@ class EncryptedFileBackend:
             return cls(folder / "secrets.enc", folder / "secrets.key")
         file = platformdirs.user_data_path(_APP, appauthor=False) / "secrets.enc"
         key_file = platformdirs.user_config_path(_APP, appauthor=False) / "secrets.key"
-        # Once there is a key file it stays the key, also on a day when a keyring works.
-        return cls(file, None if keyring_problem() is None and not key_file.exists() else key_file)
+        # Once there is a key file it stays the key, also on a day when a keyring works; to look for one takes a while.
+        return cls(file, key_file if key_file.exists() or keyring_problem() is not None else None)
 
     def place(self, name: str) -> str:
         """As it is."""
