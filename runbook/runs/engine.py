@@ -231,7 +231,7 @@ def _engine() -> Any:
             argv = [sys.executable, "-P", "-m", "ipykernel", "-f", "{connection_file}"]
             # A kernel is interrupted before it is shut down, and would log that as an error on the run's terminal.
             argv += ["--log-level=CRITICAL", "--InteractiveShellApp.ignore_cwd=True"]
-            argv += ["--InteractiveShellApp.exec_PYTHONSTARTUP=False"]
+            argv += ["--InteractiveShellApp.exec_PYTHONSTARTUP=False", "--HistoryManager.enabled=False"]
             about = {"supported_encryption": ["curve"], "kernel_provisioner": {"provisioner_name": _ENGINE}}
             return KernelSpec(argv=argv, display_name="Python 3", language="python", metadata=about)
 
@@ -266,6 +266,17 @@ def _engine() -> Any:
     class Engine(NBClientEngine):  # type: ignore[misc]
         @classmethod
         def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **options: Any) -> Any:
+            save = nb_man.save
+
+            def save_news(**about: Any) -> None:
+                """A cell that only begins brings nothing that is not in the file, and to write that takes a while."""
+                running = [
+                    cell for cell in nb_man.nb.cells if cell.metadata.get("papermill", {}).get("status") == "running"
+                ]
+                if not running or any(cell.get("outputs") for cell in running):
+                    save(**about)
+
+            nb_man.save = save_news
             about = {"kernel_name": kernel_name, "startup_timeout": _START_TIMEOUT, "timeout": None}
             client = Client(nb_man, kernel_manager_class=ThisInterpreter, **about)
             client.waits = options["waits"]

@@ -29,7 +29,10 @@ from runbook.sections import NAMES
 
 _PACKAGE = "ipykernel"
 # What a kernel imports as it starts, and what notebooks import when they need it.
-_KERNEL = ("ipykernel.kernelapp", "ipykernel.debugger", "IPython.extensions.storemagic", "tornado.platform.asyncio")
+_KERNEL = (
+    *("ipykernel.kernelapp", "ipykernel.debugger", "IPython.extensions.storemagic", "tornado.platform.asyncio", "pdb"),
+    *(f"IPython.core.{name}" for name in ("completerlib", "debugger", "logger", "oinspect")),
+)
 _NOTEBOOK = ("pandas", "ipywidgets", "msal_extensions", "runbook.notebook", "runbook.secrets.encrypted_file")
 _NEEDED = re.compile(r"PATH|HOME|LANG|TZ|TMPDIR|VIRTUAL_ENV|(PYTHON|LC_|LD_)[A-Z_]+")
 _PR_SET_PDEATHSIG = 1
