@@ -90,7 +90,7 @@ def _embedded(workers: int) -> Iterator[Any]:
     from distributed.security import Security
 
     os.environ.update(SAFE_PATH)
-    board = "127.0.0.1:0" if find_spec("bokeh") else None
+    board = "127.0.0.1:0"  # by default a port that another cluster of this machine may have
     with tempfile.TemporaryDirectory(prefix="runbook-") as folder:
         # A signal waits until there is a cluster that can be closed. What it starts does not hear this process's.
         signal.pthread_sigmask(signal.SIG_BLOCK, ending_signals())

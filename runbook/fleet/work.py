@@ -103,7 +103,7 @@ def _result(task: Task, books: Books) -> dict[str, Any]:
         said, plan_hash = error.hand_over.title, approval[0] if error.hand_over.kind == "approval" else ""
         return {"state": "parked", "said": said, "next": error.next_step, "plan_hash": plan_hash, **_link(error)}
     except RunbookError as error:
-        return {"state": "failed", "said": str(error), "next": error.next_step}
+        return {"state": "failed", "said": f"{error.what} {error.meaning}".strip(), "next": error.next_step}
     except Exception as error:  # noqa: BLE001 - one tenant's defect is not the fleet's end
         return {"state": "failed", "said": str(RunbookError.named("defect", name=type(error).__name__)), "next": ""}
     finally:

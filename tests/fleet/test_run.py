@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser
 
 from runbook.records.verify import verify
+from tests.browser.conftest import accessible, chromium  # noqa: F401 - a fixture
 from tests.fleet.conftest import ONE_OF_EACH, Provider
 
 SOME = ("--set", "secret_store=file", "--actions", "List Users")
@@ -121,3 +123,18 @@ def test_records_go_whole_to_an_address_of_fsspec(provider: Provider, at: tuple[
     assert verify(Path(done["tenants"][0]["record"].removeprefix("file://")), public_key=key).expected
     assert provider.fleet("run", table, *line)["counts"] == {"skipped": 1}
     assert provider.fleet("report", place)["written"] == [f"{place}/fleet.html", f"{place}/fleet.csv"]
+
+
+@pytest.mark.usefixtures("first")
+def test_the_report_can_be_read_by_everybody_and_its_links_lead_to_records(
+    provider: Provider,
+    chromium: Browser,  # noqa: F811
+) -> None:
+    provider.fleet("report", "three")
+    for width, scheme in ((1280, "light"), (1280, "dark"), (390, "light")):
+        page = chromium.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
+        page.goto((provider.folder / "three" / "fleet.html").as_uri())
+        accessible(page)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.get_by_role("link", name="record", exact=True).first.click()
+    page.wait_for_url("**/report.html")
