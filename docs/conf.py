@@ -16,10 +16,12 @@ nitpicky = True
 
 html_theme = "furo"
 html_title = "Entra ID runbook"
-html_static_path: list[str] = []
+html_static_path = ["static"]
+html_css_files = ["book.css"]
 html_copy_source = False
+html_show_copyright = False
 pygments_style = "default"
 pygments_dark_style = "github-dark"
 
 myst_heading_anchors = 3
-myst_enable_extensions = ["colon_fence"]
+myst_enable_extensions = ["colon_fence", "deflist"]

@@ -104,17 +104,17 @@ LENGTHS = {"minLength": "at least", "maxLength": "at most"}
 
 
 def actions() -> Iterator[str]:
-    head = ("Action", "Request", "Delegated, least", "Application, least", "Guide's scopes")
     resource = ""
     for each in sorted(catalog.actions(), key=lambda action: action.resource):
         if each.resource != resource:
             resource = each.resource
             yield from ("", f"## {resource}", "")
-            yield from list(rows(head, ()))
-        guide = code(each.guide_scopes) if each.guide_scopes else "not public"
-        least = [code(getattr(each, kind).least) or "none" for kind in ("delegated", "application")]
-        name = f"[{each.name}]({each.docs_page}) ({each.effect})"
-        yield list(rows(head, [(name, f"`{each.method} {each.path}`", *least, guide)]))[-1]
+        least = [f"{kind}: {code(getattr(each, kind).least) or 'none'}" for kind in ("delegated", "application")]
+        guide = f"the guide's: {code(each.guide_scopes)}" if each.guide_scopes else ""
+        asked = f"`{each.method} {each.path}`"
+        yield from entry(
+            f"[{each.name}]({each.docs_page}), {each.effect}", asked, "; ".join(filter(None, [*least, guide]))
+        )
 
 
 def presets() -> Iterator[str]:
@@ -123,22 +123,59 @@ def presets() -> Iterator[str]:
     yield from rows(("Preset", "Actions", "For"), body)
 
 
+def entry(term: str, *said: str) -> Iterator[str]:
+    """One of a list of definitions, which can be read at any width."""
+    yield from (term, *(f": {each}" for each in said if each), "")
+
+
 def answers() -> Iterator[str]:
     known = table("clients/answers.json")
-    body = ((answered(row["when"]), row["cause"], row["remedy"], known["people"][row["who"]]) for row in known["rows"])
-    yield from rows(("Answer", "What it means", "What to do", "Who"), body)
+    for row in known["rows"]:
+        remedy, who = row["remedy"], known["people"][row["who"]]
+        yield from entry(answered(row["when"]), row["cause"], f"**What to do**, {who}: {remedy}")
 
 
 def answered(when: dict[str, Any]) -> str:
-    said = [*when.get("service", ()), *map(str, when.get("status", ())), *(f"`{one}`" for one in when.get("code", ()))]
-    patterns = [f"{key} `{when[key]}`" for key in ("method", "path", "message") if key in when]
-    facts = [f"{key}: {value}" for key, value in when.get("facts", {}).items()]
-    return ", ".join([*said, *patterns, *facts])
+    services = [" or ".join(SERVICES[each] for each in when["service"])] if "service" in when else []
+    statuses, codes = [" or ".join(map(str, when.get("status", ())))], [code(when.get("code", ()))]
+    calls = [" to ".join(f"`{when[key]}`" for key in ("method", "path") if key in when)]
+    words = [f"saying `{when['message']}`"] if when.get("message") else []
+    facts = [FACTS[f"{name}: {value}"] for name, value in when.get("facts", {}).items()]
+    said = "; ".join(filter(None, [*services, *statuses, *codes, *calls, *words, *facts]))
+    return said[0].upper() + said[1:]
+
+
+SERVICES = {"entra": "Entra ID", "graph": "Microsoft Graph", "stackone": "StackOne"}
+FACTS = {
+    "broken: untrusted": "the certificate of the other side is not trusted",
+    "broken: proxy": "a proxy refused",
+    "broken: bounds": "an answer beyond all bounds",
+    "broken: unsent": "no connection came about",
+    "broken: sent": "the connection was lost after the request was sent",
+    "broken: unanswered": "no answer in time",
+    "code: ": "without a code",
+    "consent_redirected: True": "consent came back from the sign-in",
+    "account_active: False": "the linked account is not active",
+    "secret_looks_like_id: True": "the secret has the form of an id",
+    "whose: administrator": "at the administrator's own sign-in",
+    "whose: linked": "through the linked account",
+    "fresh: True": "what is asked for was made a moment ago",
+    "clock_skewed: True": "the clock of this machine is off",
+    "misplaced: True": "two ids are in each other's place",
+    "requested: False": "the application does not request the permission",
+    "granted: False": "the permission is not granted",
+    "granted: True": "the permission is granted",
+    "in_token: False": "the token lacks it",
+    "in_token: True": "the token has the permission",
+    "permission_type: application": "as an application",
+    "permission_type: delegated": "on behalf of a person",
+}
 
 
 def messages() -> Iterator[str]:
-    body = ((text["what"], text.get("meaning", ""), text["next_step"]) for text in table("errors.json").values())
-    yield from rows(("Says", "Means", "What to do"), ([literal(cell) for cell in line] for line in body))
+    for text in table("errors.json").values():
+        what, means, step = (literal(text.get(name, "")) for name in ("what", "meaning", "next_step"))
+        yield from entry(what, means, step and f"**What to do**: {step}")
 
 
 def literal(text: str) -> str:
@@ -189,6 +226,22 @@ class Generated(SphinxDirective):
         return self.parse_text_to_nodes(text, allow_section_headings=True)
 
 
+# What Sphinx and the theme leave out for those who read by a screen reader or by keyboard alone: the level of a caption
+# that is a heading (WAI-ARIA 1.2, role heading), and that what can be scrolled can be reached.
+REACHABLE = {
+    'class="caption" role="heading"': 'class="caption" role="heading" aria-level="2"',
+    "<pre>": '<pre tabindex="0">',
+    '<div class="table-wrapper': '<div tabindex="0" class="table-wrapper',
+}
+
+
+def reachable(_sphinx: Sphinx, _page: str, _template: str, context: dict[str, Any], _tree: object) -> None:
+    for name in ("body", "furo_navigation_tree"):
+        for lacking, whole in REACHABLE.items():
+            context[name] = str(context.get(name, "")).replace(lacking, whole)
+
+
 def setup(sphinx: Sphinx) -> dict[str, bool]:
     sphinx.add_directive("generated", Generated)
+    sphinx.connect("html-page-context", reachable, priority=900)  # after the theme's own
     return {"parallel_read_safe": True}
