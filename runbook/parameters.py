@@ -260,7 +260,7 @@ def _problems(error: ValidationError) -> Iterable[Problem]:
         if item["type"] == "runbook_many":
             yield from (Problem(name, text) for name, text in item["ctx"]["mistakes"])
         elif item["type"] == "extra_forbidden":
-            hint = close(where, Parameters.model_fields) or "docs/reference/parameters.md lists all."
+            hint = close(where, Parameters.model_fields) or "The known ones: " + ", ".join(Parameters.model_fields)
             yield Problem(where, "is not a parameter.", hint)
         elif item["type"] == "runbook":
             yield Problem(where, item["msg"])
