@@ -17,7 +17,7 @@ def write(file: Path) -> None:
     if file.exists():
         raise InputError(Problem(str(file), "is there already.", "Edit it, or name another file."))
     values: dict[str, Any] = {}
-    text = "# Parameters of the Entra ID runbook; the page Parameters of the book lists all. No secret belongs in here.\n"
+    text = "# Parameters of the Entra ID runbook; the book lists all of them. No secret belongs in here.\n"
     for question in data.table("cli/init.json"):
         if not question.get("real") or values["target"] == "entra":
             name = question["name"]

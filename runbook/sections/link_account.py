@@ -24,11 +24,11 @@ from runbook.tenant.base import Context
 from runbook.tenant.changes import Change, Evidence, row
 from runbook.tenant.consent import consent_url
 from runbook.tenant.credentials import NO_CONSENT_YET, when
-from runbook.tenant.registration import all_marks, application, fingerprint, hold_marks, marks, own_name, write
+from runbook.tenant.registration import Mark, all_marks, application, fingerprint, hold_marks, marks, own_name, write
 
 NAME, NUMBER, TITLE, SUMMARY, PORTAL = about("link_account")
 _CONSENT_PATIENCE = 15.0
-_ID, _ASKED = "account", "account-asked"
+_ID, _ASKED, _EARLIER = "account", "account-asked", "account-earlier"
 ANOTHER = "another_organization"
 
 
@@ -102,7 +102,7 @@ def _of(ctx: Context) -> str:
 def _observed(ctx: Context, profile: dict[str, Any] | None = None) -> Observed:
     found = application(ctx)
     listed, asked = marks(found, _ID + _of(ctx)), fingerprint(owner(ctx)) in marks(found, _ASKED + _of(ctx))
-    if id_ := ctx.params.account_id or next(iter(listed), ""):
+    for id_ in [ctx.params.account_id] if ctx.params.account_id else [*listed, *marks(found, _EARLIER + _of(ctx))]:
         account = ctx.stackone.account(id_) if ctx.params.account_id else _account(ctx, id_)
         if account and (ctx.params.account_id or ctx.params.account_owner_id in ("", account.get("origin_owner_id"))):
             return Observed(profile, account, listed == [id_])
@@ -188,7 +188,7 @@ def apply(ctx: Context, _changes: Sequence[Change]) -> None:
         raise PlanRefused.named("account_not_ours", owner=owner(ctx))
     account = observed.account
     if account is None:  # whoever runs next can tell that the account was made since
-        write(ctx, {_ASKED + _of(ctx): fingerprint(owner(ctx)), _ID + _of(ctx): ""}, {})
+        write(ctx, {_ASKED + _of(ctx): fingerprint(owner(ctx)), **_listed(ctx, "")}, {})
     else:  # before it is opened again: that would turn another tenant's account into ours
         _refuse_another(not_ours(ctx, account), strict=bool(ctx.params.account_id) and not observed.listed)
     if account is None or not _usable(account, observed.profile):
@@ -201,8 +201,15 @@ def apply(ctx: Context, _changes: Sequence[Change]) -> None:
         )
     _refuse_another(not_ours(ctx, account))
     ctx.snapshot.forget()
-    write(ctx, {_ID + _of(ctx): str(account["id"]), _ASKED + _of(ctx): ""}, {})
+    write(ctx, {**_listed(ctx, str(account["id"])), _ASKED + _of(ctx): ""}, {})
     _forget(ctx, _kept(ctx, observed))
+
+
+def _listed(ctx: Context, id_: str) -> dict[str, Mark]:
+    """The marks by which this account is the one in use, and those of other owners stay ours."""
+    found, names = application(ctx), (_ID + _of(ctx), _EARLIER + _of(ctx))
+    others = {other for name in names for other in marks(found, name)} - {id_}
+    return dict(zip(names, (id_, sorted(other for other in others if _account(ctx, other))), strict=True))
 
 
 def _refuse_another(error: RunbookError | None, *, strict: bool = False) -> None:

@@ -89,6 +89,22 @@ def test_everything_of_ours_goes_look_alikes_stay_and_again_writes_nothing(
     assert own.writes() == {}
 
 
+def test_accounts_of_several_owners_stay_ours_and_go_together(journey: Begin, store: Store) -> None:
+    own = set_up(journey)
+    first = own.params().account_owner_id
+    second = f"{first}-second"
+    linked = {owner: own.run(NAMES[6], account_owner_id=owner)[NAMES[6]] for owner in (second, first, second)}
+    assert {result.verdict for result in linked.values()} == {"passed"}
+    assert linked[first].facts["account"]["id"] != linked[second].facts["account"]["id"]
+    of_both = [each for each in store.find("stackone.account", None) if each["origin_owner_id"] in linked]
+    assert sorted(each["origin_owner_id"] for each in of_both) == [first, second]
+    assert own.run(NAMES[6], account_owner_id=second)[NAMES[6]].verdict == "passed"
+    assert own.writes() == {}
+
+    assert torn_down(own).done["deleted"]["linked account"] == 2
+    assert not [each for each in store.find("stackone.account", None) if each["origin_owner_id"] in linked]
+
+
 def test_an_adopted_application_is_as_it_was_before(journey: Begin, sandbox: dict[str, Any], store: Store) -> None:
     found, _ = adoptable(store, sandbox["tenant_id"])
     before = Life.read(store, found["id"])
