@@ -79,12 +79,12 @@ def apply(ctx: Context, changes: Sequence[Change]) -> None:
             connector_profile.put_in(ctx, newest=True, again=bool(change.data["again"]))
             if account := find_account(ctx):
                 not_ours(ctx, account)  # a call makes StackOne try what it has now
+            ctx.snapshot.forget()
 
 
 def verify(ctx: Context) -> Evidence:
     """The secret by a token; the profile by its list; and by the linked account, as soon as that proves something."""
     found = client_secret.verify(ctx)
-    ctx.snapshot.forget()
     observed = read(ctx)
     secrets, profile = observed.secrets, observed.profile.profile
     in_use = secrets.good is not None and observed.profile.used == secrets.good.key_id

@@ -12,7 +12,7 @@ from runbook.parameters import Parameters
 from runbook.records import shelf
 from runbook.sections import NAMES, client_secret, section
 from runbook.tenant import others
-from runbook.tenant.base import Attends, Context, open_context, plan_sections
+from runbook.tenant.base import Attends, Context, open_context
 from runbook.tenant.changes import pending
 from runbook.tenant.registration import application, signed_in, tenant
 
@@ -59,7 +59,7 @@ def _secret(ctx: Context, facts: dict[str, Any]) -> Finding:
 
 def _as_planned(ctx: Context, facts: dict[str, Any]) -> Finding:
     chosen = [section(name) for name in NAMES[:-1]]
-    plan = plan_sections(ctx, chosen)
+    plan = {each.NAME: each.plan(ctx, each.read(ctx)) for each in chosen}
     facts["pending"] = [
         {"section": name, **change.shown()} for name, changes in plan.items() for change in pending(changes)
     ]

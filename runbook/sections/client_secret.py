@@ -7,7 +7,6 @@ one of this store (:class:`Superseded`). A living one whose value is kept elsewh
 no other is made beside it unless ``new_secret`` says so. Everybody else's stay.
 """
 
-import functools
 import secrets
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -100,8 +99,7 @@ def read(ctx: Context) -> Observed:
     good, proven, refused = credentials.current(ctx, found), False, None
     if good is not None and _may_sign_in(ctx, found):
         try:
-            proof = functools.partial(_prove, ctx, found, good)
-            proven = bool(ctx.snapshot.remember(f"proof of {good.key_id}", proof))
+            proven = bool(_proven_at(ctx, found, good))
         except SignInError as error:
             good, refused = None if error.code in BAD_SECRET else good, error
     seen = Observed(of_application(ctx, found), good, proven, refused, None, policy, ctx.graph.session.now())
@@ -119,6 +117,16 @@ def _may_sign_in(ctx: Context, found: dict[str, Any]) -> bool:
 def _prove(ctx: Context, found: dict[str, Any], credential: Credential) -> TokenResult:
     """A token with this secret; the first refusals of a young one are waited out."""
     return ctx.graph.until(lambda: credentials.token(ctx, found, credential), "Entra ID accepts the new client secret")
+
+
+def _proven_at(ctx: Context, found: dict[str, Any], credential: Credential) -> datetime:
+    """When a token was obtained with it, by the service's clock: a moment ago if nothing was written since."""
+
+    def prove() -> datetime:
+        _prove(ctx, found, credential)
+        return ctx.graph.session.now()
+
+    return ctx.snapshot.remember(f"proof of {credential.key_id}", prove)
 
 
 def plan(ctx: Context, observed: Observed) -> list[Change]:
@@ -331,8 +339,7 @@ def verify(ctx: Context) -> Evidence:
     found = require_application(ctx)
     credential = credentials.require_current(ctx, found)
     hold_marks(ctx)
-    _prove(ctx, found, credential)
-    proven_at = ctx.graph.session.now()
+    proven_at = _proven_at(ctx, found, credential)
     ends = f"{credential.ends:%Y-%m-%dT%H:%M:%SZ}" if credential.ends else ""
     source, endpoint = "GET " + application_path(ctx), f"POST /{ctx.target.tenant_id}/oauth2/v2.0/token"
     rows = [
