@@ -279,7 +279,7 @@ def graph_error(answer: Answer, method: str, path: str) -> GraphError:
     code, message = str(error.get("code") or ""), str(error.get("message") or "")
     said = f"{code}: {message}" if code or message else "no reason given"
     failure = GraphError(
-        f"Microsoft Graph refused {method} {shown_path(path)} with {answer.status} ({said}).",
+        f"Microsoft Graph refused {method} {shown_path(path)} with {answer.status} ({said.rstrip('.')}).",
         status=answer.status,
         method=method,
         path=shown_path(path),

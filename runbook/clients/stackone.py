@@ -163,7 +163,7 @@ def _error(answer: Answer, method: str, path: str) -> StackOneError:
     inner = provider[0] if isinstance(provider, list) and provider and isinstance(provider[0], dict) else {}
     behind = f" The service behind it answered {inner.get('status')}." if inner.get("status") else ""
     failure = StackOneError(
-        f"StackOne refused {method} {path} with {answer.status} ({text}).{behind}",
+        f"StackOne refused {method} {path} with {answer.status} ({text.rstrip('.')}).{behind}",
         status=answer.status,
         method=method,
         path=path,

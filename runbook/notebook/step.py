@@ -239,8 +239,9 @@ class Step:
             self._agreed = frozenset()
         self._finish()
         if self._result is not None and self._subject.label == "Apply":
-            title = "Plan that was applied" if self._result.verdict == "passed" else "Plan"
-            self._show("plan", PlanTable(self._result.changes, title))
+            changes, passed = self._result.changes, self._result.verdict == "passed"
+            shown = PlanTable(changes, "Plan that was applied") if passed else self._subject.planned(self._bench, changes)
+            self._show("plan", shown)
         self._fill()
         if self._asked is not None:
             self._notice()
@@ -259,8 +260,8 @@ class Step:
 
         def tell(left: int) -> None:
             if self._buttons is not None:
-                waiting = f"waiting for the person, {left // 60}:{left % 60:02d} left"
-                self._buttons.wait(waiting if left else "nobody acted yet; press the button when it is done")
+                waiting = f"Waiting for the person, {left // 60}:{left % 60:02d} left"
+                self._buttons.wait(waiting if left else "Nobody acted yet; press the button when it is done")
 
         before, params = seen(), self._bench.params
         self._watch = Watch(lambda: seen() != before, then, tell, params.link_timeout_seconds, _LOOKS)

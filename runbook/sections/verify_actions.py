@@ -289,20 +289,20 @@ def _label(road: RoadName) -> str:
 
 
 def _in_words(outcomes: Mapping[RoadName, Outcome], explained: Mapping[str, Mapping[str, Any]]) -> str:
-    """One text for a person: why each road that did not pass did not."""
-    texts = []
+    """For a person: why each road that did not pass did not, who can mend it, and how; a sentence a line."""
+    lines = []
     for name, outcome in outcomes.items():
         label = _label(name)
         if name in explained:
             why = explained[name]
             seen = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in why["evidence"].items())
-            shown = f" ({seen})" if seen else ""
             label += ": not tried" if outcome.used is None else ""
-            texts.append(f"{label}: {why['cause']}{shown} Who can mend it: {why['who']}. Next: {why['remedy']}")
+            lines += [f"{label}: {why['cause']}", f"Who can mend it: {why['who']}.", f"Next: {why['remedy']}"]
+            lines += [f"Seen: {seen}."] if seen else []
         elif outcome.used is None:
             next_step = f" Next: {outcome.next_step}" if outcome.next_step else ""
-            texts.append(f"{label}: not tried, {outcome.cause.rstrip('.')}.{next_step}")
-    return " ".join(texts)
+            lines.append(f"{label}: not tried, {outcome.cause.rstrip('.')}.{next_step}")
+    return "\n".join(lines)
 
 
 def _evidence(

@@ -159,7 +159,9 @@ class ApplyButton(Live):
         """Who works without a mouse goes on where they were: on what can be pressed next, once it is drawn."""
         buttons = [each for each in self._row.children[:-1] if not each.disabled] if self._row is not None else []
         with suppress(RuntimeError):  # without an event loop there is no page to draw it
-            for button in buttons[:1]:
+            # A question is answered on purpose: by a typed name, or by more than the same key once more.
+            safe = buttons[-1:] if self._open is not None and not self._open[1].name else buttons[:1]
+            for button in safe:
                 asyncio.get_running_loop().call_later(_DRAWN, button.focus)
 
 

@@ -88,7 +88,7 @@ class _PickerRows:
         self._rows: dict[str, ipywidgets.HBox] = {}
         self._heads: dict[str, tuple[ipywidgets.HBox, ipywidgets.HTML, list[str]]] = {}
         self._style = CheckboxStyle(description_width="0px")
-        self._tick = ipywidgets.Layout(width="330px", flex="0 0 auto")
+        self._tick = ipywidgets.Layout(width="270px", flex="0 0 auto")
         self._cost = ipywidgets.Layout(flex="1 1 auto", margin="0")
         wanted = set(chosen)
         children: list[Any] = [_headings()]
@@ -124,7 +124,7 @@ class _PickerRows:
 
     def _head(self, resource: str, members: list[Action]) -> ipywidgets.HBox:
         slugs = [action.slug for action in members]
-        words = ipywidgets.HTML(layout=ipywidgets.Layout(width="330px"))
+        words = ipywidgets.HTML(layout=ipywidgets.Layout(width="270px"))
         buttons = []
         for label, chosen in ((f"All {resource.lower()}", True), (f"No {resource.lower()}", False)):
             button = ipywidgets.Button(description=label, layout=ipywidgets.Layout(width="auto"))
@@ -159,7 +159,7 @@ class _PickerRows:
 
 
 def _headings() -> ipywidgets.HBox:
-    titles = {"Action": "0 0 330px", "Effect, and the permission that it needs by itself": "1 1 auto"}
+    titles = {"Action": "0 0 270px", "Effect, and the permission that it needs by itself": "1 1 auto"}
     cells = [ipywidgets.HTML(f'<div class="rb soft">{t}</div>', layout={"flex": flex}) for t, flex in titles.items()]
     head = ipywidgets.HBox(cells, layout={"flex": "0 0 auto"})
     head.add_class("rb-head")

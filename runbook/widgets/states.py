@@ -80,7 +80,9 @@ def evidence(
         return message.failure(error)
     if result is None or result.evidence is None:
         return Message("Nothing yet", "none", f"{waiting}; what is read back appears here.")
-    shown = [*_panels(result.section, result.facts, scopes), EvidenceTable(result.evidence.rows, result.evidence.notes)]
+    said = {f"{action['name']}: {action['explanation']}" for action in result.facts.get("actions", ())}
+    notes = [note for note in result.evidence.notes if note not in said]  # it stands below the matrix
+    shown = [*_panels(result.section, result.facts, scopes), EvidenceTable(result.evidence.rows, notes)]
     if record is not None:
         check = f"runbook records verify {shlex.quote(str(record))}"
         how = f"read {record / 'report.html'}; check it, here or elsewhere, with: {check}"
@@ -174,7 +176,8 @@ class PermissionMatrix(Panel):
         stages = tuple(map(_title, STAGES))
         return [
             (kind, Table(("Permission", *stages, "Because of"), tuple(self._rows(kind)), "", stages))
-            for kind in self._permissions
+            for kind, found in self._permissions.items()
+            if found
         ]
 
     def text(self) -> str:
@@ -198,11 +201,11 @@ class ActionMatrix(Panel):
     def __init__(self, actions: Sequence[Mapping[str, Any]]) -> None:
         self.actions = [{"explanation": "", "verdict": "", **action} for action in actions]
         self.counts = words.tally(str(action["verdict"]) for action in self.actions)
-        roads = {road: [a[road] for a in self.actions if a.get(road) is not None] for road in _ROADS}
+        roads = {road: [a[road] for a in self.actions if a.get(road) not in (None, "—")] for road in _ROADS}
         self._stages = {
             road: list(dict.fromkeys(stage for cell in cells if isinstance(cell, Mapping) for stage in cell)) or [""]
             for road, cells in roads.items()
-            if any(road in action for action in self.actions)
+            if cells
         }
 
     def grouped(self) -> Table:

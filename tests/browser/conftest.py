@@ -86,7 +86,7 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
 
 
 @contextmanager
-def started(tmp_path: Path, **variables: str) -> Iterator[Lab]:
+def started(tmp_path: Path, *options: str, **variables: str) -> Iterator[Lab]:
     """``runbook lab`` as a user starts it; only port and token are set, by JupyterLab's own configuration."""
     home, folder, port, token = tmp_path / "home", tmp_path / "notebooks", free_port(), secrets.token_hex(16)
     env = environment(home) | variables
@@ -94,7 +94,7 @@ def started(tmp_path: Path, **variables: str) -> Iterator[Lab]:
     configuration.parent.mkdir(parents=True)
     server = {"port": port, "port_retries": 0, "allow_root": True}
     configuration.write_text(json.dumps({"ServerApp": server, "IdentityProvider": {"token": token}}))
-    command = [sys.executable, "-m", "runbook", "lab", str(folder), "--no-browser"]
+    command = [sys.executable, "-m", "runbook", "lab", str(folder), "--", "--no-browser", *options]
     with (tmp_path / "lab.log").open("wb") as log:
         process = subprocess.Popen(command, env=env, stdout=log, stderr=subprocess.STDOUT)
         try:
@@ -130,6 +130,13 @@ def process_waits(process: subprocess.Popen[bytes]) -> None:
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """A browser for one module: while Playwright runs, no other test of the process can use asyncio.run."""
+    with launched() as browser:
+        yield browser
+
+
+@contextmanager
+def launched() -> Iterator[Browser]:
+    """Debian's Chromium, without a window."""
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     assert path, "these tests need Chromium on the PATH: install Debian's package chromium"
     with sync_playwright() as playwright:
@@ -143,15 +150,19 @@ def opened(lab: Lab, chromium: Browser) -> Iterator[Callable[[str], Notebook]]:
     pages: list[Page] = []
 
     def open_notebook(name: str) -> Notebook:
-        page = chromium.new_page(viewport={"width": 1500, "height": 1800})
-        pages.append(page)
-        # A workspace of its own: JupyterLab would open the notebooks of the last one too.
-        page.goto(f"{lab.address}/lab/workspaces/{Path(name).stem}/tree/{name}?token={lab.token}")
-        page.get_by_text("| Idle").wait_for(timeout=90_000)
-        book = Notebook(page)
-        book.settled()
-        return book
+        pages.append(chromium.new_page(viewport={"width": 1500, "height": 1800}))
+        return opened_in(pages[-1], lab, name)
 
     yield open_notebook
     for page in pages:
         page.close()
+
+
+def opened_in(page: Page, lab: Lab, name: str) -> Notebook:
+    """The notebook of this name, its kernel idle."""
+    # A workspace of its own: JupyterLab would open the notebooks of the last one too.
+    page.goto(f"{lab.address}/lab/workspaces/{Path(name).stem}/tree/{name}?token={lab.token}")
+    page.get_by_text("| Idle").wait_for(timeout=90_000)
+    book = Notebook(page)
+    book.settled()
+    return book

@@ -109,7 +109,7 @@ def by_hand(book: Notebook) -> None:
     place = book.output("step.apply()")
     expect(place).to_contain_text("Show the secret once” above")
     book.page.get_by_role("button", name="Show the rehearsal's passwords").click()
-    expect(place).to_contain_text("it works once. waiting for the person")
+    expect(place).to_contain_text("it works once. Waiting for the person")
     once, dashboard = (str(place.get_by_role("link").nth(at).get_attribute("href")) for at in (0, 1))
     assert book.page.context.browser is not None
     page = book.page.context.browser.new_page()

@@ -1,0 +1,259 @@
+"""Makes all pictures: ``python -m tests.browser.pictures FOLDER [guide|records|sandbox|book ...]``.
+
+Every notebook in its states (planned, applied, parked, failed, proven), the pages of records and of a fleet, those of the
+sandbox, and the book (where it is built): light and dark, wide and narrow, and at 200 %. With ``--renew`` the two of
+``docs/pictures`` are made anew. They are for eyes: nothing here compares them; what has to be scrolled sideways is named.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import json
+import ssl
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import httpx
+import yaml
+from entra_sandbox import running
+from playwright.sync_api import Browser, CDPSession, Page, expect
+
+from tests.browser.conftest import Lab, Notebook, environment, launched, opened_in, started
+from tests.browser.test_lab import press
+
+ROOT = Path(__file__).resolve().parents[2]
+HIGHEST = 5000  # CSS pixels of one picture
+REFUSED = {"kind": "answer", "status": 403, "code": "Authorization_RequestDenied", "message": "Insufficient privileges."}
+
+
+class Look(NamedTuple):
+    """How a page is looked at: ``width`` in CSS pixels, each of them drawn ``zoom`` pixels wide."""
+
+    name: str
+    width: int
+    dark: bool = False
+    zoom: int = 1
+
+
+IN_LAB = (Look("light", 1440), Look("dark-1024", 1024, dark=True), Look("light-200", 720, zoom=2))
+ALONE = (Look("light", 1280), Look("dark-1024", 1024, dark=True), Look("light-390", 390), Look("dark-200", 640, True, 2))
+
+
+class Studio:
+    """Where the pictures are made and kept."""
+
+    def __init__(self, chromium: Browser, folder: Path) -> None:
+        self.chromium, self._folder = chromium, folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def book(self, book: Notebook, name: str) -> None:
+        """A notebook as JupyterLab shows it, from its first cell to its last."""
+        session = book.page.context.new_cdp_session(book.page)
+        for look in IN_LAB:
+            themed(book.page, dark=look.dark)
+            seen(session, look, 1200)
+            high = book.page.locator(".jp-Notebook:visible .jp-WindowedPanel-inner").evaluate("e => e.scrollHeight")
+            seen(session, look, min(int(high) + 150, HIGHEST))
+            self._keep(book.page, session, f"{name}.{look.name}")
+        themed(book.page, dark=False)
+        seen(session, Look("", 1500), 1800)
+
+    def alone(self, page: Page, name: str) -> None:
+        """A page of its own, the whole of it."""
+        session = page.context.new_cdp_session(page)
+        for look in ALONE:
+            page.emulate_media(color_scheme="dark" if look.dark else "light")
+            seen(session, look, 600)
+            wide, high = page.evaluate("(e => [e.scrollWidth, e.scrollHeight])(document.documentElement)")
+            if wide > look.width:
+                print(f"{name}.{look.name} is {wide} pixels wide")
+            seen(session, look, min(high, HIGHEST))
+            self._keep(page, session, f"{name}.{look.name}")
+
+    def _keep(self, page: Page, session: CDPSession, name: str) -> None:
+        page.evaluate("new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
+        # Playwright's own screenshot gives the page the size of its viewport again.
+        taken = session.send("Page.captureScreenshot", {"format": "png"})
+        (self._folder / f"{name}.png").write_bytes(base64.b64decode(taken["data"]))
+
+
+def seen(session: CDPSession, look: Look, height: int) -> None:
+    metrics = {"width": look.width, "height": height, "deviceScaleFactor": look.zoom, "mobile": False}
+    session.send("Emulation.setDeviceMetricsOverride", metrics)
+
+
+def themed(page: Page, *, dark: bool) -> None:
+    theme = f"JupyterLab {'Dark' if dark else 'Light'}"
+    page.evaluate("theme => jupyterapp.commands.execute('apputils:change-theme', {theme})", theme)
+    expect(page.locator(f'body[data-jp-theme-light="{"false" if dark else "true"}"]')).to_be_attached()
+    expect(page.locator("#jupyterlab-splash")).to_have_count(0)
+
+
+class Services:
+    """The sandbox that the pictures are of, served in this process."""
+
+    def __init__(self, ready: Mapping[str, Any], state: Path) -> None:
+        self.ready, self._state = ready, state
+        self.file = state.with_name("ready.json")
+        self.file.write_text(json.dumps(ready))
+
+    def refuse(self, method: str, path: str) -> None:
+        """Microsoft Graph refuses these requests from now on."""
+        self._ail({**REFUSED, "match": {"service": "graph", "method": method, "path": path}})
+
+    def heal(self) -> None:
+        """It does so no more."""
+        self._ail()
+
+    def _ail(self, *illnesses: Mapping[str, Any]) -> None:
+        token = (self._state.with_name(f"{self._state.name}.d") / "control-token").read_text()
+        trusted = ssl.create_default_context(cafile=self.ready["ca_file"])
+        with httpx.Client(verify=trusted, trust_env=False, headers={"authorization": f"Bearer {token}"}) as client:
+            address = f"{self.ready['authority']}/_sandbox/faults"
+            client.put(address, json={"seed": 1, "illnesses": illnesses}).raise_for_status()
+
+
+def guide(studio: Studio, lab: Lab, services: Services) -> None:
+    """The notebooks of the guide and beside it."""
+    page = studio.chromium.new_page(viewport={"width": 1500, "height": 1800})
+
+    def ran(name: str) -> Notebook:
+        book = opened_in(page, lab, f"{name}.ipynb")
+        book.run_all()
+        return book
+
+    def shown(name: str, state: str = "planned") -> Notebook:
+        book = ran(name)
+        studio.book(book, f"{name.replace('operations/', '')}.{state}")
+        return book
+
+    def pressed(book: Notebook, name: str, button: str, verdict: str, state: str) -> None:
+        press(book, button, verdict)
+        studio.book(book, f"{name.replace('operations/', '')}.{state}")
+
+    shown("00_start", "nothing done")
+    shown("01_select_actions")
+    for name, *struck in (
+        ("02_register_application", "PATCH", "*/applications*", "Failed"),
+        ("03_redirect_uri",),
+        ("04_api_permissions", "POST", "*/oauth2PermissionGrants*", "Parked"),
+        ("05_client_secret", "POST", "*/addPassword", "Failed"),
+    ):
+        book = shown(name)
+        if struck:
+            services.refuse(*struck[:2])
+            pressed(book, name, "Apply", struck[2], struck[2].lower())
+            services.heal()
+        again = book.page.get_by_role("button", name="Apply", exact=True).count()
+        pressed(book, name, "Apply" if again else "Let the rehearsal do it", "Passed", "applied")
+    for name in ("06_connector_profile", "07_link_account"):
+        book = shown(name)
+        pressed(book, name, "Apply", "Parked", "parked")
+        pressed(book, name, "Let the rehearsal do it", "Passed", "applied")
+    name = "08_verify_actions"
+    book = shown(name)
+    services.refuse("POST", "*/groups")
+    pressed(book, name, "Prove", "Failed", "failed")
+    services.heal()
+    pressed(ran(name), name, "Prove", "Passed", "proven")
+    shown("00_start", "all done")
+    operations(studio, ran, pressed)
+    (lab.folder / "parameters.yaml").write_text("actions: [Lst Users]\ntarget: nowhere\n")
+    shown("02_register_application", "mistaken")
+    page.close()
+
+
+def operations(studio: Studio, ran: Any, pressed: Any) -> None:
+    """What stands beside the guide."""
+    book = ran("operations/run_action")
+    book.page.get_by_label("Most rows").fill("40")
+    book.page.get_by_label("Most rows").press("Tab")
+    pressed(book, "run_action", "Plan", "Not tried", "planned")
+    pressed(book, "run_action", "Send", "Passed", "answered")
+    for name, done in (("rotate_secret", "Passed"), ("teardown", "Passed")):
+        book = ran(f"operations/{name}")
+        studio.book(book, f"{name}.planned")
+        book.page.get_by_role("button", name="Apply", exact=True).click()
+        remove = book.page.get_by_role("button", name="Remove", exact=True)
+        play = book.page.get_by_role("button", name="Let the rehearsal do it")
+        while not book.output("step.verdict()").get_by_text(done, exact=True).count():
+            expect(remove.or_(play).or_(book.output("step.verdict()").get_by_text(done, exact=True)).first).to_be_visible(
+                timeout=60_000
+            )
+            if remove.count():
+                studio.book(book, f"{name}.asked")
+                remove.click()
+            elif play.count():
+                studio.book(book, f"{name}.parked")
+                play.click()
+            book.settled()
+        studio.book(book, f"{name}.applied")
+
+
+def records(studio: Studio, home: Path, services: Services) -> None:
+    """The report of a run that passed, of one that failed and of one that is parked; and of a fleet."""
+    page = studio.chromium.new_page()
+    chosen = ["--set", f"sandbox_file={services.file}", "--set", "secret_store=file"]
+
+    def run(folder: str, *arguments: str) -> Path:
+        command = [sys.executable, "-m", "runbook", *arguments, "--records", str(home / folder), *chosen]
+        subprocess.run(command, env=environment(home), cwd=home, check=False, capture_output=True)
+        return sorted((home / folder).iterdir())[-1]
+
+    def taken(record: Path, name: str) -> None:
+        page.goto((record / "report.html").as_uri())
+        studio.alone(page, f"report.{name}")
+
+    taken(run("passed", "run", "--actions", "all"), "passed")
+    services.refuse("POST", "*/groups")
+    taken(run("failed", "run", "--actions", "List Users,Create Group"), "failed")
+    services.heal()
+    page.close()
+
+
+def sandbox(studio: Studio, services: Services) -> None:
+    """The pages of the sandbox, as a person comes by them."""
+
+
+def book(studio: Studio) -> None:
+    """Some pages of the book, of each kind one."""
+    page = studio.chromium.new_page()
+    built = ROOT / "docs" / "_build" / "html"
+    for name in ("index", "tutorial", "real-tenant", "reference/commands", "reference/actions", "architecture"):
+        if (built / f"{name}.html").is_file():
+            page.goto((built / f"{name}.html").as_uri())
+            studio.alone(page, f"book.{name.replace('/', '-')}")
+    page.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.browser.pictures", description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("parts", nargs="*", default=["guide", "records", "sandbox", "book"])
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as made, launched() as chromium:
+        home, studio = Path(made), Studio(chromium, asked.folder)
+        state = home / "sandbox" / "state.sqlite3"
+        state.parent.mkdir(mode=0o700)
+        with running(state) as ready:
+            services = Services(ready, state)
+            if "guide" in asked.parts:
+                with started(home / "lab", "--LabApp.expose_app_in_browser=True") as lab:
+                    own = {"sandbox_file": str(services.file), "secret_store": "file", "actions": ["List Users", "Create Group"]}
+                    (lab.folder / "parameters.yaml").write_text(yaml.safe_dump(own))
+                    guide(studio, lab, services)
+            if "records" in asked.parts:
+                records(studio, home, services)
+            if "sandbox" in asked.parts:
+                sandbox(studio, services)
+        if "book" in asked.parts:
+            book(studio)
+
+
+if __name__ == "__main__":
+    main()
