@@ -239,9 +239,9 @@ class Step:
             self._agreed = frozenset()
         self._finish()
         if self._result is not None and self._subject.label == "Apply":
-            changes, passed = self._result.changes, self._result.verdict == "passed"
-            shown = PlanTable(changes, "Plan that was applied") if passed else self._subject.planned(self._bench, changes)
-            self._show("plan", shown)
+            changes = self._result.changes
+            done = PlanTable(changes, "Plan that was applied") if self._result.verdict == "passed" else None
+            self._show("plan", done or self._subject.planned(self._bench, changes))
         self._fill()
         if self._asked is not None:
             self._notice()

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runbook.widgets.panel import Area, Live, Several, page, render
@@ -16,7 +14,6 @@ if TYPE_CHECKING:
 
 # Jupyter may handle two clicks in two threads. What one press began is ended before another may begin, in this kernel.
 _TURN = threading.Lock()
-_STAYS, _DRAWN = 10.0, 0.3  # seconds: who waited longer may be elsewhere by now; until new buttons are on the page
 
 
 class Question(NamedTuple):
@@ -62,6 +59,7 @@ class ApplyButton(Live):
 
             self._said = ipywidgets.HTML(layout=ipywidgets.Layout(margin="0 0 0 10px"))
             self._row = ipywidgets.HBox(layout=ipywidgets.Layout(align_items="center", flex_flow="row wrap"))
+            self._row.add_class("rb-offers")
             self._refresh(self.value)
         return self._row
 
@@ -103,15 +101,22 @@ class ApplyButton(Live):
             self._open = (offer, question) if question else None
             words = question.text if question else offer.press()
         finally:
-            self._refresh(words)
+            self._refresh(words, pressed=True)
             _TURN.release()
 
-    def _refresh(self, words: str) -> None:
+    def _refresh(self, words: str, *, pressed: bool = False) -> None:
         if self._row is not None:
             buttons = [self._button(offer, style="" if i else "primary") for i, offer in enumerate(self._offers())]
-            self._row.children = (*buttons, *self._answers(buttons), self._said)
+            self._row.children = (*buttons, *self._answers(buttons), *self._focus(pressed), self._said)
         self.say(words)
         self.changed()
+
+    def _focus(self, pressed: bool) -> list[ipywidgets.Widget]:
+        """Who works without a mouse goes on where they were; the same key once more agrees to no question."""
+        import ipywidgets
+
+        careful = self._open is not None and not self._open[1].name
+        return [ipywidgets.HTML(render("focus", careful), layout={"display": "none"})] if pressed else []
 
     def _answers(self, buttons: Sequence[ipywidgets.Button]) -> list[ipywidgets.Widget]:
         """How the open question is answered. The buttons before it rest: a second click says nothing."""
@@ -150,19 +155,7 @@ class ApplyButton(Live):
     def _clicked(self, button: ipywidgets.Button, offer: Offer) -> None:
         # The second click of a double click comes when the first has been worked off: its button is gone by then.
         if self._row is not None and button in self._row.children and not button.disabled:
-            begun = time.monotonic()
             self.press(offer)
-            if time.monotonic() - begun < _STAYS:
-                self._focus()
-
-    def _focus(self) -> None:
-        """Who works without a mouse goes on where they were: on what can be pressed next, once it is drawn."""
-        buttons = [each for each in self._row.children[:-1] if not each.disabled] if self._row is not None else []
-        with suppress(RuntimeError):  # without an event loop there is no page to draw it
-            # A question is answered on purpose: by a typed name, or by more than the same key once more.
-            safe = buttons[-1:] if self._open is not None and not self._open[1].name else buttons[:1]
-            for button in safe:
-                asyncio.get_running_loop().call_later(_DRAWN, button.focus)
 
 
 class Watch:

@@ -123,7 +123,8 @@ class Live(Panel):
         from ipywidgets import HTML, VBox
 
         self._twin = f"rb-{uuid4().hex}"
-        live = VBox([HTML(f"{style()}<style>#{self._twin} {{ display: none }}</style>"), self.layout])
+        hidden = HTML(f"{style()}<style>#{self._twin} {{ display: none }}</style>")
+        live = VBox([hidden, self.layout]).add_class("rb-live")
         view = {"application/vnd.jupyter.widget-view+json": live.get_view_spec(), "text/plain": ""}
         display(view, raw=True, metadata={"runbook": {"live": True}})  # type: ignore[no-untyped-call]
         self.display(self._twin)

@@ -115,7 +115,9 @@ def verdict(
         return message.verdict("planned", f"{title}: nothing was written.", result.next_step)
     if result.verdict == "failed":
         return message.verdict("failed", f"{title}: what was read back is not what was wanted.", result.next_step)
-    return message.verdict("passed", f"{title}: {said}", result.next_step or following)
+    both = result.next_step and ".ipynb" in following
+    then = f"{result.next_step} {following.capitalize()}" if both else result.next_step or following
+    return message.verdict("passed", f"{title}: {said}", then)
 
 
 def _panels(section: str, facts: Mapping[str, Any], scopes: Scopes) -> list[Panel]:

@@ -7,10 +7,11 @@ import os
 import secrets
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from typing import Any
 import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 
 @dataclass(frozen=True)
@@ -45,16 +46,56 @@ class Notebook:
         self.page.get_by_role("menuitem", name="Run", exact=True).click()
         self.page.get_by_text("Run All Cells", exact=True).click()
 
+    @property
+    def panel(self) -> Locator:
+        """The notebook that is in front."""
+        return self.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden)")
+
     def settled(self) -> None:
         """Wait until nothing is queued and the kernel is idle."""
-        indicator = self.page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]')
-        expect(self.page.locator('.jp-InputPrompt:has-text("[*]")')).to_have_count(0, timeout=120_000)
+        indicator = self.panel.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]')
+        expect(self.panel.locator('.jp-InputPrompt:has-text("[*]")')).to_have_count(0, timeout=120_000)
         expect(indicator).to_be_visible(timeout=120_000)
 
-    def output(self, source: str) -> Any:
+    def output(self, source: str) -> Locator:
         """The output area of the cell whose source is ``source``."""
-        cell = self.page.locator(".jp-CodeCell").filter(has=self.page.locator(".cm-content", has_text=source))
+        cell = self.panel.locator(".jp-CodeCell").filter(has=self.page.locator(".cm-content", has_text=source))
         return cell.locator(".jp-OutputArea")
+
+    def command(self, name: str) -> None:
+        """A command of JupyterLab, by its palette and the keyboard alone."""
+        self.page.keyboard.press("Control+Shift+C")
+        self.page.locator(".lm-CommandPalette-input").wait_for()
+        self.page.keyboard.type(name)
+        expect(self.page.locator(".lm-CommandPalette-item.lm-mod-active")).to_contain_text(name)
+        self.page.keyboard.press("Enter")
+
+    def focus(self) -> tuple[str, bool]:
+        """What has the focus, by its name as it is read aloud, and whether that is to be seen; empty if nothing has."""
+        name, seen = self.page.evaluate(_FOCUS)
+        return str(name), bool(seen)
+
+    def reach(self, name: str, key: str = "Tab", most: int = 6) -> None:
+        """Go on by ``key`` until what is called ``name`` has the focus, ``most`` steps away; it is lost nowhere."""
+        passed = []
+        while len(passed) < most:
+            self.page.keyboard.press(key)
+            found, seen = self.focus()
+            assert found, f"after {passed} nothing has the focus"
+            passed.append(found)
+            if found == name:
+                assert seen, f"nobody sees that {name} has the focus"
+                return
+        pytest.fail(f"{name} is not among the next {most}: {passed}")
+
+
+_FOCUS = """() => {
+  const at = document.activeElement, how = getComputedStyle(at);
+  if (at === document.body) return ["", false];
+  const named = [at.getAttribute("aria-label"), at.labels?.[0]?.textContent, at.textContent, at.placeholder];
+  const outlined = how.outlineStyle !== "none" && parseFloat(how.outlineWidth) > 0;
+  return [named.map(name => name?.trim()).find(Boolean) ?? at.tagName, outlined || how.boxShadow !== "none"];
+}"""
 
 
 def accessible(page: Page, within: str = "body") -> None:
@@ -63,6 +104,37 @@ def accessible(page: Page, within: str = "body") -> None:
     assert len(found["passes"]) > 5, "nothing was looked at"
     grave = [each for each in found["violations"] if each["impact"] in ("serious", "critical")]
     assert not [(each["id"], [node["html"] for node in each["nodes"]]) for each in grave]
+
+
+class Services:
+    """A sandbox that is served in this process, and what ails it."""
+
+    def __init__(self, ready: Mapping[str, Any], state: Path) -> None:
+        self.ready, self._state = ready, state
+        self.file = state.with_name("ready.json")
+        self.file.write_text(json.dumps(ready))
+        self.tenants = state.with_name(f"{state.name}.d") / "tenants.csv"
+
+    def refuse(self, method: str, path: str) -> None:
+        """Microsoft Graph refuses these requests from now on."""
+        said = {"status": 403, "code": "Authorization_RequestDenied", "message": "Insufficient privileges."}
+        self._ail({"kind": "answer", **said, "match": {"service": "graph", "method": method, "path": path}})
+
+    def hold(self, method: str, path: str, seconds: float) -> None:
+        """Microsoft Graph takes its time with the next of these requests."""
+        match = {"service": "graph", "method": method, "path": path}
+        self._ail({"kind": "slow", "seconds": [seconds, seconds], "times": 1, "match": match})
+
+    def heal(self) -> None:
+        """It does so no more."""
+        self._ail()
+
+    def _ail(self, *illnesses: Mapping[str, Any]) -> None:
+        token = (self._state.with_name(f"{self._state.name}.d") / "control-token").read_text()
+        trusted = ssl.create_default_context(cafile=self.ready["ca_file"])
+        with httpx.Client(verify=trusted, trust_env=False, headers={"authorization": f"Bearer {token}"}) as client:
+            address = f"{self.ready['authority']}/_sandbox/faults"
+            client.put(address, json={"seed": 1, "illnesses": illnesses}).raise_for_status()
 
 
 def free_port() -> int:

@@ -1,34 +1,30 @@
 """Makes all pictures: ``python -m tests.browser.pictures FOLDER [guide|records|sandbox|book ...]``.
 
-Every notebook in its states (planned, applied, parked, failed, proven), the pages of records and of a fleet, those of the
-sandbox, and the book (where it is built): light and dark, wide and narrow, and at 200 %. With ``--renew`` the two of
-``docs/pictures`` are made anew. They are for eyes: nothing here compares them; what has to be scrolled sideways is named.
+Every notebook in its states (planned, applied, parked, failed, proven), the pages of records and of a fleet, those of
+the sandbox, and the book (where it is built): light and dark, wide and narrow, and at 200 %. With ``--renew`` the two
+of ``docs/pictures`` are made anew. They are for eyes: nothing here compares them; a page that has to be scrolled
+sideways is named.
 """
 
 from __future__ import annotations
 
 import argparse
 import base64
-import json
-import ssl
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import httpx
 import yaml
 from entra_sandbox import running
 from playwright.sync_api import Browser, CDPSession, Page, expect
 
-from tests.browser.conftest import Lab, Notebook, environment, launched, opened_in, started
+from tests.browser.conftest import Lab, Notebook, Services, environment, launched, opened_in, started
 from tests.browser.test_lab import press
 
 ROOT = Path(__file__).resolve().parents[2]
 HIGHEST = 5000  # CSS pixels of one picture
-REFUSED = {"kind": "answer", "status": 403, "code": "Authorization_RequestDenied", "message": "Insufficient privileges."}
 
 
 class Look(NamedTuple):
@@ -41,7 +37,12 @@ class Look(NamedTuple):
 
 
 IN_LAB = (Look("light", 1440), Look("dark-1024", 1024, dark=True), Look("light-200", 720, zoom=2))
-ALONE = (Look("light", 1280), Look("dark-1024", 1024, dark=True), Look("light-390", 390), Look("dark-200", 640, True, 2))
+ALONE = (
+    Look("light", 1280),
+    Look("dark-1024", 1024, dark=True),
+    Look("light-390", 390),
+    Look("dark-200", 640, True, 2),
+)
 
 
 class Studio:
@@ -92,30 +93,6 @@ def themed(page: Page, *, dark: bool) -> None:
     page.evaluate("theme => jupyterapp.commands.execute('apputils:change-theme', {theme})", theme)
     expect(page.locator(f'body[data-jp-theme-light="{"false" if dark else "true"}"]')).to_be_attached()
     expect(page.locator("#jupyterlab-splash")).to_have_count(0)
-
-
-class Services:
-    """The sandbox that the pictures are of, served in this process."""
-
-    def __init__(self, ready: Mapping[str, Any], state: Path) -> None:
-        self.ready, self._state = ready, state
-        self.file = state.with_name("ready.json")
-        self.file.write_text(json.dumps(ready))
-
-    def refuse(self, method: str, path: str) -> None:
-        """Microsoft Graph refuses these requests from now on."""
-        self._ail({**REFUSED, "match": {"service": "graph", "method": method, "path": path}})
-
-    def heal(self) -> None:
-        """It does so no more."""
-        self._ail()
-
-    def _ail(self, *illnesses: Mapping[str, Any]) -> None:
-        token = (self._state.with_name(f"{self._state.name}.d") / "control-token").read_text()
-        trusted = ssl.create_default_context(cafile=self.ready["ca_file"])
-        with httpx.Client(verify=trusted, trust_env=False, headers={"authorization": f"Bearer {token}"}) as client:
-            address = f"{self.ready['authority']}/_sandbox/faults"
-            client.put(address, json={"seed": 1, "illnesses": illnesses}).raise_for_status()
 
 
 def guide(studio: Studio, lab: Lab, services: Services) -> None:
@@ -182,9 +159,9 @@ def operations(studio: Studio, ran: Any, pressed: Any) -> None:
         remove = book.page.get_by_role("button", name="Remove", exact=True)
         play = book.page.get_by_role("button", name="Let the rehearsal do it")
         while not book.output("step.verdict()").get_by_text(done, exact=True).count():
-            expect(remove.or_(play).or_(book.output("step.verdict()").get_by_text(done, exact=True)).first).to_be_visible(
-                timeout=60_000
-            )
+            expect(
+                remove.or_(play).or_(book.output("step.verdict()").get_by_text(done, exact=True)).first
+            ).to_be_visible(timeout=60_000)
             if remove.count():
                 studio.book(book, f"{name}.asked")
                 remove.click()
@@ -200,10 +177,13 @@ def records(studio: Studio, home: Path, services: Services) -> None:
     page = studio.chromium.new_page()
     chosen = ["--set", f"sandbox_file={services.file}", "--set", "secret_store=file"]
 
-    def run(folder: str, *arguments: str) -> Path:
-        command = [sys.executable, "-m", "runbook", *arguments, "--records", str(home / folder), *chosen]
+    def call(*arguments: str) -> None:
+        command = [sys.executable, "-m", "runbook", *arguments]
         subprocess.run(command, env=environment(home), cwd=home, check=False, capture_output=True)
-        return sorted((home / folder).iterdir())[-1]
+
+    def run(folder: str, *arguments: str) -> Path:
+        call(*arguments, "--records", folder, *chosen)
+        return next((home / folder).glob("*/report.html")).parent
 
     def taken(record: Path, name: str) -> None:
         page.goto((record / "report.html").as_uri())
@@ -213,11 +193,61 @@ def records(studio: Studio, home: Path, services: Services) -> None:
     services.refuse("POST", "*/groups")
     taken(run("failed", "run", "--actions", "List Users,Create Group"), "failed")
     services.heal()
+    call("fleet", "run", str(services.tenants), "--records", "fleet", "--workers", "1", "--set", "secret_store=file")
+    call("fleet", "report", "fleet")
+    page.goto((home / "fleet" / "fleet.html").as_uri())
+    studio.alone(page, "fleet")
     page.close()
 
 
 def sandbox(studio: Studio, services: Services) -> None:
     """The pages of the sandbox, as a person comes by them."""
+    ready = services.ready
+    context = studio.chromium.new_context(ignore_https_errors=True)
+    page = context.new_page()
+    for name, address in pages(services).items():
+        page.goto(address)
+        studio.alone(page, name)
+    name, person = next((name, one) for name, one in ready["users"].items() if "Global Administrator" in one["roles"])
+    page.goto(pages(services)["entra.consent"])
+    page.get_by_label("User name").fill(name)
+    page.get_by_label("Password").fill("wrong")
+    page.get_by_role("button", name="Sign in").click()
+    studio.alone(page, "entra.wrong password")
+    page.get_by_label("Password").fill(person["password"])
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("button", name="Accept")).to_be_visible()
+    studio.alone(page, "entra.consent asked")
+    page.goto(f"{ready['pages']}/dashboard")
+    page.locator("input[type=password]").fill(ready["stackone_dashboard"]["password"])
+    page.locator("input:not([type=password]):not([type=hidden])").first.fill(ready["stackone_dashboard"]["user"])
+    page.locator("form button").first.click()
+    for name in ("connector-profiles", "accounts", "connector-profiles/new"):
+        page.goto(f"{ready['pages']}/dashboard/{name}")
+        if name.endswith("new"):
+            page.get_by_text("Actions to enable").click()
+        studio.alone(page, f"stackone.{name.replace('/', '-')}")
+    page.get_by_label("Name", exact=True).fill("Entra")
+    page.get_by_label("Client ID").fill("no id")
+    page.get_by_label("Client Secret").fill("short")
+    page.get_by_role("button", name="Create profile").click()
+    studio.alone(page, "stackone.mistaken")
+    context.close()
+
+
+def pages(services: Services) -> dict[str, str]:
+    """Where they are, those that need no sign-in."""
+    ready = services.ready
+    base, tenant = ready["pages"], f"{ready['pages']}/{ready['tenant_id']}"
+    return {
+        "entra.code": f"{base}/common/oauth2/deviceauth",
+        "entra.consent": f"{tenant}/adminconsent?client_id={ready['client_id']}",
+        "entra.error": f"{tenant}/oauth2/v2.0/authorize?client_id={ready['tenant_id']}&response_type=code&scope=openid",
+        "entra.explained": f"{base}/error?code=50011",
+        "entra.ca": f"{base}/ca",
+        "stackone.sign-in": f"{base}/dashboard",
+        "stackone.no such link": f"{base}/hub/nothing",
+    }
 
 
 def book(studio: Studio) -> None:
@@ -240,11 +270,15 @@ def main() -> None:
         home, studio = Path(made), Studio(chromium, asked.folder)
         state = home / "sandbox" / "state.sqlite3"
         state.parent.mkdir(mode=0o700)
-        with running(state) as ready:
+        with running(state, tenants=4) as ready:
             services = Services(ready, state)
             if "guide" in asked.parts:
                 with started(home / "lab", "--LabApp.expose_app_in_browser=True") as lab:
-                    own = {"sandbox_file": str(services.file), "secret_store": "file", "actions": ["List Users", "Create Group"]}
+                    own = {
+                        "sandbox_file": str(services.file),
+                        "secret_store": "file",
+                        "actions": ["List Users", "Create Group"],
+                    }
                     (lab.folder / "parameters.yaml").write_text(yaml.safe_dump(own))
                     guide(studio, lab, services)
             if "records" in asked.parts:
