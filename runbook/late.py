@@ -30,3 +30,9 @@ def macos() -> None:
     """Keyring looks for libraries of macOS on every system, with gcc and ld where they are there; here on macOS."""
     if sys.platform != "darwin":
         sys.modules.setdefault(_OF_MACOS, None)  # type: ignore[arg-type]
+
+
+def command_of_httpx() -> None:
+    """Httpx imports its own command line, which draws on pygments; it goes without where that cannot be had."""
+    if "httpx" not in sys.modules:
+        sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]

@@ -10,11 +10,11 @@ import re
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import EntryPoint
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import MappingProxyType
@@ -24,9 +24,10 @@ from runbook import late, whole
 from runbook.records import redaction
 from runbook.records.publishing import scrubbed
 
-_ENGINE = "entra-id-runbook"
+_ENGINE = "entra-id-runbook-run"
 _SCHEME = "whole:"
 _START_TIMEOUT = 120  # seconds until the kernel answers
+_SELDOM = 1.0  # seconds between two savings of a notebook at work
 _MARKER = "papermill-error-cell-tag"
 SAFE_PATH = {"PYTHONSAFEPATH": "1"}
 """The folder one stands in is not code: no Python that is started here looks for modules there."""
@@ -53,10 +54,13 @@ def execute(
     parameters: Mapping[str, Any],
     waits: Callable[[str], None] = lambda _text: None,
     environment: Mapping[str, str] = MappingProxyType({}),
+    *,
+    warm: bool = True,
 ) -> Execution:
     """Execute ``source`` with ``parameters`` and write it whole to ``output`` at each step.
 
     ``waits`` is told in words what the notebook waits for. ``environment``: what its kernel gets besides.
+    ``warm``: the kernel is forked from a process that has imported what notebooks import, where the system can.
 
     Raises ``OSError`` when ``output`` cannot be written; a failing cell or a dying kernel is returned, not raised.
     """
@@ -67,7 +71,7 @@ def execute(
 
     try:
         # What IPython runs in a person's own profile is no part of a run, which nobody watches.
-        with TemporaryDirectory(prefix="entra-id-runbook-", ignore_cleanup_errors=True) as profile:
+        with TemporaryDirectory(prefix="entra-id-runbook-", ignore_cleanup_errors=True) as room:
             papermill.execute_notebook(
                 _literal(str(source)),
                 _literal(_SCHEME + str(output)),
@@ -75,7 +79,9 @@ def execute(
                 engine_name=_ENGINE,
                 progress_bar=False,
                 waits=waits,
-                environment={**environment, "IPYTHONDIR": profile},
+                environment={**environment, "IPYTHONDIR": room},
+                room=room,
+                warm=warm,
             )
     except PapermillExecutionError as error:
         return Execution(False, error.ename, error.evalue)
@@ -205,39 +211,27 @@ def _tidied(book: dict[str, Any]) -> dict[str, Any]:
 @cache
 def _register() -> None:
     late.grammar()
-    from jupyter_client.provisioning.factory import KernelProvisionerFactory
     from papermill.engines import papermill_engines
     from papermill.iorw import papermill_io
 
     papermill_engines.register(_ENGINE, _engine())
-    provisioner = EntryPoint(_ENGINE, "runbook.runs.warm:WarmProvisioner", KernelProvisionerFactory.GROUP_NAME)
-    KernelProvisionerFactory.instance().provisioners[_ENGINE] = provisioner
     papermill_io.register(_SCHEME, _WholeFiles)
 
 
 def _engine() -> Any:
-    import zmq
-    from jupyter_client.kernelspec import KernelSpec
-    from jupyter_client.manager import AsyncKernelManager
     from papermill.clientwrap import PapermillNotebookClient
-    from papermill.engines import NBClientEngine
-    from traitlets import default
 
-    class ThisInterpreter(AsyncKernelManager):
-        """Starts the kernel with the interpreter that runs now."""
+    from runbook.runs.papermill_engine import Engine, ThisInterpreter, kernel_in
 
-        @property
-        def kernel_spec(self) -> KernelSpec:
-            argv = [sys.executable, "-P", "-m", "ipykernel", "-f", "{connection_file}"]
-            # A kernel is interrupted before it is shut down, and would log that as an error on the run's terminal.
-            argv += ["--log-level=CRITICAL", "--InteractiveShellApp.ignore_cwd=True"]
-            argv += ["--InteractiveShellApp.exec_PYTHONSTARTUP=False", "--HistoryManager.enabled=False"]
-            about = {"supported_encryption": ["curve"], "kernel_provisioner": {"provisioner_name": _ENGINE}}
-            return KernelSpec(argv=argv, display_name="Python 3", language="python", metadata=about)
-
-        @default("transport_encryption")
-        def _encrypted_where_possible(self) -> str:
-            return "auto" if zmq.has("curve") else "disabled"
+    class OfRun(ThisInterpreter):
+        # A kernel is interrupted before it is shut down, and would log that as an error on the run's terminal.
+        # What somebody typed elsewhere, and what lies in the folder, is no part of a run.
+        arguments = (
+            "--log-level=CRITICAL",
+            "--HistoryManager.enabled=False",
+            "--InteractiveShellApp.ignore_cwd=True",
+            "--InteractiveShellApp.exec_PYTHONSTARTUP=False",
+        )
 
     class Client(PapermillNotebookClient):  # type: ignore[misc]
         """Begins no further cell once the run is to end, and passes on what a cell waits for."""
@@ -263,26 +257,35 @@ def _engine() -> Any:
             finally:
                 STOP.cell(running=False)
 
-    class Engine(NBClientEngine):  # type: ignore[misc]
+    class EngineOfRun(Engine):
         @classmethod
         def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **options: Any) -> Any:
-            save = nb_man.save
-
-            def save_news(**about: Any) -> None:
-                """A cell that only begins brings nothing that is not in the file, and to write that takes a while."""
-                running = [
-                    cell for cell in nb_man.nb.cells if cell.metadata.get("papermill", {}).get("status") == "running"
-                ]
-                if not running or any(cell.get("outputs") for cell in running):
-                    save(**about)
-
-            nb_man.save = save_news
             about = {"kernel_name": kernel_name, "startup_timeout": _START_TIMEOUT, "timeout": None}
-            client = Client(nb_man, kernel_manager_class=ThisInterpreter, **about)
+            config = kernel_in(options["room"], warm=options["warm"])
+            client = Client(nb_man, kernel_manager_class=OfRun, config=config, **about)
             client.waits = options["waits"]
-            return client.execute(env={**_child_environment(os.environ), **SAFE_PATH, **options["environment"]})
+            with _seldom_saved(nb_man):
+                return client.execute(env={**_child_environment(os.environ), **SAFE_PATH, **options["environment"]})
 
-    return Engine
+    return EngineOfRun
+
+
+@contextmanager
+def _seldom_saved(nb_man: Any) -> Iterator[None]:
+    """Save at most once in some moments within; papermill would twice a cell, and does when all are done."""
+    save, saved = nb_man.save, time.monotonic()
+
+    def now_and_then(**options: Any) -> None:
+        nonlocal saved
+        if time.monotonic() - saved > _SELDOM:
+            save(**options)
+            saved = time.monotonic()
+
+    nb_man.save = now_and_then
+    try:
+        yield
+    finally:
+        nb_man.save = save
 
 
 def _child_environment(parent: Mapping[str, str]) -> dict[str, str]:

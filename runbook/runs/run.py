@@ -152,7 +152,7 @@ def run(
         with _room_for(journal), run_socket.offered(answers) as way:
             save(ctx.params, journal.folder / _PARAMETERS)
             try:
-                last = _sections(journal, chosen, tell, way)
+                last = _sections(journal, chosen, tell, {**way, **_keyring()})
             except RecordError:
                 conclude(journal, {"verdict": "failed"})
                 raise
@@ -244,6 +244,12 @@ def _of_environment(params: Parameters, name: str) -> dict[str, str]:
     vault = {VAULT_TOKEN: "vault:", AZURE_CLIENT_SECRET: "azure-key-vault:"}.get(name, f"env:{name}")
     named = f"env:{name}" in told or any(value.startswith(vault) for value in told)
     return {"value": os.environ.get(name, "") if named else ""}
+
+
+def _keyring() -> dict[str, str]:
+    from runbook.secrets.keyring_backend import chosen
+
+    return chosen()
 
 
 def _sections(

