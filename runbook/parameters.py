@@ -186,6 +186,7 @@ class Parameters(BaseModel):
     apply: bool | None = None
     records: Annotated[str, Field(min_length=1)] = "records"
     signing_key_ref: Reference = ""
+    engine: Literal["warm", "stock"] = "warm"
 
     @property
     def by_secret(self) -> bool:

@@ -117,6 +117,7 @@ _OWN = ("approve", "prune", "new_secret", "only_when_due", "secret_overlap_days"
 def _options(given: Choice, before: dict[str, Any]) -> dict[str, Any]:
     """The parameters that have an option of their own."""
     told = {"target": given.target, "permission_types": given.permission_types, "records": given.records}
+    told |= {"engine": given.engine}
     values: dict[str, Any] = {name: str(value) for name, value in told.items() if value is not None}
     real = values.get("target", before.get("target")) == "entra"
     own = {name: getattr(given, name, None) for name in _OWN}

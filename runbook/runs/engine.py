@@ -8,7 +8,6 @@ import json
 import os
 import re
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -90,11 +89,12 @@ def execute(
     return Execution(True)
 
 
-def prepare() -> None:
+def prepare(warm: bool) -> None:
     """Import what the first notebook would wait for."""
-    from runbook.runs.warm import warm_up
+    if warm:
+        from runbook.runs.warm import warm_up
 
-    warm_up()
+        warm_up()
     _register()
 
 
@@ -228,7 +228,6 @@ def _engine() -> Any:
         # What somebody typed elsewhere, and what lies in the folder, is no part of a run.
         arguments = (
             "--log-level=CRITICAL",
-            "--HistoryManager.enabled=False",
             "--InteractiveShellApp.ignore_cwd=True",
             "--InteractiveShellApp.exec_PYTHONSTARTUP=False",
         )

@@ -62,7 +62,7 @@ class Engine(NBClientEngine):  # type: ignore[misc]
 def kernel_in(room: str, *, warm: bool = True) -> Config:
     """The configuration of a kernel whose sockets and connection file lie in the folder ``room``."""
     KernelProvisionerFactory.instance().provisioners[NAME] = _PROVISIONER
-    about: dict[str, Any] = {"warm": warm, "connection_file": os.path.join(room, "kernel.json")}
-    if len(os.fsencode(os.path.join(room, "k-10"))) <= _LONGEST and sys.platform != "win32":
-        about |= {"transport": "ipc", "ip": os.path.join(room, "k")}
+    about: dict[str, Any] = {"warm": warm, "connection_file": f"{room}/kernel.json"}
+    if len(os.fsencode(f"{room}/k-10")) <= _LONGEST and sys.platform != "win32":
+        about |= {"transport": "ipc", "ip": f"{room}/k"}
     return Config({"ThisInterpreter": about})

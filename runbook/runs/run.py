@@ -135,7 +135,7 @@ def run(
     tell = progress or (lambda _news: None)
     chosen = _chosen(sections)
     # Papermill and what kernels need take seconds to import; that goes on while the tenant is read.
-    threading.Thread(target=prepare, daemon=True).start()
+    threading.Thread(target=prepare, args=(params.engine == "warm",), daemon=True).start()
     with STOP.by_signals(lambda: tell(Progress("stopping"))), open_context(params, hand_over=person) as ctx:
         tell(Progress("planning"))
         report = _plan(ctx, chosen)
@@ -152,7 +152,7 @@ def run(
         with _room_for(journal), run_socket.offered(answers) as way:
             save(ctx.params, journal.folder / _PARAMETERS)
             try:
-                last = _sections(journal, chosen, tell, {**way, **_keyring()})
+                last = _sections(journal, chosen, tell, {**way, **_keyring()}, warm=params.engine == "warm")
             except RecordError:
                 conclude(journal, {"verdict": "failed"})
                 raise
@@ -253,7 +253,7 @@ def _keyring() -> dict[str, str]:
 
 
 def _sections(
-    journal: Journal, chosen: list[Section], tell: Callable[[Progress], None], way: Mapping[str, str]
+    journal: Journal, chosen: list[Section], tell: Callable[[Progress], None], way: Mapping[str, str], *, warm: bool
 ) -> Mapping[str, Any]:
     """Execute one notebook after the other until one does not pass; how the last one ended.
 
@@ -268,7 +268,7 @@ def _sections(
         tell(Progress("started", each.NUMBER, each.NAME, each.TITLE))
         begun = time.monotonic()
         source = notebook(each.NAME)
-        execution = execute(source, journal.folder / source.name, choice, partial(_waits, tell, each), way)
+        execution = execute(source, journal.folder / source.name, choice, partial(_waits, tell, each), way, warm=warm)
         finish(journal.folder / source.name)
         finished = _finished(journal, each, execution)
         tell(_news(each, finished, time.monotonic() - begun))
