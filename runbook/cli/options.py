@@ -97,14 +97,10 @@ class Choice(Actions):
     sandbox: Annotated[File, Option(help="Line of a served sandbox.", envvar="RUNBOOK_SANDBOX", metavar="FILE")] = None
     permission_types: Annotated[Text, Option(help="delegated (default), application or both.", metavar="TYPES")] = None
     records: Annotated[Text, Option(help="Where records go; default records/.", metavar="DIR")] = None
-<<<<<<< HEAD
+    engine: Annotated[Text, Option(help="How kernels start: warm (default) or stock.", metavar="warm|stock")] = None
     set_: Annotated[
         list[str] | None, Option("--set", help="Any other parameter.", metavar="NAME=VALUE", autocompletion=_parameters)
     ] = None
-=======
-    engine: Annotated[Text, Option(help="How kernels start: warm (default) or stock.", metavar="warm|stock")] = None
-    set_: Annotated[list[str] | None, Option("--set", help="Any other parameter.", metavar="NAME=VALUE")] = None
->>>>>>> 96851bd (wip2)
 
 
 @dataclass(frozen=True, kw_only=True)

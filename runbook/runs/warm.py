@@ -31,8 +31,9 @@ from runbook.sections import NAMES
 _PACKAGE = "ipykernel"
 # What a kernel imports as it starts, and what notebooks import when they need it.
 _KERNEL = (
-    *("ipykernel.kernelapp", "ipykernel.debugger", "IPython.core.completerlib", "IPython.core.debugger"),
-    *("IPython.extensions.storemagic", "sqlite3", "tornado.platform.asyncio"),
+    *("ipykernel.kernelapp", "ipykernel.debugger", "IPython.extensions.storemagic", "sqlite3"),
+    *(f"IPython.core.{name}" for name in ("completerlib", "debugger", "logger", "oinspect")),
+    "tornado.platform.asyncio",
 )
 _NOTEBOOK = ("pandas", "ipywidgets", "msal_extensions", "runbook.notebook", "runbook.secrets.encrypted_file")
 _NEEDED = re.compile(r"PATH|HOME|LANG|TZ|TMPDIR|VIRTUAL_ENV|(PYTHON|LC_|LD_)[A-Z_]+")
