@@ -40,7 +40,7 @@ class ThisInterpreter(AsyncKernelManager):
         return KernelSpec(argv=argv, display_name="Python 3", language="python", metadata=about)
 
     @default("transport_encryption")
-    def _encrypted_where_others_could_listen(self) -> str:
+    def _encrypted_where_possible(self) -> str:
         return "auto" if self.transport == "tcp" and zmq.has("curve") else "disabled"
 
 
