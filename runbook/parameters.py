@@ -110,7 +110,7 @@ def _actions(value: object) -> object:
 
 
 def _types(value: object) -> object:
-    value = _parts(value)
+    value = ["delegated", "application"] if value == "both" else _parts(value)
     if not isinstance(value, list | tuple) or not value or any(v not in ("delegated", "application") for v in value):
         raise _refuse('must be one or both of "delegated" and "application".')
     return tuple(kind for kind in ("delegated", "application") if kind in value)
