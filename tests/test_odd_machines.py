@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -30,6 +31,8 @@ KEEP = ("secrets", "set", "file:stackone/api-key")
 PLAN = ("plan", "--sections", "2", "--parameters", "p.yaml")
 THEIRS = re.compile(r"(?i).*_proxy|(ssl_cert|requests_ca|curl_ca|openssl|python(?!path)|lc_).*|sslkeylogfile|tz")
 """What this machine itself says of what the rows are about."""
+READABLE = os.pathsep.join(each for each in sys.path if each)
+"""For another user: an editable install may lie where that one must not look."""
 TRAP = "raise SystemExit('taken')\n"
 
 
@@ -68,6 +71,34 @@ MACHINES = {
         without=("HOME", "TERM", "LANG", "USER", "LOGNAME"),
         shell='chmod 777 . && exec setpriv --reuid 54321 --clear-groups "$@"',
     ),
+    "another uid without an entry, in a home of its own": Odd(
+        shell='chmod 777 . && exec setpriv --reuid=4242 --regid=4242 --clear-groups "$@"', command=SCOPES
+    ),
+    "another uid without an entry, and a run": Odd(
+        {"PYTHONPATH": READABLE},
+        shell='chmod -R a+rwX . && exec setpriv --reuid=4242 --regid=4242 --clear-groups "$@"',
+        without=("RUNBOOK_SANDBOX", "USER", "LOGNAME"),
+        command=("run", "--sections", "1", "--parameters", "p.yaml"),
+    ),
+    "HOME with every sign that a shell reads": Odd(
+        {"HOME": 'its "own" $HOME\'s\nplace'}, files={'its "own" $HOME\'s\nplace/x': ""}
+    ),
+    "HOME of no known letters": Odd({"HOME": os.fsdecode(b"\xff\xfe")}),
+    "HOME is a link": Odd({"HOME": "link"}, shell='ln -s . link; exec "$@"'),
+    "a very long path": Odd({"HOME": "x" * 250 + "/" + "y" * 250 + "/" + "z" * 250}),
+    "a path that is too long": Odd({"HOME": "/" + "x" * 300}, 1, "RUNBOOK_SECRETS_DIR", command=KEEP),
+    "the working folder is deleted": Odd(
+        shell='mkdir gone; cp p.yaml /tmp/p-$$.yaml; cd gone; rmdir ../gone; exec "$@"', command=("scopes",)
+    ),
+    "the working folder is deleted, at a plan": Odd(
+        shell='mkdir gone; cd gone; rmdir ../gone; exec "$@"', command=("plan", "--sections", "2")
+    ),
+    "a state of a sandbox below a plain file": Odd(
+        {"ENTRA_SANDBOX_STATE": "/etc/hostname/state.sqlite3"}, 2, "ENTRA_SANDBOX_STATE", command=("sandbox", "serve")
+    ),
+    "modules beside that are named as Python's own": Odd(
+        files={f"{name}.py": TRAP for name in ("json", "typing", "signal", "random", "yaml", "runbook", "email")}
+    ),
     "folders of the desktop standard that cannot be made": Odd(
         {f"XDG_{name}_HOME": "/proc/nobody" for name in ("DATA", "STATE", "CACHE", "CONFIG")}
     ),
@@ -82,11 +113,19 @@ MACHINES = {
         {"RUNBOOK_SECRETS_DIR": "/etc/hostname"}, 1, "RUNBOOK_SECRETS_DIR", command=KEEP
     ),
     "TMPDIR is not there": Odd({"TMPDIR": "/nonexistent"}),
+    "TMPDIR cannot be written": Odd({"TMPDIR": "/proc"}),
+    "TMPDIR is a file": Odd({"TMPDIR": "/etc/hostname"}),
     "TMPDIR is too long for a socket": Odd({"TMPDIR": "/tmp/" + "x" * 200}),
     "a mask that takes nothing away": Odd(shell='umask 0; exec "$@"'),
     "a mask that takes everything away": Odd(shell='umask 777; exec "$@"'),
     "few open files": Odd(shell='ulimit -n 24; exec "$@"'),
+    "no more open files than a few, at a run": Odd(
+        shell='ulimit -n 64; exec "$@"', command=("run", "--sections", "1", *PLAN[3:])
+    ),
+    "the plainest of locales, and no UTF-8": Odd({"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0"}),
     # Streams.
+    "both outputs are a full disk": Odd(command=SCOPES, shell='exec "$@" >/dev/full 2>&1', code=1),
+    "standard error is a full disk": Odd(command=SCOPES, shell='exec "$@" 2>/dev/full'),
     "standard input is closed": Odd(command=SCOPES, shell='exec "$@" <&-'),
     "standard output is closed": Odd(command=SCOPES, shell='exec "$@" >&-'),
     "standard error is closed": Odd(command=SCOPES, shell='exec "$@" 2>&-'),

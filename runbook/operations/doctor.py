@@ -86,7 +86,7 @@ def examine(params: Parameters, sections: Collection[str], person: Attends | Non
 
 def _keeps(params: Parameters) -> str:
     store = open_store(params.secret_store)
-    reference = store.put("doctor/probe", Secret("kept for a moment by runbook doctor"))
+    reference = store.put("doctor/probe", Secret("kept for a moment by the doctor"))
     store.get(reference)
     store.delete(reference)
     return store.describe()
