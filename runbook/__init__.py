@@ -6,6 +6,12 @@ Importing this touches no network and none of the heavy libraries: each name is 
 
 # ruff: noqa: F401 - what is imported for type checkers is given out by __getattr__
 
+import sys
+
+if sys.argv[:1] == ["-m"] and not sys.flags.safe_path:
+    # ``python -m`` puts the folder one stands in before everything; what lies there is not code of ours.
+    del sys.path[0]
+
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 

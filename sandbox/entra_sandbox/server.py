@@ -98,9 +98,9 @@ class Sandbox:
         from entra_sandbox.seed import ready as seeded
 
         self.state = self.state.expanduser().absolute()
+        folder = Folder(self.state)
         store = Store(self.state)
         self._stack.callback(store.close)
-        folder = Folder(self.state)
         self._stack.enter_context(_claimed(folder.file("serving.lock")))
         if self.proxy:
             self._context, ca_file = proxy.listener_context(folder)
