@@ -143,8 +143,6 @@ def run(
             _ask(ctx, report, confirm)
         check_approved(ctx, report.changes)
         about = opening(ctx, chosen, report.plan_hash)
-        if STOP.asked:
-            raise Interrupted.named("stopped_early")
         STOP.recorded = STOP.over = True  # until what is begun would be closed as well
         journal = Journal.create(records, new_run_id(), **about)
         ctx.administrator.record(journal)
