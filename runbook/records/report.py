@@ -128,7 +128,7 @@ def _section(section: Mapping[str, Any], events: Iterable[Event]) -> dict[str, A
 
 def _action(row: Mapping[str, Any]) -> dict[str, Any]:
     """One row of the matrix: ``cells`` and ``probes`` by road, and the ``reasons`` of what did not pass."""
-    found = {road: row[road] for road in _ROADS if row.get(road) is not None}
+    found = {road: row[road] for road in _ROADS if row.get(road) not in (None, "—")}
     cells = {road: value if isinstance(value, Mapping) else {"used": value} for road, value in found.items()}
     probes = row.get("probes") or {"": row.get("probe") or {}}
     explained = row.get("explanations") or {"": row.get("explanation") or {}}

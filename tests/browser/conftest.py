@@ -20,6 +20,7 @@ from typing import Any
 import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from entra_sandbox import running
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 
@@ -100,10 +101,15 @@ _FOCUS = """() => {
 
 def accessible(page: Page, within: str = "body") -> None:
     """No serious or critical violation of axe-core's rules (WCAG 2) in what is on the page."""
+    assert not violations(page, within)
+
+
+def violations(page: Page, within: str = "body") -> list[tuple[str, list[str]]]:
+    """The rule and the elements of each."""
     found = Axe().run(page, context={"include": [[within]]}).response
     assert len(found["passes"]) > 5, "nothing was looked at"
     grave = [each for each in found["violations"] if each["impact"] in ("serious", "critical")]
-    assert not [(each["id"], [node["html"] for node in each["nodes"]]) for each in grave]
+    return [(each["id"], [node["html"] for node in each["nodes"]]) for each in grave]
 
 
 class Services:
@@ -135,6 +141,14 @@ class Services:
         with httpx.Client(verify=trusted, trust_env=False, headers={"authorization": f"Bearer {token}"}) as client:
             address = f"{self.ready['authority']}/_sandbox/faults"
             client.put(address, json={"seed": 1, "illnesses": illnesses}).raise_for_status()
+
+
+@pytest.fixture
+def services(tmp_path: Path) -> Iterator[Services]:
+    state = tmp_path / "sandbox" / "state.sqlite3"
+    state.parent.mkdir(mode=0o700)
+    with running(state) as ready:
+        yield Services(ready, state)
 
 
 def free_port() -> int:

@@ -3,7 +3,7 @@
 Every notebook in its states (planned, applied, parked, failed, proven), the pages of records and of a fleet, those of
 the sandbox, and the book (where it is built): light and dark, wide and narrow, and at 200 %. With ``--renew`` the two
 of ``docs/pictures`` are made anew. They are for eyes: nothing here compares them; a page that has to be scrolled
-sideways is named.
+sideways is named, and what is hard for people who do not see it.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ import yaml
 from entra_sandbox import running
 from playwright.sync_api import Browser, CDPSession, Page, expect
 
-from tests.browser.conftest import Lab, Notebook, Services, environment, launched, opened_in, started
+from tests.browser.conftest import Lab, Notebook, Services, environment, launched, opened_in, started, violations
 from tests.browser.test_lab import press
+from tests.browser.test_pages import sandbox_pages
 
 ROOT = Path(__file__).resolve().parents[2]
 HIGHEST = 5000  # CSS pixels of one picture
@@ -75,6 +76,7 @@ class Studio:
                 print(f"{name}.{look.name} is {wide} pixels wide")
             seen(session, look, min(high, HIGHEST))
             self._keep(page, session, f"{name}.{look.name}")
+            print("".join(f"{name}.{look.name}: {each[0]}, {each[1][:3]}\n" for each in violations(page)), end="")
 
     def _keep(self, page: Page, session: CDPSession, name: str) -> None:
         page.evaluate("new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
@@ -179,7 +181,9 @@ def records(studio: Studio, home: Path, services: Services) -> None:
 
     def call(*arguments: str) -> None:
         command = [sys.executable, "-m", "runbook", *arguments]
-        subprocess.run(command, env=environment(home), cwd=home, check=False, capture_output=True)
+        done = subprocess.run(command, env=environment(home), cwd=home, check=False, capture_output=True, text=True)
+        if done.returncode not in (0, 1, 3):
+            raise SystemExit(f"runbook {' '.join(arguments)}: {done.stderr}")
 
     def run(folder: str, *arguments: str) -> Path:
         call(*arguments, "--records", folder, *chosen)
@@ -189,7 +193,7 @@ def records(studio: Studio, home: Path, services: Services) -> None:
         page.goto((record / "report.html").as_uri())
         studio.alone(page, f"report.{name}")
 
-    taken(run("passed", "run", "--actions", "all"), "passed")
+    taken(run("passed", "run", "--all-actions"), "passed")
     services.refuse("POST", "*/groups")
     taken(run("failed", "run", "--actions", "List Users,Create Group"), "failed")
     services.heal()
@@ -198,56 +202,6 @@ def records(studio: Studio, home: Path, services: Services) -> None:
     page.goto((home / "fleet" / "fleet.html").as_uri())
     studio.alone(page, "fleet")
     page.close()
-
-
-def sandbox(studio: Studio, services: Services) -> None:
-    """The pages of the sandbox, as a person comes by them."""
-    ready = services.ready
-    context = studio.chromium.new_context(ignore_https_errors=True)
-    page = context.new_page()
-    for name, address in pages(services).items():
-        page.goto(address)
-        studio.alone(page, name)
-    name, person = next((name, one) for name, one in ready["users"].items() if "Global Administrator" in one["roles"])
-    page.goto(pages(services)["entra.consent"])
-    page.get_by_label("User name").fill(name)
-    page.get_by_label("Password").fill("wrong")
-    page.get_by_role("button", name="Sign in").click()
-    studio.alone(page, "entra.wrong password")
-    page.get_by_label("Password").fill(person["password"])
-    page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("button", name="Accept")).to_be_visible()
-    studio.alone(page, "entra.consent asked")
-    page.goto(f"{ready['pages']}/dashboard")
-    page.locator("input[type=password]").fill(ready["stackone_dashboard"]["password"])
-    page.locator("input:not([type=password]):not([type=hidden])").first.fill(ready["stackone_dashboard"]["user"])
-    page.locator("form button").first.click()
-    for name in ("connector-profiles", "accounts", "connector-profiles/new"):
-        page.goto(f"{ready['pages']}/dashboard/{name}")
-        if name.endswith("new"):
-            page.get_by_text("Actions to enable").click()
-        studio.alone(page, f"stackone.{name.replace('/', '-')}")
-    page.get_by_label("Name", exact=True).fill("Entra")
-    page.get_by_label("Client ID").fill("no id")
-    page.get_by_label("Client Secret").fill("short")
-    page.get_by_role("button", name="Create profile").click()
-    studio.alone(page, "stackone.mistaken")
-    context.close()
-
-
-def pages(services: Services) -> dict[str, str]:
-    """Where they are, those that need no sign-in."""
-    ready = services.ready
-    base, tenant = ready["pages"], f"{ready['pages']}/{ready['tenant_id']}"
-    return {
-        "entra.code": f"{base}/common/oauth2/deviceauth",
-        "entra.consent": f"{tenant}/adminconsent?client_id={ready['client_id']}",
-        "entra.error": f"{tenant}/oauth2/v2.0/authorize?client_id={ready['tenant_id']}&response_type=code&scope=openid",
-        "entra.explained": f"{base}/error?code=50011",
-        "entra.ca": f"{base}/ca",
-        "stackone.sign-in": f"{base}/dashboard",
-        "stackone.no such link": f"{base}/hub/nothing",
-    }
 
 
 def book(studio: Studio) -> None:
@@ -284,7 +238,9 @@ def main() -> None:
             if "records" in asked.parts:
                 records(studio, home, services)
             if "sandbox" in asked.parts:
-                sandbox(studio, services)
+                with chromium.new_context() as context:
+                    for name, page in sandbox_pages(context, services):
+                        studio.alone(page, name)
         if "book" in asked.parts:
             book(studio)
 

@@ -11,7 +11,7 @@ from runbook.records import redaction, report
 from runbook.records.journal import Journal, read
 
 MakeRun = Callable[..., Journal]
-VOID = {"meta", "br", "link", "img", "hr", "input"}
+VOID = {"meta", "br", "link", "img", "hr", "input", "wbr"}
 
 
 class Page(HTMLParser):
