@@ -1,8 +1,8 @@
-"""Makes all pictures: ``python -m tests.browser.pictures FOLDER [guide|records|sandbox|book ...]``.
+"""Makes all pictures: ``python -m tests.browser.pictures FOLDER [guide|records|sandbox|book|docs ...]``.
 
 Every notebook in its states (planned, applied, parked, failed, proven), the pages of records and of a fleet, those of
-the sandbox, and the book (where it is built): light and dark, wide and narrow, and at 200 %. With ``--renew`` the two
-of ``docs/pictures`` are made anew. They are for eyes: nothing here compares them; a page that has to be scrolled
+the sandbox, and the book (where it is built): light and dark, wide and narrow, and at 200 %. ``docs`` makes
+the two of ``docs/pictures`` anew. They are for eyes: nothing here compares them; a page that has to be scrolled
 sideways is named, and what is hard for people who do not see it.
 """
 
@@ -174,19 +174,35 @@ def operations(studio: Studio, ran: Any, pressed: Any) -> None:
         studio.book(book, f"{name}.applied")
 
 
+def call(home: Path, *arguments: str) -> None:
+    """A command of the runbook, in ``home``."""
+    command = [sys.executable, "-m", "runbook", *arguments]
+    done = subprocess.run(command, env=environment(home), cwd=home, check=False, capture_output=True, text=True)
+    if done.returncode not in (0, 1, 3):
+        raise SystemExit(f"runbook {' '.join(arguments)}: {done.stderr}")
+
+
+def docs(chromium: Browser, lab: Lab, home: Path, services: Services) -> None:
+    """The two pictures of the tutorial."""
+    place = ROOT / "docs" / "pictures"
+    page = chromium.new_page(viewport={"width": 1400, "height": 1800})
+    book = opened_in(page, lab, "01_select_actions.ipynb")
+    book.run_all()
+    book.output("step.choose()").screenshot(path=place / "picker.png")
+    call(home, "run", "--records", "docs", "--set", f"sandbox_file={services.file}", "--set", "secret_store=file")
+    page.goto(next((home / "docs").glob("*/report.html")).as_uri())
+    page.set_viewport_size({"width": 1000, "height": 760})
+    page.screenshot(path=place / "report.png")
+    page.close()
+
+
 def records(studio: Studio, home: Path, services: Services) -> None:
     """The report of a run that passed, of one that failed and of one that is parked; and of a fleet."""
     page = studio.chromium.new_page()
     chosen = ["--set", f"sandbox_file={services.file}", "--set", "secret_store=file"]
 
-    def call(*arguments: str) -> None:
-        command = [sys.executable, "-m", "runbook", *arguments]
-        done = subprocess.run(command, env=environment(home), cwd=home, check=False, capture_output=True, text=True)
-        if done.returncode not in (0, 1, 3):
-            raise SystemExit(f"runbook {' '.join(arguments)}: {done.stderr}")
-
     def run(folder: str, *arguments: str) -> Path:
-        call(*arguments, "--records", folder, *chosen)
+        call(home, *arguments, "--records", folder, *chosen)
         return next((home / folder).glob("*/report.html")).parent
 
     def taken(record: Path, name: str) -> None:
@@ -197,8 +213,19 @@ def records(studio: Studio, home: Path, services: Services) -> None:
     services.refuse("POST", "*/groups")
     taken(run("failed", "run", "--actions", "List Users,Create Group"), "failed")
     services.heal()
-    call("fleet", "run", str(services.tenants), "--records", "fleet", "--workers", "1", "--set", "secret_store=file")
-    call("fleet", "report", "fleet")
+    call(
+        home,
+        "fleet",
+        "run",
+        str(services.tenants),
+        "--records",
+        "fleet",
+        "--workers",
+        "1",
+        "--set",
+        "secret_store=file",
+    )
+    call(home, "fleet", "report", "fleet")
     page.goto((home / "fleet" / "fleet.html").as_uri())
     studio.alone(page, "fleet")
     page.close()
@@ -226,7 +253,7 @@ def main() -> None:
         state.parent.mkdir(mode=0o700)
         with running(state, tenants=4) as ready:
             services = Services(ready, state)
-            if "guide" in asked.parts:
+            if {"guide", "docs"} & {*asked.parts}:
                 with started(home / "lab", "--LabApp.expose_app_in_browser=True") as lab:
                     own = {
                         "sandbox_file": str(services.file),
@@ -234,7 +261,10 @@ def main() -> None:
                         "actions": ["List Users", "Create Group"],
                     }
                     (lab.folder / "parameters.yaml").write_text(yaml.safe_dump(own))
-                    guide(studio, lab, services)
+                    if "docs" in asked.parts:
+                        docs(chromium, lab, home, services)
+                    if "guide" in asked.parts:
+                        guide(studio, lab, services)
             if "records" in asked.parts:
                 records(studio, home, services)
             if "sandbox" in asked.parts:

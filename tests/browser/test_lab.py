@@ -265,9 +265,9 @@ def saved(book: Notebook, path: Path) -> None:
 
 def reopened(lab: Lab, opened: Opened) -> None:
     """Every notebook without its kernel, in a copy that nobody trusts: the same words and tables, though no style."""
-    kept = nbformat.v4.new_notebook()
-    for path in sorted(lab.folder.glob("0*.ipynb")):
-        kept.cells += nbformat.read(path, 4).cells
+    kept, *others = (nbformat.read(path, 4) for path in sorted(lab.folder.glob("0*.ipynb")))
+    for each in others:
+        kept.cells += each.cells
     for at, cell in enumerate(kept.cells):
         cell.id = f"kept-{at}"
     assert not {mime for cell in kept.cells for one in cell.get("outputs", ()) for mime in one.data if "widget" in mime}
@@ -275,21 +275,26 @@ def reopened(lab: Lab, opened: Opened) -> None:
     converted = [sys.executable, "-m", "nbconvert", "--to", "html", "--log-level", "ERROR", "kept.ipynb"]
     subprocess.run(converted, cwd=lab.folder, check=True)
     untrusted = opened("kept.ipynb")
-    texts, tables = shown(untrusted.page)
+    untrusted.page.set_viewport_size({"width": 1500, "height": 12_000})  # all of it is drawn, and at once
+    tables = sum(
+        one.data.get("text/html", "").count("<table") for cell in kept.cells for one in cell.get("outputs", ())
+    )
+    assert tables > 20
+    texts = shown(untrusted.page, tables)
     assert f"2 of {len(catalog.actions())} actions chosen" in texts
     assert "Error displaying widget" not in texts
     assert "Loading widget" not in texts
     untrusted.page.goto((lab.folder / "kept.html").as_uri())
-    printed = shown(untrusted.page)
-    assert " object at 0x" not in printed[0]
-    assert {*texts.split()} - {*printed[0].split()} == set(), "words run together"
-    assert tables == printed[1] > 20
+    printed = shown(untrusted.page, tables)
+    assert " object at 0x" not in printed
+    together = {*texts.split()} - {*printed.split()}
+    assert not together, f"words run together: {together}"
     accessible(untrusted.page, ".jp-OutputArea")
 
 
-def shown(page: Page) -> tuple[str, int]:
-    """What is to be read in all outputs, folded away or not, and how many tables there are."""
-    page.locator(".jp-OutputArea").last.wait_for()
-    page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true })")
+def shown(page: Page, tables: int) -> str:
+    """What is to be read in all outputs, folded away or not; and all ``tables`` are there."""
     areas = page.locator(".jp-OutputArea-output")
-    return "\n".join(areas.all_inner_texts()), areas.locator("table").count()
+    expect(areas.locator("table")).to_have_count(tables, timeout=30_000)
+    page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true })")
+    return "\n".join([*areas.all_inner_texts(), *areas.locator("svg title, svg desc").all_text_contents()])

@@ -212,3 +212,19 @@ def test_the_cost_of_a_choice_is_said_in_words_and_also_as_plain_text(tmp_path: 
     for shown in (PickedTable(chosen).text(), PickedTable(chosen).html()):
         assert "1 of your 2 actions (Assign App Role To User) costs the most powerful permission" in shown
         assert "make itself Global Administrator" in " ".join(shown.split())
+
+
+def test_a_verdict_leads_to_the_next_notebook_and_to_no_address_of_another_kind() -> None:
+    shown = message.verdict("passed", "done", "open 03_redirect_uri.ipynb.").html()
+    assert '<a href="03_redirect_uri.ipynb">03_redirect_uri.ipynb</a>.' in shown
+    for other in ("javascript:alert(1).ipynb", "//elsewhere.example/a.ipynb", "../../a.ipynb"):
+        assert "<a " not in message.verdict("passed", "done", f"open {other}.").html()
+
+
+def test_the_matrix_leaves_out_what_nobody_chose_and_says_each_thing_of_a_failure_on_its_own_line() -> None:
+    why = "With delegated permissions: refused.\nWho can mend it: you.\nNext: mend it."
+    row = {"name": "List Users", "delegated": {"used": False}, "application": "—", "verdict": "failed"}
+    shown = ActionMatrix([{**row, "explanation": why}])
+    assert "Application" not in shown.text()
+    assert "Application" not in shown.html()
+    assert "<p>Who can mend it: you.</p><p>Next: mend it.</p>" in shown.html()
