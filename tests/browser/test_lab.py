@@ -160,10 +160,12 @@ def choose(book: Notebook) -> None:
             break
         book.page.keyboard.press("ArrowUp")
     book.reach("Search", most=9)
-    for count, name in enumerate(("List Users", "Create Group"), 1):
+    for count, (name, other) in enumerate((("List Users", "Create Group"), ("Create Group", "List Users")), 1):
         book.page.keyboard.press("Control+A")
         book.page.keyboard.type(name)
-        expect(book.panel.get_by_label("Get Domain", exact=True)).to_be_hidden()
+        expect(book.panel.get_by_label(other, exact=True)).to_be_hidden()
+        expect(book.panel.get_by_label(name, exact=True)).to_be_visible()
+        expect(book.panel.get_by_label("Get User", exact=True)).to_be_hidden()
         book.reach(name, most=12)
         book.page.keyboard.press("Space")
         expect(book.output("step.choose()")).to_contain_text(f"{count} of {len(catalog.actions())} actions")
@@ -289,7 +291,7 @@ def reopened(lab: Lab, opened: Opened) -> None:
     assert " object at 0x" not in printed
     together = {*texts.split()} - {*printed.split()}
     assert not together, f"words run together: {together}"
-    accessible(untrusted.page, ".jp-OutputArea")
+    accessible(untrusted.page, ".rb")
 
 
 def shown(page: Page, tables: int) -> str:
