@@ -207,7 +207,7 @@ class Screen:
         self.say(f"Next:    read {record / 'report.html'}, check it with: {check}")
         if outcome.summary["target"] == "sandbox":
             self.say("         open the notebooks with: runbook lab")
-            self.say("         a real tenant: runbook init FILE, then: runbook plan --parameters FILE")
+            self.say("         a real tenant: `runbook init FILE`, then `runbook plan --parameters FILE`")
 
     # plan
 
