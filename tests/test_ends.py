@@ -106,10 +106,7 @@ def test_a_stream_that_ends_ends_no_work(line: str, code: int, says: str, tmp_pa
     assert "Traceback" not in done.stderr
 
 
-WAITING = {
-    **{name: (name,) for name in ("plan", "run", "verify", "status", "doctor", "rotate", "teardown", "sign-in")},
-    "fleet": ("fleet", "run", "t.csv", "--workers", "1", "--verb", "plan"),
-}
+WAITING = {name: (name,) for name in ("plan", "run", "verify", "status", "doctor", "rotate", "teardown", "sign-in")}
 
 
 @pytest.mark.parametrize(("number", "line"), [*enumerate(WAITING.values())], ids=WAITING.keys())
@@ -117,7 +114,6 @@ def test_a_signal_while_a_service_is_waited_for_gives_one_document_and_130(
     number: int, line: Sequence[str], listener: Listener, tmp_path: Path
 ) -> None:
     """The service never answers. Every signal is sent, once or twice, to the process or to its group."""
-    (tmp_path / "t.csv").write_text(f"tenant_id\n{listener.tenant_id}\n")
     with socket.create_server(("127.0.0.1", 0)) as server:
         ready = listener.ready_file.read_text().replace(f":{listener.port}", f":{server.getsockname()[1]}")
         listener.ready_file.write_text(ready)
@@ -126,15 +122,14 @@ def test_a_signal_while_a_service_is_waited_for_gives_one_document_and_130(
         held, _ = server.accept()
         with held:
             started = watched([*descendants(process.pid)])
-            # A tenant that is under way in a fleet is waited for once.
-            for _ in range(2 if number % 2 or line[0] == "fleet" else 1):
+            for _ in range(1 + number % 2):
                 (os.killpg if number > 3 else os.kill)(process.pid, STOPS[number % 3])
             out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     assert document(out)["exit_code"] == 130
     assert "Traceback" not in err
     assert not wait_for_end(started, 20), "nothing that it started outlives it"
-    assert not (tmp_path / "records").exists() or line[0] == "fleet"
+    assert not (tmp_path / "records").exists()
 
 
 def told(process: subprocess.Popen[str], text: str) -> None:
