@@ -15,6 +15,8 @@ HOOKS = {
     "runs/engine.py:_WholeFiles.listdir",
     "runs/warm.py:_Forked.poll",
     "runs/engine.py:_WholeFiles.pretty_path",
+    "runs/papermill_engine.py:Engine.execute_managed_notebook",
+    "runs/papermill_engine.py:ThisInterpreter.kernel_spec",
 }
 
 

@@ -47,7 +47,8 @@ class EncryptedFileBackend:
         file = platformdirs.user_data_path(_APP, appauthor=False) / "secrets.enc"
         key_file = platformdirs.user_config_path(_APP, appauthor=False) / "secrets.key"
         # Once there is a key file it stays the key, also on a day when a keyring works; to look for one takes a while.
-        return cls(file, key_file if key_file.exists() or keyring_problem() is not None else None)
+        kept = os.path.exists(key_file)  # noqa: PTH110 - pathlib's raises for a path that is too long
+        return cls(file, key_file if kept or keyring_problem() is not None else None)
 
     def place(self, name: str) -> str:
         """As it is."""

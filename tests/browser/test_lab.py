@@ -116,7 +116,7 @@ def test_the_guide_is_walked_by_the_keyboard_alone(lab: Lab, opened: Opened, ser
     reopened(lab, opened)
     front = opened("00_start.ipynb")
     front.run_all()
-    expect(front.output("front.guide()").get_by_text("done", exact=True)).to_have_count(8)
+    expect(front.output("front.guide()").get_by_text("done", exact=True)).to_have_count(8, timeout=60_000)
     expect(front.output("front.guide()")).to_contain_text("2 of 2 actions proven")
     accessible(front.page, ".jp-Notebook .jp-OutputArea")
     front.page.goto((sorted((lab.folder / "records").iterdir())[-1] / "report.html").as_uri())

@@ -7,6 +7,7 @@ import csv
 import json
 import logging
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -121,6 +122,7 @@ class Provider:
         line = [sys.executable, "-m", "runbook", "fleet", *arguments]
         names = {"RUNBOOK_SANDBOX": str(self.folder / "ready.json"), **variables}
         told = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "start_new_session": True}
+        told["preexec_fn"] = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # one of the background ignores it
         return subprocess.Popen(line, cwd=self.folder, env=environment(self.home, **names), **told)  # type: ignore[call-overload,no-any-return]
 
     def fleet(self, *arguments: str, code: int = 0) -> dict[str, Any]:

@@ -186,7 +186,7 @@ def test_what_a_person_put_in_wrongly_is_found_while_the_old_one_lives_and_hande
     days(1)
     failed = rotated(own)
     assert failed.verdict == "failed"
-    assert "rotate again" in failed.next_step
+    assert "`runbook rotate` again" in failed.next_step
     assert len(secrets_of(own)) == 3
     mended = rotated(own)
     assert (mended.verdict, mended.error) == ("passed", None)

@@ -91,7 +91,7 @@ def test_a_password_is_made_kept_and_never_seen(run: Run, connected: Parameters)
     with open_context(connected) as ctx:
         password = ctx.store.get(reference).reveal()
     assert len(password) >= 24
-    assert reference in done.files[0].read_text()
+    assert reference in done.files[0].read_text().replace("<wbr>", "")  # where a long name may break
     for file in done.files:
         assert password not in file.read_text(errors="replace")
 
