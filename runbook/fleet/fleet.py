@@ -1,6 +1,5 @@
 """A fleet on its way: canaries first, as many tenants at once as there are workers, and when to begin no more."""
 
-import signal
 import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -11,7 +10,7 @@ from typing import Any
 from runbook.errors import RunbookError
 from runbook.fleet.cluster import Cluster
 from runbook.fleet.work import Task
-from runbook.runs.engine import ending_signals
+from runbook.runs.engine import on_signals
 
 _EXIT_CODES = {"failed": 1, "not begun": 1, "parked": 3, "changed": 4}
 
@@ -76,12 +75,8 @@ class Fleet:
             self.interrupted = True
             threading.Thread(target=cluster.stop, daemon=True).start()
 
-        before = {number: signal.signal(number, stop) for number in ending_signals()}
-        try:
+        with on_signals(stop):
             yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
 
 def _outcome(task: Task, future: Any) -> dict[str, Any]:

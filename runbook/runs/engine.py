@@ -104,6 +104,17 @@ def ending_signals() -> list[signal.Signals]:
     return [number for number in known if signal.getsignal(number) != signal.SIG_IGN]
 
 
+@contextmanager
+def on_signals(handler: Callable[[int, Any], None]) -> Iterator[None]:
+    """Within, ``handler`` hears the signals that end what runs."""
+    before = {number: signal.signal(number, handler) for number in ending_signals()}
+    try:
+        yield
+    finally:
+        for number, earlier in before.items():
+            signal.signal(number, earlier)
+
+
 class _Stop:
     """Whether a run is to end: asked once, the kernel that works now is interrupted and may clean up.
 
@@ -155,12 +166,8 @@ class _Stop:
                 told()
 
         self.begin()
-        before = {number: signal.signal(number, stop) for number in ending_signals()}
-        try:
+        with on_signals(stop):
             yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
     def _pass_on(self) -> None:
         if self.asked and self._running and self._kernel is not None and not self._sent:

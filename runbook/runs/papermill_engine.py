@@ -47,15 +47,13 @@ class ThisInterpreter(AsyncKernelManager):
 class Engine(NBClientEngine):  # type: ignore[misc]
     """Executes a notebook of this interpreter's own kernel; any other kernel is papermill's own engine's."""
 
-    kernels: type[ThisInterpreter] = ThisInterpreter
-
     @classmethod
     def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **options: Any) -> Any:
         """As the base does, with all of its options."""
         if kernel_name != NATIVE_KERNEL_NAME:
             return super().execute_managed_notebook(nb_man, kernel_name, **options)
         with TemporaryDirectory(prefix=f"{NAME}-", ignore_cleanup_errors=True) as room:
-            how = {"kernel_manager_class": cls.kernels, "config": kernel_in(room)}
+            how = {"kernel_manager_class": ThisInterpreter, "config": kernel_in(room)}
             return super().execute_managed_notebook(nb_man, kernel_name, **options, **how)
 
 

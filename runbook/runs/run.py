@@ -269,6 +269,7 @@ def _sections(
         execution = execute(source, journal.folder / source.name, choice, partial(_waits, tell, each), way, warm=warm)
         finish(journal.folder / source.name)
         finished = _finished(journal, each, execution)
+        STOP.over = each is chosen[-1]  # before anybody hears of it
         tell(_news(each, finished, time.monotonic() - begun))
         if finished["verdict"] != "passed":
             if STOP.asked:
