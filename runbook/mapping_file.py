@@ -91,12 +91,12 @@ def _from_json(text: str) -> Any:
 
 
 def _from_yaml(text: str) -> Any:
-    loader = _loader()(text)
-    node = loader.get_single_node()
+    reader = loader()(text)
+    node = reader.get_single_node()
     if node is None:
         return None
     _measure(node, {}, 0)
-    return loader.construct_document(node)
+    return reader.construct_document(node)
 
 
 def _measure(node: Any, sizes: dict[int, int], depth: int) -> int:
@@ -124,7 +124,9 @@ def _twice(names: list[str]) -> str:
 
 
 @cache
-def _loader() -> Any:
+def loader() -> Any:
+    """The class that reads YAML, made once."""
+
     class Loader(yaml.SafeLoader):
         """YAML's safe loader without the scalars that mean something else than what stands there."""
 

@@ -4,6 +4,7 @@ Terminal, notebook and report read them here. A word is said first; the tone onl
 ``wait`` (somebody has to look or to act) or ``none``. It is the CSS class of a word, and names its style in a terminal.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
@@ -25,13 +26,16 @@ _TONES: Mapping[str, Tone] = {
 }
 
 
+_UNUSUAL = re.compile(r"[^ -~\n]")
+
+
 def visible(text: str) -> str:
     """What a tenant says is shown, never obeyed: control characters and changes of direction as JSON writes them."""
-    return text if text.isprintable() else "".join(map(_visible, text))
+    return text if text.isprintable() else _UNUSUAL.sub(_visible, text)
 
 
-def _visible(mark: str) -> str:
-    units = "" if mark.isprintable() or mark == "\n" else mark.encode("utf-16-be", "surrogatepass").hex()
+def _visible(found: re.Match[str]) -> str:
+    units = "" if (mark := found[0]).isprintable() else mark.encode("utf-16-be", "surrogatepass").hex()
     return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4)) or mark
 
 

@@ -17,6 +17,7 @@ HOOKS = {
     "runs/engine.py:_WholeFiles.pretty_path",
     "runs/papermill_engine.py:Engine.execute_managed_notebook",
     "runs/papermill_engine.py:ThisInterpreter.kernel_spec",
+    "runs/papermill_engine.py:_Prompt.start_channels",
 }
 
 

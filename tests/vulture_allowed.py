@@ -22,6 +22,12 @@ _.listdir
 _.is_encrypted
 _.pretty_path
 _.kernel_spec
+_._looking_often
+_._created_context
+_.reconnect_ivl
+_.wait_for_ready
+_.client_factory
+_.shell_channel_class
 _._encrypted_where_possible
 _.execute_managed_notebook
 _.WarmProvisioner

@@ -71,11 +71,14 @@ class When(Strict):
     path: str = ""
     facts: dict[str, bool | str] = Field(default_factory=dict)
 
+    def concerns(self, service: str, status: int | None) -> bool:
+        """Whether it speaks of such answers at all."""
+        return (not self.service or service in self.service) and (not self.status or status in self.status)
+
     def fits(self, known: Known) -> bool:
         """Whether what is known is of this kind."""
         return (
-            (not self.service or known["service"] in self.service)
-            and (not self.status or known["status"] in self.status)
+            self.concerns(known["service"], known["status"])
             # StackOne quotes the codes of Entra ID and Graph in its message.
             and (not self.code or not {known["code"], *_QUOTED.findall(known["message"])}.isdisjoint(self.code))
             and (not self.method or re.fullmatch(self.method, known["method"]) is not None)
@@ -117,7 +120,12 @@ def table() -> Table:
 def look_up(failure: BaseException | None, **circumstances: Any) -> Row | None:
     """The first row that fits, or None. Raises ``TypeError`` for a circumstance of an unknown name."""
     known = _known(failure, circumstances)
-    return next((row for row in table().rows if row.when.fits(known)), None)
+    return next((row for row in _candidates(known["service"], known["status"]) if row.when.fits(known)), None)
+
+
+@functools.cache
+def _candidates(service: str, status: int | None) -> tuple[Row, ...]:
+    return tuple(row for row in table().rows if row.when.concerns(service, status))
 
 
 def explain(failure: BaseException | None, **circumstances: Any) -> Explanation:

@@ -131,7 +131,7 @@ def parsed(text: str) -> Any:
         raise OutOfBounds(f"the answer is nested deeper than {_DEEPEST}") from None
     except ValueError:
         raise Unreadable("the answer is not the JSON that it says it is, as if it had been cut off") from None
-    level = [value]
+    level = _within([value])
     for _ in range(_DEEPEST):
         level = [inner for one in level for inner in _within(one)]
         if not level:
@@ -139,5 +139,6 @@ def parsed(text: str) -> Any:
     raise OutOfBounds(f"the answer is nested deeper than {_DEEPEST}")
 
 
-def _within(value: Any) -> Iterable[Any]:
-    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+def _within(value: dict[str, Any] | list[Any]) -> list[Any]:
+    members = value.values() if isinstance(value, dict) else value
+    return [member for member in members if isinstance(member, dict | list)]

@@ -35,22 +35,50 @@ class _Rule:
     kind: str
     hints: tuple[str, ...]
     pattern: re.Pattern[str]
-    near: int = 0
-    """A match begins at most so many characters before a hint; 0: anywhere."""
+    near: int | None = None
+    """A match begins at most so many characters before a hint; None: anywhere."""
+    named: bool = False
+    """A match begins with a name."""
 
-    def matches(self, text: str, lowered: str) -> Iterator[re.Match[str]]:
-        """What ``finditer`` finds, tried only where it can begin: far faster than at every character."""
+    def matches(self, text: str, lowered: str, names: Sequence[int] | None) -> Iterator[re.Match[str]]:
+        """What ``finditer`` finds, tried only where it can begin: far faster than at every character.
+
+        ``names``: where a name begins, if that is known.
+        """
         if not any(hint in lowered for hint in self.hints):
             return
-        if not self.near or len(lowered) != len(text):
+        starts = names if self.named else self._before(lowered)
+        if starts is None or len(lowered) != len(text):
             yield from self.pattern.finditer(text)
             return
-        at = {found for hint in self.hints for found in _places(hint, lowered)}
         end = 0
-        for start in sorted({start for found in at for start in range(max(0, found - self.near), found + 1)}):
+        for start in starts:
             if start >= end and (match := self.pattern.match(text, start)):
                 yield match
                 end = match.end()
+
+    def _before(self, lowered: str) -> list[int] | None:
+        if self.near is None:
+            return None
+        at = _places_of(self.hints, lowered)
+        return sorted({start for found in at for start in range(max(0, found - self.near), found + 1)})
+
+
+def _names(text: str, lowered: str) -> list[int] | None:
+    """Where a telling name begins, looked for once for all rules that need one; None if that cannot be said."""
+    if len(lowered) != len(text):
+        return None
+    starts: list[int] = []
+    begin, near = 0, _SHAPES["near"]
+    for at in sorted(_places_of(_SHAPES["hints"], lowered)):
+        windows = _NAME.finditer(text, max(begin, at - near), at + 2 * near)
+        starts += [start for found in windows if (start := found.start()) <= at]
+        begin = at + 1
+    return starts
+
+
+def _places_of(forms: Sequence[str], text: str) -> set[int]:
+    return {found for form in forms if form in text for found in _places(form, text)}
 
 
 def _places(form: str, text: str) -> Iterator[int]:
@@ -60,22 +88,28 @@ def _places(form: str, text: str) -> Iterator[int]:
         start = text.find(form, start + 1)
 
 
-def _rule(
-    kind: str, pattern: str, hints: Sequence[str] = _SHAPES["hints"], *, any_case: bool = False, near: int = 0
-) -> _Rule:
+def _pattern(pattern: str, any_case: bool) -> re.Pattern[str]:
     for name, part in _SHAPES["parts"].items():
         pattern = pattern.replace(f"{{{name}}}", part)
-    return _Rule(kind, tuple(hints), re.compile(pattern, re.IGNORECASE if any_case else 0), near)
+    return re.compile(pattern, re.IGNORECASE if any_case else 0)
+
+
+def _rule(
+    kind: str, pattern: str, hints: Sequence[str] = _SHAPES["hints"], *, any_case: bool = False, near: int | None = None
+) -> _Rule:
+    return _Rule(kind, tuple(hints), _pattern(pattern, any_case), near, hints is _SHAPES["hints"])
 
 
 _RULES = tuple(_rule(**row) for row in _SHAPES["rules"])
+_HINTS = sorted({hint for rule in _RULES for hint in rule.hints})
+_NAME = _pattern("{START}(?={NAMES}|token)", any_case=True)
 # What may stand where a secret would: a mask, nothing, a type, or the reference under which a secret is kept.
 _HARMLESS = re.compile(
     r"\*+|…|\.\.\.|None|null|true|false|str|bytes|Secret|Basic|Bearer|Secret\('?\*+'?\)?"
     rf"|(?:{'|'.join(re.escape(kind.name) for kind in KINDS)}):.*",
     re.IGNORECASE,
 )
-_REMEMBERED, _LONG = 2048, 1 << 16  # texts, characters: a panel with its style sheet has some 20,000
+_LONG = 1 << 16  # characters: a panel with its style sheet has some 20,000, a whole notebook some 80,000
 _CODE_WORDS = re.compile(r"[A-Za-z]+(?:_[A-Za-z]+)*|AADSTS\d+")
 
 _SHORTEST = 6
@@ -133,6 +167,7 @@ def forget() -> None:
         _known.clear()
         _known_forms = ()
         _seen_spans.cache_clear()
+        _seen_long_spans.cache_clear()
 
 
 def scrub(value: Any) -> Any:
@@ -224,24 +259,30 @@ def _pieces(text: str, spans: list[tuple[str, int, int]]) -> Iterator[str]:
 
 def _spans(text: str) -> tuple[tuple[str, int, int], ...]:
     _learn()
-    return _seen_spans(text, len(_known_forms)) if len(text) < _LONG else (*_found_spans(text),)
+    return (_seen_spans if len(text) < _LONG else _seen_long_spans)(text, len(_known_forms))
 
 
-@lru_cache(_REMEMBERED)
-def _seen_spans(text: str, _forms: int) -> tuple[tuple[str, int, int], ...]:
-    """Papermill saves a notebook twice a cell: nearly all of it was searched before, and by as many ``_forms``."""
+def _all_spans(text: str, _forms: int) -> tuple[tuple[str, int, int], ...]:
+    """Papermill saves a notebook several times, and what is sealed was searched as it was written: by as many forms."""
     return (*_found_spans(text),)
 
 
+_seen_spans, _seen_long_spans = lru_cache(2048)(_all_spans), lru_cache(32)(_all_spans)
+
+
 def _found_spans(text: str) -> Iterator[tuple[str, int, int]]:
-    for form in _known_forms:  # plain searches: far faster than one pattern of hundreds of alternatives
+    # Plain searches: far faster than one pattern of hundreds of alternatives.
+    for form in [form for form in _known_forms if form in text]:
         yield from (("known value", start, start + len(form)) for start in _places(form, text))
     if "%" in text:  # RFC 3986 section 2.1: the case of a percent-encoding's digits says nothing
         for pattern in (re.compile(re.escape(form), re.IGNORECASE) for form in _known_forms if "%" in form):
             yield from (("known value", found.start(), found.end()) for found in pattern.finditer(text))
     lowered = text.lower()
+    if not any(hint in lowered for hint in _HINTS):
+        return
+    names = _names(text, lowered)
     for rule in _RULES:
-        for match in rule.matches(text, lowered):
+        for match in rule.matches(text, lowered, names):
             start, end = match.span("secret")
             if not _HARMLESS.fullmatch(text, start, end):
                 yield rule.kind, start, end

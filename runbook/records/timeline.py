@@ -77,7 +77,7 @@ class TimeLine:
 
     def svg(self) -> Markup:
         """The picture, coloured by the page that it stands in."""
-        return Markup(_template().render(line=self, width=_WIDTH))
+        return Markup(template().render(line=self, width=_WIDTH))
 
     def _x(self, when: datetime) -> int:
         part = (when - self._first) / max(self._last - self._first, timedelta(days=1))
@@ -123,7 +123,9 @@ def _moment(text: str | None) -> datetime | None:
 
 
 @cache
-def _template() -> Template:
+def template() -> Template:
+    """Of the picture, compiled once."""
+
     loader = PackageLoader("runbook.records", ".")
     return Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True).get_template(
         "timeline.svg.j2"

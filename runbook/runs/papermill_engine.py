@@ -8,28 +8,85 @@ of it, is as with papermill's own engine.
 
 import os
 import sys
+import time
+from contextlib import suppress
 from importlib.metadata import EntryPoint
+from queue import Empty
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import zmq
+import zmq.asyncio
+from jupyter_client.asynchronous.client import AsyncKernelClient
+from jupyter_client.channels import AsyncZMQSocketChannel
 from jupyter_client.kernelspec import NATIVE_KERNEL_NAME, KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning.factory import KernelProvisionerFactory
 from papermill.engines import NBClientEngine
-from traitlets import Bool, default
+from traitlets import Bool, HasTraits, default
 from traitlets.config import Config
 
 NAME = "entra-id-runbook"
 _LONGEST = 107
+_SOON = 10  # milliseconds, where the base looks again after 100
 _PROVISIONER = EntryPoint(NAME, "runbook.runs.warm:WarmProvisioner", KernelProvisionerFactory.GROUP_NAME)
 
 
-class ThisInterpreter(AsyncKernelManager):
+class _SoonConnected(HasTraits):
+    @default("context")
+    def _looking_often(self) -> zmq.asyncio.Context:
+        self._created_context = True
+        context = zmq.asyncio.Context()
+        context.reconnect_ivl = _SOON  # the kernel's sockets are not there yet when they are first looked for
+        return context
+
+
+class _Attentive(AsyncZMQSocketChannel):
+    async def get_msg(self, timeout: float | None = None) -> dict[str, Any]:  # type: ignore[override]
+        """As the base does. An answer that comes while nbclient sends a widget's message would go unnoticed.
+
+        The socket's file descriptor tells of it once, to whoever looks first (zmq_getsockopt(3), ZMQ_FD).
+        """
+        while timeout is None:
+            with suppress(Empty):
+                return await super().get_msg(timeout=1)
+        return await super().get_msg(timeout=timeout)
+
+
+class _Prompt(_SoonConnected, AsyncKernelClient):
+    shell_channel_class = _Attentive
+
+    def start_channels(self, *channels: bool, **named: bool) -> None:
+        """As the base does, without its heart beats: whether the process lives is asked of the system."""
+        super().start_channels(*channels, **{**named, "hb": False})
+
+    async def wait_for_ready(self, timeout: float | None = None) -> None:
+        """As the base does, but for the 0.2 s in which it drops what it hears: nbclient hears answers to itself only.
+
+        Raises ``RuntimeError`` if the kernel dies, or does not answer within ``timeout`` seconds.
+        """
+        until = time.monotonic() + (timeout or float("inf"))
+        while True:
+            self.kernel_info()
+            try:
+                await self.get_shell_msg(timeout=1)
+                await self.get_iopub_msg(timeout=0.2)  # what is shown will be heard
+                return
+            except Empty:
+                if not await self.is_alive():
+                    raise RuntimeError("Kernel died before replying to kernel_info") from None
+                if time.monotonic() > until:
+                    raise RuntimeError(f"Kernel didn't respond in {timeout} seconds") from None
+
+
+class ThisInterpreter(_SoonConnected, AsyncKernelManager):
     """Starts the kernel with the interpreter that runs now; ``warm``: forked, where the system can."""
 
     warm = Bool(True, config=True)
     arguments: tuple[str, ...] = ()
+    client_factory = _Prompt
+
+    async def _async_wait(self, pollinterval: float = _SOON / 1000) -> None:
+        await super()._async_wait(min(pollinterval, _SOON / 1000))
 
     @property
     def kernel_spec(self) -> KernelSpec:

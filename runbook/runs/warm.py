@@ -21,6 +21,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
@@ -33,9 +34,15 @@ _PACKAGE = "ipykernel"
 _KERNEL = (
     *("ipykernel.kernelapp", "ipykernel.debugger", "IPython.extensions.storemagic", "sqlite3"),
     *(f"IPython.core.{name}" for name in ("completerlib", "debugger", "logger", "oinspect")),
-    "tornado.platform.asyncio",
+    *("tornado.platform.asyncio", "faulthandler", "encodings.utf_8_sig"),
 )
 _NOTEBOOK = ("pandas", "ipywidgets", "msal_extensions", "runbook.notebook", "runbook.secrets.encrypted_file")
+_REHEARSAL = "entra_sandbox.attendant"
+# What is read, compiled or computed once a process.
+_ONCE = (
+    *(("runbook.clients.answers", "table"), ("runbook.mapping_file", "loader"), ("runbook.proof.recipes", "recipes")),
+    *(("runbook.records.timeline", "template"), ("runbook.widgets.panel", "macros")),
+)
 _NEEDED = re.compile(r"PATH|HOME|LANG|TZ|TMPDIR|VIRTUAL_ENV|(PYTHON|LC_|LD_)[A-Z_]+")
 _PR_SET_PDEATHSIG = 1
 _turn = threading.Lock()
@@ -61,7 +68,10 @@ class _Forked(psutil.Process):  # type: ignore[misc]
     stdin = stdout = stderr = None
 
     def poll(self) -> int | None:
-        return None if self.is_running() else 0
+        try:
+            return None if self.is_running() and self.status() != psutil.STATUS_ZOMBIE else 0
+        except psutil.NoSuchProcess:
+            return 0
 
 
 def warm_up() -> None:
@@ -103,10 +113,12 @@ def _fork(arguments: list[str], environment: Mapping[str, str], folder: str) -> 
 
 def _serve(connection: socket.socket) -> tuple[list[str], dict[str, str], str]:
     """Fork for each line; returns in the new process, with its line."""
-    for module in (*_KERNEL, *_NOTEBOOK, *(f"runbook.sections.{name}" for name in NAMES)):
+    for module in (*_KERNEL, *_NOTEBOOK, *(f"runbook.sections.{name}" for name in NAMES), _REHEARSAL):
         import_module(module)
-    import_module("runbook.widgets.panel").macros()  # compiled once, not in each kernel
+    for module, name in _ONCE:
+        getattr(import_module(module), name)()
     import_module("runbook.records.report").render(())
+    import_module("runbook").choose({})
     gc.freeze()
     signal.signal(signal.SIGCHLD, _reap)
     for line in connection.makefile("rb"):
@@ -132,13 +144,24 @@ def _begin(arguments: list[str], environment: dict[str, str], folder: str) -> No
     os.environ.update(environment)
     os.chdir(folder)
     sys.argv = [_PACKAGE, *arguments]
-    kernel = import_module("ipykernel.kernelapp").IPKernelApp
-    kernel.launch_instance()
+    kernel = import_module("ipykernel.kernelapp").IPKernelApp.instance()
+    # For a debugger it lists the files of all modules. Whatever is looked at is copied, and that is half of the memory.
+    lists: Any = import_module("ipykernel.ipkernel")
+    lists.sys = SimpleNamespace(modules={})
+    kernel.initialize()
+    lists.sys = sys
+    kernel.start()
     # Its control thread has told this loop to end, and still sends what was printed, by the thread for outputs.
     # ipykernel may end that one first, and then waits 10 s for an answer of nobody.
-    if (control := kernel.instance().control_thread).is_alive():
+    if (control := kernel.control_thread).is_alive():
         control.stop()
         control.join()
+    # As an interpreter ends, but for giving back what it has, object by object: that would copy the other half.
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(0)
 
 
 if __name__ == "__main__":

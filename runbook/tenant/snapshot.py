@@ -115,8 +115,8 @@ class Snapshot:
         answers = self._graph.batch(BatchRequest("GET", path) for path in paths)
         found: Answers = {}
         for path, answer in zip(paths, answers, strict=True):
-            refused = graph_error(answer, "GET", path)
-            found[path] = answer.body if answer.ok and isinstance(answer.body, dict) else refused
+            told = answer.ok and isinstance(answer.body, dict)
+            found[path] = answer.body if told else graph_error(answer, "GET", path)
         return found
 
 

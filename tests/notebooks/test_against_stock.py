@@ -88,7 +88,15 @@ def by_papermill(engine: str | None, source: Path, output: Path, *options: str, 
     line += "from runbook.runs.papermill_engine import Engine, NAME; known.register(NAME, Engine); sys.exit(papermill())"
     chosen = [] if engine is None else ["--engine", engine]
     command = [sys.executable, "-c", line, str(source), str(output), "--no-progress-bar", *chosen, *options]
-    done = subprocess.run(command, cwd=source.parent, capture_output=True, text=True, check=False, env=dict(os.environ))
+    how: dict[str, Any] = {"cwd": source.parent, "capture_output": True, "text": True, "env": dict(os.environ)}
+    for last in (engine is not None, False, True):  # papermill's own engine can miss an answer for ever (ZMQ_FD)
+        try:
+            done = subprocess.run(command, check=False, timeout=120, **how)
+            break
+        except subprocess.TimeoutExpired as expired:
+            if last:
+                shown = output.read_text() if output.exists() else ""
+                pytest.fail(f"{engine or 'stock'} does not end: {expired.stderr!r}; {shown}")
     assert done.returncode == code, done.stderr
 
 
