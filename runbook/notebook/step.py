@@ -8,6 +8,7 @@ plan is applied at once if the parameters allow it, and a step that fails or par
 from __future__ import annotations
 
 from collections.abc import MutableMapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from runbook.errors import HandOver, Interrupted, Parked, RunbookError
@@ -100,7 +101,7 @@ class Step:
             self._run(apply=allowed or self._subject.reads)
             return states.applied(self._result, self._error, self._said(), allowed=allowed)
         if self._subject.looks:
-            self._look()
+            self._run(apply=False)
             return states.kept(self._bench.inputs.file)
         return self._by_hand()
 
@@ -139,7 +140,7 @@ class Step:
         asked = self._subject.by_hand
         self._show("plan", self._subject.unplanned() if asked else self._shown_plan())
         if self._subject.looks and "evidence" in self._areas:
-            self._look()
+            self._run(apply=False)
         self._fill()
         if self._buttons is not None:
             self._buttons.say(self._subject.hint)
@@ -167,7 +168,7 @@ class Step:
             hint = counts(pending)
             if not pending:
                 # Nothing would be written, so what is there is proven at once and without a record.
-                self._look()
+                self._run(apply=False)
                 hint = "nothing to apply, everything is as wanted"
         buttons = self._buttons = ApplyButton(self._offers, hint)
         # What a button's press displays, JupyterLab shows nowhere.
@@ -218,10 +219,10 @@ class Step:
         return Question(f"This removes {listed}. Target: {target}. If that is meant, {how}.", name, agreed)
 
     def _press_plan(self) -> str:
-        self._planned = False
+        self._planned, self._result, self._error = False, None, None  # what was sent before says nothing of this plan
         self._show("plan", self._shown_plan())
-        does = "sends" if self._subject.reads else "applies"
-        return f"planned; {self._subject.label} {does} exactly this." if self._planned else "not planned; see the plan."
+        self._fill()
+        return f"planned; {self._subject.label} does exactly this." if self._planned else "not planned; see the plan."
 
     def _pressed(self, *, play: bool = False) -> str:
         """What the button does; returns the words that stand beside it afterwards."""
@@ -238,14 +239,21 @@ class Step:
         if self._asked is None:
             self._agreed = frozenset()
         self._finish()
-        if self._result is not None and self._subject.label == "Apply":
-            changes = self._result.changes
-            done = PlanTable(changes, "Plan that was applied") if self._result.verdict == "passed" else None
-            self._show("plan", done or self._subject.planned(self._bench, changes))
+        if self._subject.label == "Apply":
+            self._show("plan", self._plan_afterwards())
         self._fill()
         if self._asked is not None:
             self._notice()
         return states.beside_button(self._result, self._error, self._said())
+
+    def _plan_afterwards(self) -> Panel:
+        """What was applied; or, as some of it may have been written, what is left. Who interrupts waits for nothing."""
+        if self._result is not None and self._result.verdict == "passed":
+            return PlanTable(self._result.changes, "Plan that was applied")
+        with suppress(RunbookError):
+            if not isinstance(self._error, Interrupted) and (section := self._subject.section):
+                return self._subject.planned(self._bench, self._bench.plan(section))
+        return PlanTable(self._changes, "Plan before this was tried")
 
     def _notice(self) -> None:
         """Go on by itself once the tenant or StackOne shows that the person has acted."""
@@ -278,9 +286,6 @@ class Step:
         self._show("result", self._subject.result())
         self._show("evidence", self._shown_evidence())
         self._show("verdict", self._shown_verdict())
-
-    def _look(self) -> None:
-        self._run(apply=False)
 
     def _run(self, *, apply: bool, play: bool = False) -> None:
         section = self._subject.section

@@ -75,8 +75,7 @@ class ApplyButton(Live):
 
     def _say(self) -> None:
         if self._said is not None:
-            said = render("linked", " ".join(filter(None, (self.value, self._waiting))))
-            self._said.value = page(f'<span role="status">{said}</span>')
+            self._said.value = page(render("Said", " ".join(filter(None, (self.value, self._waiting)))))
 
     def _ipython_display_(self) -> None:
         super()._ipython_display_()

@@ -298,9 +298,8 @@ class Picker(Live):
         found = catalog.select(search=self._search.value)
         self._rows.show(action.slug for action in found if action.effect in effects)
         count = len(self._rows.shown)
-        few = count < len(catalog.actions())
         for title, button in self._of_shown.items():
-            button.description = f"{title}: the {count} shown" if few else title
+            button.description = f"{title}: the {count} shown" if count < len(catalog.actions()) else title
 
     def _ticked(self, slugs: list[str], chosen: bool) -> None:
         self.choice.set(slugs, chosen)

@@ -1,7 +1,7 @@
 """Makes all pictures: ``python -m tests.browser.pictures FOLDER [guide|records|sandbox|book|docs ...]``.
 
 Every notebook in its states (planned, applied, parked, failed, proven), the pages of records and of a fleet, those of
-the sandbox, and the book (where it is built): light and dark, wide and narrow, and at 200 %. ``docs`` makes
+the sandbox, and the book (built first): light and dark, wide and narrow, and at 200 %. ``docs`` makes
 the two of ``docs/pictures`` anew. They are for eyes: nothing here compares them; a page that has to be scrolled
 sideways is named, and what is hard for people who do not see it.
 """
@@ -133,6 +133,10 @@ def guide(studio: Studio, lab: Lab, services: Services) -> None:
     for name in ("06_connector_profile", "07_link_account"):
         book = shown(name)
         pressed(book, name, "Apply", "Parked", "parked")
+        report = studio.chromium.new_page()
+        report.goto(max((lab.folder / "records").glob("*/report.html")).as_uri())
+        studio.alone(report, f"report.parked-{name[:2]}")
+        report.close()
         pressed(book, name, "Let the rehearsal do it", "Passed", "applied")
     name = "08_verify_actions"
     book = shown(name)
@@ -197,7 +201,7 @@ def docs(chromium: Browser, lab: Lab, home: Path, services: Services) -> None:
 
 
 def records(studio: Studio, home: Path, services: Services) -> None:
-    """The report of a run that passed, of one that failed and of one that is parked; and of a fleet."""
+    """The report of a run that passed and of one that failed; and of a fleet."""
     page = studio.chromium.new_page()
     chosen = ["--set", f"sandbox_file={services.file}", "--set", "secret_store=file"]
 
@@ -232,13 +236,12 @@ def records(studio: Studio, home: Path, services: Services) -> None:
 
 
 def book(studio: Studio) -> None:
-    """Some pages of the book, of each kind one."""
+    """Some pages of the book, of each kind one, as ``bash docs/build`` makes them."""
+    subprocess.run(["bash", str(ROOT / "docs" / "build")], check=True, stdout=subprocess.DEVNULL)
     page = studio.chromium.new_page()
-    built = ROOT / "docs" / "_build" / "html"
     for name in ("index", "tutorial", "real-tenant", "reference/commands", "reference/actions", "architecture"):
-        if (built / f"{name}.html").is_file():
-            page.goto((built / f"{name}.html").as_uri())
-            studio.alone(page, f"book.{name.replace('/', '-')}")
+        page.goto((ROOT / "docs" / "_build" / "html" / f"{name}.html").as_uri())
+        studio.alone(page, f"book.{name.replace('/', '-')}")
     page.close()
 
 

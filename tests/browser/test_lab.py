@@ -286,6 +286,7 @@ def reopened(lab: Lab, opened: Opened) -> None:
     assert f"2 of {len(catalog.actions())} actions chosen" in texts
     assert "Error displaying widget" not in texts
     assert "Loading widget" not in texts
+    assert "seen here" not in texts, "the letters of a picture are left, which is not"
     untrusted.page.goto((lab.folder / "kept.html").as_uri())
     printed = shown(untrusted.page, tables)
     assert " object at 0x" not in printed
