@@ -255,14 +255,7 @@ class Workbench:
 
     def _to_the_person(self, target: Target, journal: Journal | NullJournal) -> HandsOver:
         """Where a person is there, the person acts; only a sign-in by code is played in a rehearsal."""
-        otherwise = attended(target, journal, lambda item: self.shows_code(item))
-
-        def hand_over(item: HandOver) -> None:
-            if item.kind != "device_sign_in":
-                raise Parked(item)
-            otherwise(item)
-
-        return hand_over
+        return attended(target, journal, lambda item: self.shows_code(item), by_hand=True)
 
     def _ask_states(self) -> None:
         if self._states:

@@ -302,10 +302,13 @@ def _finish(
     return result
 
 
-def attended(target: Target, journal: Journal | NullJournal, show: HandsOver | None = None) -> HandsOver:
+def attended(
+    target: Target, journal: Journal | NullJournal, show: HandsOver | None = None, *, by_hand: bool = False
+) -> HandsOver:
     """How a run hands over: to the rehearsal's attendant, or by parking.
 
     ``show``: tells a person a code to sign in with; whoever asked for the code goes on asking whether it was entered.
+    ``by_hand``: all but the sign-in is left to the person, also in a rehearsal.
     """
 
     def hand_over(item: HandOver) -> None:
@@ -314,7 +317,8 @@ def attended(target: Target, journal: Journal | NullJournal, show: HandsOver | N
             return
         shown = asdict(item) | {"url": "" if item.kept else item.url, "steps": list(item.steps)}
         journal.event("hand_over", **shown)
-        if target.attend is None or not target.attend(item):
+        theirs = by_hand and item.kind != "device_sign_in"
+        if theirs or target.attend is None or not target.attend(item):
             raise Parked(item)
         journal.event("hand_over.done", kind=item.kind)
 

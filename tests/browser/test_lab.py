@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -103,6 +104,8 @@ def test_the_guide_is_walked_by_the_keyboard_alone(lab: Lab, opened: Opened, ser
         accessible(book.page, ".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook .jp-OutputArea")
         if name.startswith("06"):
             by_hand(book)
+        else:
+            in_a_browser(book, lab)
         book.reach("Let the rehearsal do it", most=2)
         book.page.keyboard.press("Enter")
         expect(book.output("step.verdict()")).to_contain_text("Passed", timeout=90_000)
@@ -205,7 +208,7 @@ def restarted_at_work(book: Notebook, services: Services) -> None:
     services.hold("POST", "*/oauth2PermissionGrants", 20)
     book.reach("Apply", "Shift+Tab", most=2)
     book.page.keyboard.press("Enter")
-    expect(book.output("step.apply()")).to_contain_text("Working")
+    expect(book.output("step.apply()")).to_contain_text(re.compile(r"Working … \d+ s"))
     book.command("Restart Kernel…")
     book.page.get_by_role("dialog").wait_for()
     book.page.keyboard.press("Enter")
@@ -241,6 +244,24 @@ def by_hand(book: Notebook) -> None:
     accessible(page)
     page.get_by_role("link", name="+ Connector Profile").first.click()
     accessible(page)
+    page.close()
+
+
+def in_a_browser(book: Notebook, lab: Lab) -> None:
+    """The page behind the link to sign in with, and the report of what is parked, on a desk and on a telephone."""
+    link = str(book.output("step.apply()").get_by_role("link").first.get_attribute("href"))
+    report = max((lab.folder / "records").glob("*/report.html")).as_uri()
+    assert book.page.context.browser is not None
+    page = book.page.context.browser.new_page()
+    for address, said in ((link, "You will be sent to Microsoft"), (report, "Sign in to link an account")):
+        page.goto(address)
+        expect(page.get_by_text(said).first).to_be_visible()
+        for width, scheme in ((1440, "dark"), (390, "light")):
+            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            page.set_viewport_size({"width": width, "height": 900})
+            accessible(page)
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+    expect(page.get_by_text("Nobody had to act")).to_have_count(0)
     page.close()
 
 
