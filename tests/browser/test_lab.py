@@ -145,6 +145,11 @@ def follow(book: Notebook, name: str, most: int) -> None:
     save(book)
     book.reach(name, most=most)
     book.page.keyboard.press("Enter")
+    arrived(book, name)
+
+
+def arrived(book: Notebook, name: str) -> None:
+    """Wait until this notebook is in front, its kernel idle."""
     expect(book.page.locator(".lm-TabBar-tab.jp-mod-current")).to_contain_text(name)
     book.page.get_by_role("contentinfo").get_by_text(name).wait_for()
     book.page.get_by_text("| Idle").wait_for(timeout=90_000)
@@ -296,7 +301,7 @@ def reopened(lab: Lab, opened: Opened) -> None:
     assert not {mime for cell in kept.cells for one in cell.get("outputs", ()) for mime in one.data if "widget" in mime}
     nbformat.write(kept, lab.folder / "kept.ipynb")
     converted = [sys.executable, "-m", "nbconvert", "--to", "html", "--log-level", "ERROR", "kept.ipynb"]
-    subprocess.run(converted, cwd=lab.folder, check=True)
+    printing = subprocess.Popen(converted, cwd=lab.folder)
     untrusted = opened("kept.ipynb")
     untrusted.page.set_viewport_size({"width": 1500, "height": 12_000})  # all of it is drawn, and at once
     tables = sum(
@@ -308,6 +313,7 @@ def reopened(lab: Lab, opened: Opened) -> None:
     assert "Error displaying widget" not in texts
     assert "Loading widget" not in texts
     assert "seen here" not in texts, "the letters of a picture are left, which is not"
+    assert printing.wait() == 0
     untrusted.page.goto((lab.folder / "kept.html").as_uri())
     printed = shown(untrusted.page, tables)
     assert " object at 0x" not in printed
