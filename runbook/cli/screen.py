@@ -283,7 +283,7 @@ class Screen:
             for a in actions
         ]
         self._table(("Action", "Resource", "Effect", "Delegated", "Application"), rows)
-        self.say(f"{len(actions)} actions")
+        self.say(words.plural(len(actions), "action"))
 
     def _table(self, head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         from rich.table import Table
@@ -331,7 +331,8 @@ class Screen:
 
     def _permission_set(self, kind: PermissionType, computed: Scopes) -> None:
         known, found = catalog.permissions(), computed.of(kind)
-        self.say(f"\n{kind.capitalize()} permissions for {len(computed.actions)} actions: {len(found.names)}", "bold")
+        head = f"{kind.capitalize()} permissions for {words.plural(len(computed.actions), 'action')}"
+        self.say(f"\n{head}: {len(found.names)}", "bold")
         rows = [
             (name, known[name].powerful or "", ", ".join(catalog.action(slug).name for slug in found.why[name]))
             for name in found.names

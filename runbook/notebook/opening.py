@@ -9,6 +9,7 @@ import atexit
 from collections.abc import Callable, Collection, Mapping, MutableMapping
 from typing import Any, TypeVar
 
+from runbook import words
 from runbook.errors import InputError, Problem, RunbookError
 from runbook.notebook import inputs
 from runbook.notebook.bench import InputRefused, SectionFailed, Workbench
@@ -41,7 +42,7 @@ def begin(
     if given is None or made is None:
         refusal = InputError(problems)
         message.failure(refusal).display()
-        raise InputRefused(f"{len(problems)} mistakes in the parameters; nothing was sent") from refusal
+        raise InputRefused(f"{words.plural(len(problems), 'mistake')} in the parameters; nothing was sent") from refusal
     if _bench is not None:
         atexit.unregister(_bench.close)
         _bench.close()

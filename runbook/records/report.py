@@ -68,9 +68,8 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(
-        moment=_moment, word=words.word, tone=words.tone, tally=words.tally, lines=_lines, cell=_cell
-    )
+    environment.filters.update(moment=_moment, lines=_lines, cell=_cell, word=words.word, tone=words.tone)
+    environment.filters.update(tally=words.tally, plural=words.plural)
     return environment
 
 
@@ -157,7 +156,7 @@ def _picture(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {
         "rows": [{**row, "number": number} for number, row in enumerate(rows, 1)],
         "stages": stages,
-        "words": f"Of {len(rows)} permissions: {reached}" + (f"; {unknown} unknown" if unknown else "") + ".",
+        "words": f"Of {words.plural(len(rows), 'permission')}: {reached}{f'; {unknown} unknown' if unknown else ''}.",
     }
 
 

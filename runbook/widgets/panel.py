@@ -156,7 +156,7 @@ def macros() -> Any:
     environment = Environment(
         loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
     )
-    environment.filters["tone"] = words.tone
+    environment.filters.update(tone=words.tone, plural=words.plural)
     return environment.get_template("panels.html.j2").module
 
 
