@@ -91,7 +91,7 @@ def by_papermill(engine: str | None, source: Path, output: Path, *options: str, 
     how: dict[str, Any] = {"cwd": source.parent, "capture_output": True, "text": True, "env": dict(os.environ)}
     for last in (engine is not None, False, True):  # papermill's own engine can miss an answer for ever (ZMQ_FD)
         try:
-            done = subprocess.run(command, check=False, timeout=120, **how)
+            done = subprocess.run(command, check=False, timeout=120 if last else 60, **how)
             break
         except subprocess.TimeoutExpired as expired:
             if last:
