@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import uuid
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -135,6 +136,21 @@ class TestSecrets:
         assert code(admin.post(path, {"passwordCredential": past}))[0] == 400
         assert code(admin.post(path, {"passwordCredential": {"secretText": "mine"}}))[0] == 400
         assert code(admin.post(path, {"credential": {}}))[0] == 400
+
+    def test_a_request_that_is_cut_off_before_its_end_is_not_carried_out(
+        self, admin: GraphClient, application: dict[str, Any]
+    ) -> None:
+        def cut() -> Iterator[bytes]:
+            yield from ()
+            raise ConnectionAbortedError
+
+        path = f"/applications/{application['id']}"
+        for _ in range(5):
+            with pytest.raises(ConnectionAbortedError):
+                admin.request("POST", f"{path}/addPassword", content=cut(), headers={"Content-Length": "50"})
+        for name in ("one", "two"):
+            admin.post(f"{path}/addPassword", {"passwordCredential": {"displayName": name}})
+        assert [each["displayName"] for each in admin.get(path).json()["passwordCredentials"]] == ["one", "two"]
 
     def test_they_may_come_with_the_application_but_not_by_update(self, admin: GraphClient, name: str) -> None:
         made = admin.post("/applications", {"displayName": name, "passwordCredentials": [{"displayName": "x"}]}).json()

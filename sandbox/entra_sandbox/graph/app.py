@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from urllib.parse import unquote
 
 from anyio import to_thread
+from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from entra_sandbox.graph import access, audit, batch, errors, schema
@@ -249,13 +250,13 @@ class ASGIApplication:
 
 
 async def _body(receive: Receive) -> bytes | None:
-    """The whole body, or None if it is over the limit."""
+    """The whole body, or None if it is over the limit. Raises ``ClientDisconnect`` if the caller leaves before it ends."""
     parts: list[bytes] = []
     size = 0
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            return b"".join(parts)
+            raise ClientDisconnect  # what was cut off is not carried out
         size += len(message.get("body", b""))
         if size <= _LIMIT:
             parts.append(message.get("body", b""))
