@@ -250,7 +250,7 @@ class ASGIApplication:
 
 
 async def _body(receive: Receive) -> bytes | None:
-    """The whole body, or None if it is over the limit. Raises ``ClientDisconnect`` if the caller leaves before it ends."""
+    """The whole body, or None if it is over the limit. Raises ``ClientDisconnect`` when it was cut off."""
     parts: list[bytes] = []
     size = 0
     while True:
