@@ -76,11 +76,10 @@ class When(Strict):
         return (not self.service or service in self.service) and (not self.status or status in self.status)
 
     def fits(self, known: Known) -> bool:
-        """Whether what is known is of this kind."""
+        """Whether what is known of an answer that it concerns is of this kind."""
         return (
-            self.concerns(known["service"], known["status"])
             # StackOne quotes the codes of Entra ID and Graph in its message.
-            and (not self.code or not {known["code"], *_QUOTED.findall(known["message"])}.isdisjoint(self.code))
+            (not self.code or not {known["code"], *_QUOTED.findall(known["message"])}.isdisjoint(self.code))
             and (not self.method or re.fullmatch(self.method, known["method"]) is not None)
             and re.search(self.message, known["message"]) is not None
             and re.search(self.path, known["path"].partition("?")[0]) is not None

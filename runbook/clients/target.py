@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import SplitResult, urlsplit
@@ -244,8 +244,8 @@ def tls_context(ca_file: Path | None) -> ssl.SSLContext:
     return context
 
 
-@cache
-def _trusting(value: str | None, _keylog: str | None, *_state: float) -> ssl.SSLContext:
+@lru_cache(8)
+def _trusting(value: str | None, _keylog: str | None, *_state: int) -> ssl.SSLContext:
     """Made once of each state of a file: to read certificates takes as long as several requests."""
     folder = value if value and Path(value).is_dir() else None
     return ssl.create_default_context(cafile=None if folder else value, capath=folder)
@@ -253,7 +253,9 @@ def _trusting(value: str | None, _keylog: str | None, *_state: float) -> ssl.SSL
 
 def _from(value: str | None, where: str) -> ssl.SSLContext:
     try:
-        return _trusting(value, os.environ.get(_KEYLOG), *(Path(value).stat()[-3:] if value else ()))
+        file = Path(value).stat() if value else None
+        state = (file.st_ino, file.st_size, file.st_mtime_ns) if file else ()
+        return _trusting(value, os.environ.get(_KEYLOG), *state)
     except (OSError, ssl.SSLError) as error:
         if error.filename and error.filename == os.environ.get(_KEYLOG):
             where, value = _KEYLOG, error.filename

@@ -34,10 +34,9 @@ _PACKAGE = "ipykernel"
 _KERNEL = (
     *("ipykernel.kernelapp", "ipykernel.debugger", "IPython.extensions.storemagic", "sqlite3"),
     *(f"IPython.core.{name}" for name in ("completerlib", "debugger", "logger", "oinspect")),
-    *("tornado.platform.asyncio", "faulthandler", "encodings.utf_8_sig"),
+    *("tornado.platform.asyncio", "faulthandler", "encodings.utf_8_sig", "html.parser"),
 )
 _NOTEBOOK = ("pandas", "ipywidgets", "msal_extensions", "runbook.notebook", "runbook.secrets.encrypted_file")
-_REHEARSAL = "entra_sandbox.attendant"
 # What is read, compiled or computed once a process.
 _ONCE = (
     *(("runbook.clients.answers", "table"), ("runbook.mapping_file", "loader"), ("runbook.proof.recipes", "recipes")),
@@ -113,7 +112,7 @@ def _fork(arguments: list[str], environment: Mapping[str, str], folder: str) -> 
 
 def _serve(connection: socket.socket) -> tuple[list[str], dict[str, str], str]:
     """Fork for each line; returns in the new process, with its line."""
-    for module in (*_KERNEL, *_NOTEBOOK, *(f"runbook.sections.{name}" for name in NAMES), _REHEARSAL):
+    for module in (*_KERNEL, *_NOTEBOOK, *(f"runbook.sections.{name}" for name in NAMES)):
         import_module(module)
     for module, name in _ONCE:
         getattr(import_module(module), name)()
@@ -145,7 +144,7 @@ def _begin(arguments: list[str], environment: dict[str, str], folder: str) -> No
     os.chdir(folder)
     sys.argv = [_PACKAGE, *arguments]
     kernel = import_module("ipykernel.kernelapp").IPKernelApp.instance()
-    # For a debugger it lists the files of all modules. Whatever is looked at is copied, and that is half of the memory.
+    # For a debugger it lists the files of all modules. What is looked at is copied: a third of what its start copies.
     lists: Any = import_module("ipykernel.ipkernel")
     lists.sys = SimpleNamespace(modules={})
     kernel.initialize()
@@ -156,7 +155,7 @@ def _begin(arguments: list[str], environment: dict[str, str], folder: str) -> No
     if (control := kernel.control_thread).is_alive():
         control.stop()
         control.join()
-    # As an interpreter ends, but for giving back what it has, object by object: that would copy the other half.
+    # As an interpreter ends, but for giving back what it has, object by object: that would copy nearly all of it.
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import certifi
 import pytest
 
 from runbook.clients.http import Session
 from runbook.clients.retry import pace
+from runbook.clients.target import tls_context
 from runbook.errors import InputError
 
 PROXIES = (
@@ -60,3 +62,13 @@ def test_a_file_for_tls_keys_that_cannot_be_written_is_named(monkeypatch: pytest
     monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "nowhere" / "keys"))
     with pytest.raises(InputError, match="SSLKEYLOGFILE"):
         opened()
+
+
+def test_certificates_are_read_once_and_anew_where_their_file_has_changed(tmp_path: Path) -> None:
+    file, known = tmp_path / "ca.pem", Path(certifi.where()).read_text(encoding="utf-8")
+    file.write_text(known)
+    first = tls_context(file)
+    assert tls_context(file) is first
+    end = "-----END CERTIFICATE-----\n"
+    file.write_text(known.partition(end)[0] + end)
+    assert (tls_context(file).cert_store_stats()["x509_ca"], first.cert_store_stats()["x509_ca"] > 1) == (1, True)

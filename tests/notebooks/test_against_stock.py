@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -15,6 +16,8 @@ from typing import Any
 import nbformat
 import papermill
 import pytest
+import zmq.asyncio
+from jupyter_client.session import Session
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from runbook.runs import papermill_engine
@@ -147,3 +150,21 @@ def test_a_folder_whose_path_no_socket_can_have_takes_the_loopback(
         assert seen["transport"] == transport
         assert bool(seen.get("curve_publickey")) == (transport == "tcp")
         assert not [each for each in folder.iterdir() if each.name.startswith(papermill_engine.NAME)]
+
+
+def test_an_answer_is_heard_though_a_sending_took_notice_of_it_first(tmp_path: Path) -> None:
+    async def heard() -> str:
+        with zmq.asyncio.Context() as context, zmq.Context() as elsewhere:
+            with context.socket(zmq.PAIR) as ours, elsewhere.socket(zmq.PAIR) as theirs:
+                theirs.bind(f"ipc://{tmp_path}/s")
+                ours.connect(f"ipc://{tmp_path}/s")
+                session = Session(key=b"")
+                channel = papermill_engine.ThisInterpreter.client_factory.shell_channel_class(ours, session)
+                waiting = asyncio.create_task(channel.get_msg())
+                await asyncio.sleep(0)  # until it waits
+                session.send(theirs, "execute_reply", {})
+                while not zmq.Socket.shadow(ours).get(zmq.EVENTS) & zmq.POLLIN:  # as any use of the socket does
+                    pass
+                return str((await asyncio.wait_for(waiting, 60))["msg_type"])
+
+    assert asyncio.run(heard()) == "execute_reply"
