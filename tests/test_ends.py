@@ -126,7 +126,9 @@ def test_a_signal_while_a_service_is_waited_for_gives_one_document_and_130(
                 (os.killpg if number > 3 else os.kill)(process.pid, STOPS[number % 3])
             out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
-    assert document(out)["exit_code"] == 130
+    said = document(out)
+    assert (said["exit_code"], said["error"]) == (130, "Interrupted")
+    assert said["next"] == "run the same command again; it is safe to."
     assert "Traceback" not in err
     assert not wait_for_end(started, 20), "nothing that it started outlives it"
     assert not (tmp_path / "records").exists()

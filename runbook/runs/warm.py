@@ -38,9 +38,10 @@ _KERNEL = (
 )
 _NOTEBOOK = ("pandas", "ipywidgets", "msal_extensions", "runbook.notebook", "runbook.secrets.encrypted_file")
 # What is read, compiled or computed once a process.
-_ONCE = (
+_ONCE: tuple[tuple[Any, ...], ...] = (
     *(("runbook.clients.answers", "table"), ("runbook.mapping_file", "loader"), ("runbook.proof.recipes", "recipes")),
     *(("runbook.records.timeline", "template"), ("runbook.widgets.panel", "macros")),
+    *(("runbook.records.report", "render", ()), ("runbook", "choose", {})),
 )
 _NEEDED = re.compile(r"PATH|HOME|LANG|TZ|TMPDIR|VIRTUAL_ENV|(PYTHON|LC_|LD_)[A-Z_]+")
 _PR_SET_PDEATHSIG = 1
@@ -110,14 +111,17 @@ def _fork(arguments: list[str], environment: Mapping[str, str], folder: str) -> 
     raise RuntimeError("The process from which kernels are forked does not answer.")
 
 
+def load(*modules: str) -> None:
+    """Import ``modules``, and import, read and compute what every notebook of a run would."""
+    for module in (*modules, *_NOTEBOOK, *(f"runbook.sections.{name}" for name in NAMES)):
+        import_module(module)
+    for module, name, *arguments in _ONCE:
+        getattr(import_module(module), name)(*arguments)
+
+
 def _serve(connection: socket.socket) -> tuple[list[str], dict[str, str], str]:
     """Fork for each line; returns in the new process, with its line."""
-    for module in (*_KERNEL, *_NOTEBOOK, *(f"runbook.sections.{name}" for name in NAMES)):
-        import_module(module)
-    for module, name in _ONCE:
-        getattr(import_module(module), name)()
-    import_module("runbook.records.report").render(())
-    import_module("runbook").choose({})
+    load(*_KERNEL)
     gc.freeze()
     signal.signal(signal.SIGCHLD, _reap)
     for line in connection.makefile("rb"):

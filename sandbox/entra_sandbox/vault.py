@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from functools import lru_cache
 
 from cryptography.fernet import Fernet, InvalidToken
 
@@ -43,7 +44,7 @@ class Vault:
 def digest(text: str) -> str:
     """A salted hash to keep instead of a password or client secret (scrypt, RFC 7914)."""
     salt = secrets.token_bytes(16)
-    return f"scrypt${salt.hex()}${hashlib.scrypt(text.encode(), salt=salt, dklen=32, **_COST).hex()}"
+    return f"scrypt${salt.hex()}${_derived(text, salt).hex()}"
 
 
 def matches(text: str, kept: str) -> bool:
@@ -51,5 +52,10 @@ def matches(text: str, kept: str) -> bool:
     scheme, salt, value = kept.split("$")
     if scheme != "scrypt":
         raise ValueError(f"unknown hash {scheme!r}")
-    found = hashlib.scrypt(text.encode(), salt=bytes.fromhex(salt), dklen=32, **_COST)
-    return hmac.compare_digest(found.hex(), value)
+    return hmac.compare_digest(_derived(text, bytes.fromhex(salt)).hex(), value)
+
+
+@lru_cache(maxsize=1024)
+def _derived(text: str, salt: bytes) -> bytes:
+    """Dear by design, so that each is worked out once: a client shows its secret with every request for a token."""
+    return hashlib.scrypt(text.encode(), salt=salt, dklen=32, **_COST)

@@ -15,7 +15,7 @@ import nbformat
 import pytest
 
 from runbook.records.journal import read
-from tests.conftest import Listener, environment
+from tests.conftest import environment
 from tests.notebooks.conftest import Desk
 from tests.safety.processes import kernels, wait_for_end, watched
 
@@ -69,26 +69,6 @@ def test_a_stopped_run_ends_with_130_stops_its_kernel_and_leaves_an_incomplete_r
         assert process.returncode == 130, said
         assert not wait_for_end(started, 10)
     incomplete(newest(desk))
-
-
-def test_whoever_interrupts_the_planning_gets_one_document_and_130(desk: Desk, listener: Listener) -> None:
-    """The sandbox that is named here never answers, so that the plan is in the middle when it is interrupted."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "runbook", "plan", "--json", "--sandbox", str(listener.ready_file)],
-        cwd=desk.folder,
-        env=environment(desk.home),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-    while not listener.connections:
-        assert process.poll() is None, process.communicate()
-    process.send_signal(signal.SIGINT)
-    said, _ = process.communicate(timeout=60)
-    document = json.loads(said)
-    assert (process.returncode, document["exit_code"], document["error"]) == (130, 130, "Interrupted")
-    assert document["next"] == "run the same command again; it is safe to."
 
 
 def test_a_killed_kernel_ends_the_run_as_incomplete(desk: Desk) -> None:

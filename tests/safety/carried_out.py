@@ -12,13 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from runbook import catalog
-from runbook.clients import entra, graph, stackone, target  # noqa: F401 - loaded once, before a child is forked
 from runbook.errors import RunbookError
 from runbook.operations import rotate_secret, section, teardown  # noqa: F401
 from runbook.parameters import parse
-from runbook.proof import probing  # noqa: F401
 from runbook.records.journal import Journal, read
+from runbook.runs import warm
 from runbook.runs.run import conclude, new_run_id, opening
 from runbook.sections import NAMES
 from runbook.tenant.base import open_context, plan_sections, run_section
@@ -28,7 +26,7 @@ __all__ = ["Child", "Ended", "carried_out", "in_child"]
 
 PATIENCE = 240
 
-catalog.actions()
+warm.load()  # once, before a child is forked
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from entra_sandbox.store import Store
@@ -40,6 +41,8 @@ _REMOVES = (
 )
 LOGS = ("directoryAudit", "signIn")
 """What the tenant writes of itself."""
+_KEPT = f"o.kind NOT IN {LOGS} AND (instr(o.kind, '.') = 0 OR o.kind IN ('stackone.profile', 'stackone.account'))"
+"""All but what the tenant and the sandbox's machinery write of themselves."""
 _HANDED_OVER = {"connector_profile": "profile", "link_account": "account", "connector_profile_removal": "no profile"}
 Row = tuple[str, str, bool, dict[str, Any]]
 
@@ -124,19 +127,27 @@ class Books:
 
 
 def _rows(store: Store) -> list[Row]:
-    return [(row.kind, row.id, row.deleted, row.doc) for row in store.rows(None, deleted=None)]
+    return [(row.kind, row.id, row.deleted, _document(row.text)) for row in store.rows(None, where=_KEPT, deleted=None)]
+
+
+@lru_cache(maxsize=4096)
+def _document(text: str) -> dict[str, Any]:
+    return dict(json.loads(text))
+
+
+@lru_cache(maxsize=4096)
+def _digest(text: str, deleted: bool) -> str:
+    # That somebody signed in is the sandbox's to note, on a person.
+    document = _document(text)
+    known = json.dumps([deleted, document | {"signInActivity": None}], sort_keys=True)
+    return f"{document.get('displayName')} {hashlib.sha256(known.encode()).hexdigest()[:12]}"
 
 
 def others(store: Store, params: Parameters) -> dict[tuple[str, str], str]:
     """A digest of each object that is not of this choice, bins included; links as one, and nothing of the machinery."""
     own = Books.read(store, params).ids()
-    found = {}
-    for kind, id, deleted, doc in _rows(store):
-        if id not in own and kind not in LOGS and ("." not in kind or kind in ("stackone.profile", "stackone.account")):
-            # That somebody signed in is the sandbox's to note, on a person.
-            text = json.dumps([deleted, doc | {"signInActivity": None}], sort_keys=True)
-            found[kind, id] = f"{doc.get('displayName')} {hashlib.sha256(text.encode()).hexdigest()[:12]}"
-    return found
+    rows = store.rows(None, where=_KEPT, deleted=None)
+    return {(row.kind, row.id): _digest(row.text, row.deleted) for row in rows if row.id not in own}
 
 
 def unconverged(books: Books, params: Parameters, secrets: SecretStore, tenant: str) -> Iterator[str]:
