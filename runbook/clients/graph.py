@@ -207,11 +207,11 @@ class GraphClient(Client):
         once = functools.partial(settle.until, sightings=1, progress=self.progress, insist=True)
         return once(check, pace=self.pace, describe=describe, deadline=deadline, passing=passing)
 
-    def batch(self, requests: Iterable[BatchRequest]) -> Sequence[Answer]:
+    def batch(self, requests: Iterable[BatchRequest], *, patient: bool = True) -> Sequence[Answer]:
         """Many requests in as few batches as possible; answers in order, errors of parts included.
 
-        Parts that were throttled are sent again (after the longest Retry-After among them); reads also after 500, 502,
-        503 and 504. A part that fails otherwise keeps its answer. Raises what sending the batch itself raises.
+        If ``patient``, parts that were throttled are sent again (after the longest Retry-After among them); reads also
+        after 500, 502, 503 and 504. A part that fails otherwise keeps its answer. Raises what sending the batch raises.
         """
         parts = [*requests]
         answers: dict[int, Answer] = {}
@@ -224,7 +224,7 @@ class GraphClient(Client):
                 answers.update(self._exchange({number: parts[number] for number in pending[start : start + LARGEST]}))
             pending = [number for number in pending if _again(parts[number], answers[number])]
             asked = max((retry.retry_after(answers[number].headers) or 0.0 for number in pending), default=0.0)
-            if pending and attempts < self.pace.attempts and asked <= self.pace.longest_retry_after:
+            if patient and pending and attempts < self.pace.attempts and asked <= self.pace.longest_retry_after:
                 raise _Throttled(f"{len(pending)} parts of a batch were put off", asked)
             return True
 
@@ -250,7 +250,8 @@ class GraphClient(Client):
                 what = f"The batch's answer leaves out {request.method} {shown_path(request.path)}."
                 raise TransportError(what, maybe_applied=request.method != "GET")
             headers = {str(name).lower(): str(value) for name, value in (part.get("headers") or {}).items()}
-            yield number, Answer(part["status"], headers, "", part.get("body"))
+            known = answer.request_id if part["status"] < 400 else None  # a refusal names its own
+            yield number, Answer(part["status"], headers, "", part.get("body"), known)
 
     def _write(self, method: str, path: str, body: JSON | None = None, note: Note = None) -> JSON | None:
         answer = self._send(method, path, json=body, note=note)

@@ -159,7 +159,7 @@ class Session:
         journal with the call, and what ``outcome`` makes of the answer with its outcome. Raises
         :class:`TransportError`; it says whether a write may have been applied.
         """
-        url = _with_query(self._address(path), params)
+        url = with_query(self._address(path), params)
         effect = effect or ("read" if method in _READS else "write")
         self.writes += effect == "write"
         call_id = str(uuid.uuid4())
@@ -329,7 +329,7 @@ def _spacing_of(base: str) -> Spacing:
     return _spacings[base]
 
 
-def _with_query(url: str, params: Mapping[str, str] | None) -> str:
+def with_query(url: str, params: Mapping[str, str] | None) -> str:
     """``url`` with ``params`` added to the query that it has; httpx would put them in its place."""
     if not params:
         return url

@@ -188,6 +188,8 @@ def _literal(path: str) -> str:
 class _WholeFiles:
     """Papermill's output handler: the file is replaced in one step, and no secret is in it."""
 
+    written = ("", "")
+
     @classmethod
     def read(cls, path: str) -> str:
         return Path(path.removeprefix(_SCHEME)).read_text(encoding="utf-8")
@@ -198,7 +200,9 @@ class _WholeFiles:
 
     @classmethod
     def write(cls, text: str, path: str) -> None:
-        whole.write(Path(path.removeprefix(_SCHEME)), json.dumps(scrubbed(_tidied(json.loads(text)))))
+        if cls.written != (path, text):  # papermill's last two are of the same
+            whole.write(Path(path.removeprefix(_SCHEME)), json.dumps(scrubbed(_tidied(json.loads(text)))))
+            cls.written = path, text
 
     @classmethod
     def pretty_path(cls, path: str) -> str:

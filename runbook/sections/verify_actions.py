@@ -19,6 +19,7 @@ from runbook.clients.calls import FixedToken
 from runbook.clients.graph import GraphClient
 from runbook.clients.settle import Progress
 from runbook.errors import NotSettled, Parked, RunbookError, SignInError, TransportError
+from runbook.proof import probing
 from runbook.proof.probing import DirectRoad, Outcome, Road, RoadName, StackOneRoad, not_tried, prove, refused, renewed
 from runbook.proof.recipes import recipes
 from runbook.proof.workshop import Workshop
@@ -90,6 +91,7 @@ def verify(ctx: Context) -> Evidence:
     shop.look(ctx.params.actions)
     with ExitStack() as stack:
         roads = _open_roads(ctx, stack, found, state)
+        probing.read_ahead(shop, roads.open.values(), ctx.params.actions)
         pool = stack.enter_context(ThreadPoolExecutor(_WORKERS, "probe"))
         # Leaving early (an interrupt, a defect) must not wait for probes that have not begun; those under way clean up.
         stack.callback(pool.shutdown, cancel_futures=True)
