@@ -160,12 +160,19 @@ class GraphClient(Client):
         return self.until(attempt, f"{shown_path(path)} has its new values")[0]
 
     def remove(
-        self, path: str, body: JSON | None = None, *, fresh: bool = False, deadline: float | None = None
+        self,
+        path: str,
+        body: JSON | None = None,
+        *,
+        fresh: bool = False,
+        unsure: bool = False,
+        deadline: float | None = None,
     ) -> bool:
         """The shape *delete*: absent is done. ``False`` when it was not there any more.
 
         With ``body`` a POST that removes, such as ``removePassword``. ``fresh``: it was just made, so that it is absent
-        may mean "not everywhere yet" and is believed after an answer that was lost, seen several times.
+        may mean "not everywhere yet" and is believed after an answer that was lost, seen several times, or where one
+        was lost before, so that nobody is sure (``unsure``).
         """
         doubt: RunbookError | None = None
         absent = 0
@@ -180,7 +187,7 @@ class GraphClient(Client):
                 self._write("DELETE" if body is None else "POST", path, body)
             except (GraphError, TransportError) as error:
                 absent += _is_absent(error)
-                if _is_absent(error) and (not fresh or (doubt and absent >= self.pace.sightings)):
+                if _is_absent(error) and (not fresh or ((doubt or unsure) and absent >= self.pace.sightings)):
                     settled(applied=True)
                     return (doubt is not None,)
                 if retry.maybe_applied(error):

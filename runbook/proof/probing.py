@@ -176,17 +176,16 @@ def _send(shop: Workshop, road: Road, action: Action, probe: Probe, values: Valu
     request, remark = _request(action, probe, values), ""
     try:
         reply = road.send(request, fresh=bool(made))
-    except ServiceError as error:
-        also = next((row for row in probe.also if row.status == error.status and _reached(error)), None)
-        if also is None:
+    except RunbookError as error:
+        status = error.status if isinstance(error, ServiceError) and _reached(error) else None
+        also = next((row for row in probe.also if row.status == status), None)
+        if status is None or also is None:
             if probe.makes:
                 shop.lost(probe.makes, values, error, made)
+            elif action.effect == "delete" and made and retry.maybe_applied(error):
+                made[-1].doubt = error
             return _refused(road.name, request, error)
-        reply, remark = Reply(error.status, request_id=error.request_id or ""), also.why
-    except RunbookError as error:
-        if probe.makes:
-            shop.lost(probe.makes, values, error, made)
-        return _refused(road.name, request, error)
+        reply, remark = Reply(status, request_id=error.request_id or ""), also.why
     if probe.makes:
         shop.note(probe.makes, reply.body, values, made)
     elif action.effect == "delete" and made:

@@ -50,11 +50,15 @@ class NothingFound(Exception):
 
 @dataclass
 class Thing:
-    """A disposable object: what it was made from, with itself as ``it``. ``gone``: a probe has deleted it."""
+    """A disposable object: what it was made from, with itself as ``it``. ``gone``: a probe has deleted it.
+
+    ``doubt``: the answer that leaves open whether a probe has, or (of a link, which has no ``it``) has made it.
+    """
 
     kind: str
     values: Values
     gone: bool = False
+    doubt: RunbookError | None = None
 
     @property
     def name(self) -> str:
@@ -211,7 +215,10 @@ class Workshop:
         remove = partial(graph.remove, fresh=True, deadline=40 * graph.pace.interval)
         try:
             if not thing.gone:
-                remove(fill(spec.remove, thing.values))
+                there = remove(fill(spec.remove, thing.values), unsure=thing.doubt is not None)
+                if thing.doubt is not None:
+                    link = not thing.values["it"]
+                    graph.session.settled(thing.doubt.ticket, applied=there is link, created=there and link)
             if spec.purge:
                 # Else it would stay in the deleted items for 30 days and keep its names taken.
                 remove(fill(spec.purge, thing.values))
@@ -229,11 +236,16 @@ class Workshop:
         """Find what a failed request may have made all the same, so that it is removed; else say so."""
         spec, found = recipes().made[kind], []
         hangs_on = any(need(text)[0] == "made" for text in spec.needs.values())
-        if hangs_on or not retry.maybe_applied(error):
-            return  # what hangs on a disposable object goes with it
+        if not retry.maybe_applied(error):
+            return
+        if "$it" not in spec.remove:
+            made.append(Thing(kind, {**values, "it": {}}, doubt=error))
+            self._tell(made[-1], there=True)
+            return
+        if hangs_on and not spec.bin:
+            return  # it goes with what it hangs on
         with suppress(RunbookError):
-            if "displayName" in spec.body:
-                found = [*self.ctx.graph.list(spec.path, filter=f"displayName eq {literal(values['name'])}")]
+            found = self._like(spec.path, fill(spec.body, values))
         for item in found:
             self.note(kind, item, values, made)
         if found:
@@ -242,6 +254,14 @@ class Workshop:
             perhaps = Thing(kind, {**values, "it": {}})
             self._tell(perhaps, there=True)
             self.litter.append(f"{perhaps.name}: it may have been made, the answer was lost")
+
+    def _like(self, path: str, body: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """What there is that was made with this body: by a name that nothing else has."""
+        if "id" in body:
+            item = self.ctx.graph.find(f"{path}/{body['id']}")
+            return [item] if item else []
+        name = "displayName" if "displayName" in body else "appId"
+        return [*self.ctx.graph.list(path, filter=f"{name} eq {literal(body[name])}")]
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,8 @@ def test_a_scheduler_that_is_lost_loses_and_doubles_nothing(provider: Provider) 
         assert process.returncode == 1, out + err
         assert json.loads(out)["what"] == "The scheduler is gone."
     with a_cluster(provider, "second") as (address, _):
-        assert provider.fleet(*line, "--scheduler", address)["counts"] == {"done": 1}
+        told = provider.fleet(*line, "--scheduler", address)["counts"]
+    assert told in ({"done": 1}, {"skipped": 1}), "its worker may have finished the tenant alone"
     assert provider.made(11) == ONE_OF_EACH
 
 

@@ -58,8 +58,8 @@ class Outcome:
         return head + "".join(f"\n    {problem}" for problem in self.problems)
 
 
-def in_weather(stand: Stand, mixture: Mixture, name: str, last: int = 8) -> Outcome:
-    """Run sections 1 to ``last`` in the weather, and hold what is told against the books."""
+def in_weather(stand: Stand, mixture: Mixture, name: str, last: int | str = 8) -> Outcome:
+    """Run sections 1 to ``last``, or the one of that name, in the weather; hold what is told against the books."""
     outcome = Outcome(mixture)
     values = stand.values(f"{name}-{mixture.number}", **mixture.values)
     before = Books.read(stand.store, parse(values)).count()
