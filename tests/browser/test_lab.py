@@ -23,7 +23,7 @@ BY_BUTTON = (
     ("04_api_permissions", "created"),
     ("05_client_secret", "1 client secret created"),
 )
-BY_A_PERSON = (("06_connector_profile", "client_secret"), ("07_link_account", "QR code of the link"))
+BY_A_PERSON = (("06_connector_profile", "client secret"), ("07_link_account", "QR code of the link"))
 
 
 def test_the_guide_is_walked_by_the_keyboard_alone(lab: Lab, opened: Opened, services: Services) -> None:

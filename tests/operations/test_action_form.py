@@ -227,6 +227,8 @@ def test_linking_that_failed_says_why_before_anybody_is_asked_again(bench: Workb
     assert pressed(buttons, "Apply").startswith("Parked")
     card = buttons.below.panel
     assert isinstance(card, HandOverCard), "what one has to do stands where one acts"
+    assert "linking failed" not in plan.panel.text(), "nobody tried yet"
+    assert "a person was asked to sign in" in plan.panel.text()
     with pytest.raises(RunbookError):
         rehearsal.attend(ready, card.hand_over, lambda _reference: "")
     again = Step(Guided("link_account"), bench)

@@ -38,7 +38,7 @@ PANELS: list[Panel] = [
     EvidenceTable([row(HOSTILE, HOSTILE, HOSTILE, HOSTILE)], notes=[HOSTILE]),
     GuideList([Chapter(1, HOSTILE, "open", HOSTILE, "01.ipynb")], missing=[HOSTILE]),
     HandOverCard(HandOver("link_account", HOSTILE, "https://x/", (HOSTILE,), {HOSTILE: HOSTILE}, HOSTILE)),
-    Header(PLACE, HOSTILE, HOSTILE, HOSTILE),
+    Header(PLACE, HOSTILE),
     KeyValue(HOSTILE, HOSTILE),
     message.verdict("passed", HOSTILE, HOSTILE),
     PermissionMatrix({"delegated": [{"name": HOSTILE, "wanted": True}]}, {"delegated": {HOSTILE: HOSTILE}}),
