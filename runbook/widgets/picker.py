@@ -231,7 +231,7 @@ class Picker(Live):
         )
         self._separator = ipywidgets.ToggleButtons(
             options=list(SEPARATORS), value="space", description="Separator", style={"button_width": "78px"}
-        )
+        ).add_class("rb-wide")
         self._effects = {name: self._tick(f"{name.capitalize()} actions", True, self._filter) for name in EFFECTS}
         self._types = {kind: self._tick(kind.capitalize(), kind in self.choice.types, self._changed) for kind in TYPES}
         self._source = ipywidgets.Dropdown(

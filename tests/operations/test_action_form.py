@@ -120,7 +120,7 @@ def test_of_a_long_answer_the_first_rows_are_shown_in_a_box_and_the_caption_says
     assert table.html().count("<tr>") == 1 + 500
     assert "max-height" in table.html()
     assert table.text().count("Person") == 100
-    assert "all 3,000 rows; 500 shown here" in table.html()
+    assert "all 3,000 rows; 500 at a time" in table.html()
     short = AnswerTable(Answer(frames.table(rows[:3])), is_list=True)
     assert "<input" not in short.html()
     cut = AnswerTable(Answer(frames.table(rows[:3]), "; raise max_rows for more"), is_list=True)
