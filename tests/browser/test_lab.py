@@ -48,7 +48,6 @@ def test_the_guide_is_walked_by_the_keyboard_alone(lab: Lab, opened: Opened, ser
         assert book.focus() == ("Check again", True)
         accessible(book.page, ".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook .jp-OutputArea")
         expect(book.output("step.verdict()")).to_contain_text(made)
-        expect(book.output("step.evidence()")).to_contain_text("what was read, and from where")
         saved(book, lab.folder / f"{name}.ipynb")
         if name.startswith("03"):
             restarted_between(book)
