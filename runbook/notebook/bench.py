@@ -201,9 +201,8 @@ class Workbench:
         self._ask_states()
         missing = [why for state, why in self._states.values() if state == "unknown"]
         undone = {name for name, (state, _) in self._states.items() if state != "done"}
-        for each in rights(self._look(), undone):
-            if not each["may"] and each["without"] != "not tried":
-                missing.append(f"This sign-in may not {each['what']}. Who may: {each['who']}.")
+        lacks = [each for each in rights(self._look(), undone) if not each["may"] and each["without"] != "not tried"]
+        missing += [f"This sign-in may not {each['what']}. Who may: {each['who']}." for each in lacks]
         return GuideList(self._chapters(), missing)
 
     def _chapters(self) -> tuple[Chapter, ...]:

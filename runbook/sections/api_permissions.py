@@ -173,10 +173,7 @@ def _grant(ctx: Context, state: Permissions, wanted: dict[PermissionType, Wanted
         by_link(ctx, wanted)
 
 
-_UNSEEN: Mapping[PermissionType, str] = {
-    "delegated": "What a delegated token carries is not seen here: section 8 gets one and looks.",
-    "application": "What an application token carries is not seen before section 5 has made a secret.",
-}
+_UNSEEN = "What tokens carry is looked at in section 8, of an application token here once section 5 has made a secret."
 
 
 def verify(ctx: Context) -> Evidence:
@@ -210,7 +207,7 @@ def verify(ctx: Context) -> Evidence:
     ]
     missing = [f"{catalog.action(slug).name} ({kind})" for kind in TYPES for slug in wanted[kind].missing]
     notes = [f"{name}: no permission for it is published in this tenant." for name in missing]
-    notes += [_UNSEEN[kind] for kind in TYPES if any(item["in_token"] is None for item in rows[kind])]
+    notes += [_UNSEEN] * any(item["in_token"] is None for kind in TYPES for item in rows[kind])
     return Evidence(not missing, evidence, {"permissions": rows}, notes)
 
 

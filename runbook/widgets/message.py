@@ -59,8 +59,7 @@ class HandOverCard(Panel):
         lines = [item.title, f"Who: {item.who}", f"Link: {item.url if self.shown else self.elsewhere}"]
         lines += [f"{number}. {step}" for number, step in enumerate(item.steps, start=1)]
         lines += [f"Until: {item.expires_at}"] if item.expires_at else []
-        fields = tuple((name.replace("_", " "), value) for name, value in item.fields.items())
-        values = Table(("Field", "Value"), fields, "Values to put in")
+        values = Table(("Field", "Value"), tuple(item.fields.items()), "Values to put in")
         return "\n".join(lines) + (f"\n{values.text()}" if item.fields else "")
 
     def qr_code(self) -> str:

@@ -18,6 +18,7 @@ from runbook.widgets import message
 from runbook.widgets.message import HandOverCard, KeyValue, Message
 from runbook.widgets.panel import Panel, Several, Table
 
+Rows = Sequence[Mapping[str, Any]]
 STAGES = ("wanted", "requested", "granted", "in_token")
 _ROADS = {"delegated": "Delegated", "application": "Application", "stackone": "StackOne"}
 
@@ -82,8 +83,7 @@ def evidence(
         return Message("Nothing yet", "none", f"{waiting}; what is read back appears here.")
     said = {f"{action['name']}: {action['explanation']}" for action in result.facts.get("actions", ())}
     notes = [note for note in result.evidence.notes if note not in said]  # it stands below the matrix
-    calls = result.calls if attended else ()
-    folded = result.section == "api_permissions"  # the matrix says the same
+    calls, folded = result.calls if attended else (), result.section == "api_permissions"  # its matrix says the same
     table = EvidenceTable(result.evidence.rows, notes, calls, folded=folded)
     shown = [*_panels(result.section, result.facts, scopes), table]
     if record is not None:
@@ -159,22 +159,15 @@ class EvidenceTable(Panel):
 
     title = "Evidence: what was read, and from where"
 
-    def __init__(
-        self,
-        rows: Sequence[Mapping[str, str]],
-        notes: Sequence[str] = (),
-        calls: Sequence[Mapping[str, Any]] = (),
-        *,
-        folded: bool = False,
-    ) -> None:
+    def __init__(self, rows: Rows, notes: Sequence[str] = (), calls: Rows = (), *, folded: bool = False) -> None:
         self.notes, self.folded = tuple(notes), folded
         self.shown = _table(rows, ("what", "value", "source"))
         sent = [{**call, "what": f"{call.get('method')} {call.get('path')}"} for call in calls]
         self.requests = _table([row for row in [*rows, *sent] if row.get("request_id")], ("what", "request_id"))
 
     def text(self) -> str:
-        requests = [self.requests.text()] if self.requests.rows else []
-        return "\n\n".join([f"{self.title}\n{self.shown.text()}", *self.notes, *requests])
+        ids = self.requests.text() if self.requests.rows else ""
+        return "\n\n".join(filter(None, [f"{self.title}\n{self.shown.text()}", *self.notes, ids]))
 
 
 class PermissionMatrix(Panel):
@@ -184,9 +177,7 @@ class PermissionMatrix(Panel):
     or None (unknown, which is never shown as good). ``why`` gives the reason by type and name.
     """
 
-    def __init__(
-        self, permissions: Mapping[str, Sequence[Mapping[str, Any]]], why: Mapping[str, Mapping[str, str]]
-    ) -> None:
+    def __init__(self, permissions: Mapping[str, Rows], why: Mapping[str, Mapping[str, str]]) -> None:
         self._permissions, self._why = permissions, why
 
     def tables(self) -> list[tuple[str, Table]]:
@@ -216,7 +207,7 @@ class ActionMatrix(Panel):
     each a mapping of stage to True, False, None or a word, plus ``verdict`` and ``explanation``.
     """
 
-    def __init__(self, actions: Sequence[Mapping[str, Any]]) -> None:
+    def __init__(self, actions: Rows) -> None:
         self.actions = [{"explanation": "", "verdict": "", **action} for action in actions]
         self.counts = words.tally(str(action["verdict"]) for action in self.actions)
         roads = {road: [a[road] for a in self.actions if a.get(road) not in (None, "—")] for road in _ROADS}
@@ -260,9 +251,9 @@ class SecretLives(Panel):
         return self.table().text()
 
 
-def _table(rows: Sequence[Mapping[str, Any]], fields: Sequence[str], caption: str = "") -> Table:
-    names = tuple(map(_title, fields))
-    return Table(names, tuple(tuple(row.get(field, "") for field in fields) for row in rows), caption, ("Value",))
+def _table(rows: Rows, fields: Sequence[str]) -> Table:
+    cells = tuple(tuple(row.get(field, "") for field in fields) for row in rows)
+    return Table(tuple(map(_title, fields)), cells, toned=("Value",))
 
 
 def _cell(cell: Any, stage: str) -> str:

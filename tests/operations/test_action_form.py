@@ -232,6 +232,7 @@ def test_linking_that_failed_says_why_before_anybody_is_asked_again(bench: Workb
     with pytest.raises(RunbookError):
         rehearsal.attend(ready, card.hand_over, lambda _reference: "")
     again = Step(Guided("link_account"), bench)
+    assert "7 Link an account (parked)" in again.header().panel.text()
     assert "linking failed: invalid_client AADSTS7000215" in " ".join(again.plan().panel.text().split())
     assert pressed(buttons, "I have done it").startswith("Failed: Linking the account failed: invalid_client")
     assert "AADSTS7000215" in evidence.panel.text()
