@@ -145,10 +145,11 @@ class Parked(RunbookError):
     exit_code = 3
 
     def __init__(self, hand_over: HandOver) -> None:
+        kept = f"the link that `runbook secrets get {hand_over.kept}` shows" if hand_over.kept else hand_over.url
         super().__init__(
             f"Parked: {hand_over.title}",
             meaning=f"{hand_over.who or 'A person'} must act before the run can go on.",
-            next_step=f"open {hand_over.kept or hand_over.url} and follow the steps, then run the same command again.",
+            next_step=f"open {kept}, follow the steps, then run the same command again.",
         )
         self.hand_over = hand_over
 

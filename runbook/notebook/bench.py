@@ -21,8 +21,9 @@ from runbook.runs.provenance import notebook_name
 from runbook.runs.run import conclude, need_approval, new_run_id, opening
 from runbook.secrets import Secret
 from runbook.tenant.base import Context, HandsOver, Section, SectionResult, attended, open_context, run_section
-from runbook.tenant.changes import Change, plan_hash
+from runbook.tenant.changes import Change, pending, plan_hash
 from runbook.tenant.registration import signed_in, tenant
+from runbook.tenant.rights import rights
 from runbook.widgets.guide import Chapter, GuideList, Header, Place
 from runbook.widgets.message import HandOverCard, Message
 from runbook.widgets.one_time_page import SECONDS, offer
@@ -65,6 +66,9 @@ class Workbench:
         self._own_record = False
         self._observed: Any = None  # the tenant's permissions, read once: each click plans against them anew
         self._states: dict[str, tuple[str, str]] = {}
+        self._parked: int | None = None
+        self.chosen = inputs.chosen
+        """Whether the parameters file holds a choice of actions."""
         self.watcher: Callable[[str, Context], None] = self._show_wait
         """Who shows what is waited for, told in words about once a second."""
         self._wait_id = ""
@@ -89,7 +93,7 @@ class Workbench:
 
     def choose(self, params: Parameters) -> None:
         """Go on with another choice on the same tenant."""
-        self.params = params
+        self.params, self.chosen = params, True
         if self._looking is not None:
             self._looking.params = params
             self._looking.scopes = self.scopes
@@ -161,12 +165,15 @@ class Workbench:
         """The record that this notebook keeps, or that of the run; None while there is none."""
         return self.inputs.record or (self._journal.folder if self._journal else None)
 
-    def header(self, number: int | None, title: str = "", about: str = "", portal: str = "") -> Panel:
-        """Who and where, and what this step does; with a person there also the state of every step.
+    def header(self, number: int | None, title: str = "", *, parked: bool = False, anew: bool = False) -> Panel:
+        """Who and where; with a person there also the state of every step, asked ``anew`` after something was done.
 
-        ``number``: the step of the guide, 0 on its front page, None for an operation beside it.
+        ``number``: the step of the guide, 0 on its front page, None for an operation beside it. ``parked``: it waits.
         """
         ctx = self._look()
+        self._parked = number if parked else None
+        if anew:
+            self._states.clear()
         if number == 0 or (number and self.inputs.attended):
             self._ask_states()
         place = Place(
@@ -181,32 +188,45 @@ class Workbench:
         if self._code_id:
             Message("Signed in", "good", place.signed_in).display(self._code_id, again=True)
             self._code_id = ""
-        return Header(place, title, about, portal)
+        return Header(place, title)
 
     @property
     def _choice(self) -> str:
-        if self.inputs.chosen:
+        if self.chosen:
             return f"{len(self.params.actions)} chosen"
         return f"nothing is chosen in {self.inputs.file}: the {len(self.params.actions)} default ones count"
 
     def guide(self) -> Panel:
         """The eight steps with their state and notebook."""
         self._ask_states()
-        return GuideList(self._chapters(), [why for state, why in self._states.values() if state == "unknown"])
+        missing = [why for state, why in self._states.values() if state == "unknown"]
+        undone = {name for name, (state, _) in self._states.items() if state != "done"}
+        lacks = [each for each in rights(self._look(), undone) if not each["may"] and each["without"] != "not tried"]
+        missing += [f"This sign-in may not {each['what']}. Who may: {each['who']}." for each in lacks]
+        return GuideList(self._chapters(), missing)
 
     def _chapters(self) -> tuple[Chapter, ...]:
-        first = next((name for name, (state, _) in self._states.items() if state != "done"), "")
+        first = self._first
         chapters = []
         for each in sections.SECTIONS:
             state, why = self._states.get(each.NAME, ("", ""))
+            if each.NUMBER == 1 and state and not self.chosen:
+                state, why = "open", f"nothing is chosen in {self.inputs.file} yet"
             state = "next" if state == "open" and first == each.NAME else state
+            state = "parked" if state in ("open", "next") and self._parked == each.NUMBER else state
             chapters.append(Chapter(each.NUMBER, each.TITLE, state, why, notebook_name(each.NAME)))
         return tuple(chapters)
 
     def next_notebook(self) -> str:
         """The notebook of the first step that is not done; empty when all are."""
         self._ask_states()
-        return next((notebook_name(name) for name in sections.NAMES if self._states[name][0] != "done"), "")
+        return notebook_name(self._first) if self._first else ""
+
+    @property
+    def _first(self) -> str:
+        """The first step that is not done."""
+        undone = [name for name, (state, _) in self._states.items() if state != "done"]
+        return sections.NAMES[0] if self._states and not self.chosen else next(iter(undone), "")
 
     def following(self, number: int | None) -> str:
         """What to do after this step has passed."""
@@ -272,8 +292,6 @@ class Workbench:
                 self._states[section.NAME] = ("unknown", f"{error.what} Next: {error.next_step}")
             else:
                 self._states[section.NAME] = _state_of(changes)
-        if not self.inputs.chosen:
-            self._states[sections.NAMES[0]] = ("open", f"nothing is chosen in {self.inputs.file} yet")
         self._states[PROOF] = self._proof(ctx)
 
     def _proof(self, ctx: Context) -> tuple[str, str]:
@@ -285,7 +303,7 @@ class Workbench:
         said = f"{last.proven} of {words.plural(last.actions, 'action')} proven, {last.finished_at}, {last.folder}"
         chosen = {catalog.action(slug).name for slug in self.params.actions}
         others = {state for name, (state, _) in self._states.items() if name != PROOF}
-        return ("done" if last.holds and chosen == passed and others == {"done"} else "open"), said
+        return ("done" if self.chosen and last.holds and chosen == passed and others == {"done"} else "open"), said
 
 
 def _page(fetch: Callable[[], Mapping[str, Secret]]) -> str:
@@ -293,5 +311,6 @@ def _page(fetch: Callable[[], Mapping[str, Secret]]) -> str:
 
 
 def _state_of(changes: Sequence[Change]) -> tuple[str, str]:
-    pending = [change for change in changes if change.kind != "same"]
-    return ("open", counts(pending)) if pending else ("done", "as wanted")
+    waiting = pending(changes)
+    asked = next((change.note for change in waiting if change.asked), "")
+    return ("parked", asked) if asked else ("open", counts(waiting)) if waiting else ("done", "as wanted")

@@ -75,13 +75,17 @@ class Step:
         if self._buttons is not None:
             self._buttons.close()
 
-    def header(self) -> Panel:
-        """Where one is in the guide, on which tenant, signed in as whom; what this step does."""
+    def header(self) -> Area:
+        """Where one is in the guide, on which tenant, signed in as whom."""
         try:
-            return self._bench.header(self._subject.number, *self._subject.about)
+            return self._place("header", self._shown_header())
         except RunbookError as error:
             self._error = error
-            return message.failure(error)
+            return self._place("header", message.failure(error))
+
+    def _shown_header(self, *, anew: bool = False) -> Panel:
+        about, waits = self._subject, self._asked is not None
+        return self._bench.header(about.number, about.title, parked=waits, anew=anew)
 
     def choose(self) -> Panel:
         """The action picker (section 1) or the form of one action; where nobody is there, the choice as a table."""
@@ -127,7 +131,7 @@ class Step:
         if self._error is None and verdict in ("passed", "planned"):
             return area
         area.panel.display()
-        reason = self._error.what if self._error else self._subject.about[0]
+        reason = self._error.what if self._error else self._subject.title
         raise SectionParked(f"{reason}: a person must act") if verdict == "parked" else SectionFailed(reason)
 
     def _place(self, name: str, panel: Panel) -> Area:
@@ -139,6 +143,8 @@ class Step:
         self._planned, self._result, self._error, self._agreed = False, None, None, frozenset()
         asked = self._subject.by_hand
         self._show("plan", self._subject.unplanned() if asked else self._shown_plan())
+        if self._subject.looks and "header" in self._areas:
+            self._show("header", self._shown_header())
         if self._subject.looks and "evidence" in self._areas:
             self._run(apply=False)
         self._fill()
@@ -242,6 +248,9 @@ class Step:
         if self._subject.label == "Apply":
             self._show("plan", self._plan_afterwards())
         self._fill()
+        if "header" in self._areas and self._subject.number and not isinstance(self._error, Interrupted):
+            with suppress(RunbookError):
+                self._show("header", self._shown_header(anew=True))
         if self._asked is not None:
             self._notice()
         return states.beside_button(self._result, self._error, self._said())
@@ -339,7 +348,7 @@ class Step:
         following = self._bench.following(self._subject.number)
         if self._asked is not None and self._attended and self._result is not None:
             return states.parked_here(self._result)
-        return states.verdict(self._subject.about[0], self._result, self._error, self._said(), following, self._waiting)
+        return states.verdict(self._subject.title, self._result, self._error, self._said(), following, self._waiting)
 
 
 def _secret_reference(asked: HandOver) -> str:

@@ -27,8 +27,8 @@ from runbook.widgets.plan_table import AnswerTable, PlanTable, RequestCard
 class Subject:
     """What :class:`runbook.notebook.step.Step` needs to know.
 
-    ``section`` is None while nothing is chosen. ``about``: title, what the step does, and where one would click for it
-    in the portal. ``reads``: it changes nothing, so it is carried out without leave to apply.
+    ``section`` is None while nothing is chosen. ``reads``: it changes nothing, so it is carried out without leave to
+    apply.
     """
 
     number: int | None = None
@@ -36,7 +36,7 @@ class Subject:
     label = "Apply"
     by_hand = looks = reads = False
     section: Section | None = None
-    about: tuple[str, str, str]
+    title: str
 
     def choose(self, bench: Workbench, changed: Callable[[], None]) -> Panel:
         """Let a person choose, and tell of each change; where nobody is there, show what is chosen."""
@@ -68,7 +68,7 @@ class Guided(Subject):
 
     def __init__(self, name: str) -> None:
         section = self._section = self.section = operations.section(name)
-        self.number, self.about = section.NUMBER or None, (section.TITLE, section.SUMMARY, section.PORTAL)
+        self.number, self.title = section.NUMBER or None, section.TITLE
         self.looks = section.NUMBER == 1
         if name == PROOF:
             self.label, self.hint = "Prove", "each action is tried now, writes on disposable objects"
@@ -84,6 +84,7 @@ class Guided(Subject):
 
         def follow() -> None:
             self.section = self._section if choice.complete else None
+            bench.chosen = False
             if choice.complete:
                 bench.choose(choice.parameters())
             changed()
@@ -117,8 +118,7 @@ class Ordered(Subject):
         self._order = order if isinstance(order, orders.Order) else None
         self.section = self._operation = RunAction(self._order) if self._order else None
         self.reads = self._operation is not None and self._operation.reads
-        title = self._order.action.name if self._order else "Run an action"
-        self.about = title, "One action of the catalogue, planned, sent once, and read back.", RunAction.PORTAL
+        self.title = self._order.action.name if self._order else "Run an action"
 
     def choose(self, bench: Workbench, changed: Callable[[], None]) -> Panel:
         """The form, or the order as a table where nobody is there."""

@@ -35,6 +35,7 @@ import json
 import os
 import sys
 import threading
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
@@ -80,12 +81,13 @@ _TAIL = 64 * 1024
 class NullJournal:
     """Takes every event and keeps none: for reading and planning without a record.
 
-    ``done`` counts what the writes of this process did since it was set last.
+    ``done`` counts what the writes of this process did since it was set last; ``calls`` are its latest calls.
     """
 
     def __init__(self) -> None:
         self._section = ""
         self.done = Done()
+        self.calls: deque[dict[str, Any]] = deque(maxlen=60)
 
     def event(self, kind: str, /, **data: Any) -> int:
         """Record one event; returns its number in the journal."""
@@ -94,6 +96,7 @@ class NullJournal:
 
     def call(self, **facts: Any) -> None:
         """Record a read after its answer; ``facts`` as in ``http.call``."""
+        self.calls.append(facts)
         self.event("http.call", **self._named(facts))
 
     def intent(self, **facts: Any) -> int:
@@ -102,6 +105,7 @@ class NullJournal:
 
     def outcome(self, ticket: int, **facts: Any) -> None:
         """Record what became of the write that ``ticket`` (the number of its intent) announced."""
+        self.calls.append(facts)
         self._counted("http.outcome", intent=ticket, **facts)
 
     def settled(self, ticket: int, *, applied: bool, created: bool = False) -> None:

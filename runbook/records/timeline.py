@@ -16,7 +16,7 @@ from runbook import words
 
 _SOON = 30  # days before its end in which a secret asks for attention
 _NEVER = 36_500  # days that stand for a secret without an end
-_WIDTH = 640  # pixels of the axis
+_WIDTH = 340  # pixels of the axis: with its names it fits a small screen
 _LONGEST = timedelta(days=800)  # what is drawn of a secret without an end
 
 

@@ -173,6 +173,9 @@ def _grant(ctx: Context, state: Permissions, wanted: dict[PermissionType, Wanted
         by_link(ctx, wanted)
 
 
+_UNSEEN = "What tokens carry is looked at in section 8, of an application token here once section 5 has made a secret."
+
+
 def verify(ctx: Context) -> Evidence:
     def seen() -> Permissions | None:
         state = Permissions.read(ctx)
@@ -204,6 +207,7 @@ def verify(ctx: Context) -> Evidence:
     ]
     missing = [f"{catalog.action(slug).name} ({kind})" for kind in TYPES for slug in wanted[kind].missing]
     notes = [f"{name}: no permission for it is published in this tenant." for name in missing]
+    notes += [_UNSEEN] * any(item["in_token"] is None for kind in TYPES for item in rows[kind])
     return Evidence(not missing, evidence, {"permissions": rows}, notes)
 
 

@@ -182,12 +182,13 @@ def plan(ctx: Context, observed: Observed) -> list[Change]:
     scopes, kind = form.scopes if form else _scopes(ctx), form.kind if form else KINDS[ctx.params.sign_in_audience]
     content = f"{kind}, {words.plural(len(scopes), 'scope')}, {words.plural(len(ctx.params.actions), 'action')}"
     hashed = " ".join([f"connector profile {name!r}", kind, *scopes, "/", *sorted(ctx.params.actions)])
-
+    waits = form is not None and observed.asked == f"{form.fingerprint()}.{_version(observed.profile, form.name)}"
     if observed.stranger:
         note = "a profile of this name is there and is not listed on this tenant's application: it is left alone"
         return [Change(label, "not ours", content, "unknown", note, hashed=hashed)]
     if observed.profile is None:
-        return [Change(label, "absent", content, "added", "a person fills in StackOne's form", hashed=hashed)]
+        note = f"a person {'was asked to fill' if waits else 'fills'} in StackOne's form"
+        return [Change(label, "absent", content, "added", note, hashed=hashed, asked=waits)]
     confirmed = observed.form and observed.confirmed == observed.form.fingerprint()
     if confirmed and observed.listed and observed.profile.get("active", True):
         note = "what StackOne does not show is proven by sections 7 and 8"
@@ -201,7 +202,7 @@ def plan(ctx: Context, observed: Observed) -> list[Change]:
         note = "it was saved after the values were handed over; this is noted on the application"
     else:
         now, note = "out of date", "its secret, scopes or actions differ from what is wanted"
-    return [Change(label, now, content, "changed", note, hashed=hashed)]
+    return [Change(label, now, content, "changed", note, hashed=hashed, asked=waits)]
 
 
 def _saved_since_asked(observed: Observed) -> bool:

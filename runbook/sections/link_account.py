@@ -37,6 +37,7 @@ class Observed:
     """The connector profile and our linked account, as StackOne lists them; ``stranger``: the owner has another one.
 
     ``failed``: what StackOne says of an attempt with the link that is handed over; empty while there is none.
+    ``asked``: a person has that link.
     """
 
     profile: dict[str, Any] | None
@@ -44,6 +45,7 @@ class Observed:
     listed: bool = False
     stranger: bool = False
     failed: str = ""
+    asked: bool = False
 
 
 def find_account(ctx: Context) -> dict[str, Any] | None:
@@ -141,7 +143,7 @@ def read(ctx: Context) -> Observed:
     observed = _observed(ctx, find_profile(ctx))
     kept = ctx.store.reference(f"{_kept(ctx, observed)}/session")
     token = json.loads(ctx.store.get(kept).reveal())["token"] if ctx.store.has(kept) else ""
-    return replace(observed, failed=" ".join(_failed(ctx, token))) if token else observed
+    return replace(observed, failed=" ".join(_failed(ctx, token)).strip(), asked=True) if token else observed
 
 
 def plan(ctx: Context, observed: Observed) -> list[Change]:
@@ -152,7 +154,8 @@ def plan(ctx: Context, observed: Observed) -> list[Change]:
         return [Change(label, "not ours", "active", "unknown", note)]
     if account is None:
         tried = f"absent; linking failed: {observed.failed}" if observed.failed else "absent"
-        return [Change(label, tried, "active", "added", "a person signs in")]
+        note = f"a person {'was asked to sign' if observed.asked else 'signs'} in"
+        return [Change(label, tried, "active", "added", note, asked=observed.asked)]
     status = str(account.get("status"))
     if status != "active":
         return [Change(label, f"{status}{_reasons(account)}", "active", "changed", "a person signs in again")]

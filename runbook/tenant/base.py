@@ -127,7 +127,7 @@ class Section(Protocol):
 class SectionResult:
     """How one section ended. ``error`` is set for ``failed``, ``hand_over`` for ``parked`` where a person must act.
 
-    ``done``: what its writes did, whatever became of it: ``{"created": {"application": 1}}``.
+    ``done``: what its writes did, whatever became of it: ``{"created": {"application": 1}}``. ``calls``: its latest.
     """
 
     section: str
@@ -142,6 +142,7 @@ class SectionResult:
     unchanged: int = 0
     facts: dict[str, Any] = field(default_factory=dict)
     next_step: str = ""
+    calls: Sequence[Mapping[str, Any]] = ()
 
 
 def plan_sections(ctx: Context, sections: Iterable[Section]) -> dict[str, list[Change]]:
@@ -158,6 +159,7 @@ def run_section(ctx: Context, section: Section, *, apply: bool, shown: bool = Fa
     raised. Anything else is a defect: it is recorded as failed and raised.
     """
     ctx.journal.done, ctx.applying = Done(), apply
+    ctx.journal.calls.clear()
     about = {"title": section.TITLE, "about": section.SUMMARY, "portal": section.PORTAL}
     ctx.journal.event("section.started", section=section.NAME, notebook=_notebook(section), **about)
     changes: list[Change] = []
@@ -295,6 +297,7 @@ def _finish(
         facts=evidence.facts if evidence else {},
         next_step=next_step,
         done=ctx.journal.done.words(),
+        calls=[*ctx.journal.calls],
     )
     told = {name: getattr(result, name) for name in ("section", "verdict", "facts", "next_step")}
     error_text = None if result.error is None else str(result.error)

@@ -19,7 +19,8 @@ class Change:
 
     ``data`` carries what ``apply`` needs and is never shown; ``hashed`` stands for ``what`` and ``wanted`` in the plan
     hash where those hold an id or a date. Neither holds a secret. ``others``: it changes what somebody else made or
-    did, or grants more than was asked for, and is carried out only when exactly this plan was approved.
+    did, or grants more than was asked for, and is carried out only when exactly this plan was approved. ``asked``: a
+    person was asked to make it, and has not yet.
     """
 
     what: str
@@ -30,6 +31,7 @@ class Change:
     data: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
     hashed: str | None = None
     others: bool = False
+    asked: bool = False
 
     def shown(self) -> dict[str, str]:
         """The fields a person sees, as the journal keeps them."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runbook.widgets.panel import Area, Live, Several, page, render
@@ -157,22 +158,19 @@ class ApplyButton(Live):
             self.press(offer)
 
 
+@dataclass
 class Watch:
     """Looks ``every`` few seconds until ``changed()`` is true, then calls ``then()`` once.
 
     It lives on the kernel's own event loop, so other cells run in between. ``tell`` gets the seconds that are left.
     """
 
-    def __init__(
-        self,
-        changed: Callable[[], bool],
-        then: Callable[[], None],
-        tell: Callable[[int], None],
-        seconds: float,
-        every: float,
-    ) -> None:
-        self._changed, self._then, self._tell, self._seconds, self._every = changed, then, tell, seconds, every
-        self._task: asyncio.Task[None] | None = None
+    changed: Callable[[], bool]
+    then: Callable[[], None]
+    tell: Callable[[int], None]
+    seconds: float
+    every: float
+    _task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Begin to look; without a running event loop there is nobody to notice for, and nothing happens."""
@@ -189,12 +187,12 @@ class Watch:
             self._task = None
 
     async def _look(self, loop: asyncio.AbstractEventLoop) -> None:
-        end = loop.time() + self._seconds
+        end = loop.time() + self.seconds
         while (left := end - loop.time()) > 0:
-            self._tell(int(left))
-            await asyncio.sleep(self._every)
-            if self._changed():
+            self.tell(int(left))
+            await asyncio.sleep(self.every)
+            if self.changed():
                 self._task = None  # what follows may begin a watch of its own
-                self._then()
+                self.then()
                 return
-        self._tell(0)
+        self.tell(0)

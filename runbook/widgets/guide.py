@@ -31,18 +31,16 @@ class Place:
 
 
 class Header(Panel):
-    """The guide's steps with the current one marked, what it does, the target in words, and who is signed in."""
+    """The guide's steps with the current one marked, the target in words, and who is signed in."""
 
-    def __init__(self, place: Place, title: str = "", about: str = "", portal: str = "") -> None:
-        self.place, self.title, self.about, self.portal = place, title, about, portal
+    def __init__(self, place: Place, title: str = "") -> None:
+        self.place, self.title = place, title
 
     def text(self) -> str:
         place = self.place
         guide = (f"{step.number} {step.title}{f' ({step.state})' if step.state else ''}" for step in place.steps)
         said = {
             "Step": f"{place.current} of {len(place.steps)}: {self.title}" if place.current else self.title,
-            "What it does": self.about,
-            "In the portal": self.portal,
             "Target": place.target,
             "Tenant": place.tenant,
             "Signed in as": place.signed_in,

@@ -89,7 +89,7 @@ class _PickerRows:
         self._heads: dict[str, tuple[ipywidgets.HBox, ipywidgets.HTML, list[str]]] = {}
         self._style = CheckboxStyle(description_width="0px")
         self._tick = ipywidgets.Layout(width="270px", flex="0 0 auto")
-        self._cost = ipywidgets.Layout(flex="1 1 auto", margin="0")
+        self._cost = ipywidgets.Layout(flex="1 1 220px", margin="0")
         wanted = set(chosen)
         children: list[Any] = [_headings()]
         ordered = sorted(catalog.actions(), key=lambda action: resources().index(action.resource))
@@ -159,7 +159,7 @@ class _PickerRows:
 
 
 def _headings() -> ipywidgets.HBox:
-    titles = {"Action": "0 0 270px", "Effect, and the permission that it needs by itself": "1 1 auto"}
+    titles = {"Action": "0 0 270px", "Effect, and the permission that it needs by itself": "1 1 220px"}
     cells = [ipywidgets.HTML(f'<div class="rb soft">{t}</div>', layout={"flex": flex}) for t, flex in titles.items()]
     head = ipywidgets.HBox(cells, layout={"flex": "0 0 auto"})
     head.add_class("rb-head")
@@ -231,7 +231,7 @@ class Picker(Live):
         )
         self._separator = ipywidgets.ToggleButtons(
             options=list(SEPARATORS), value="space", description="Separator", style={"button_width": "78px"}
-        )
+        ).add_class("rb-wide")
         self._effects = {name: self._tick(f"{name.capitalize()} actions", True, self._filter) for name in EFFECTS}
         self._types = {kind: self._tick(kind.capitalize(), kind in self.choice.types, self._changed) for kind in TYPES}
         self._source = ipywidgets.Dropdown(
@@ -254,11 +254,11 @@ class Picker(Live):
         ask = ipywidgets.HBox([*self._types.values(), self._source], layout=wrap)
         left = ipywidgets.VBox(
             [ask, self._separator, find, presets, self._rows.layout],
-            layout=ipywidgets.Layout(flex="3 1 600px", min_width="420px"),
+            layout=ipywidgets.Layout(flex="3 1 600px", min_width="min(420px, 100%)"),
         )
         right = ipywidgets.VBox(
             [self._state, self._cost],
-            layout=ipywidgets.Layout(flex="2 1 340px", min_width="320px", padding="0 0 0 16px"),
+            layout=ipywidgets.Layout(flex="2 1 340px", min_width="min(320px, 100%)", padding="0 0 0 16px"),
         )
         return ipywidgets.HBox([left, right], layout=ipywidgets.Layout(flex_flow="row wrap", width="100%"))
 

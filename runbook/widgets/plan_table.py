@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 from runbook import words
 from runbook.operations.order import Order
@@ -19,7 +18,7 @@ from runbook.widgets.panel import Panel, Table
 
 _MOST_COLUMNS = 8
 _LONGEST_CELL = 120
-_SHOWN, _SHOWN_AS_TEXT = 500, 100  # rows
+_SHOWN, _AT_ONCE, _SHOWN_AS_TEXT = 5000, 500, 100  # rows
 _FIRST = ("displayName", "userPrincipalName", "id")
 _WORDS = {"read": "reads, changes nothing", "write": "WRITES", "delete": "DELETES"}
 
@@ -100,29 +99,36 @@ class RequestCard(Panel):
 class AnswerTable(Panel):
     """``value`` is the whole answer as a DataFrame; what is shown leaves out empty columns and cuts long cells.
 
-    Of a long list the first rows are shown. Anything that looks like a secret is masked before it gets here.
+    Of a long list the first rows are shown, a browser pages through some more. Anything that looks like a secret is
+    masked before it gets here.
     """
 
     def __init__(self, answer: Answer, *, is_list: bool) -> None:
         self._answer, self.is_list = answer, is_list
         self.rows = [*map(redaction.scrub, _plain(answer.frame.head(_SHOWN)))]
-        self.id = f"rb-{uuid4().hex}"
 
     @property
     def value(self) -> pandas.DataFrame:
         """One row an object, a column a property, typed."""
         return self._answer.frame
 
-    def table(self, most: int = _SHOWN) -> Table:
+    @property
+    def more(self) -> str:
+        """The rows behind those that are shown at once, as JSON."""
+        return json.dumps(self._cells()[_AT_ONCE:], ensure_ascii=False)
+
+    def _cells(self) -> list[tuple[str, ...]]:
+        columns = self._columns()[:_MOST_COLUMNS]
+        return [tuple(_words(row.get(name)) for name in columns) for row in self.rows]
+
+    def table(self, most: int = _AT_ONCE) -> Table:
         """What is shown of it."""
         if not self.is_list:
             found = self.rows[0] if self.rows else {}
             return Table(
                 ("Property", "Value"), tuple((name, _words(v)) for name, v in found.items() if v not in (None, []))
             )
-        columns = self._columns()[:_MOST_COLUMNS]
-        rows = tuple(tuple(_words(row.get(name)) for name in columns) for row in self.rows[:most])
-        return Table(tuple(columns), rows, self._caption(len(rows)))
+        return Table(tuple(self._columns()[:_MOST_COLUMNS]), tuple(self._cells()[:most]), self._caption(most))
 
     def text(self) -> str:
         return self.table(_SHOWN_AS_TEXT).text() if self.rows else "Answer: nothing in it"
@@ -132,7 +138,9 @@ class AnswerTable(Panel):
         count = f"{total:,} row{'s' * (total != 1)}"
         parts = [f"first {count}{self._answer.more}" if self._answer.more else f"all {count}"]
         rest = self._columns()[_MOST_COLUMNS:]
-        parts += [f"{shown} shown here; all in step.result().panel.value, and in a file with csv"] * (shown < total)
+        here = f"{shown} at a time" if shown == _AT_ONCE else f"{shown} shown here"
+        here = f"the first {_SHOWN:,} here, {here}" if total > _SHOWN else here
+        parts += [f"{here}; all in step.result().panel.value, and in a file with csv"] * (shown < total)
         return "; ".join(parts + ([f"not shown here: {', '.join(rest)}"] if rest else []))
 
     def _columns(self) -> list[str]:

@@ -18,6 +18,7 @@ from runbook.widgets import message
 from runbook.widgets.message import HandOverCard, KeyValue, Message
 from runbook.widgets.panel import Panel, Several, Table
 
+Rows = Sequence[Mapping[str, Any]]
 STAGES = ("wanted", "requested", "granted", "in_token")
 _ROADS = {"delegated": "Delegated", "application": "Application", "stackone": "StackOne"}
 
@@ -82,7 +83,9 @@ def evidence(
         return Message("Nothing yet", "none", f"{waiting}; what is read back appears here.")
     said = {f"{action['name']}: {action['explanation']}" for action in result.facts.get("actions", ())}
     notes = [note for note in result.evidence.notes if note not in said]  # it stands below the matrix
-    shown = [*_panels(result.section, result.facts, scopes), EvidenceTable(result.evidence.rows, notes)]
+    calls, folded = result.calls if attended else (), result.section == "api_permissions"  # its matrix says the same
+    table = EvidenceTable(result.evidence.rows, notes, calls, folded=folded)
+    shown = [*_panels(result.section, result.facts, scopes), table]
     if record is not None:
         check = f"runbook records verify {shlex.quote(str(record))}"
         how = f"read {record / 'report.html'}; check it, here or elsewhere, with: {check}"
@@ -114,7 +117,8 @@ def verdict(
     if result.verdict == "planned":
         return message.verdict("planned", f"{title}: nothing was written.", result.next_step)
     if result.verdict == "failed":
-        return message.verdict("failed", f"{title}: what was read back is not what was wanted.", result.next_step)
+        short = said if result.facts.get("actions") else "what was read back is not what was wanted."
+        return message.verdict("failed", f"{title}: {short}", result.next_step)
     both = result.next_step and ".ipynb" in following
     then = f"{result.next_step} {following.capitalize()}" if both else result.next_step or following
     return message.verdict("passed", f"{title}: {said}", then)
@@ -148,17 +152,22 @@ def _reasons(scopes: Scopes) -> dict[str, dict[str, str]]:
 
 
 class EvidenceTable(Panel):
-    """Rows of ``what``, ``value``, ``source`` and ``request_id`` (folded away), and notes below them."""
+    """Rows of ``what``, ``value``, ``source`` and ``request_id``, and notes below them; request ids are folded away.
 
-    def __init__(self, rows: Sequence[Mapping[str, str]], notes: Sequence[str] = ()) -> None:
-        self.notes = tuple(notes)
+    ``calls``: what was sent for it, as the journal has it. ``folded``: what stands above says the same.
+    """
+
+    title = "Evidence: what was read, and from where"
+
+    def __init__(self, rows: Rows, notes: Sequence[str] = (), calls: Rows = (), *, folded: bool = False) -> None:
+        self.notes, self.folded = tuple(notes), folded
         self.shown = _table(rows, ("what", "value", "source"))
-        self.requests = _table([row for row in rows if row.get("request_id")], ("what", "request_id"))
-        ids = ("request_id",) if self.requests.rows else ()
-        self._all = _table(rows, ("what", "value", "source", *ids), "Evidence: read back after applying")
+        sent = [{**call, "what": f"{call.get('method')} {call.get('path')}"} for call in calls]
+        self.requests = _table([row for row in [*rows, *sent] if row.get("request_id")], ("what", "request_id"))
 
     def text(self) -> str:
-        return "\n\n".join([self._all.text(), *self.notes])
+        ids = self.requests.text() if self.requests.rows else ""
+        return "\n\n".join(filter(None, [f"{self.title}\n{self.shown.text()}", *self.notes, ids]))
 
 
 class PermissionMatrix(Panel):
@@ -168,9 +177,7 @@ class PermissionMatrix(Panel):
     or None (unknown, which is never shown as good). ``why`` gives the reason by type and name.
     """
 
-    def __init__(
-        self, permissions: Mapping[str, Sequence[Mapping[str, Any]]], why: Mapping[str, Mapping[str, str]]
-    ) -> None:
+    def __init__(self, permissions: Mapping[str, Rows], why: Mapping[str, Mapping[str, str]]) -> None:
         self._permissions, self._why = permissions, why
 
     def tables(self) -> list[tuple[str, Table]]:
@@ -200,7 +207,7 @@ class ActionMatrix(Panel):
     each a mapping of stage to True, False, None or a word, plus ``verdict`` and ``explanation``.
     """
 
-    def __init__(self, actions: Sequence[Mapping[str, Any]]) -> None:
+    def __init__(self, actions: Rows) -> None:
         self.actions = [{"explanation": "", "verdict": "", **action} for action in actions]
         self.counts = words.tally(str(action["verdict"]) for action in self.actions)
         roads = {road: [a[road] for a in self.actions if a.get(road) not in (None, "—")] for road in _ROADS}
@@ -244,9 +251,9 @@ class SecretLives(Panel):
         return self.table().text()
 
 
-def _table(rows: Sequence[Mapping[str, str]], fields: Sequence[str], caption: str = "") -> Table:
-    names = tuple(map(_title, fields))
-    return Table(names, tuple(tuple(row.get(field, "") for field in fields) for row in rows), caption, ("Value",))
+def _table(rows: Rows, fields: Sequence[str]) -> Table:
+    cells = tuple(tuple(row.get(field, "") for field in fields) for row in rows)
+    return Table(tuple(map(_title, fields)), cells, toned=("Value",))
 
 
 def _cell(cell: Any, stage: str) -> str:

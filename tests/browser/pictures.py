@@ -168,12 +168,12 @@ def operations(studio: Studio, ran: Any, pressed: Any) -> None:
             expect(
                 remove.or_(play).or_(book.output("step.verdict()").get_by_text(done, exact=True)).first
             ).to_be_visible(timeout=60_000)
-            if remove.count():
-                studio.book(book, f"{name}.asked")
-                remove.click()
-            elif play.count():
-                studio.book(book, f"{name}.parked")
-                play.click()
+            for button, state in ((remove, "asked"), (play, "parked")):
+                if button.count():
+                    studio.book(book, f"{name}.{state}")
+                    pressed_one = button.element_handle()
+                    button.click()
+                    pressed_one.wait_for_element_state("hidden")  # after each press the buttons are others
             book.settled()
         studio.book(book, f"{name}.applied")
 

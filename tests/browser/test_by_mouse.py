@@ -37,6 +37,8 @@ def test_three_clicked_actions_are_the_choice_the_scopes_and_the_plan(lab: Lab, 
     for name in THREE:
         book.page.get_by_label(name).check()
     expect(picker).to_contain_text(f"3 of {len(catalog.actions())} actions")
+    expect(book.output("step.header()")).to_contain_text("3 chosen")
+    expect(book.output("step.header()").locator("[aria-current]")).to_contain_text("done")
     expect(picker).to_contain_text("Delegated permissions: 2")
     expect(picker).not_to_contain_text("Application permissions")
     book.page.get_by_label("Application", exact=True).check()

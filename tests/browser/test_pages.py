@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterator
 
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from runbook import frames
+from runbook.operations.run_action import Answer
+from runbook.widgets.plan_table import AnswerTable
 from tests.browser.conftest import Services, accessible
 
 
@@ -55,6 +59,12 @@ def sandbox_pages(context: BrowserContext, services: Services) -> Iterator[tuple
     page.get_by_role("button", name="Create profile").click()
     expect(page.get_by_role("alert")).to_be_visible()
     yield "stackone.mistaken", page
+    page.get_by_label("Client ID").fill(ready["client_id"])
+    page.get_by_label("Client Secret").fill("abc8Q~of.nobody_who-signs_in-anywhere.0")
+    page.get_by_role("button", name="Create profile").click()
+    page.goto(f"{base}/dashboard/connector-profiles")
+    expect(page.get_by_text(ready["client_id"])).to_be_visible()
+    yield "stackone.one profile", page
 
 
 def test_the_pages_of_the_sandbox_are_for_everybody(chromium: Browser, services: Services) -> None:
@@ -65,4 +75,33 @@ def test_the_pages_of_the_sandbox_are_for_everybody(chromium: Browser, services:
             wide = page.evaluate("document.documentElement.scrollWidth")
             assert wide <= 390, f"{name} is {wide} pixels wide"
             seen.append(name)
-    assert len(seen) == 14
+    assert len(seen) == 15
+
+
+def test_the_rows_of_a_long_answer_are_paged_found_sorted_and_saved(chromium: Browser) -> None:
+    rows = [{"id": str(number), "displayName": f"Person {number * 7 % 1_203}"} for number in range(1_203)]
+    with chromium.new_context() as context:
+        page = context.new_page()
+        page.set_content(
+            AnswerTable(Answer(frames.table([*rows, {"id": "=1", "displayName": "<b>"}])), is_list=True).html()
+        )
+        said, body = page.get_by_role("status"), page.locator("tbody")
+        expect(said).to_have_text("1 to 500 of 1204")
+        page.get_by_role("button", name="Rows behind").click()
+        page.get_by_role("button", name="Rows behind").click()
+        expect(said).to_have_text("1001 to 1204 of 1204")
+        expect(body.locator("tr")).to_have_count(204)
+        page.get_by_role("button", name="Sort").click()
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        page.keyboard.press("Enter")
+        expect(body.locator("tr").first).to_contain_text("1202")
+        page.get_by_label("Find in these rows").fill("person 120")
+        expect(said).to_have_text("1 to 4 of 4")
+        page.get_by_label("Find in these rows").fill("")
+        with page.expect_download() as saved:
+            page.get_by_role("button", name="CSV of these rows").click()
+        table = [*csv.reader(saved.value.path().read_text().splitlines())]
+        assert len(table) == 1 + 1_204
+        assert ["<b>", "'=1"] in table
+        accessible(page)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 
 import pytest
 
-from tests.disguise.conftest import NEEDED, Desk, Tenant
+from runbook import catalog
+from runbook.secrets import Secret
+from tests.disguise.conftest import GRAPH_APP, NEEDED, Desk, Tenant
 
 Begin = Callable[..., Desk]
 
@@ -43,6 +46,24 @@ def test_a_plan_says_what_the_caller_may_do_and_who_must_do_the_rest(developer: 
     shown = developer(**both).call("plan").stdout
     assert "Application Developer" in shown
     assert "consent to application permissions: a Privileged Role Administrator or Global Administrator" in shown
+
+
+def test_the_front_page_names_what_a_sign_in_may_not_and_who_may(desk: Begin, tenant: Tenant) -> None:
+    role = catalog.permissions()["Application.ReadWrite.OwnedBy"].id("application")
+    with tenant.graph() as graph:
+        app = graph.post("/applications", json={"displayName": "Narrow"}).raise_for_status().json()
+        principal = graph.post("/servicePrincipals", json={"appId": app["appId"]}).raise_for_status().json()["id"]
+        resource = graph.get(f"/servicePrincipals(appId='{GRAPH_APP}')").raise_for_status().json()["id"]
+        held = {"principalId": principal, "resourceId": resource, "appRoleId": role}
+        graph.post(f"/servicePrincipals/{principal}/appRoleAssignments", json=held).raise_for_status()
+        made = graph.post(f"/applications/{app['id']}/addPassword", json={}).raise_for_status().json()
+    tenant.store.put("narrow/secret", Secret(made["secretText"]))
+    at = desk(client_id=app["appId"], client_secret_ref="file:narrow/secret")
+    opened = f"front = notebook.start({{'parameters_file': {at.parameters.name!r}}}); front.header()"
+    done = at.spoken([sys.executable, "-c", f"from runbook import notebook; {opened}; print(front.guide().text())"])
+    said = " ".join(done.stdout.split())
+    assert "This sign-in may not consent to delegated permissions. Who may: a Cloud Application Administrator" in said
+    assert "may not register and change the application" not in said
 
 
 def test_a_developer_and_a_global_administrator_share_the_guide_with_one_consent_link(developer: Begin) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from runbook.runs.provenance import folder, notebook, notebook_name
 from runbook.parameters import Parameters
-from runbook.sections import NAMES, section
+from runbook.sections import NAMES, SECTIONS, section
 
 NOTEBOOKS = sorted(folder().glob("*.ipynb"))
 OPTIONS = {"parameters_file", "record"}
@@ -53,6 +53,11 @@ def test_notebook_begins_with_a_title_and_two_lines_on_what_it_changes(book: nbf
     assert about
     assert rest[0]
     assert "In the portal" in source(first)
+
+
+def test_the_place_in_the_portal_is_told_alike_by_notebook_and_record() -> None:
+    for path, each in zip(NOTEBOOKS[1:], SECTIONS, strict=True):
+        assert f"*In the portal:* {each.PORTAL}" in source(nbformat.read(path, 4).cells[0]).splitlines()
 
 
 def test_one_short_cell_of_typed_commented_parameters(book: nbformat.NotebookNode) -> None:

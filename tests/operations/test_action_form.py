@@ -120,7 +120,7 @@ def test_of_a_long_answer_the_first_rows_are_shown_in_a_box_and_the_caption_says
     assert table.html().count("<tr>") == 1 + 500
     assert "max-height" in table.html()
     assert table.text().count("Person") == 100
-    assert "all 3,000 rows; 500 shown here" in table.html()
+    assert "all 3,000 rows; 500 at a time" in table.html()
     short = AnswerTable(Answer(frames.table(rows[:3])), is_list=True)
     assert "<input" not in short.html()
     cut = AnswerTable(Answer(frames.table(rows[:3]), "; raise max_rows for more"), is_list=True)
@@ -227,9 +227,12 @@ def test_linking_that_failed_says_why_before_anybody_is_asked_again(bench: Workb
     assert pressed(buttons, "Apply").startswith("Parked")
     card = buttons.below.panel
     assert isinstance(card, HandOverCard), "what one has to do stands where one acts"
+    assert "linking failed" not in plan.panel.text(), "nobody tried yet"
+    assert "a person was asked to sign in" in plan.panel.text()
     with pytest.raises(RunbookError):
         rehearsal.attend(ready, card.hand_over, lambda _reference: "")
     again = Step(Guided("link_account"), bench)
+    assert "7 Link an account (parked)" in again.header().panel.text()
     assert "linking failed: invalid_client AADSTS7000215" in " ".join(again.plan().panel.text().split())
     assert pressed(buttons, "I have done it").startswith("Failed: Linking the account failed: invalid_client")
     assert "AADSTS7000215" in evidence.panel.text()

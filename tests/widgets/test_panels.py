@@ -38,7 +38,7 @@ PANELS: list[Panel] = [
     EvidenceTable([row(HOSTILE, HOSTILE, HOSTILE, HOSTILE)], notes=[HOSTILE]),
     GuideList([Chapter(1, HOSTILE, "open", HOSTILE, "01.ipynb")], missing=[HOSTILE]),
     HandOverCard(HandOver("link_account", HOSTILE, "https://x/", (HOSTILE,), {HOSTILE: HOSTILE}, HOSTILE)),
-    Header(PLACE, HOSTILE, HOSTILE, HOSTILE),
+    Header(PLACE, HOSTILE),
     KeyValue(HOSTILE, HOSTILE),
     message.verdict("passed", HOSTILE, HOSTILE),
     PermissionMatrix({"delegated": [{"name": HOSTILE, "wanted": True}]}, {"delegated": {HOSTILE: HOSTILE}}),
@@ -201,7 +201,7 @@ def test_the_time_line_says_of_each_secret_when_it_was_made_what_comes_next_and_
     assert all(cell in words for cells in line.rows for cell in (cells[0], cells[2], *cells[4:7]))
     points = [(life.begin, life.today, life.unused, life.end) for life in line.lives]
     assert all(
-        0 <= begin <= today <= 640 and begin <= end <= 640 and unused <= end for begin, today, unused, end in points
+        0 <= begin <= today <= 340 and begin <= end <= 340 and unused <= end for begin, today, unused, end in points
     )
     assert points[2][2] < points[2][3]
     assert TimeLine.of({"secrets": [{"days_left": 3}], "secret": {"proven_at": "2026-07-01T00:00:00Z"}}) is None
