@@ -16,11 +16,13 @@ import pytest
 import trustme
 from entra_sandbox import server
 
+from runbook import late
 from tests.published.watch import Watch
 
 Runner = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
+late.grammar()
 server.observers.append(Watch)
 SLOW = ("weather", "operations", "disguise", "safety", "sections", "browser", "notebooks", "test_main_job.py")
 """What begins first, so that two processes end at about the same time."""

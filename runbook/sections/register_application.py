@@ -22,6 +22,7 @@ from runbook.tenant.snapshot import address
 NAME, NUMBER, TITLE, SUMMARY, PORTAL = about("register_application")
 
 _AUDIENCES = {"single": "AzureADMyOrg", "multi": "AzureADMultipleOrgs"}
+_ACCOUNTS = {"AzureADMyOrg": "accounts of this tenant only", "AzureADMultipleOrgs": "accounts of any tenant"}
 # As the portal sets it; Graph leaves it null. It protects the copies of a multi-tenant application in other tenants.
 _LOCKED = "isEnabled allProperties credentialsWithUsageVerify credentialsWithUsageSign tokenEncryptionKeyId"
 _LOCK = dict.fromkeys(_LOCKED.split(), True)
@@ -117,7 +118,7 @@ def _application_changes(ctx: Context, observed: Observed, adopted: bool) -> lis
     label = f"application {ctx.params.unique_name}"
     current = observed.application or observed.deleted
     if current is None:
-        audience = _AUDIENCES[ctx.params.sign_in_audience]
+        audience = _shown(_AUDIENCES[ctx.params.sign_in_audience])
         return [Change(label, "absent", f"registered as {ctx.params.application_name!r}, {audience}", "added")]
     changes = []
     if observed.deleted is not None:
@@ -143,7 +144,7 @@ def _drift(ctx: Context, current: Mapping[str, Any]) -> list[Change]:
 
     wanted = _wanted(ctx)
     changes = [
-        change(label, str(current.get(name)), wanted[name], {name: wanted[name]})
+        change(label, _shown(current.get(name)), _shown(wanted[name]), {name: wanted[name]})
         for name, label in (("displayName", "display name"), ("signInAudience", "supported account types"))
     ]
     lock = {"servicePrincipalLockConfiguration": _LOCK}
@@ -156,6 +157,12 @@ def _drift(ctx: Context, current: Mapping[str, Any]) -> list[Change]:
         note = "an adopted application gets it once; it cannot be changed afterwards"
         changes.append(Change("unique name", "none", ctx.params.unique_name, "changed", note, body))
     return changes
+
+
+def _shown(value: object) -> str:
+    """With what an audience means in plain words."""
+    words = _ACCOUNTS.get(str(value))
+    return f"{words} ({value})" if words else str(value)
 
 
 def _locked(current: Mapping[str, Any]) -> bool:
@@ -253,7 +260,7 @@ def verify(ctx: Context) -> Evidence:
 
     found, principal = ctx.read_back(seen, "the application and its service principal are read back as wanted")
     source = "GET " + registration.application_path(ctx)
-    rows = [row(label, found[name], source) for name, _, label in _OWN]
+    rows = [row(label, _shown(found[name]), source) for name, _, label in _OWN]
     principal_path = f"GET /servicePrincipals(appId='{found['appId']}')"
     rows.append(row("service principal object id", principal["id"], principal_path))
     if link := registration.portal_link(ctx, found["appId"]):

@@ -50,6 +50,11 @@ class HandOverCard(Panel):
         self.for_phone = self.shown and hand_over.kind in kinds and hand_over.url.startswith(("https://", "http://"))
 
     @staticmethod
+    def label(field: str) -> str:
+        """As the form itself calls it, such as *Client ID*."""
+        return (field[:1].upper() + field[1:]).replace("_id", " ID").replace("_secret", " Secret").replace("_", " ")
+
+    @staticmethod
     def is_secret(field: str) -> bool:
         """Whether the value of a field is the reference of the secret that goes there."""
         return field.lower().replace(" ", "").replace("_", "") == "clientsecret"
@@ -59,7 +64,11 @@ class HandOverCard(Panel):
         lines = [item.title, f"Who: {item.who}", f"Link: {item.url if self.shown else self.elsewhere}"]
         lines += [f"{number}. {step}" for number, step in enumerate(item.steps, start=1)]
         lines += [f"Until: {item.expires_at}"] if item.expires_at else []
-        values = Table(("Field", "Value"), tuple(item.fields.items()), "Values to put in")
+        values = Table(
+            ("Field", "Value"),
+            tuple((self.label(name), value) for name, value in item.fields.items()),
+            "Values to put in",
+        )
         return "\n".join(lines) + (f"\n{values.text()}" if item.fields else "")
 
     def qr_code(self) -> str:

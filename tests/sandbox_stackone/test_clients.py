@@ -10,7 +10,12 @@ from entra_sandbox import facts
 
 from tests.sandbox_stackone.conftest import CONNECTOR, World
 
-stackone_ai = pytest.importorskip("stackone_ai")
+
+@pytest.fixture(scope="module")
+def stackone_ai() -> Any:
+    """Imported by who runs the tests, not by all who collect them: it takes a second."""
+    pytest.importorskip("mcp")
+    return pytest.importorskip("stackone_ai")
 
 
 @pytest.fixture(scope="module")
@@ -19,8 +24,7 @@ def account(world: World) -> dict[str, Any]:
 
 
 @pytest.fixture
-def toolset(world: World, account: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Any:
-    pytest.importorskip("mcp")
+def toolset(world: World, account: dict[str, Any], stackone_ai: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setenv("SSL_CERT_FILE", world.ready["ca_file"])
     key = Path(world.ready["stackone_api_key_file"]).read_text().strip()
     return stackone_ai.StackOneToolSet(api_key=key, base_url=world.ready["stackone"], account_id=account["id"])
@@ -46,7 +50,7 @@ def test_a_path_parameter_in_the_clients_own_style(toolset: Any) -> None:
     assert tools.get_tool(f"{CONNECTOR}_get_user").call(path_user_id=user["id"])["data"]["id"] == user["id"]
 
 
-def test_a_refusal_is_the_clients_own_error_with_graphs_inside(toolset: Any) -> None:
+def test_a_refusal_is_the_clients_own_error_with_graphs_inside(toolset: Any, stackone_ai: Any) -> None:
     tool = toolset.fetch_tools().get_tool(f"{CONNECTOR}_list_groups")
     with pytest.raises(stackone_ai.models.StackOneAPIError) as refused:
         tool.call()
@@ -54,7 +58,7 @@ def test_a_refusal_is_the_clients_own_error_with_graphs_inside(toolset: Any) -> 
     assert refused.value.response_body["provider_errors"][0]["status"] == 403
 
 
-def test_its_search_finds_the_action(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_its_search_finds_the_action(world: World, stackone_ai: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", world.ready["ca_file"])
     key = Path(world.ready["stackone_api_key_file"]).read_text().strip()
     client = stackone_ai.semantic_search.SemanticSearchClient(key, world.ready["stackone"])
