@@ -66,7 +66,7 @@ class Person:
 
     def enters_the_code(self, book: Notebook) -> None:
         page = self.at(str(book.page.get_by_role("link", name="deviceauth").first.get_attribute("href")))
-        page.get_by_label("Code").fill(field_of(book, "code"))
+        page.get_by_label("Code").fill(field_of(book, "Code"))
         page.get_by_role("button", name="Next").click()
         self.signs_in(page)
         expect(page.get_by_text("You may now close this window")).to_be_visible()
@@ -90,16 +90,16 @@ class Person:
         page.locator("input:not([type=password]):not([type=hidden])").first.fill(dashboard["user"])
         page.locator("form button").first.click()
         page.get_by_role("link", name="+ Connector Profile").first.click()
-        page.get_by_label("Type").select_option(label=field_of(book, "type"))
-        for label, shown in {"Name": "name", "Client ID": "client_id", "Scopes (optional)": "scopes"}.items():
+        page.get_by_label("Type").select_option(label=field_of(book, "Type"))
+        for label, shown in {"Name": "Name", "Client ID": "Client ID", "Scopes (optional)": "Scopes"}.items():
             page.get_by_label(label, exact=True).fill(field_of(book, shown))
         page.get_by_label("Client Secret").fill(secret)
         page.get_by_text("Actions to enable").click()
-        for action in field_of(book, "actions").split(", "):
+        for action in field_of(book, "Actions").split(", "):
             page.get_by_label(action, exact=True).check()
         page.get_by_label("Enabled").check()
         page.get_by_role("button", name="Create profile").click()
-        expect(page.get_by_role("link", name=field_of(book, "name"))).to_be_visible()
+        expect(page.get_by_role("link", name=field_of(book, "Name"))).to_be_visible()
         page.close()
 
     def links_the_account(self, address: str) -> None:
