@@ -14,6 +14,7 @@ import os
 import select
 import signal
 import socket
+import sqlite3
 import ssl
 import sys
 import threading
@@ -88,6 +89,10 @@ class Sandbox:
         self._servers: list[Listener] = []
         try:
             self._open()
+        except sqlite3.DatabaseError as error:
+            self._stack.close()
+            reason = f"its state {self.state} cannot be read or written: {error}"
+            raise SandboxError(f"{reason}; ENTRA_SANDBOX_STATE names another state file") from None
         except BaseException:
             self._stack.close()
             raise

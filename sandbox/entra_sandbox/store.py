@@ -377,6 +377,7 @@ class Store:
             connection = sqlite3.connect(self.path, isolation_level=None, timeout=30, check_same_thread=False)
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute("PRAGMA temp_store = MEMORY")  # no TMPDIR is needed
             self._local.connection = connection
             with self._writer:
                 self._connections.append(connection)
