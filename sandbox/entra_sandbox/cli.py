@@ -45,6 +45,8 @@ def serve(
     leased: Annotated[bool, typer.Option("--leased", hidden=True)] = False,
 ) -> None:
     """Serve until SIGTERM or Ctrl-C; prints one JSON line when ready."""
+    # Httpx imports a command line of its own, for longer than all the rest of it, and goes without.
+    sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
     from entra_sandbox import server
     from entra_sandbox.errors import SandboxError
     from entra_sandbox.folder import default_state

@@ -17,14 +17,16 @@ from __future__ import annotations
 
 import secrets
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
-import jinja2
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from entra_sandbox.entra.call import NO_STORE, Call
 from entra_sandbox.entra.errors import AadError
+
+if TYPE_CHECKING:
+    import jinja2
 
 __all__ = ["error_page", "give_back", "page"]
 
@@ -65,6 +67,8 @@ def give_back(address: str, mode: str, values: dict[str, str]) -> Response:
 
 @cache
 def _environment() -> jinja2.Environment:
+    import jinja2
+
     return jinja2.Environment(
         loader=jinja2.PackageLoader(__package__),
         autoescape=True,

@@ -11,9 +11,8 @@ import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -21,6 +20,9 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from entra_sandbox.stackone.api import Threads
 from entra_sandbox.stackone.connector import connector
 from entra_sandbox.stackone.project import Project
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 __all__ = ["Cookie", "Page", "Visit", "go", "message", "page", "render"]
 
@@ -140,5 +142,7 @@ def _set_cookie(response: Response, cookie: Cookie) -> None:
 
 @cache
 def _templates() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
     loader = PackageLoader("entra_sandbox.stackone")
     return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
