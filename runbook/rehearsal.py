@@ -1,7 +1,7 @@
 """The one place that knows the emulator: starts it, has its attendant play a person, offers its commands."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 from runbook.errors import HandOver, RunbookError
@@ -24,6 +24,12 @@ def serving() -> Iterator[Mapping[str, Any]]:
         except entra_sandbox.SandboxError as error:
             raise RunbookError.named("sandbox_not_started", meaning=str(error)) from None
         yield ready
+
+
+def load() -> None:
+    """Import who plays the people, if the emulator is there."""
+    with suppress(ImportError):
+        from entra_sandbox import attendant  # noqa: F401
 
 
 def attend(ready: Mapping[str, Any], hand_over: HandOver, reveal: Callable[[str], str]) -> bool:

@@ -42,7 +42,7 @@ _ONCE: tuple[tuple[Any, ...], ...] = (
     *(("runbook.clients.answers", "table"), ("runbook.mapping_file", "loader"), ("runbook.proof.recipes", "recipes")),
     *(("runbook.records.timeline", "template"), ("runbook.widgets.panel", "macros")),
     *(("runbook.records.report", "render", ()), ("runbook", "choose", {})),
-    ("runbook.clients.target", "tls_context", None),
+    *(("runbook.clients.target", "tls_context", None), ("runbook.rehearsal", "load")),
 )
 _NEEDED = re.compile(r"PATH|HOME|LANG|TZ|TMPDIR|VIRTUAL_ENV|(PYTHON|LC_|LD_)[A-Z_]+")
 _PR_SET_PDEATHSIG = 1

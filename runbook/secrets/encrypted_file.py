@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import filelock
@@ -61,15 +62,13 @@ class EncryptedFileBackend:
 
     def get(self, name: str) -> Secret | None:
         """Read it."""
-        if not self.file.exists():
-            return None
-        with self._locked():
+        with self._in_words():  # without the lock: the file is replaced in one step
             value = self._read().get(name)
         return Secret(value) if value else None
 
     def names(self) -> list[str]:
         """Every name."""
-        with self._locked():
+        with self._in_words():
             return list(self._read())
 
     def delete(self, name: str) -> bool:
@@ -89,11 +88,16 @@ class EncryptedFileBackend:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        try:
+        with self._in_words():
             for folder in {self.file.parent, (self.key_file or self.file).parent}:
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             with filelock.FileLock(self.file.with_name(self.file.name + ".lock"), timeout=_LOCK_SECONDS, mode=0o600):
                 yield
+
+    @contextmanager
+    def _in_words(self) -> Iterator[None]:
+        try:
+            yield
         except filelock.Timeout:
             raise SecretStoreError.named("locked", file=self.file, lock_seconds=_LOCK_SECONDS) from None
         except OSError as error:
@@ -104,12 +108,12 @@ class EncryptedFileBackend:
             return {}
         _private(self.file)
         try:
-            opened = json.loads(Fernet(self._key(make=False)).decrypt(self.file.read_bytes()))
+            opened = _opened(self._key(make=False), self.file.read_bytes())
         except (InvalidToken, ValueError):
             opened = None
         if not isinstance(opened, dict):
             raise SecretStoreError.named("not_decrypted", file=self.file)
-        return opened
+        return dict(opened)
 
     def _write(self, entries: dict[str, str]) -> None:
         whole.write(self.file, Fernet(self._key(make=True)).encrypt(json.dumps(entries).encode()), mode=0o600)
@@ -135,6 +139,12 @@ class EncryptedFileBackend:
             return None
         _private(self.key_file)
         return self.key_file.read_bytes().strip()
+
+
+@lru_cache(1)
+def _opened(key: bytes, content: bytes) -> object:
+    """Worked out once of each state of the file: a fleet's holds the secrets of all its tenants."""
+    return json.loads(Fernet(key).decrypt(content))
 
 
 def _private(path: Path) -> None:
