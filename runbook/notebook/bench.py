@@ -313,4 +313,4 @@ def _page(fetch: Callable[[], Mapping[str, Secret]]) -> str:
 def _state_of(changes: Sequence[Change]) -> tuple[str, str]:
     waiting = pending(changes)
     asked = next((change.note for change in waiting if change.asked), "")
-    return ("parked", asked) if asked else ("open", counts(waiting)) if waiting else ("done", "as wanted")
+    return ("parked", asked) if asked else ("open", f"to do: {counts(waiting)}") if waiting else ("done", "as wanted")
