@@ -7,10 +7,11 @@ a new secret is made when section 5 would make one, so that a timer may call thi
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from runbook.clients.answers import aadsts_code
-from runbook.errors import PlanRefused
+from runbook.errors import NotSettled, PlanRefused
 from runbook.sections import client_secret, connector_profile
 from runbook.sections.link_account import find_account, not_ours
 from runbook.tenant.base import Context
@@ -86,8 +87,14 @@ def verify(ctx: Context) -> Evidence:
     """The secret by a token; the profile by its list; and by the linked account, as soon as that proves something."""
     found = client_secret.verify(ctx)
     observed = read(ctx)
+    if observed.profile.profile and not _handed_over(observed):
+        # A late replica's application does not say yet what was handed over.
+        patience = connector_profile.PATIENCE * ctx.graph.pace.interval
+        with suppress(NotSettled):
+            ctx.until(lambda: _handed_over(read(ctx)), "the new secret is noted", deadline=patience, sightings=1)
+        observed = read(ctx)
     secrets, profile = observed.secrets, observed.profile.profile
-    in_use = secrets.good is not None and observed.profile.used == secrets.good.key_id
+    in_use = _handed_over(observed)
     held = "the newest secret" if in_use else "none" if profile is None else "an earlier secret"
     rows = [row("secret in the connector profile", held, "GET /connector_profiles, mark on the application")]
     if secrets.superseded:
@@ -95,6 +102,11 @@ def verify(ctx: Context) -> Evidence:
     doubt = observed.broken or (secrets.superseded and secrets.superseded.doubt)
     ok = (in_use or profile is None) and not doubt
     return replace(found, ok=ok, rows=[*found.rows, *rows], next_step=_next(secrets, ok=ok))
+
+
+def _handed_over(observed: Observed) -> bool:
+    good = observed.secrets.good
+    return good is not None and observed.profile.used == good.key_id
 
 
 def _next(secrets: client_secret.Observed, *, ok: bool) -> str:

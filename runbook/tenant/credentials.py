@@ -119,17 +119,24 @@ def current(ctx: Context, found: Mapping[str, Any]) -> Credential | None:
     """The newest of ours that has not ended and whose value is kept here; not yet proven to work."""
     now = ctx.graph.session.now()
     usable = [item for item in of_application(ctx, found) if item.ours and item.ref and not item.expired(now)]
-    ctx.known.secret = usable[0].key_id if usable else ctx.known.secret
+    there = {str(item["keyId"]) for item in found.get("passwordCredentials") or ()}
+    if usable and ctx.known.secret in {"", *there}:  # else a late replica's, which lacks what this run saw
+        ctx.known.secret = usable[0].key_id
     return usable[0] if usable else None
 
 
 def require_current(ctx: Context, found: Mapping[str, Any]) -> Credential:
     """The secret to work with, waited for where this run saw one; :class:`RunbookError` when there is none."""
+
+    def known(of: Mapping[str, Any]) -> Credential | None:
+        newest = current(ctx, of)
+        return newest if newest and newest.key_id == ctx.known.secret else None
+
     credential = current(ctx, found)
-    if credential is None and ctx.known.secret and not ctx.snapshot.looking:
+    if ctx.known.secret and not known(found) and not ctx.snapshot.looking:
         seen, half = "the client secret, seen before, is seen again", ctx.graph.pace.deadline / 2
         with suppress(NotSettled):
-            credential = ctx.until(lambda: current(ctx, application(ctx) or found), seen, deadline=half, sightings=1)
+            credential = ctx.until(lambda: known(application(ctx) or found), seen, deadline=half, sightings=1)
     if credential is None:
         raise RunbookError.named("no_secret")
     return credential
