@@ -7,11 +7,11 @@ a new secret is made when section 5 would make one, so that a timer may call thi
 """
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 
 from runbook.clients.answers import aadsts_code
-from runbook.errors import NotSettled, PlanRefused
+from runbook.errors import PlanRefused
 from runbook.sections import client_secret, connector_profile
 from runbook.sections.link_account import find_account, not_ours
 from runbook.tenant.base import Context
@@ -86,13 +86,7 @@ def apply(ctx: Context, changes: Sequence[Change]) -> None:
 def verify(ctx: Context) -> Evidence:
     """The secret by a token; the profile by its list; and by the linked account, as soon as that proves something."""
     found = client_secret.verify(ctx)
-    observed = read(ctx)
-    if observed.profile.profile and not _handed_over(observed):
-        # A late replica's application does not say yet what was handed over.
-        patience = connector_profile.PATIENCE * ctx.graph.pace.interval
-        with suppress(NotSettled):
-            ctx.until(lambda: _handed_over(read(ctx)), "the new secret is noted", deadline=patience, sightings=1)
-        observed = read(ctx)
+    observed = ctx.past_lag(partial(read, ctx), _late, "the new secret is noted")
     secrets, profile = observed.secrets, observed.profile.profile
     in_use = _handed_over(observed)
     held = "the newest secret" if in_use else "none" if profile is None else "an earlier secret"
@@ -107,6 +101,10 @@ def verify(ctx: Context) -> Evidence:
 def _handed_over(observed: Observed) -> bool:
     good = observed.secrets.good
     return good is not None and observed.profile.used == good.key_id
+
+
+def _late(observed: Observed) -> bool:
+    return observed.profile.profile is not None and not _handed_over(observed)
 
 
 def _next(secrets: client_secret.Observed, *, ok: bool) -> str:

@@ -11,7 +11,6 @@ of its name when a person was asked to make one. Another of the same name is som
 """
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -31,8 +30,6 @@ _CONNECTOR = "Microsoft Entra ID"
 # The common type signs in at /common, which Entra ID refuses for single-tenant applications (AADSTS50194).
 KINDS = {"multi": "OAuth 2.0 (Common)", "single": "OAuth 2.0 (Tenant)"}
 _DASHBOARD = "https://app.stackone.com"
-PATIENCE = 40
-"""Looks, until a mark that an application does not have counts as absent and no longer as late."""
 CONFIRMED, ASKED, ID = "profile", "profile-asked", "profile-id"
 # Which saving of the profile changed its secret alone, and when what is in it besides was saved.
 _CONTENT = "profile-content"
@@ -102,16 +99,10 @@ def read(ctx: Context, *, newest: bool = False) -> Observed:
         registration.graph_principal(ctx)  # with what is asked for next, in one request
         return _observed(ctx, registration.application(ctx), newest=newest)
 
-    def ours() -> Observed | None:
-        return None if (seen := look()).stranger else seen
+    def late(seen: Observed) -> bool:
+        return seen.stranger and registration.application(ctx) is not None
 
-    observed = look()
-    if observed.stranger and not ctx.snapshot.looking and registration.application(ctx):
-        # A late replica's application does not list yet what was made a moment ago.
-        with suppress(NotSettled):
-            patience = PATIENCE * ctx.graph.pace.interval
-            return ctx.until(ours, "the application lists the profile", deadline=patience, sightings=1)
-    return observed
+    return ctx.past_lag(look, late, "the application lists the profile")
 
 
 def find_profile(ctx: Context) -> dict[str, Any] | None:

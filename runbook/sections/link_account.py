@@ -140,7 +140,10 @@ def _organization(ctx: Context, account_id: str) -> str:
 
 
 def read(ctx: Context) -> Observed:
-    observed = _observed(ctx, find_profile(ctx))
+    def look() -> Observed:
+        return _observed(ctx, find_profile(ctx))
+
+    observed = ctx.past_lag(look, lambda seen: seen.stranger, "the application lists the account")
     kept = ctx.store.reference(f"{_kept(ctx, observed)}/session")
     token = json.loads(ctx.store.get(kept).reveal())["token"] if ctx.store.has(kept) else ""
     return replace(observed, failed=" ".join(_failed(ctx, token)).strip(), asked=True) if token else observed

@@ -12,7 +12,7 @@ import functools
 import hashlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Protocol, TypeVar
 
@@ -27,7 +27,7 @@ from runbook.clients.entra import Administrator, with_id
 from runbook.clients.graph import GraphClient
 from runbook.clients.stackone import StackOneClient
 from runbook.clients.target import Target, open_target
-from runbook.errors import HandOver, Parked, PlanRefused, RunbookError
+from runbook.errors import HandOver, NotSettled, Parked, PlanRefused, RunbookError
 from runbook.parameters import Parameters
 from runbook.records.journal import Journal, NullJournal, read
 from runbook.records.redaction import scrub_logs
@@ -38,6 +38,7 @@ from runbook.tenant.snapshot import Known, Snapshot
 
 T = TypeVar("T")
 _TELL_EVERY = 2.0  # seconds
+_LOOKS = 40  # until what an application does not say counts as absent and no longer as late
 
 HandsOver = Callable[[HandOver], None]
 Attends = Callable[[Target, "Journal | NullJournal"], HandsOver]
@@ -92,6 +93,17 @@ class Context:
         return settle.until(
             look, pace=pace, progress=progress, describe=describe, deadline=deadline, sightings=sightings
         )
+
+    def past_lag(self, look: Callable[[], T], late: Callable[[T], bool], describe: str) -> T:
+        """What ``look`` sees. What may be a late replica's is looked at again for a while, until it is not ``late``."""
+        seen = look()
+        if late(seen) and not self.snapshot.looking:
+            patience = _LOOKS * self.graph.pace.interval
+            with suppress(NotSettled):
+                return self.until(
+                    lambda: None if late(new := look()) else new, describe, deadline=patience, sightings=1
+                )
+        return seen
 
     def read_back(self, check: Callable[[], T | None], describe: str) -> T:
         """:meth:`until` after a section's writes; without a write, what was read for its plan is the reading back."""
