@@ -45,6 +45,11 @@ class Pace(Strict):
     read: float = Field(gt=0)
     whole: float = Field(gt=0)
 
+    @property
+    def lag(self) -> float:
+        """Seconds after which what a replica does not have counts as absent and no longer as late."""
+        return 40 * self.interval
+
 
 Status = Literal["busy", "not_applied", "uncertain"]
 

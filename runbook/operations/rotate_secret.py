@@ -8,7 +8,6 @@ a new secret is made when section 5 would make one, so that a timer may call thi
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 from runbook.clients.answers import aadsts_code
 from runbook.errors import PlanRefused
@@ -86,9 +85,9 @@ def apply(ctx: Context, changes: Sequence[Change]) -> None:
 def verify(ctx: Context) -> Evidence:
     """The secret by a token; the profile by its list; and by the linked account, as soon as that proves something."""
     found = client_secret.verify(ctx)
-    observed = ctx.past_lag(partial(read, ctx), _late, "the new secret is noted")
+    observed = read(ctx)
     secrets, profile = observed.secrets, observed.profile.profile
-    in_use = _handed_over(observed)
+    in_use = secrets.good is not None and observed.profile.used == secrets.good.key_id
     held = "the newest secret" if in_use else "none" if profile is None else "an earlier secret"
     rows = [row("secret in the connector profile", held, "GET /connector_profiles, mark on the application")]
     if secrets.superseded:
@@ -96,15 +95,6 @@ def verify(ctx: Context) -> Evidence:
     doubt = observed.broken or (secrets.superseded and secrets.superseded.doubt)
     ok = (in_use or profile is None) and not doubt
     return replace(found, ok=ok, rows=[*found.rows, *rows], next_step=_next(secrets, ok=ok))
-
-
-def _handed_over(observed: Observed) -> bool:
-    good = observed.secrets.good
-    return good is not None and observed.profile.used == good.key_id
-
-
-def _late(observed: Observed) -> bool:
-    return observed.profile.profile is not None and not _handed_over(observed)
 
 
 def _next(secrets: client_secret.Observed, *, ok: bool) -> str:

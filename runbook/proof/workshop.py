@@ -212,7 +212,7 @@ class Workshop:
 
     def _remove(self, thing: Thing) -> None:
         spec, graph = recipes().made[thing.kind], self.ctx.graph
-        remove = partial(graph.remove, fresh=True, deadline=40 * graph.pace.interval)
+        remove = partial(graph.remove, fresh=True, deadline=graph.pace.lag)
         try:
             if not thing.gone:
                 there = remove(fill(spec.remove, thing.values), unsure=thing.doubt is not None)
@@ -238,9 +238,10 @@ class Workshop:
         hangs_on = any(need(text)[0] == "made" for text in spec.needs.values())
         if not retry.maybe_applied(error):
             return
+        perhaps = Thing(kind, {**values, "it": {}}, doubt=error)
         if "$it" not in spec.remove:
-            made.append(Thing(kind, {**values, "it": {}}, doubt=error))
-            self._tell(made[-1], there=True)
+            made.append(perhaps)
+            self._tell(perhaps, there=True)
             return
         if hangs_on and not spec.bin:
             return  # it goes with what it hangs on
@@ -251,7 +252,6 @@ class Workshop:
         if found:
             self.ctx.graph.session.settled(error.ticket, applied=True, created=True)
         else:
-            perhaps = Thing(kind, {**values, "it": {}})
             self._tell(perhaps, there=True)
             self.litter.append(f"{perhaps.name}: it may have been made, the answer was lost")
 

@@ -38,7 +38,6 @@ from runbook.tenant.snapshot import Known, Snapshot
 
 T = TypeVar("T")
 _TELL_EVERY = 2.0  # seconds
-_LOOKS = 40  # until what an application does not say counts as absent and no longer as late
 
 HandsOver = Callable[[HandOver], None]
 Attends = Callable[[Target, "Journal | NullJournal"], HandsOver]
@@ -98,11 +97,9 @@ class Context:
         """What ``look`` sees. What may be a late replica's is looked at again for a while, until it is not ``late``."""
         seen = look()
         if late(seen) and not self.snapshot.looking:
-            patience = _LOOKS * self.graph.pace.interval
+            lag = self.graph.pace.lag
             with suppress(NotSettled):
-                return self.until(
-                    lambda: None if late(new := look()) else new, describe, deadline=patience, sightings=1
-                )
+                return self.until(lambda: None if late(new := look()) else new, describe, deadline=lag, sightings=1)
         return seen
 
     def read_back(self, check: Callable[[], T | None], describe: str) -> T:

@@ -8,7 +8,7 @@ as good when a token call with it succeeds, and for no other reason.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -132,11 +132,15 @@ def require_current(ctx: Context, found: Mapping[str, Any]) -> Credential:
         newest = current(ctx, of)
         return newest if newest and newest.key_id == ctx.known.secret else None
 
-    credential = current(ctx, found)
-    if ctx.known.secret and not known(found) and not ctx.snapshot.looking:
-        seen, half = "the client secret, seen before, is seen again", ctx.graph.pace.deadline / 2
-        with suppress(NotSettled):
-            credential = ctx.until(lambda: known(application(ctx) or found), seen, deadline=half, sightings=1)
+    credential = known(found)
+    if credential is None and ctx.known.secret and not ctx.snapshot.looking:
+        seen, pace = "the client secret, seen before, is seen again", ctx.graph.pace
+        patience = pace.lag if current(ctx, found) else pace.deadline / 2
+        try:
+            credential = ctx.until(lambda: known(application(ctx) or found), seen, deadline=patience, sightings=1)
+        except NotSettled:
+            ctx.known.secret = ""  # somebody removed it: what is left counts, and nobody waits again
+    credential = credential or current(ctx, application(ctx) or found)
     if credential is None:
         raise RunbookError.named("no_secret")
     return credential

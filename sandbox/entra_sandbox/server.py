@@ -89,13 +89,12 @@ class Sandbox:
         self._servers: list[Listener] = []
         try:
             self._open()
-        except sqlite3.DatabaseError as error:
+        except BaseException as error:
             self._stack.close()
+            if not isinstance(error, sqlite3.DatabaseError):
+                raise
             reason = f"its state {self.state} cannot be read or written: {error}"
             raise SandboxError(f"{reason}; ENTRA_SANDBOX_STATE names another state file") from None
-        except BaseException:
-            self._stack.close()
-            raise
 
     def _open(self) -> None:
         from entra_sandbox import stackone

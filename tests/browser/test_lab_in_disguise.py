@@ -91,8 +91,8 @@ class Person:
         page.locator("form button").first.click()
         page.get_by_role("link", name="+ Connector Profile").first.click()
         page.get_by_label("Type").select_option(label=field_of(book, "Type"))
-        for label, shown in {"Name": "Name", "Client ID": "Client ID", "Scopes (optional)": "Scopes"}.items():
-            page.get_by_label(label, exact=True).fill(field_of(book, shown))
+        for label in ("Name", "Client ID", "Scopes (optional)"):
+            page.get_by_label(label, exact=True).fill(field_of(book, label.removesuffix(" (optional)")))
         page.get_by_label("Client Secret").fill(secret)
         page.get_by_text("Actions to enable").click()
         for action in field_of(book, "Actions").split(", "):

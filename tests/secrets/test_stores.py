@@ -177,6 +177,17 @@ def test_a_lock_that_is_held_delays_a_put_until_it_is_free(home: Path, monkeypat
     assert open_store("file").has("file:late")
 
 
+def test_who_reads_waits_for_nobody_who_writes(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runbook.secrets.encrypted_file._LOCK_SECONDS", 0)
+    kept = open_store("file").put("x", Secret("kept"))
+    (file,) = home.rglob("secrets.enc")
+    with filelock.FileLock(file.with_name("secrets.enc.lock")):
+        assert open_store("file").get(kept).reveal() == "kept"
+        assert open_store("file").references() == [kept]
+        with pytest.raises(SecretStoreError):
+            open_store("file").put("y", Secret("later"))
+
+
 @pytest.mark.parametrize("spec", ["", "vault", "file:", "azure-key-vault:", "azure-key-vault", CANARY])
 def test_an_unknown_kind_of_store_is_refused_without_repeating_it(spec: str) -> None:
     with pytest.raises(SecretStoreError) as caught:

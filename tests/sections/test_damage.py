@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from runbook.errors import PlanRefused, RunbookError
+from runbook.operations import section
 from runbook.sections import NAMES, connector_profile
+from runbook.tenant.base import plan_sections
 from runbook.tenant.permissions import Permissions
 from runbook.tenant.registration import MARK, application, marks, require_application, service_principal
 from tests.sections.conftest import Journey
@@ -63,6 +65,24 @@ def test_an_account_that_somebody_deleted_is_named_and_linked_again(linked: Jour
     assert [change.now for change in plan.pop("link_account")] == ["absent"]
     assert plan == {}
     mended(linked, *NAMES[:7])
+
+
+@pytest.mark.parametrize(
+    ("name", "lacking"), [("connector_profile", ("profile", "profile-id")), ("link_account", ("account",))]
+)
+def test_what_a_late_replica_does_not_list_yet_is_not_taken_for_a_strangers(
+    linked: Journey, name: str, lacking: tuple[str, ...]
+) -> None:
+    with linked.context() as other, linked.context() as ctx:
+        found = require_application(other)
+        path, gone = f"/applications/{found['id']}", tuple(f"{MARK}:{mark}:" for mark in lacking)
+        late = [tag for tag in found["tags"] if not tag.startswith(gone)]
+        assert len(late) == len(found["tags"]) - len(lacking)
+        other.graph.set(path, {"tags": late})
+        # It is told before each pause between two looks.
+        ctx.graph.progress = lambda _news: other.graph.set(path, {"tags": found["tags"]})
+        planned = plan_sections(ctx, [section(name)])[name]
+    assert [change for change in planned if change.kind != "same"] == []
 
 
 def test_a_profile_that_somebody_deleted_is_named_and_made_again(linked: Journey) -> None:

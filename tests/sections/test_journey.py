@@ -180,6 +180,11 @@ def test_the_link_road_ends_with_the_same_grants_as_the_api_road(journey: Begin)
 @pytest.mark.parametrize("audience", ["single", "multi"])
 def test_an_account_is_linked_for_either_audience(journey: Begin, audience: str) -> None:
     own = journey(sign_in_audience=audience, actions=["list_users"])
+    words = {
+        "single": "accounts of this tenant only (AzureADMyOrg)",
+        "multi": "accounts of any tenant (AzureADMultipleOrgs)",
+    }
+    assert own.plan(NAMES[1])[NAMES[1]][0].wanted.endswith(words[audience])
     results = own.run()
     assert verdicts(results) == dict.fromkeys(NAMES, "passed")
     kind = {"single": "OAuth 2.0 (Tenant)", "multi": "OAuth 2.0 (Common)"}[audience]
