@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from runbook import late, whole
+from runbook import whole
 from runbook.errors import RecordError
 from runbook.records import redaction
 from runbook.records.redaction import Finding
@@ -92,42 +92,26 @@ def _leaves(value: Any) -> Iterator[str]:
             yield from _leaves(member)
 
 
-def finish(path_in: str | os.PathLike[str], path_out: str | os.PathLike[str] | None = None) -> Path:
-    """Write the executed notebook ``path_in`` as it may be published to ``path_out`` (default: in its place).
+def write_notebook(path: Path, document: Mapping[str, Any]) -> None:
+    """Write an executed notebook, as it would lie on the disk, as it may be published: scrubbed, trimmed and valid.
 
-    Raises :class:`RecordError` if it is no notebook, or if a secret is still in it after scrubbing: then nothing is
-    published but a note that says so. Raises ``OSError`` if it cannot be written.
+    Raises :class:`RecordError` if it is no notebook of nbformat 4, or if a secret is still in it after scrubbing: then
+    nothing is published but a note that says so. Raises ``OSError`` if it cannot be written.
     """
-    source, target = Path(path_in), Path(path_in if path_out is None else path_out)
-    try:
-        text = _publishable(source.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        reason = redaction.scrub_text(str(error))
-        raise RecordError(f"{source.name} is not a notebook that can be published: {reason}") from None
-    whole.write(target, check_text(target, text))
-    return target
-
-
-def _publishable(text: str) -> str:
-    """A notebook's JSON with sources, outputs, tracebacks and widget state scrubbed, huge outputs trimmed, and valid.
-
-    Raises ``ValueError`` if it is no notebook of nbformat 4.
-    """
-    late.grammar()
     import nbformat
 
     try:
-        document = nbformat.reads(text, as_version=4)  # type: ignore[no-untyped-call]
-        clean = nbformat.from_dict(scrubbed(document))  # type: ignore[no-untyped-call]
+        clean = _scrubbed(document)
         nbformat.validate(clean)
     except (nbformat.ValidationError, LookupError, TypeError, AttributeError) as error:
         # A validation error quotes the cell that it is about; its first line names the rule only.
-        raise ValueError(str(error).partition("\n")[0]) from None
-    return str(nbformat.writes(clean)) + "\n"  # type: ignore[no-untyped-call]
+        reason = redaction.scrub_text(str(error).partition("\n")[0])
+        raise RecordError(f"{path.name} is not a notebook that can be published: {reason}") from None
+    text = json.dumps(clean, ensure_ascii=False, indent=1, sort_keys=True, separators=(",", ": "))
+    whole.write(path, check_text(path, text + "\n"))
 
 
-def scrubbed(document: Mapping[str, Any]) -> dict[str, Any]:
-    """A notebook scrubbed and trimmed, be it as nbformat keeps it in memory or as it lies on the disk."""
+def _scrubbed(document: Mapping[str, Any]) -> dict[str, Any]:
     clean: dict[str, Any] = redaction.scrub(document)
     for cell in clean["cells"]:
         for output in cell.get("outputs", ()):
@@ -139,29 +123,31 @@ def scrubbed(document: Mapping[str, Any]) -> dict[str, Any]:
 
 def _trim(output: dict[str, Any]) -> None:
     if "text" in output:
-        output["text"] = _shorten(_whole(output["text"]))
+        output["text"] = _shorten(output["text"])
     if isinstance(output.get("traceback"), list):
         output["traceback"] = [_shorten(line) for line in output["traceback"]]
     data = output.get("data", {})
     for kind, content in list(data.items()):
-        size = len(content) if isinstance(content, str) else len(json.dumps(content))
         if kind == "text/plain":
-            data[kind] = _shorten(_whole(content))
-        elif size > (_LARGEST_PICTURE if kind.startswith("image/") else _LONGEST_TEXT):
+            data[kind] = _shorten(content)
+        elif (size := _size(content)) > (_LARGEST_PICTURE if kind.startswith("image/") else _LONGEST_TEXT):
             del data[kind]
             data.setdefault("text/plain", f"[{kind} of {size:,} characters left out of the record]")
 
 
-def _whole(text: str | list[str]) -> str:
+def _shorten(text: str | list[str]) -> str | list[str]:
     """On the disk a text is a list of its lines."""
-    return text if isinstance(text, str) else "".join(text)
-
-
-def _shorten(text: str) -> str:
-    if len(text) <= _LONGEST_TEXT:
+    if _size(text) <= _LONGEST_TEXT:
         return text
-    half = _LONGEST_TEXT // 2
-    return f"{text[:half]}\n[… {len(text) - 2 * half:,} characters left out of the record …]\n{text[-half:]}"
+    whole_text, half = "".join(text), _LONGEST_TEXT // 2
+    left_out = len(whole_text) - 2 * half
+    return f"{whole_text[:half]}\n[… {left_out:,} characters left out of the record …]\n{whole_text[-half:]}"
+
+
+def _size(content: Any) -> int:
+    if isinstance(content, list) and all(isinstance(line, str) for line in content):
+        return sum(map(len, content))
+    return len(content if isinstance(content, str) else json.dumps(content))
 
 
 def _mask_password(model: dict[str, Any]) -> None:

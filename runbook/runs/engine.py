@@ -19,9 +19,8 @@ from tempfile import TemporaryDirectory
 from types import MappingProxyType
 from typing import Any
 
-from runbook import late, whole
-from runbook.records import redaction
-from runbook.records.publishing import scrubbed
+from runbook import late
+from runbook.records import publishing, redaction
 
 _ENGINE = "entra-id-runbook-run"
 _SCHEME = "whole:"
@@ -188,8 +187,6 @@ def _literal(path: str) -> str:
 class _WholeFiles:
     """Papermill's output handler: the file is replaced in one step, and no secret is in it."""
 
-    written = ("", "")
-
     @classmethod
     def read(cls, path: str) -> str:
         return Path(path.removeprefix(_SCHEME)).read_text(encoding="utf-8")
@@ -200,9 +197,7 @@ class _WholeFiles:
 
     @classmethod
     def write(cls, text: str, path: str) -> None:
-        if cls.written != (path, text):  # papermill's last two are of the same
-            whole.write(Path(path.removeprefix(_SCHEME)), json.dumps(scrubbed(_tidied(json.loads(text)))))
-            cls.written = path, text
+        publishing.write_notebook(Path(path.removeprefix(_SCHEME)), _tidied(json.loads(text)))
 
     @classmethod
     def pretty_path(cls, path: str) -> str:
@@ -269,21 +264,28 @@ def _engine() -> Any:
 
     class EngineOfRun(Engine):
         @classmethod
+        def execute_notebook(cls, nb: Any, kernel_name: str, output_path: str | None = None, **options: Any) -> Any:
+            return super().execute_notebook(nb, kernel_name, output=output_path, **options)
+
+        @classmethod
         def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **options: Any) -> Any:
             about = {"kernel_name": kernel_name, "startup_timeout": _START_TIMEOUT, "timeout": None}
             config = kernel_in(options["room"], warm=options["warm"])
             client = Client(nb_man, kernel_manager_class=OfRun, config=config, **about)
             client.waits = options["waits"]
-            with _seldom_saved(nb_man):
+            with _seldom_saved(nb_man, options["output"]):
                 return client.execute(env={**_child_environment(os.environ), **SAFE_PATH, **options["environment"]})
 
     return EngineOfRun
 
 
 @contextmanager
-def _seldom_saved(nb_man: Any) -> Iterator[None]:
-    """Save at most once in some moments within; papermill would twice a cell, and does when all are done."""
-    save, saved = nb_man.save, time.monotonic()
+def _seldom_saved(nb_man: Any, output: str | None) -> Iterator[None]:
+    """Save at most once in some moments within, where papermill would twice a cell, and when what is within fails.
+
+    What came to its end is written by whoever called the engine.
+    """
+    save, saved, nb_man.output_path = nb_man.save, time.monotonic(), output
 
     def now_and_then(**options: Any) -> None:
         nonlocal saved
@@ -294,8 +296,10 @@ def _seldom_saved(nb_man: Any) -> Iterator[None]:
     nb_man.save = now_and_then
     try:
         yield
-    finally:
+    except BaseException:
         nb_man.save = save
+        raise
+    nb_man.output_path = None
 
 
 def _child_environment(parent: Mapping[str, str]) -> dict[str, str]:

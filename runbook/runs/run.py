@@ -19,7 +19,6 @@ from runbook.operations import section
 from runbook.parameters import Parameters, save
 from runbook.records import manifest, redaction, report, summary
 from runbook.records.journal import Journal, read
-from runbook.records.publishing import finish
 from runbook.runs.engine import STOP, Execution, execute, prepare
 from runbook.runs.provenance import actor, notebook, notebook_name, notebook_origin, tool
 from runbook.secrets import Secret
@@ -267,7 +266,6 @@ def _sections(
         begun = time.monotonic()
         source = notebook(each.NAME)
         execution = execute(source, journal.folder / source.name, choice, partial(_waits, tell, each), way, warm=warm)
-        finish(journal.folder / source.name)
         finished = _finished(journal, each, execution)
         STOP.over = each is chosen[-1]  # before anybody hears of it
         tell(_news(each, finished, time.monotonic() - begun))
