@@ -219,3 +219,14 @@ def test_lines_are_as_long_as_the_terminal_is_wide_and_no_name_is_broken(line: S
         assert not [each for each in long if "://" not in each and "runbook " not in each]
         assert "…" not in said
         assert {word for word in said.split() if ".Read" in word} <= set(whole)
+
+
+def test_a_table_in_a_file_is_as_wide_as_it_takes(command: Runner, tmp_path: Path) -> None:
+    """Nobody can copy, or search for, a name whose end was left out, and no column is lost."""
+    assert command("run", "--sections", "1..2").returncode == 0
+    (record,) = [path.name for path in (tmp_path / "records").iterdir()]
+    shelf, torn = command("records", "list").stdout, command("teardown", "--plan").stdout
+    assert record in shelf.split()
+    assert "…" not in shelf + torn
+    assert {tuple(line.split()[-2:]) for line in torn.splitlines() if " absent " in line} >= {("-", "removed")}
+    assert torn.count("it stays in the deleted items for 30 days") == 1

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from runbook.tenant.changes import Change
 
 
-_FILE_WIDTH = 160
+_FILE_WIDTH, _ANY_WIDTH = 160, 1 << 20
 _REASONS = 5
 _WORST = {"failed": 1, "parked": 3, "changed": 4}
 
@@ -51,6 +51,7 @@ class Screen:
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
         self._console: Console | None = None
+        self._width = _FILE_WIDTH
         self._spinner: Any = None
 
     @property
@@ -62,8 +63,9 @@ class Screen:
             if self._console.is_dumb_terminal:  # of which rich takes every one to have 80 columns
                 columns, rows = shutil.get_terminal_size()
                 self._console.size = ConsoleDimensions(columns, rows)
+            self._width = self._console.width
             if not self._console.is_terminal:
-                self._console.width = max(self._console.width, _FILE_WIDTH)  # names stay whole in a file or a pipe
+                self._width, self._console.width = max(self._width, _FILE_WIDTH), _ANY_WIDTH
         return self._console
 
     def document(self, value: Any) -> None:
@@ -290,18 +292,21 @@ class Screen:
         from rich.text import Text
 
         shown = [[words.visible(cell) for cell in row] for row in rows]
-        fitting = lines.widths([head, *shown], self.console.width)
-        if fitting is None and self.console.is_terminal:
+        in_file, cells = not self.console.is_terminal, [head, *shown]
+        fitting = lines.widths(cells, self._width)
+        if fitting is None and in_file:  # where names stay whole
+            fitting = lines.widths(cells, _ANY_WIDTH)
+        if fitting is None:
             for row in shown:  # too narrow for columns: a row is a paragraph
                 told = [f"{title}: {cell}" for title, cell in zip(head, row, strict=True) if cell]
                 self.say("\n".join(["", *told]))
             return
         table = Table(box=None, pad_edge=False, show_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-        for number, title in enumerate(head):
-            table.add_column(title, width=None if fitting is None else fitting[number], no_wrap=fitting is None)
+        for title, width in zip(head, fitting, strict=True):
+            table.add_column(title, width=width)
         for row in shown:
             table.add_row(*(Text(cell, words.style(cell)) for cell in row))
-        self.console.print(table, soft_wrap=fitting is None, crop=False, no_wrap=fitting is None)
+        self.console.print(table, soft_wrap=False)
 
     def scopes(
         self, choice: Parameters, computed: Scopes, separator: str | None, what_if: Difference | None = None

@@ -210,7 +210,8 @@ def _file_problem(path: Path, entry: dict[str, Any], held: dict[str, str]) -> st
     if found in held:
         return f"was swapped: it holds what {held[found]} held"
     cells = _changed_cells(content, entry["cells"]) if "cells" in entry else ""
-    return f"was changed: {cells}" if cells else f"was changed: {len(content)} bytes, once {entry['size']}"
+    size = "" if len(content) == entry["size"] else f"{len(content)} bytes, once {entry['size']}"
+    return f"was changed: {cells or size or 'other content, as many bytes'}"
 
 
 def cell_digests(notebook: bytes) -> list[list[str]]:
