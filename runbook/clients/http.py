@@ -77,6 +77,11 @@ class _Call:
     attempt: int = 1
 
 
+_PATIENT = 2  # attempts of which nothing is said
+listeners: list[Callable[[str], None]] = []
+"""Who, in this process, hears in words what is asked for again and again."""
+
+
 class _Busy(Exception):
     def __init__(self, answer: Answer) -> None:
         super().__init__(f"HTTP {answer.status}")
@@ -211,6 +216,8 @@ class Session:
         try:
             for attempt in retry.attempts(self.pace, lambda error: self._again(error, call)):
                 call.attempt = attempt.num
+                for tell in listeners if attempt.num > _PATIENT else ():
+                    tell(f"waiting for an answer of {call.fields['host']}: asked {attempt.num} times")
                 with attempt:
                     answer = self._once(call)
                     if answer.status in retry.statuses("busy", *(("uncertain",) if call.repeatable else ())):

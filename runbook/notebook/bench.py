@@ -10,9 +10,10 @@ from uuid import uuid4
 from runbook import catalog, sections, words
 from runbook.catalog import scopes
 from runbook.catalog.scopes import Scopes
+from runbook.clients import http
 from runbook.clients.settle import Progress
 from runbook.clients.target import Target
-from runbook.errors import HandOver, Parked, RunbookError
+from runbook.errors import HandOver, Parked, RunbookError, SignInError, TransportError
 from runbook.notebook.inputs import Inputs
 from runbook.parameters import Parameters
 from runbook.records import shelf
@@ -30,6 +31,8 @@ from runbook.widgets.one_time_page import SECONDS, offer
 from runbook.widgets.panel import Panel
 from runbook.widgets.plan_table import counts
 
+UNANSWERED = (SignInError, TransportError)
+"""After which nothing else is asked of the target."""
 _WATCHED = 1.0  # seconds from which a wait is shown
 PROOF = "verify_actions"
 """The section that changes nothing and still has to be carried out: it tries what the others prepared."""
@@ -66,15 +69,18 @@ class Workbench:
         self._own_record = False
         self._observed: Any = None  # the tenant's permissions, read once: each click plans against them anew
         self._states: dict[str, tuple[str, str]] = {}
+        self.unanswered: RunbookError | None = None
+        """Why the states of the steps could not be asked for."""
         self._parked: int | None = None
         self.chosen = inputs.chosen
         """Whether the parameters file holds a choice of actions."""
-        self.watcher: Callable[[str, Context], None] = self._show_wait
+        self.watcher: Callable[[str, Context | None], None] = self._show_wait
         """Who shows what is waited for, told in words about once a second."""
         self._wait_id = ""
         self.shows_code: Callable[[HandOver], None] = self._show_code
         """Who shows a code to sign in with."""
         self._code_id = ""
+        http.listeners[:] = [lambda text: self.watcher(text, self._looking)]
 
     def close(self) -> None:
         """Close clients, and the target with them."""
@@ -180,8 +186,8 @@ class Workbench:
             steps=self._chapters() if number is not None else (),
             current=number or 0,
             target=ctx.target.description,
-            tenant=tenant(ctx),
-            signed_in=signed_in(ctx),
+            tenant=ctx.target.tenant_id if self.unanswered else tenant(ctx),
+            signed_in=f"nobody: {self.unanswered.what}" if self.unanswered else signed_in(ctx),
             rehearsal=ctx.target.rehearsal,
             choice=self._choice if number is not None else "",
         )
@@ -201,9 +207,10 @@ class Workbench:
         self._ask_states()
         missing = [why for state, why in self._states.values() if state == "unknown"]
         undone = {name for name, (state, _) in self._states.items() if state != "done"}
-        lacks = [each for each in rights(self._look(), undone) if not each["may"] and each["without"] != "not tried"]
-        missing += [f"This sign-in may not {each['what']}. Who may: {each['who']}." for each in lacks]
-        return GuideList(self._chapters(), missing)
+        lacks = () if self.unanswered else (each for each in rights(self._look(), undone) if not each["may"])
+        who = [each for each in lacks if each["without"] != "not tried"]
+        missing += [f"This sign-in may not {each['what']}. Who may: {each['who']}." for each in who]
+        return GuideList(self._chapters(), [*dict.fromkeys(missing)])
 
     def _chapters(self) -> tuple[Chapter, ...]:
         first = self._first
@@ -258,7 +265,7 @@ class Workbench:
 
         ctx.graph.progress = tell
 
-    def _show_wait(self, text: str, _ctx: Context) -> None:
+    def _show_wait(self, text: str, _ctx: Context | None) -> None:
         """One line in the cell that runs; each line takes the place of the one before, so that the last one stays."""
         begun, self._wait_id = bool(self._wait_id), self._wait_id or uuid4().hex
         Message("Waited", "none", text).display(self._wait_id, again=begun, wait=text)
@@ -280,7 +287,7 @@ class Workbench:
     def _ask_states(self) -> None:
         if self._states:
             return
-        ctx = self._look()
+        ctx, self.unanswered = self._look(), None
         ctx.snapshot.forget()
         for section in sections.SECTIONS:
             try:
@@ -290,6 +297,10 @@ class Workbench:
                 self._states[section.NAME] = ("parked", error.hand_over.title)
             except RunbookError as error:
                 self._states[section.NAME] = ("unknown", f"{error.what} Next: {error.next_step}")
+                if isinstance(error, UNANSWERED):  # nor would it answer the others
+                    self.unanswered = error
+                    self._states = dict.fromkeys(sections.NAMES, self._states[section.NAME])
+                    return
             else:
                 self._states[section.NAME] = _state_of(changes)
         self._states[PROOF] = self._proof(ctx)

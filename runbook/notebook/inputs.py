@@ -56,8 +56,9 @@ def read(namespace: MutableMapping[str, Any], besides: Collection[str] = ()) -> 
     :class:`InputError` with every mistake at once.
     """
     first = namespace.setdefault(_FIRST, _names_in(namespace))
-    # On a second call in the same kernel the notebook has variables of its own: they are no parameters.
-    names = _names_in(namespace) & (first | set(Parameters.model_fields) | set(OPTIONS))
+    # On a second call in the same kernel the notebook has variables of its own: those without a type are no parameters.
+    annotated = set(namespace.get("__annotations__") or ())
+    names = _names_in(namespace) & (first | annotated | set(Parameters.model_fields) | set(OPTIONS))
     given = {name: namespace[name] for name in sorted(names - set(besides)) if namespace[name] is not None}
     options = {name: given.pop(name, "") for name in OPTIONS}
     problems = _option_problems(options)
@@ -65,6 +66,8 @@ def read(namespace: MutableMapping[str, Any], besides: Collection[str] = ()) -> 
     file, from_file = _file(options["parameters_file"], home, problems)
     params = _parsed({**from_file, **{name: _plain(name, value) for name, value in given.items()}}, problems)
     if problems or params is None:
+        for name in {*given} - {*Parameters.model_fields}:  # a name that is corrected in its cell would still be there
+            del namespace[name]
         raise InputError(problems)
     record = Path(options["record"]) if options["record"] else None
     chosen = "actions" in {*given, *from_file}

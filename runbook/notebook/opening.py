@@ -21,6 +21,17 @@ T = TypeVar("T")
 _bench: Workbench | None = None
 
 
+class Opened:
+    """What a notebook's own variable holds once it was opened: :class:`Front`, or a step."""
+
+
+class _Refused(Opened):
+    """In its place after a refusal: the cells below say so, and do nothing with the parameters of before."""
+
+    def __getattr__(self, _name: str) -> Callable[[], Panel]:
+        return states.closed
+
+
 def begin(
     namespace: MutableMapping[str, Any], arguments: Collection[str], read: Callable[[Mapping[str, Any]], T]
 ) -> tuple[Workbench, T]:
@@ -41,6 +52,7 @@ def begin(
         problems += error.problems
     if given is None or made is None:
         refusal = InputError(problems)
+        namespace.update({name: _Refused() for name, held in namespace.items() if isinstance(held, Opened)})
         message.failure(refusal).display()
         raise InputRefused(f"{words.plural(len(problems), 'mistake')} in the parameters; nothing was sent") from refusal
     if _bench is not None:
@@ -57,7 +69,7 @@ def start(namespace: MutableMapping[str, Any]) -> Front:
     return Front(bench)
 
 
-class Front:
+class Front(Opened):
     """What the front page calls, a method a cell."""
 
     def __init__(self, bench: Workbench) -> None:
@@ -76,7 +88,8 @@ class Front:
         """The eight steps with their state, as the tenant says."""
         if self._error is not None:
             return states.not_reached("The guide")
-        return self._bench.guide()
+        shown, self._error = self._bench.guide(), self._bench.unanswered
+        return shown
 
     def verdict(self) -> Panel:
         """Whether one can begin, and with what."""

@@ -13,8 +13,8 @@ from typing import Any
 
 from runbook.errors import HandOver, Interrupted, Parked, RunbookError
 from runbook.notebook import inputs
-from runbook.notebook.bench import PROOF, SectionFailed, SectionParked, Workbench
-from runbook.notebook.opening import begin
+from runbook.notebook.bench import PROOF, UNANSWERED, SectionFailed, SectionParked, Workbench
+from runbook.notebook.opening import Opened, begin
 from runbook.notebook.subject import Guided, Subject, read_order
 from runbook.operations import order as orders
 from runbook.tenant.base import Context, SectionResult
@@ -26,6 +26,7 @@ from runbook.widgets.panel import Area, Panel, Several
 from runbook.widgets.plan_table import PlanTable, counts
 from runbook.widgets.states import ActionMatrix
 
+_ASK_NO_MORE = (Interrupted, *UNANSWERED)
 _LOOKS = 4.0  # seconds between two looks whether a person has acted
 
 
@@ -53,7 +54,7 @@ def open(name: str, namespace: MutableMapping[str, Any]) -> Step:
     return _step
 
 
-class Step:
+class Step(Opened):
     """One section or operation in its notebook."""
 
     def __init__(self, subject: Subject, bench: Workbench) -> None:
@@ -61,6 +62,7 @@ class Step:
         self._attended = bench.inputs.attended
         self._changes: Sequence[Change] = ()
         self._planned = False
+        self._unanswered: RunbookError | None = None  # why nothing could be planned before this press
         self._agreed: frozenset[str] = frozenset()  # what a person agreed to have removed
         self._result: SectionResult | None = None
         self._error: RunbookError | None = None
@@ -149,7 +151,7 @@ class Step:
             self._run(apply=False)
         self._fill()
         if self._buttons is not None:
-            self._buttons.say(self._subject.hint)
+            self._buttons.renew(self._subject.hint)
 
     def _shown_plan(self) -> Panel:
         section = self._subject.section
@@ -204,11 +206,14 @@ class Step:
 
     def _asks(self) -> Question | None:
         """Nothing is removed that nobody was asked about: by the tenant's name, in a rehearsal by one more click."""
-        section = self._subject.section
+        section, self._unanswered = self._subject.section, None
         if section is None or (self._subject.by_hand and not self._planned):
             return None
         try:
             self._changes = self._bench.plan(section)
+        except UNANSWERED as error:
+            self._unanswered = error
+            return None
         except RunbookError:
             return None  # the press comes upon it too, and shows it
         gone = [change.what for change in self._changes if change.kind == "removed" and change.what not in self._agreed]
@@ -245,10 +250,10 @@ class Step:
         if self._asked is None:
             self._agreed = frozenset()
         self._finish()
-        if self._subject.label == "Apply":
+        if self._subject.label == "Apply" and not self._unanswered:
             self._show("plan", self._plan_afterwards())
         self._fill()
-        if "header" in self._areas and self._subject.number and not isinstance(self._error, Interrupted):
+        if "header" in self._areas and self._subject.number and not isinstance(self._error, _ASK_NO_MORE):
             with suppress(RunbookError):
                 self._show("header", self._shown_header(anew=True))
         if self._asked is not None:
@@ -260,7 +265,7 @@ class Step:
         if self._result is not None and self._result.verdict == "passed":
             return PlanTable(self._result.changes, "Plan that was applied")
         with suppress(RunbookError):
-            if not isinstance(self._error, Interrupted) and (section := self._subject.section):
+            if not isinstance(self._error, _ASK_NO_MORE) and (section := self._subject.section):
                 return self._subject.planned(self._bench, self._bench.plan(section))
         return PlanTable(self._changes, "Plan before this was tried")
 
@@ -300,9 +305,11 @@ class Step:
         section = self._subject.section
         if section is None:
             return
-        self._result = self._error = None
+        self._result, self._error = None, self._unanswered
         if self._attended:
             self._bench.watcher = self._waits
+        if self._error:
+            return
         try:
             self._result = self._bench.run(section, self._subject.opening(), apply=apply, play=play)
             self._error = self._result.error
@@ -318,11 +325,11 @@ class Step:
             self._fill()
             raise
 
-    def _waits(self, text: str, ctx: Context) -> None:
+    def _waits(self, text: str, ctx: Context | None) -> None:
         """While a button is at work: what is waited for beside it, and the matrix as far as it is filled."""
         if self._buttons is not None:
             self._buttons.say(text)
-        if tried := ctx.tried:
+        if ctx is not None and (tried := ctx.tried):
             self._show("evidence", ActionMatrix(tried))
 
     def _finish(self) -> None:

@@ -13,6 +13,7 @@ from runbook.notebook.bench import PROOF, Workbench
 from runbook.operations import order as orders
 from runbook.operations.order import Order
 from runbook.operations.run_action import RunAction
+from runbook.parameters import Parameters
 from runbook.runs.provenance import notebook_origin
 from runbook.tenant.base import Section, SectionResult
 from runbook.tenant.changes import Change
@@ -84,9 +85,11 @@ class Guided(Subject):
 
         def follow() -> None:
             self.section = self._section if choice.complete else None
-            bench.chosen = False
             if choice.complete:
                 bench.choose(choice.parameters())
+            elif not choice.actions:  # where nothing is chosen, the default ones count
+                bench.choose(given.params.model_copy(update={"actions": Parameters().actions}))
+                bench.chosen = False
             changed()
 
         return Picker(choice, follow, overridden="actions" in given.explicit)

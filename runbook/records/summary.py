@@ -84,12 +84,17 @@ class Done:
     def words(self) -> dict[str, dict[str, int]]:
         """The same by kind of object: ``{"created": {"application": 1}}``; what was not done is left out.
 
-        A write of which nobody knows whether it was applied stands under ``perhaps changed``.
+        An object that was updated twice is one. A write of which nobody knows whether it was applied stands under
+        ``perhaps changed``.
         """
         unknown = {_noun(str(call.get("path")).partition("?")[0]): 1 for call in self.unknown.values()}
-        words: dict[str, dict[str, int]] = {
-            did: dict(Counter(change.what for change in self.made if change.did == did)) for did in DID
-        }
+        paths = [one.note.get("path") if one.did == "updated" else None for one in self.made]
+        once = dict.fromkeys(
+            (one.did, one.what, path or at) for at, (one, path) in enumerate(zip(self.made, paths, strict=True))
+        )
+        words: dict[str, dict[str, int]] = {did: {} for did in DID}
+        for did, what, _ in once:
+            words[did][what] = words[did].get(what, 0) + 1
         return {did: kinds for did, kinds in {**words, "perhaps changed": unknown}.items() if kinds}
 
     def add(self, event: Mapping[str, Any]) -> None:

@@ -12,6 +12,7 @@ of its name when a person was asked to make one. Another of the same name is som
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from typing import Any
 
 from runbook import catalog, words
@@ -29,8 +30,10 @@ NAME, NUMBER, TITLE, SUMMARY, PORTAL = about("connector_profile")
 _CONNECTOR = "Microsoft Entra ID"
 # The common type signs in at /common, which Entra ID refuses for single-tenant applications (AADSTS50194).
 KINDS = {"multi": "OAuth 2.0 (Common)", "single": "OAuth 2.0 (Tenant)"}
+_ALIKE = 0.95  # of a name with a tenant id: some letters differ, and not the id
 _DASHBOARD = "https://app.stackone.com"
 CONFIRMED, ASKED, ID = "profile", "profile-asked", "profile-id"
+_REFUSED = "profile-refused"  # which saving of the profile Entra ID refused when an account was to be linked
 # Which saving of the profile changed its secret alone, and when what is in it besides was saved.
 _CONTENT = "profile-content"
 
@@ -73,7 +76,8 @@ class Form:
 class Observed:
     """Our profile as StackOne lists it, the form that is wanted, and our marks; ``stranger``: another has our name.
 
-    ``used``: the key id of the secret that it was last handed.
+    ``used``: the key id of the secret that it was last handed. ``alike``: a profile whose name is nearly ours.
+    ``refused``: what is in it was refused when an account was to be linked.
     """
 
     profile: dict[str, Any] | None
@@ -83,6 +87,8 @@ class Observed:
     listed: bool = False
     stranger: bool = False
     used: str = ""
+    alike: str = ""
+    refused: bool = False
 
     @property
     def only_secret(self) -> bool:
@@ -136,9 +142,17 @@ def _observed(ctx: Context, found: Mapping[str, Any] | None, *, newest: bool = F
         if since or (not id_ and confirmed in [form.fingerprint() for form in renamed]):
             profile, forms = item, renamed
     stranger = profile is None and any(item["name"] == name for item in there)
+    alike = next(iter(get_close_matches(name, [item["name"] for item in there], 1, _ALIKE)), "") if not profile else ""
     form = next((form for form in forms if form.fingerprint() == confirmed), forms[-1] if forms else None)
     listed = profile is not None and profile["id"] == _first(found, ID)
-    return Observed(profile, form, confirmed, asked, listed, stranger, _first(found, PROFILE_MARK))
+    refused = profile is not None and _first(found, _REFUSED) == _version(profile, "")
+    return Observed(profile, form, confirmed, asked, listed, stranger, _first(found, PROFILE_MARK), alike, refused)
+
+
+def refuse(ctx: Context) -> None:
+    """Note that what is in the profile, as it was saved last, was refused."""
+    if profile := find_profile(ctx):
+        registration.write(ctx, {_REFUSED: _version(profile, "")}, {})
 
 
 def _name(ctx: Context) -> str:
@@ -195,8 +209,12 @@ def plan(ctx: Context, observed: Observed) -> list[Change]:
         return [Change(label, "not ours", content, "unknown", note, hashed=hashed)]
     if observed.profile is None:
         note = f"a person {'was asked to fill' if waits else 'fills'} in StackOne's form"
+        note += f"; {observed.alike!r} is there: is it meant, and its name mistyped?" if observed.alike else ""
         return [Change(label, "absent", content, "added", note, hashed=hashed, asked=waits)]
     confirmed = observed.form and observed.confirmed == observed.form.fingerprint()
+    if observed.refused:
+        note = "Entra ID refused the sign-in with what is in it: a person puts its values in again"
+        return [Change(label, "refused", content, "changed", note, hashed=hashed, asked=waits)]
     if confirmed and observed.listed and observed.profile.get("active", True):
         note = "what StackOne does not show is proven by sections 7 and 8"
         return [Change(label, "saved since it was handed over", content, "same", note, hashed=hashed)]
@@ -235,6 +253,7 @@ def put_in(ctx: Context, *, newest: bool = False, again: bool = False) -> None:
     if observed.stranger or observed.form is None:
         raise PlanRefused.named("profile_not_ours", name=_name(ctx))
     profile, form = observed.profile, observed.form
+    again = again or observed.refused
     confirmed = observed.confirmed == form.fingerprint() and profile and profile.get("active", True) and not again
     if not confirmed and not _saved_since_asked(observed):
         profile = _by_hand_over(ctx, observed, form)

@@ -14,12 +14,12 @@ from datetime import timedelta
 from typing import Any
 
 from runbook.catalog.guide import CONNECTOR_KEY
-from runbook.clients.answers import aadsts_code, told
+from runbook.clients.answers import aadsts_code, explain, told
 from runbook.errors import HandOver, NotSettled, Parked, PlanRefused, RunbookError, SignInError, StackOneError
 from runbook.records import redaction
 from runbook.secrets import Secret
 from runbook.sections import about
-from runbook.sections.connector_profile import find_profile
+from runbook.sections.connector_profile import find_profile, refuse
 from runbook.tenant.base import Context
 from runbook.tenant.changes import Change, Evidence, row
 from runbook.tenant.consent import consent_url
@@ -29,6 +29,7 @@ from runbook.tenant.registration import Mark, all_marks, application, fingerprin
 NAME, NUMBER, TITLE, SUMMARY, PORTAL = about("link_account")
 _CONSENT_PATIENCE = 15.0
 _ID, _ASKED, _EARLIER = "account", "account-asked", "account-earlier"
+_OF_PROFILE = ("secret_of_profile", "secret_ended", "application_unknown", "permission_undeclared")
 ANOTHER = "another_organization"
 
 
@@ -314,7 +315,10 @@ def _explain(ctx: Context, session: Mapping[str, Any], kept: str) -> None:
     _forget(ctx, kept)
     said, code = f"Linking the account failed: {error}: {text}", aadsts_code({"error_description": text})
     failure = SignInError(said.rstrip(": "), code=code or error)
-    raise told(failure, whose="linked")
+    told(failure, whose="linked")
+    if explain(failure).answer in _OF_PROFILE:  # what is in the profile is not what was confirmed
+        refuse(ctx)
+    raise failure
 
 
 def _failed(ctx: Context, token: str) -> tuple[str, str]:

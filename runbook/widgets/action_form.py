@@ -101,14 +101,17 @@ class ActionForm(Live):
                 parts[part][name] = _value(text) if part == "body" and not _is_text(self._schema(name)) else text
         body = parts["body"] or ({} if self._action.body else None)
         rows = self._rows_field.value
-        return {"action": self._action.slug, **parts, "body": body, "as_": self._caller.value, "max_rows": rows}
+        return {"action": self._name.value, **parts, "body": body, "as_": self._caller.value, "max_rows": rows}
 
     def choose(self, name: str) -> None:
-        """Another action: the form is built anew with its fields and its example. Unknown names change nothing."""
+        """Another action: the form is built anew with its fields and its example. An unknown name is a mistake."""
+        self._name.value = name
         try:
             action = catalog.action(name)
         except InputError:
+            self._changed()
             return
+        self._name.value = action.name
         if action.slug != self._action.slug:
             self._action, self._given = action, None
             self._build()
@@ -129,7 +132,7 @@ class ActionForm(Live):
         style = {"description_width": "170px"}
         names = tuple(action.name for action in catalog.actions())
         self._name = ipywidgets.Combobox(
-            value=self._action.name, options=names, ensure_option=True, description="Action", layout=wide, style=style
+            value=self._action.name, options=names, description="Action", layout=wide, style=style
         )
         self._caller = ipywidgets.Dropdown(
             options=[(words, caller) for caller, words in _CALLERS.items()],

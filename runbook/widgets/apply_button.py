@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from IPython import get_ipython
 
 from runbook.widgets.panel import Area, Live, Several, page, render
 
@@ -82,6 +85,11 @@ class ApplyButton(Live):
         super()._ipython_display_()
         self.below._ipython_display_()
 
+    def renew(self, words: str) -> None:
+        """Begin anew, with no question open: what it was about has changed."""
+        self._open = None
+        self._refresh(words)
+
     def close(self) -> None:
         """Offer nothing any more."""
         self._offers, self._open = list, None
@@ -100,6 +108,8 @@ class ApplyButton(Live):
             question = offer.asks()
             self._open = (offer, question) if question else None
             words = question.text if question else offer.press()
+        except KeyboardInterrupt:
+            words = "Stopped."
         finally:
             self._refresh(words, pressed=True)
             _TURN.release()
@@ -153,9 +163,23 @@ class ApplyButton(Live):
         return button
 
     def _clicked(self, button: ipywidgets.Button, offer: Offer) -> None:
+        """Press it in the kernel's main thread: JupyterLab's interrupt arrives there only."""
+        kernel = getattr(get_ipython(), "kernel", None)
+        if kernel is not None and threading.current_thread() is not threading.main_thread():
+            kernel.io_loop.add_callback(_interruptible, self._clicked, button, offer)
+            return
         # The second click of a double click comes when the first has been worked off: its button is gone by then.
         if self._row is not None and button in self._row.children and not button.disabled:
             self.press(offer)
+
+
+def _interruptible(work: Callable[..., None], *arguments: Any) -> None:
+    """Do it as a kernel executes a cell; otherwise it ignores interrupts."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        work(*arguments)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @dataclass

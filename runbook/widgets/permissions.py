@@ -29,7 +29,7 @@ class ScopesPanel(Panel):
 
     def __init__(self, scopes: Scopes, separator: str = "space") -> None:
         self.scopes, self._separator = scopes, separator
-        self.cost = explain.summary(scopes) if scopes.actions else ()
+        self.cost = explain.summary(scopes) if scopes.actions and scopes.types else ()
         """Which few actions cost the most powerful permissions, and how to need less; a sentence a line."""
         self.guide = guide.link(scopes.actions)
         self.powerful = any(power for kind in scopes.types for _, _, power, _ in self.rows(kind))

@@ -97,8 +97,9 @@ class _PickerRows:
             members = list(actions)
             children.append(self._head(resource, members))
             children += [self._row(action, action.slug in wanted) for action in members]
+        self._none = ipywidgets.HTML('<div class="rb soft">No action matches.</div>', layout={"display": "none"})
         self.layout = ipywidgets.VBox(
-            children, layout=ipywidgets.Layout(max_height="560px", overflow="auto", display="block")
+            [*children, self._none], layout=ipywidgets.Layout(max_height="560px", overflow="auto", display="block")
         )
         self.layout.add_class("rb-rows")
         self._count()
@@ -110,6 +111,7 @@ class _PickerRows:
             row.layout.display = None if slug in shown else "none"
         for head, _, members in self._heads.values():
             head.layout.display = None if shown & set(members) else "none"
+        self._none.layout.display = "none" if shown else None
 
     def tick(self, slugs: Iterable[str], chosen: bool) -> None:
         """Tick or clear those of these actions that are shown, at once and as one change."""

@@ -68,5 +68,15 @@ def test_variables_that_came_later_in_the_same_kernel_are_no_parameters() -> Non
     assert again.params.actions == ("get_user",)
 
 
+def test_a_mistyped_name_is_refused_in_every_run_of_its_cell_and_forgotten_once_it_is_corrected() -> None:
+    namespace = kernel(actions=["List Users"])
+    inputs.read(namespace)
+    exec("redirct_uri: str = 'https://mistyped.example/callback'", namespace)
+    with pytest.raises(InputError, match="redirct_uri"):
+        inputs.read(namespace)
+    namespace["redirect_uri"] = "https://right.example/callback"
+    assert inputs.read(namespace).params.redirect_uri == "https://right.example/callback"
+
+
 def test_nobody_is_there_outside_a_frontend() -> None:
     assert not read().attended

@@ -46,6 +46,14 @@ def test_an_outcome_says_what_was_done_to_what(method: str, path: str, status: i
     assert journal.done.words() == words
 
 
+def test_an_object_that_was_updated_twice_is_one_object() -> None:
+    journal = NullJournal()
+    for path in ("/v1.0/applications/1", "/v1.0/applications/1", "/v1.0/applications/2"):
+        _done(journal, "PATCH", path, 204)
+    assert journal.done.words() == {"updated": {"application": 2}}
+    assert journal.done.counts()["updated"] == 3
+
+
 @pytest.mark.parametrize(
     ("action", "words"),
     [

@@ -170,3 +170,13 @@ def test_separator_changes_what_is_copied(picker: Picker) -> None:
     labels["Create Group"].value = True
     boxes(picker.layout, "ToggleButtons")["Separator"].value = "comma"
     assert "Group.ReadWrite.All,User.Read.All" in picker._cost.value
+
+
+def test_a_search_without_a_result_says_so(picker: Picker) -> None:
+    none = boxes(picker.layout, "HTML")
+    (search,) = boxes(picker.layout, "Text").values()
+    said = next(each for each in picker._rows.layout.children if getattr(each, "value", "").count("No action matches"))
+    assert none
+    assert said.layout.display == "none"
+    search.value = "no such action at all"
+    assert said.layout.display is None
