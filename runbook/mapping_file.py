@@ -127,7 +127,7 @@ def loader() -> Any:
         def construct_object(self, node: Any, deep: bool = False) -> Any:
             """As written: a tag that makes of a value what it is not without one is refused."""
             if node.tag not in ("tag:yaml.org,2002:str", self.resolve(type(node), node.value, (True, False))):  # type: ignore[no-untyped-call]
-                raise _Refused("has a tag (!) that changes a value: write it plainly.", node.start_mark.line + 1)
+                raise _Refused("has a tag of YAML that changes a value: write it plainly.", node.start_mark.line + 1)
             return super().construct_object(node, deep=deep)
 
     guessed = {"tag:yaml.org,2002:int", "tag:yaml.org,2002:timestamp"}
