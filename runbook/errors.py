@@ -68,11 +68,17 @@ class HandOver:
         return cls(kind, text["title"].format_map(words), steps=steps, who=text["who"], **more)
 
 
+def pasted(word: object) -> str:
+    """``word`` in a command: a shell reads it whole, and the command does not take it for an option."""
+    text = str(word)
+    return shlex.quote(f"./{text}" if text.startswith("-") else text)
+
+
 def _filled(text: str, words: Mapping[str, Any]) -> str:
-    """``text`` with ``words`` in its braces; between backticks stands a command, in which a shell reads them whole."""
+    """``text`` with ``words`` in its braces; between backticks stands a command, into which they are pasted."""
     parts = text.split("`")
     for number, part in enumerate(parts):
-        told = {name: shlex.quote(str(word)) for name, word in words.items()} if number % 2 else words
+        told = {name: pasted(word) for name, word in words.items()} if number % 2 else words
         parts[number] = part.format_map(told)
     return "`".join(parts)
 

@@ -6,7 +6,6 @@ only (``0100`` is text and no octal), dates as the text that stands there.
 
 import json
 import re
-import stat
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
@@ -14,14 +13,14 @@ from typing import Any
 
 import yaml
 
+from runbook import whole
 from runbook.errors import InputError, Problem
 
-LARGEST = 1 << 20
-"""Bytes of a file; the largest sensible choice has a few thousand."""
 _NODES = 5_000
 _DEPTH = 20
 _INVALID = "is not valid YAML or JSON."
 _TOO_DEEP = "is nested too deeply for a choice."
+_TWICE = "has a name that is there twice."  # not repeated: it may be a secret in the wrong place
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -55,15 +54,9 @@ class _Refused(Exception):
 
 def _text(path: Path) -> str:
     try:
-        found = path.stat()
-        if not stat.S_ISREG(found.st_mode):
-            raise InputError(Problem(str(path), "cannot be read: it is not a file."))
-        if found.st_size > LARGEST:
-            raise InputError(Problem(str(path), f"is larger than a choice can be ({LARGEST >> 20} MiB)."))
-        return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise InputError(Problem(str(path), f"cannot be read: {reason}.")) from None
+        return whole.text(path)
+    except OSError as error:
+        raise InputError(Problem(str(path), f"cannot be read: {error.strerror}.")) from None
 
 
 def _parsed(text: str, form: Callable[[str], Any]) -> Any:
@@ -76,7 +69,7 @@ def _parsed(text: str, form: Callable[[str], Any]) -> Any:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         raise _Refused(_INVALID, mark.line + 1 if mark else None) from None
-    except ValueError:  # a number of thousands of digits
+    except (ValueError, OverflowError):  # a number of thousands of digits, a character that no Unicode has
         raise _Refused(_INVALID) from None
 
 
@@ -84,7 +77,8 @@ def _from_json(text: str) -> Any:
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
         if len(found) < len(pairs):
-            raise _Refused(f"has {_twice([name for name, _ in pairs])!r} twice.")
+            name = _twice([name for name, _ in pairs])
+            raise _Refused(_TWICE, text.count("\n", 0, max(text.rfind(f'"{name}"'), 0)) + 1)
         return found
 
     return json.loads(text, object_pairs_hook=once)
@@ -106,9 +100,9 @@ def _measure(node: Any, sizes: dict[int, int], depth: int) -> int:
     if id(node) in sizes:
         return sizes[id(node)]
     if isinstance(node, yaml.MappingNode):
-        names = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-        if len(set(names)) < len(names):
-            raise _Refused(f"has {_twice(names)!r} twice.", node.start_mark.line + 1)
+        lines = [(key.value, key.start_mark.line + 1) for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        if len(dict(lines)) < len(lines):
+            raise _Refused(_TWICE, dict(lines)[_twice([name for name, _ in lines])])
         members = [member for pair in node.value for member in pair]
     else:
         members = node.value if isinstance(node, yaml.SequenceNode) else []
@@ -128,7 +122,13 @@ def loader() -> Any:
     """The class that reads YAML, made once."""
 
     class Loader(yaml.SafeLoader):
-        """YAML's safe loader without the scalars that mean something else than what stands there."""
+        """YAML's safe loader without the values that mean something else than what stands there."""
+
+        def construct_object(self, node: Any, deep: bool = False) -> Any:
+            """As written: a tag that makes of a value what it is not without one is refused."""
+            if node.tag not in ("tag:yaml.org,2002:str", self.resolve(type(node), node.value, (True, False))):  # type: ignore[no-untyped-call]
+                raise _Refused("has a tag of YAML that changes a value: write it plainly.", node.start_mark.line + 1)
+            return super().construct_object(node, deep=deep)
 
     guessed = {"tag:yaml.org,2002:int", "tag:yaml.org,2002:timestamp"}
     resolvers: Mapping[Any, Any] = yaml.SafeLoader.yaml_implicit_resolvers

@@ -7,6 +7,7 @@ only references to secrets (``keyring:service/name``).
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -84,6 +85,12 @@ def _one_line(value: str) -> str:
     if _CONTROL.search(value):
         raise _refuse("must not hold line breaks or control characters.")
     return value.strip()
+
+
+def _folder(value: str) -> str:
+    if "://" in _one_line(value):
+        raise _refuse("is an address, which is for fleets: name a folder.")
+    return os.path.expanduser(value)  # noqa: PTH111 - pathlib's raises
 
 
 def _parts(value: object) -> object:
@@ -184,7 +191,7 @@ class Parameters(BaseModel):
     # How
     allow_writes: bool | None = None
     apply: bool | None = None
-    records: Annotated[str, Field(min_length=1)] = "records"
+    records: Annotated[str, Field(min_length=1), AfterValidator(_folder)] = "records"
     signing_key_ref: Reference = ""
     engine: Literal["warm", "stock"] = "warm"
 

@@ -65,7 +65,7 @@ def ask(what: str, **about: Any) -> dict[str, Any]:
             connection.sendall(json.dumps({"what": what, **about}).encode() + b"\n")
             answer: dict[str, Any] = json.load(connection.makefile("rb"))
     except (OSError, ValueError):
-        raise SignInError("The run that signed in is gone.", next_step="run the same command again.") from None
+        raise SignInError.named("run_gone", variable=VARIABLE) from None
     if "error" not in answer:
         return answer
     failure = (TransportError if answer["lost"] else SignInError)(answer["error"]["what"])

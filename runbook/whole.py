@@ -1,9 +1,10 @@
-"""The one way to write a file whole: a reader sees the old file or the new one, never a part.
+"""The one way to write a file whole: a reader sees the old file or the new one, never a part; and to read a named one.
 
 The bytes go to a temporary name in the same folder, are synced, and take the final name in one rename
 (POSIX ``rename(2)``; ``MoveFileEx`` on Windows). Then the folder is synced, so that the name survives a power cut.
 """
 
+import errno
 import os
 import secrets
 import stat
@@ -11,6 +12,29 @@ import sys
 from pathlib import Path
 
 _SUFFIX = ".writing"
+LARGEST = 1 << 20
+"""Bytes of a file that somebody names; the largest sensible choice has a few thousand."""
+
+
+def read(path: str | os.PathLike[str], most: int = LARGEST) -> bytes:
+    """The content of a file that somebody named. Raises ``OSError``, also for what is larger or is no file.
+
+    A pipe would be waited for, perhaps for ever, and a device has no end.
+    """
+    found = Path(path).stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(errno.EINVAL, "it is not a file", str(path))
+    if found.st_size > most:
+        raise OSError(errno.EFBIG, f"it is larger than {most >> 20} MiB", str(path))
+    return Path(path).read_bytes()
+
+
+def text(path: str | os.PathLike[str], most: int = LARGEST) -> str:
+    """The same as text, UTF-8 with its mark or without."""
+    try:
+        return read(path, most).decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise OSError(errno.EILSEQ, "it is not UTF-8 text", str(path)) from None
 
 
 def write(path: str | os.PathLike[str], data: bytes | str, *, mode: int | None = None) -> None:
@@ -18,8 +42,11 @@ def write(path: str | os.PathLike[str], data: bytes | str, *, mode: int | None =
 
     ``mode`` is the file's permission bits; without it an existing file keeps its own and a new one follows the umask.
     Raises ``OSError`` (disk full, no permission); then ``path`` is as it was and no temporary file is left behind.
+    A device or a pipe is not replaced, nor what the system keeps under a name of its own (``/dev/stdout``, a link).
     """
     target = Path(path)
+    if target.absolute().parent == Path("/dev") or (target.exists() and not target.is_file()):
+        raise OSError(errno.EINVAL, "it is a device, a pipe or a folder, and a file would take its place", str(target))
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(6)}{_SUFFIX}")
     content = data.encode() if isinstance(data, str) else data
     wanted = _mode_of(target) if mode is None else mode

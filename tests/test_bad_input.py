@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from runbook.errors import InputError
+from runbook.fleet.books import Books
 from runbook.parameters import Parameters, load, parse, save
 from runbook.sections import NAMES
 from tests.conftest import Listener, Runner
@@ -40,6 +41,11 @@ BAD = {
         "secret_renew_before_days",
         "smaller",
     ),
+    "a folder of records with a NUL": ({"records": "a\0b"}, "records", "control characters"),
+    "a folder of records with a line break": ({"records": "a\nb"}, "records", "line breaks"),
+    "records at an address": ({"records": "s3://bucket/x"}, "records", "fleets"),
+    "a redirect URI with a line break": ({"redirect_uri": "https://example.com/a\n"}, "redirect_uri", "control"),
+    "a redirect URI with a NUL": ({"redirect_uri": "https://example.com/a\0"}, "redirect_uri", "control"),
     "a real tenant without a sign-in": ({"target": "entra"}, "tenant_id", "needed"),
 }
 
@@ -104,10 +110,28 @@ def test_a_planted_secret_is_not_repeated_in_the_refusal(command: Runner) -> Non
     assert "planted-value" not in done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("text", ["a: [1", "- a\n- b\n", "7", "{"], ids=["broken", "a list", "a number", "a brace"])
-def test_a_file_that_is_no_mapping_is_refused(text: str, command: Runner, tmp_path: Path) -> None:
+WRONG_FILES = {
+    "broken": "a: [1",
+    "a list": "- a\n- b\n",
+    "a number": "7",
+    "a brace": "{",
+    "a switch that YAML cannot make": "purge: !!bool maybe",
+    "a moment that YAML cannot make": "application_name: !!timestamp today",
+    "a number of nothing": "secret_lifetime_days: !!int ''",
+    "a character that no Unicode has": 'application_name: "\\U99999999"',
+}
+
+
+@pytest.mark.parametrize("text", WRONG_FILES.values(), ids=WRONG_FILES.keys())
+def test_a_file_that_is_no_mapping_of_values_is_refused(text: str, command: Runner, tmp_path: Path) -> None:
     (tmp_path / "p.yaml").write_text(text)
     assert command("run", "--parameters", "p.yaml").returncode == 2
+
+
+def test_the_folder_of_records_may_be_below_the_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert parse({"records": "~/kept"}).records == str(tmp_path / "kept")
+    assert Books("~/kept").place == str(tmp_path / "kept")
 
 
 def test_a_file_that_is_not_there_is_refused(command: Runner) -> None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import os
 import pty
+import select
+import shlex
 import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +19,10 @@ from typing import Any
 import pytest
 from entra_sandbox.server import running
 
+from runbook.cli.screen import Screen
+from runbook.errors import HandOver
 from runbook.records.verify import verify
+from runbook.runs.run import RunOutcome
 from tests.conftest import Listener, Runner, environment
 from tests.safety.processes import descendants, wait_for_end, watched
 
@@ -104,6 +110,43 @@ def test_a_stream_that_ends_ends_no_work(line: str, code: int, says: str, tmp_pa
     assert says in done.stderr
     assert bool(done.stderr) == bool(says)
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
+def test_what_a_stream_takes_in_parts_is_written_to_its_end_or_said(unbuffered: str, tmp_path: Path) -> None:
+    env = environment(tmp_path, PYTHONUNBUFFERED=unbuffered)
+    line = [sys.executable, "-m", "runbook", "actions", "--json"]
+    ours, theirs = os.pipe()
+    os.set_blocking(theirs, False)
+    process = subprocess.Popen(line, stdout=theirs, stderr=subprocess.PIPE, env=env)
+    os.close(theirs)
+    assert process.stderr is not None
+    with os.fdopen(ours, "rb") as reader, process.stderr as said:
+        assert select.select([ours], [], [], 60)[0]
+        time.sleep(0.5)  # the pipe is full
+        assert len(json.loads(reader.read())) > 60
+        assert (process.wait(60), said.read()) == (0, b"")
+    short = ["bash", "-c", f"ulimit -f 1; {shlex.join(line)} >out"]
+    done = subprocess.run(short, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+    assert (done.returncode, "standard output cannot be used" in done.stderr) == (1, True)
+
+
+def test_a_link_goes_into_no_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nor is a pipe waited for that stands there."""
+    empty: dict[str, Any] = dict.fromkeys(("actions", "left_behind", "writes_without_outcome"), ())
+    summary = {
+        **empty,
+        "verdict": "parked",
+        "application": {},
+        "http": dict.fromkeys(("requests", "writes", "retries"), 0),
+    }
+    item = HandOver("link_account", "Link the account", "https://example.com/once", kept="file:link/once")
+    Screen(as_json=False).outcome(RunOutcome(3, summary, tmp_path, hand_over=item), str(tmp_path))
+    assert "holds something else, which stays" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_document_begins_with_no_mark_of_its_encoding(command: Runner) -> None:
+    assert command("actions", "--json", PYTHONIOENCODING="utf-8-sig").stdout.startswith("[")
 
 
 WAITING = {name: (name,) for name in ("plan", "run", "verify", "status", "doctor", "rotate", "teardown", "sign-in")}

@@ -27,8 +27,12 @@ client_secret_ref: env:ADMIN
 stackone_api_key_ref: env:ADMIN
 """
 SCOPES = ("scopes", "--parameters", "p.yaml")
+INIT = ("init", "x.yaml")
 KEEP = ("secrets", "set", "file:stackone/api-key")
 PLAN = ("plan", "--sections", "2", "--parameters", "p.yaml")
+ONE = ("--sections", "1", *PLAN[3:])
+UNMADE = '"$@"; code=$?; ! test -e notes.d || exit 9; exit $code'
+"""Ends as the command does where that made no folder."""
 THEIRS = re.compile(r"(?i).*_proxy|(ssl_cert|requests_ca|curl_ca|openssl|python(?!path)|lc_).*|sslkeylogfile|tz")
 """What this machine itself says of what the rows are about."""
 TRAP = "raise SystemExit('taken')\n"
@@ -54,6 +58,11 @@ def mistaken(name: str, value: str, **more: Any) -> Odd:
     """A variable whose value is refused for a real tenant by the variable's name."""
     env = {"HTTPS_PROXY": "http://127.0.0.1:9", **more, name: value}
     return Odd(env, 2, name, parameters=TENANT)
+
+
+def piped(*command: str) -> Odd:
+    """A pipe that nobody writes to, where a file is to be named."""
+    return Odd(code=2, says="not a file", command=(*command, "pipe"), shell='mkfifo pipe; exec "$@"')
 
 
 MACHINES = {
@@ -113,6 +122,58 @@ MACHINES = {
         shell='chmod 600 notes; exec "$@"',
         without=("RUNBOOK_SANDBOX",),
     ),
+    "a state that is somebody's file": Odd(
+        {"ENTRA_SANDBOX_STATE": "notes"},
+        1,
+        "something else",
+        files={"notes": "buy milk\n"},
+        shell=f"chmod 644 notes; {UNMADE}",
+        without=("RUNBOOK_SANDBOX",),
+    ),
+    "a state that is a folder": Odd(
+        {"ENTRA_SANDBOX_STATE": "notes"},
+        1,
+        "is no file",
+        files={"notes/x": ""},
+        shell=UNMADE,
+        without=("RUNBOOK_SANDBOX",),
+    ),
+    "a state that is a folder, asked for its tenants": Odd(
+        {"ENTRA_SANDBOX_STATE": "notes"}, 2, "is no file", files={"notes/x": ""}, command=("sandbox", "tenants")
+    ),
+    "secrets that are a folder": Odd(
+        {"RUNBOOK_SECRETS_DIR": "own"}, 1, "is a folder", files={"own/secrets.enc/x": ""}, command=KEEP
+    ),
+    "a run that is long over": Odd({"RUNBOOK_RUN": "/nonexistent"}, 1, "unset RUNBOOK_RUN"),
+    "a folder for records that is a link to nothing": Odd(
+        code=1, says="leads nowhere", command=("run", *ONE), shell='ln -s nowhere records; exec "$@"'
+    ),
+    "a folder for records that is a link to nothing, for the doctor": Odd(
+        code=1,
+        says="Records cannot be written below",
+        command=("doctor", *ONE),
+        shell='ln -s nowhere records; exec "$@"',
+    ),
+    "a folder for records that looks like an option": Odd(
+        says="records verify ./-dash/", command=("run", *ONE, "--records", "-dash")
+    ),
+    "a folder for records above": Odd(
+        command=("run", *ONE, "--records", ".."),
+        shell='mkdir -p a/b; cp p.yaml a/b; cd a/b; "$@" && ls ../../a.signing-key.pem',
+    ),
+    "a secret that is not there, to be removed": Odd(
+        code=1, says="runbook secrets list", command=("secrets", "remove", "file:none/none")
+    ),
+    # What is named is no file: a pipe would be waited for.
+    "a pipe for a secret": Odd(
+        code=1, says="not a file", command=("secrets", "get"), shell='mkfifo pipe; exec "$@" "file-at:$PWD/pipe"'
+    ),
+    "a pipe for actions": piped("scopes", "--actions-file"),
+    "a pipe for parameters": piped("scopes", "--parameters"),
+    "a pipe for a newer guide": piped("actions", "--check"),
+    "a pipe for a fleet": piped("fleet", "run"),
+    "a pipe for a key": piped("records", "verify", ".", "--public-key"),
+    "a pipe for a sandbox's line": piped("plan", "--sandbox"),
     "TMPDIR is a file": Odd({"TMPDIR": "/etc/hostname"}),
     "TMPDIR is too long for a socket": Odd({"TMPDIR": "/tmp/" + "x" * 200}),
     "a mask that takes nothing away": Odd(shell='umask 0; exec "$@"'),
@@ -126,6 +187,10 @@ MACHINES = {
     "both outputs are a full disk": Odd(command=SCOPES, shell='exec "$@" >/dev/full 2>&1', code=1),
     "standard error is a full disk": Odd(command=SCOPES, shell='exec "$@" 2>/dev/full'),
     "standard input is closed": Odd(command=SCOPES, shell='exec "$@" <&-'),
+    "nobody is there to be asked": Odd(code=2, says="standard input", command=INIT, shell='exec "$@" <&-'),
+    "nowhere to ask": Odd(code=2, says="standard output", command=INIT, shell='exec "$@" >&-'),
+    "no stream to keep a secret from": Odd(code=2, says="is empty", command=KEEP, shell='exec "$@" <&-'),
+    "nobody is there to be shown a secret": Odd(command=("secrets", "get", "env:ADMIN"), shell='exec "$@" >&-'),
     "standard output is closed": Odd(command=SCOPES, shell='exec "$@" >&-'),
     "standard error is closed": Odd(command=SCOPES, shell='exec "$@" 2>&-'),
     "every stream is closed": Odd(command=SCOPES, shell='exec "$@" <&- >&- 2>&-'),
@@ -135,6 +200,9 @@ MACHINES = {
     ),
     "streams of ASCII only": Odd(
         {"PYTHONIOENCODING": "ascii", "LC_ALL": "C", "PYTHONUTF8": "0"}, says="User.Read.All", command=SCOPES
+    ),
+    "streams of two bytes a sign, for a sandbox of one's own": Odd(
+        {"PYTHONIOENCODING": "utf-16"}, without=("RUNBOOK_SANDBOX",)
     ),
     "streams of Windows": Odd({"PYTHONIOENCODING": "cp1252"}, says="User.Read.All", command=SCOPES),
     "a language that is not installed": Odd(

@@ -38,6 +38,11 @@ ROWS: list[tuple[str, str, Any]] = [
 
 PAPERMILLS = ("0100", "1:30", "0x5A", "0b1011010", "9_0", "9٠", "９0")
 """Numbers that papermill makes something else of before a notebook sees them (docs/falls-short.md)."""
+TAGGED = {
+    NUMBER: ("!!int 0100", "!!int 0x40", "!!int 1:30", "!!int 9_0", "!!float 90"),
+    SWITCH: ("!!bool maybe", "!!null yes", "!!int 1"),
+}
+"""What YAML makes by a tag of a value that means something else without it, or fails to make."""
 
 
 def by_yaml(name: str, text: str, folder: Path) -> Any:
@@ -117,9 +122,11 @@ def test_a_value_means_the_same_or_is_refused(way: Callable[[str, str, Path], An
 
 @pytest.mark.parametrize("way", [by_yaml, by_json, by_set, by_table], ids=lambda way: way.__name__)
 def test_no_notation_of_programmers_is_a_number(way: Callable[[str, str, Path], Any], folder: Path) -> None:
-    for text in PAPERMILLS:
+    for name, text in (
+        (name, text) for name, texts in {**TAGGED, NUMBER: (*PAPERMILLS, *TAGGED[NUMBER])}.items() for text in texts
+    ):
         with pytest.raises(InputError):
-            way(NUMBER, text, folder)
+            way(name, text, folder)
 
 
 def test_a_number_and_a_switch_are_taken_in_every_way(folder: Path) -> None:
@@ -129,11 +136,16 @@ def test_a_number_and_a_switch_are_taken_in_every_way(folder: Path) -> None:
         assert WAYS[f"papermill {name}"](SWITCH, "yes", folder) is True
 
 
-@pytest.mark.parametrize(("name", "text"), [("p.yaml", "purge: true\npurge: false\n"), ("p.json", '{"a": 1, "a": 2}')])
-def test_a_name_that_is_there_twice_is_refused(name: str, text: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("p.yaml", "\npurge: 1\nhunter2: 1\nhunter2: 2"), ("p.json", '{"hunter2": 1,\n\n\n"hunter2": 2}')],
+)
+def test_a_name_that_is_there_twice_is_refused_by_its_line(name: str, text: str, tmp_path: Path) -> None:
+    """It is not repeated: a secret may have been pasted there."""
     (tmp_path / name).write_text(text)
-    with pytest.raises(InputError, match="twice"):
+    with pytest.raises(InputError, match="line 4: has a name that is there twice") as refused:
         load(tmp_path / name)
+    assert "hunter2" not in str(refused.value)
 
 
 SECRET = "abc8Q~Wrong.secret_value-00000000000000"

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import os
 import stat
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 from runbook import whole
 
@@ -39,6 +42,25 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_temporary_one(tmp_path: P
     done = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True)
     assert done.stdout.strip()
     assert {entry.name: entry.read_text() for entry in tmp_path.iterdir()} == {"summary.json": "old"}
+
+
+def test_what_is_no_file_is_neither_replaced_nor_waited_for(tmp_path: Path) -> None:
+    """A device lies where only the administrator makes one: a name of nothing in its folder stands for it."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "linked").symlink_to(tmp_path / "pipe")
+    device = Path("/dev") / f"no-device-{os.getpid()}"
+    try:
+        for path in (tmp_path / "pipe", tmp_path / "folder", tmp_path / "linked", device):
+            with pytest.raises(OSError, match="would take its place"):
+                whole.write(path, "1")
+    finally:
+        device.unlink(missing_ok=True)
+    assert (tmp_path / "pipe").is_fifo()
+    assert (tmp_path / "linked").is_symlink()
+    assert {path.name for path in tmp_path.iterdir()} == {"pipe", "folder", "linked"}
+    with pytest.raises(OSError, match="not a file"):
+        whole.read(tmp_path / "pipe")
 
 
 def test_a_link_to_the_file_is_replaced_and_not_followed(tmp_path: Path) -> None:

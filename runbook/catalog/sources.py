@@ -5,9 +5,9 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
+from runbook import whole
 from runbook.catalog.model import PERMISSION_TYPES, PermissionType
 from runbook.errors import InputError, Problem, TransportError
 
@@ -50,9 +50,9 @@ def fetch(source: str) -> str:
     if re.match(r"https?://", source, re.IGNORECASE):
         return _download(source)
     try:
-        return Path(source).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(Problem(source, f"cannot be read: {error}.")) from error
+        return whole.text(source, _MOST_BYTES)
+    except OSError as error:
+        raise InputError(Problem(source, f"cannot be read: {error.strerror}.")) from error
 
 
 def _download(url: str) -> str:

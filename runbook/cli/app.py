@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from runbook import rehearsal
+from runbook import rehearsal, whole
 from runbook.cli import choosing, ends, fleet, options
 from runbook.cli.options import takes
 from runbook.errors import InputError, Problem, SecretStoreError
@@ -248,9 +248,10 @@ def _records_verify(given: options.Check) -> None:
         raise InputError(Problem(str(given.folder), "is not a folder.", "Name records/<run-id>."))
     key = given.public_key
     try:
-        report = verify.verify(given.folder, public_key=key.read_bytes() if key else None)
-    except (OSError, ValueError):
-        raise InputError(Problem("--public-key", f"{key} is no Ed25519 public key in PEM.")) from None
+        report = verify.verify(given.folder, public_key=whole.read(key) if key else None)
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no Ed25519 public key in PEM"
+        raise InputError(Problem("--public-key", f"{key} cannot be used: {why}.")) from None
     _screen(given).told(report.as_dict(), str(report), "green" if report.ok else "red")
     raise typer.Exit(0 if report.ok else 1)
 
@@ -308,7 +309,7 @@ def _secrets_set(given: options.Stored) -> None:
 def _secrets_get(given: options.Stored) -> None:
     """Print a secret; asks first where the output is a screen."""
     value = _store().get(given.reference).reveal()
-    if sys.stdout.isatty():
+    if sys.stdout is not None and sys.stdout.isatty():
         typer.confirm(f"Show {given.reference} on this screen?", abort=True, err=True)
     if given.as_json:
         ends.document({"reference": given.reference, "value": value})
@@ -329,7 +330,7 @@ def _secrets_list(given: options.Stores) -> None:
 def _secrets_remove(given: options.Stored) -> None:
     """Forget a secret."""
     if not _store().delete(given.reference):
-        raise SecretStoreError(f"There is no secret under {given.reference}.")
+        raise SecretStoreError.named("no_secret_to_remove", reference=given.reference)
     _screen(given).told({"removed": given.reference}, f"Removed {given.reference}")
 
 

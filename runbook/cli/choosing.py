@@ -69,7 +69,7 @@ def told(given: Actions) -> tuple[dict[str, Any], list[Problem]]:
 
 def _named(given: Actions, problems: list[Problem]) -> dict[str, Any]:
     """The parameter ``actions``, or nothing where none of the four ways was used."""
-    from runbook import catalog
+    from runbook import catalog, whole
 
     ways = {"--actions": given.actions, "--actions-file": given.actions_file, "--preset": given.preset}
     if sum(way is not None for way in ways.values()) + given.all_actions > 1:
@@ -81,12 +81,12 @@ def _named(given: Actions, problems: list[Problem]) -> dict[str, Any]:
         return {"actions": given.actions}
     if given.actions_file is not None:
         try:
-            text = given.actions_file.read_text(encoding="utf-8-sig")
+            text = whole.text(given.actions_file)
             return {"actions": [action.slug for action in catalog.parse_list(text)]}
         except InputError as error:
             problems += error.problems
-        except (OSError, UnicodeDecodeError):
-            problems.append(Problem("--actions-file", f"{given.actions_file} cannot be read."))
+        except OSError as error:
+            problems.append(Problem("--actions-file", f"{given.actions_file} cannot be read: {error.strerror}."))
     if given.preset is not None:
         known = catalog.presets()
         if given.preset in known:

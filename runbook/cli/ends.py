@@ -7,12 +7,14 @@ SIGINT, SIGTERM and SIGHUP end the command, the second at once; one that is igno
 from __future__ import annotations
 
 import atexit
+import codecs
 import contextlib
 import errno
 import io
 import json
 import os
 import re
+import select
 import signal
 import sys
 from typing import Any, NoReturn
@@ -36,7 +38,9 @@ class _Outlet(io.FileIO):
 
     def write(self, data: Any) -> int:
         try:
-            return super().write(data)
+            while (taken := super().write(data)) is None:  # the stream does not block, and its reader is slow
+                select.select([], [self], [])
+            return taken
         except OSError as error:
             self.failed = error
             null = os.open(os.devnull, os.O_WRONLY)
@@ -52,15 +56,15 @@ def _outlet(stream: Any) -> Any:
     if os.name != "posix":
         return stream
     end = _Outlet(stream.fileno(), "w", closefd=False)
-    how: dict[str, Any] = {"line_buffering": stream.line_buffering, "write_through": stream.write_through}
-    buffer: Any = end if stream.write_through else io.BufferedWriter(end)
-    return io.TextIOWrapper(buffer, encoding=stream.encoding, errors="replace", **how)
+    # What the system takes in parts is written to its end by a buffer alone; unbuffered means up to each line's end.
+    lines = stream.line_buffering or stream.write_through
+    encoding = codecs.lookup(stream.encoding).name.removesuffix("-sig")  # a document begins with no mark
+    return io.TextIOWrapper(io.BufferedWriter(end), encoding=encoding, errors="replace", line_buffering=lines)
 
 
 def unheard() -> OSError | None:
     """Why standard output takes nothing more, if it does not."""
-    buffer = getattr(sys.stdout, "buffer", None)
-    end = getattr(buffer, "raw", buffer)
+    end = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
     return end.failed if isinstance(end, _Outlet) else None
 
 
@@ -101,6 +105,7 @@ def document(value: Any) -> None:
 
 def command(app: typer.Typer) -> NoReturn:
     """Carry out the command line, say what went wrong if anything did, and leave with the exit code."""
+    sys.stdin = sys.stdin or os.fdopen(os.open(os.devnull, os.O_RDONLY))  # closed: there is nobody to ask
     sys.stdout, sys.stderr = _outlet(sys.stdout), _outlet(sys.stderr)
     for number in _SIGNALS:
         if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
@@ -180,8 +185,10 @@ def _in_words(raised: BaseException) -> RunbookError | None:
     if _comes_of(raised, KeyboardInterrupt):
         return Interrupted.named("stopped_early")
     if isinstance(raised, typer.Abort):
-        why = "came to its end before a question was answered." if _comes_of(raised, EOFError) else "was not a yes."
+        why = "is closed or ended before a question was answered." if _comes_of(raised, EOFError) else "was not a yes."
         return InputError(Problem("the answer" if "yes" in why else "standard input", why))
+    if isinstance(raised, RuntimeError) and "lost sys." in str(raised):  # what Python says where it cannot ask
+        return InputError(Problem("standard output", "is closed, and there is something to ask."))
     if isinstance(raised, _USAGE):
         return _misused(raised)
     if isinstance(raised, OSError) and (raised.filename or raised.errno in _SCARCE):

@@ -70,6 +70,9 @@ def _fleet(given: options.Fleet) -> Fleet:
         problems.append(Problem("--sections", "are for run and plan."))
     if given.verb == "rotate":
         values["only_when_due"] = True
+    books = Books(str(values.get("records") or "records"))
+    if books.remote:  # an address is for the fleet alone
+        del values["records"]
     found: list[tenants.Tenant] = []
     try:
         found = tenants.read(given.tenants, values)
@@ -77,12 +80,12 @@ def _fleet(given: options.Fleet) -> Fleet:
         problems += error.problems
     if problems:
         raise InputError(problems)
-    place = Books(str(values.get("records") or "records")).place
+    where = {} if books.remote else {"records": books.place}
 
     def task(tenant: tenants.Tenant) -> Task:
         params = tenant.params.model_dump(mode="json", exclude_defaults=True)
-        own = {**params, "actions": list(tenant.params.actions), "apply": True, "records": place}
-        return work.Task(tenant.params.tenant_id, given.verb, own, sections, place, given.again)
+        own = {**params, "actions": list(tenant.params.actions), "apply": True, **where}
+        return work.Task(tenant.params.tenant_id, given.verb, own, sections, books.place, given.again)
 
     canaries, others = ([task(each) for each in found if each.canary is first] for first in (True, False))
     return Fleet(canaries, others, given.stop_after)

@@ -1,6 +1,5 @@
 """``runbook init``: a commented parameters file by asking; each answer is checked before the next question."""
 
-import shlex
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +7,7 @@ import typer
 import yaml
 
 from runbook import catalog, data, whole
-from runbook.errors import InputError, Problem
+from runbook.errors import InputError, Problem, pasted
 from runbook.parameters import parse, typed
 
 
@@ -24,7 +23,7 @@ def write(file: Path) -> None:
             values[name] = _answer(values, name, f"\n{question['about']}\n{name}", question.get("default"))
             text += f"\n# {question['about']}\n{yaml.safe_dump({name: values[name]}, allow_unicode=True)}"
     whole.write(file, text)
-    typer.echo(f"\nWritten: {file}\nNext:    runbook doctor --parameters {shlex.quote(str(file))}", err=True)
+    typer.echo(f"\nWritten: {file}\nNext:    runbook doctor --parameters {pasted(file)}", err=True)
 
 
 def _answer(values: dict[str, Any], name: str, asked: str, default: str | None) -> Any:

@@ -6,7 +6,6 @@ With ``--json`` stdout holds the document alone; everything else goes to stderr.
 
 from __future__ import annotations
 
-import shlex
 import shutil
 import sys
 from collections import Counter
@@ -21,6 +20,7 @@ from runbook import catalog, whole, words
 from runbook.catalog import explain, guide
 from runbook.catalog.model import PERMISSION_TYPES
 from runbook.cli import ends, lines
+from runbook.errors import pasted
 from runbook.sections import NAMES
 
 if TYPE_CHECKING:
@@ -193,7 +193,7 @@ class Screen:
         self.say(f"\n{HandOverCard(item, attended=shown).text()}\n")
         if item.kept and link_to and not shown:
             file = Path(link_to)
-            taken = file.exists() and not file.read_text("utf-8", "replace").startswith("https://")
+            taken = file.exists() and not (file.is_file() and file.read_bytes().startswith(b"https://"))
             if not taken:  # what a parameters file names is not written over
                 whole.write(file, f"{item.url}\n", mode=0o600)
             self.say(f"{link_to} holds something else, which stays." if taken else f"The link is in {link_to}.")
@@ -205,7 +205,7 @@ class Screen:
             return
         if outcome.next_step:
             self.say(f"Later:   {outcome.next_step}")
-        check = f"runbook records verify {shlex.quote(str(record))}"
+        check = f"runbook records verify {pasted(record)}"
         self.say(f"Next:    read {record / 'report.html'}, check it with: {check}")
         if outcome.summary["target"] == "sandbox":
             self.say("         open the notebooks with: runbook lab")

@@ -21,7 +21,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import certifi
 
-from runbook import rehearsal
+from runbook import rehearsal, whole
 from runbook.clients import retry
 from runbook.clients.retry import Pace
 from runbook.data import table
@@ -36,7 +36,6 @@ _VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 _ADDRESSES = ("authority", "graph", "stackone", "pages")
 _FILES = ("ca_file", "client_secret_file", "stackone_api_key_file")
 _NEEDED = (*_ADDRESSES[:3], *_FILES, "tenant_id", "client_id")
-_LARGEST = 1 << 20  # a line that lists thousands of tenants
 _LONGEST_SECRET = 512
 
 
@@ -201,18 +200,13 @@ def _secret(path: Path) -> Secret:
 def _content(path: Path, where: str, *, private: bool = False) -> str:
     """A regular file of this user; with ``private`` one that nobody else may read."""
     try:
-        found = path.stat()
-        if not stat.S_ISREG(found.st_mode):
-            raise InputError(Problem(where, f"{path} cannot be read: it is not a file."))
-        if found.st_size > _LARGEST:
-            raise InputError(Problem(where, f"{path} is larger than a sandbox's file can be."))
+        text = whole.text(path)
         if private and sys.platform != "win32":
-            _need_private(path, found)
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+            _need_private(path, path.stat())
+        return text
+    except OSError as error:
         hint = "Is the sandbox of this ready line still there?" if private else ""
-        raise InputError(Problem(where, f"{path} cannot be read: {reason}.", hint)) from None
+        raise InputError(Problem(where, f"{path} cannot be read: {error.strerror}.", hint)) from None
 
 
 def _need_private(path: Path, found: os.stat_result) -> None:

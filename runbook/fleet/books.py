@@ -7,6 +7,7 @@ one is put there by the next run of that tenant on this machine.
 
 import hashlib
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -28,7 +29,7 @@ class Books:
 
     def __init__(self, place: str) -> None:
         self.remote = "://" in place
-        self.place = place.rstrip("/") if self.remote else str(Path(place).absolute())
+        self.place = place.rstrip("/") if self.remote else str(Path(os.path.expanduser(place)).absolute())  # noqa: PTH111
 
     def desk(self, tenant_id: str) -> Path:
         """Where a run of this tenant writes its record."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from runbook import whole
 from runbook.catalog.body import close
 from runbook.clients.target import served
 from runbook.errors import InputError, Problem
@@ -54,10 +55,9 @@ class _Table:
     def rows(self) -> Iterator[tuple[int, dict[str, str]]]:
         """Line and cells of each row that can be read."""
         try:
-            text = self.path.read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
-            why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-            self._wrong(0, "", f"cannot be read: {why}.")
+            text = whole.text(self.path, 32 * whole.LARGEST)
+        except OSError as error:
+            self._wrong(0, "", f"cannot be read: {error.strerror}.")
             return
         first = text.partition("\n")[0]
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count), strict=True)
@@ -111,7 +111,9 @@ class _Table:
             for problem in error.problems:
                 name = problem.where.partition("[")[0]
                 own = name in self._columns or problem not in self._of_all
-                self._wrong(line if own else 0, problem.where, _unsaid(problem.what, cells.get(name, "")), problem.hint)
+                self._wrong(
+                    line if own else 0, problem.where, _unsaid(problem.what, name, cells.get(name, "")), problem.hint
+                )
             return None
         if (before := self._lines.setdefault(params.tenant_id, line)) != line:
             self._wrong(line, _ID, f"is that of line {before}: a tenant has one row.")
@@ -144,9 +146,10 @@ def _mistakes(values: Mapping[str, Any]) -> Collection[Problem]:
     return ()
 
 
-def _unsaid(text: str, cell: str) -> str:
+def _unsaid(text: str, name: str, cell: str) -> str:
     """``text`` without what stands in the cell: in a row that slipped by a column that may be a secret."""
     for part in filter(None, map(str.strip, (cell, *re.split(r"[,\n]", cell)))):
-        for shown in (repr(part), str(Path(os.path.expanduser(part)))):  # noqa: PTH111 - pathlib's raises
-            text = text.replace(shown, "what stands there")
+        path = [str(Path(os.path.expanduser(part)))] if name == "sandbox_file" else []  # noqa: PTH111 - pathlib's raises
+        for shown in (repr(part), *path):
+            text = re.sub(rf"(?<!\w){re.escape(shown)}(?!\w)", "what stands there", text)
     return text

@@ -95,7 +95,7 @@ def _keeps(params: Parameters) -> str:
 def _written(params: Parameters) -> str:
     """Where the record goes, and the key that signs it."""
     folder = Path(params.records).absolute()
-    there = next(each for each in (folder, *folder.parents) if each.exists())
+    there = next(each for each in (folder, *folder.parents) if os.path.lexists(each))
     if not there.is_dir() or not os.access(there, os.W_OK):
         raise RecordError(f"Records cannot be written below {there}.", next_step="give another folder with --records.")
     if not params.signing_key_ref:

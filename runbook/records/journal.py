@@ -164,6 +164,8 @@ class Journal(NullJournal):
             whole.sync_folder(folder)
             whole.sync_folder(folder.parent)
         except FileExistsError as error:
+            if error.filename != str(folder):
+                raise RecordError.named("no_folder_there", path=error.filename) from error
             raise RecordError(f"the record {folder} exists already", next_step="choose another run id.") from error
         except OSError as error:
             raise _unwritable(folder, error) from error
@@ -215,7 +217,7 @@ class Journal(NullJournal):
         if size == self._size:
             return b""
         last, torn = _last_line(descriptor, size)
-        event = _parse(last, self.path) if last else None
+        event = _parse(last, f"the last line of {self.path}") if last else None
         self._seq, self._head = (event["seq"], event["hash"]) if event else (0, GENESIS)
         self._size = size - len(torn)
         return torn
@@ -247,7 +249,16 @@ def read(path: str | os.PathLike[str]) -> list[Event]:
         lines = file.read_bytes().split(b"\n")
     except OSError as error:
         raise RecordError(f"the journal {file} cannot be read: {error.strerror}") from error
-    return [_parse(line, file) for line in lines[:-1]]
+    return [_parse(line, f"line {number} of {file}") for number, line in enumerate(lines[:-1], 1)]
+
+
+@contextlib.contextmanager
+def as_written(record: Path) -> Iterator[None]:
+    """Raise :class:`RecordError` where what stands in a record is not of the shape in which a run writes it."""
+    try:
+        yield
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError):
+        raise RecordError.named("record_misshapen", record=record) from None
 
 
 def verify_chain(events: Iterable[Mapping[str, Any]]) -> list[str]:
@@ -277,18 +288,14 @@ def _last_line(descriptor: int, size: int) -> tuple[bytes, bytes]:
             return last, torn
 
 
-def _parse(line: bytes, path: Path) -> Event:
+def _parse(line: bytes, where: str) -> Event:
     try:
         event = json.loads(line)
-    except ValueError as error:
-        raise _damaged(path) from error
+    except (ValueError, RecursionError):
+        event = None
     if not isinstance(event, dict) or not event.keys() >= _OWN_KEYS:
-        raise _damaged(path)
+        raise RecordError.named("not_an_event", where=where)
     return event
-
-
-def _damaged(path: Path) -> RecordError:
-    return RecordError.named("not_an_event", path=path)
 
 
 def _unwritable(path: Path, error: OSError) -> RecordError:

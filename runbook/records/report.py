@@ -17,7 +17,7 @@ from jinja2 import ChainableUndefined, Environment, PackageLoader
 from runbook import whole, words
 from runbook.errors import RecordError
 from runbook.records import summary
-from runbook.records.journal import Event, read
+from runbook.records.journal import Event, as_written, read
 from runbook.records.publishing import check_text
 from runbook.records.timeline import TimeLine
 from runbook.records.verify import GENESIS, MANIFEST
@@ -42,7 +42,8 @@ def write(folder: str | os.PathLike[str], output: str | os.PathLike[str] | None 
     """
     record = Path(folder)
     target = record / _REPORT if output is None else Path(output)
-    html = check_text(target, render(read(record)))
+    with as_written(record):
+        html = check_text(target, render(read(record)))
     if target.parent.resolve() == record.resolve() and (record / MANIFEST).exists():
         if target.exists() and target.read_text(encoding="utf-8") == html:
             return target
@@ -50,7 +51,7 @@ def write(folder: str | os.PathLike[str], output: str | os.PathLike[str] | None 
     try:
         whole.write(target, html)
     except OSError as error:
-        raise RecordError(f"{target} cannot be written: {error.strerror or error}") from error
+        raise RecordError.named("report_not_written", target=target, reason=error.strerror or error) from error
     return target
 
 

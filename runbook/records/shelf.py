@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from runbook.errors import InputError, Problem
-from runbook.records.journal import read
+from runbook.errors import InputError, Problem, RecordError
+from runbook.records.journal import as_written, read
 from runbook.records.summary import DID, SUMMARY, fold
 from runbook.records.verify import JOURNAL, verify
 from runbook.words import visible
@@ -27,23 +27,23 @@ _OF_THE_RUN = frozenset({"proven_at", "updated_at"})
 class Entry:
     """One record. Times are ISO 8601, UTC; ``signature``: who signed it, if anybody; ``holds``: nothing was changed."""
 
-    run_id: str
-    tenant_id: str
-    tenant: str
-    target: str
-    application: str
-    verdict: str
-    started_at: str
-    finished_at: str
-    who: str
-    created: int
-    updated: int
-    deleted: int
-    proven: int
-    actions: int
-    signature: str
-    holds: bool
-    folder: str
+    run_id: str = ""
+    tenant_id: str = ""
+    tenant: str = ""
+    target: str = ""
+    application: str = ""
+    verdict: str = ""
+    started_at: str = ""
+    finished_at: str = ""
+    who: str = ""
+    created: int = 0
+    updated: int = 0
+    deleted: int = 0
+    proven: int = 0
+    actions: int = 0
+    signature: str = ""
+    holds: bool = False
+    folder: str = ""
 
 
 _COLUMNS = tuple(each.name for each in fields(Entry))
@@ -54,7 +54,7 @@ def entries(folder: Path) -> list[Entry]:
     if not folder.is_dir():
         raise InputError(Problem(str(folder), "is not a folder.", "Name the folder that holds the records."))
     places = [folder, *(path for path in folder.iterdir() if path.is_dir())]
-    found = [_entry(place) for place in places if (place / JOURNAL).is_file()]
+    found = [_row(place) for place in places if (place / JOURNAL).is_file()]
     return sorted(found, key=lambda entry: (entry.started_at, entry.run_id), reverse=True)
 
 
@@ -62,34 +62,43 @@ def last_proof(folder: Path, tenant_id: str, application: str) -> tuple[Entry, f
     """The latest record in ``folder`` that tried actions of this application, and the names of those that passed."""
     places = sorted(folder.iterdir(), reverse=True) if folder.is_dir() else []  # run ids begin with their moment
     for place in places:
-        summary = _summary(place) if (place / JOURNAL).is_file() else {}
-        if summary.get("actions") and summary.get("tenant_id") == tenant_id:
-            entry = _entry(place)
-            if entry.application == application:
-                passed = (str(each.get("name")) for each in summary["actions"] if each.get("verdict") == "passed")
-                return entry, frozenset(passed)
+        with as_written(place):
+            summary = _summary(place) if (place / JOURNAL).is_file() else {}
+            if summary.get("actions") and summary.get("tenant_id") == tenant_id:
+                entry = _entry(place)
+                if entry.application == application:
+                    passed = (str(each.get("name")) for each in summary["actions"] if each.get("verdict") == "passed")
+                    return entry, frozenset(passed)
     return None
 
 
+def _row(place: Path) -> Entry:
+    try:
+        return _entry(place)
+    except RecordError:
+        return Entry(run_id=place.name, verdict="unreadable", folder=str(place))
+
+
 def _entry(place: Path) -> Entry:
-    report, summary, opening = verify(place), _summary(place), _opening(place)
-    actor, actions = summary.get("actor") or {}, summary.get("actions") or []
-    sections = summary.get("sections") or ()
-    values: dict[str, Any] = {did: sum(int(each.get(did) or 0) for each in sections) for did in DID}
-    values |= {name: str(summary.get(name) or "") for name in ("tenant_id", "target", "started_at", "finished_at")}
-    return Entry(
-        run_id=report.run_id or place.name,
-        tenant=str((opening.get("known") or {}).get("tenant") or ""),
-        application=str((opening.get("parameters") or {}).get("unique_name") or ""),
-        verdict=report.verdict,
-        who=str(actor.get("name") or ""),
-        proven=sum(action.get("verdict") == "passed" for action in actions),
-        actions=len(actions),
-        signature=report.signer or "unsigned",
-        holds=report.ok,
-        folder=str(place),
-        **values,
-    )
+    with as_written(place):
+        report, summary, opening = verify(place), _summary(place), _opening(place)
+        actor, actions = summary.get("actor") or {}, summary.get("actions") or []
+        sections = summary.get("sections") or ()
+        values: dict[str, Any] = {did: sum(int(each.get(did) or 0) for each in sections) for did in DID}
+        values |= {name: str(summary.get(name) or "") for name in ("tenant_id", "target", "started_at", "finished_at")}
+        return Entry(
+            run_id=report.run_id or place.name,
+            tenant=str((opening.get("known") or {}).get("tenant") or ""),
+            application=str((opening.get("parameters") or {}).get("unique_name") or ""),
+            verdict=report.verdict,
+            who=str(actor.get("name") or ""),
+            proven=sum(action.get("verdict") == "passed" for action in actions),
+            actions=len(actions),
+            signature=report.signer or "unsigned",
+            holds=report.ok,
+            folder=str(place),
+            **values,
+        )
 
 
 def _summary(place: Path) -> Mapping[str, Any]:
@@ -144,20 +153,21 @@ def difference(before: Path, after: Path) -> list[tuple[str, str, str]]:
 
 
 def _said(place: Path) -> Iterator[tuple[str, str]]:
-    summary = _summary(place)
-    yield "verdict", str(summary.get("verdict"))
-    for name, value in ((_opening(place).get("parameters")) or {}).items():
-        yield f"parameter {name}", _text(value)
-    for about in _PLAIN:
-        for name, value in (summary.get(about) or {}).items():
-            if name not in _OF_THE_RUN:
-                yield f"{about.replace('_', ' ')}: {name.replace('_', ' ')}", _text(value)
-    for kind, rows in (summary.get("permissions") or {}).items():
-        for row in rows:
-            stages = [stage for stage in ("wanted", "requested", "granted", "in_token") if row.get(stage)]
-            yield f"permission {row['name']} ({kind})", ", ".join(stages).replace("in_token", "in token") or "absent"
-    for action in summary.get("actions") or ():
-        yield f"action {action['name']}", str(action.get("verdict"))
+    with as_written(place):
+        summary = _summary(place)
+        yield "verdict", str(summary.get("verdict"))
+        for name, value in ((_opening(place).get("parameters")) or {}).items():
+            yield f"parameter {name}", _text(value)
+        for about in _PLAIN:
+            for name, value in (summary.get(about) or {}).items():
+                if name not in _OF_THE_RUN:
+                    yield f"{about.replace('_', ' ')}: {name.replace('_', ' ')}", _text(value)
+        for kind, rows in (summary.get("permissions") or {}).items():
+            for row in rows:
+                stages = [stage for stage in ("wanted", "requested", "granted", "in_token") if row.get(stage)]
+                yield (f"permission {row['name']} ({kind})", ", ".join(stages).replace("_", " ") or "absent")
+        for action in summary.get("actions") or ():
+            yield f"action {action['name']}", str(action.get("verdict"))
 
 
 def _text(value: Any) -> str:

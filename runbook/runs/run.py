@@ -359,10 +359,10 @@ def publish(folder: Path) -> dict[str, Any]:
     summary.write(folder, folded)
     report.write(folder)
     if (key := _signing_key(events[0].get("parameters") or {})) is not None:
-        public, records = manifest.public_key(key).encode(), folder.absolute().parent
+        public, records = manifest.public_key(key).encode(), Path(os.path.normpath(folder.absolute())).parent
         try:
             whole.write(records.with_name(f"{records.name}.{_SIGNING_KEY}.pem"), public)
-        except OSError:
+        except (OSError, ValueError):  # ``/`` has no name, and nothing lies beside it
             whole.write(records / f"{_SIGNING_KEY}.pem", public)
     manifest.seal(folder, key)
     return folded

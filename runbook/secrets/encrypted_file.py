@@ -148,6 +148,8 @@ def _opened(key: bytes, content: bytes) -> object:
 
 
 def _private(path: Path) -> None:
+    if not path.is_file():
+        raise SecretStoreError.named("secrets_file_unusable", file=path, strerror="it is a folder, or no file at all")
     mode = stat.S_IMODE(path.stat().st_mode)
     if sys.platform != "win32" and mode & 0o077:
         raise SecretStoreError.named("readable_by_others", path=path, mode=mode)

@@ -1,9 +1,8 @@
 """Secrets that a platform provides and that are only read: a variable of the environment, a mounted file."""
 
 import os
-from pathlib import Path
 
-from runbook import run_socket
+from runbook import run_socket, whole
 from runbook.errors import SecretStoreError
 from runbook.secrets.secret import Secret
 
@@ -29,9 +28,9 @@ class MountedFile:
     def get(self, name: str) -> Secret | None:
         """Read it, without the line end that an editor leaves."""
         try:
-            text = Path(name).read_text(encoding="utf-8").rstrip("\r\n")
+            text = whole.text(name).rstrip("\r\n")
         except FileNotFoundError:
             return None
-        except (OSError, UnicodeDecodeError):
-            raise SecretStoreError(f"The secret file {name} cannot be read.", next_step="check its rights.") from None
+        except OSError as error:
+            raise SecretStoreError.named("secret_file_unread", name=name, why=error.strerror) from None
         return Secret(text) if text else None

@@ -3,7 +3,6 @@
 What was read back, and from where: rows of evidence, permissions, actions, and ages of client secrets.
 """
 
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 
 from runbook import catalog, words
 from runbook.catalog.scopes import Scopes
-from runbook.errors import Interrupted, Parked, RunbookError
+from runbook.errors import Interrupted, Parked, RunbookError, pasted
 from runbook.records.timeline import TimeLine
 from runbook.tenant.base import SectionResult
 from runbook.widgets import message
@@ -87,7 +86,7 @@ def evidence(
     table = EvidenceTable(result.evidence.rows, notes, calls, folded=folded)
     shown = [*_panels(result.section, result.facts, scopes), table]
     if record is not None:
-        check = f"runbook records verify {shlex.quote(str(record))}"
+        check = f"runbook records verify {pasted(record)}"
         how = f"read {record / 'report.html'}; check it, here or elsewhere, with: {check}"
         shown.append(Message("Record", "none", str(record), {"How to verify": how}))
     return Several(shown)

@@ -66,10 +66,14 @@ def serve(
 @app.command()
 def tenants(state: State = None) -> None:
     """The tenants of customers that `serve --tenants` made, as CSV: id and file of the ready line, for a fleet."""
+    from entra_sandbox.errors import SandboxError
     from entra_sandbox.folder import Folder, default_state
     from entra_sandbox.seed.customers import TABLE
 
-    table = Folder((state or default_state()).expanduser().absolute()).file(TABLE)
+    try:
+        table = Folder((state or default_state()).expanduser().absolute()).file(TABLE)
+    except SandboxError as error:
+        _refuse(str(error))
     if not table.exists():
         _refuse("this state has none; `serve --tenants N` makes them")
     typer.echo(table.read_text(encoding="utf-8"), nl=False)

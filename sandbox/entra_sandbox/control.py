@@ -35,7 +35,7 @@ def routes(services: Services) -> list[Route]:
     file = services.folder.file(TOKEN_FILE)
     if not file.exists():
         write_private(file, secrets.token_urlsafe(32))
-    token = file.read_text(encoding="utf-8")
+    token = services.folder.load(TOKEN_FILE, lambda kept: kept.decode("ascii"))
 
     async def health(_request: Request) -> Response:
         return JSONResponse({"status": "ok"})

@@ -10,13 +10,17 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from entra_sandbox.errors import SandboxError
 
 __all__ = ["Folder", "default_state", "write_private"]
+
+_HEAD = b"SQLite format 3\0"
+T = TypeVar("T")
 
 
 def default_state() -> Path:
@@ -45,6 +49,14 @@ def write_private(path: Path, content: bytes | str) -> Path:
     return path
 
 
+def _is_state(path: Path) -> bool:
+    """Whether this is a database, or empty as one is at first. A pipe is not opened."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(len(_HEAD)) in (_HEAD, b"")
+
+
 @dataclass(frozen=True)
 class Folder:
     """The private folder of one state file. Making it sets its mode to 0700.
@@ -56,6 +68,9 @@ class Folder:
 
     def __post_init__(self) -> None:
         try:
+            if self.state.exists() and not _is_state(self.state):
+                reason = "is no file" if not self.state.is_file() else "is a file of something else"
+                raise SandboxError(f"{self.state} {reason}; ENTRA_SANDBOX_STATE names another state file")
             self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
             self.path.chmod(0o700)
         except OSError as error:
@@ -70,6 +85,15 @@ class Folder:
     def file(self, name: str) -> Path:
         """The path of a file in the folder, there or not."""
         return self.path / name
+
+    def load(self, name: str, read: Callable[[bytes], T]) -> T:
+        """What ``read`` makes of a file of the folder. Raises :class:`SandboxError` for what was not written here."""
+        try:
+            return read(self.file(name).read_bytes())
+        except (OSError, TypeError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else "the sandbox did not write it"
+            remedy = f"move {self.state} and {self.path} away, and a sandbox is made anew"
+            raise SandboxError(f"{self.file(name)} cannot be used: {reason}; {remedy}") from None
 
     def read_json(self, name: str) -> dict[str, Any] | None:
         """A JSON object kept in the folder; None if it is not there or not whole."""

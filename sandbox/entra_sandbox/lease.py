@@ -93,7 +93,12 @@ def _start(folder: Folder) -> dict[str, Any]:
     log = os.open(folder.file("server.log"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
         server = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, start_new_session=True
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            start_new_session=True,
+            env={**os.environ, "PYTHONIOENCODING": "utf-8"},  # its line is read, whatever a terminal is
         )
     finally:
         os.close(log)

@@ -18,6 +18,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from entra_sandbox.folder import Folder, write_private
@@ -79,8 +80,8 @@ def authority(folder: Folder) -> tuple[Authority, Path]:
     """The CA of this folder and the file of its certificate; made, or renewed well before its end, when needed."""
     certificate_file, key_file = folder.file("ca.pem"), folder.file("ca.key")
     if certificate_file.exists() and key_file.exists():
-        certificate = x509.load_pem_x509_certificate(certificate_file.read_bytes())
-        key = serialization.load_pem_private_key(key_file.read_bytes(), None)
+        certificate = folder.load("ca.pem", x509.load_pem_x509_certificate)
+        key = folder.load("ca.key", _key)
         if isinstance(key, ec.EllipticCurvePrivateKey) and _days_left(certificate) > _CA_RENEW_DAYS:
             return Authority(certificate, key), certificate_file
     ca = Authority.make("Entra sandbox")
@@ -93,7 +94,7 @@ def authority(folder: Folder) -> tuple[Authority, Path]:
 def listener_context(folder: Folder, ca: Authority) -> ssl.SSLContext:
     """A server context with a loopback certificate of ``ca``, kept in the folder and renewed when it is old."""
     certificate_file, key_file = folder.file("listener.pem"), folder.file("listener.key")
-    if not _usable(certificate_file, key_file, ca):
+    if not _usable(folder, ca):
         certificate, key = ca.issue(LOOPBACK)
         write_private(key_file, key)
         write_private(certificate_file, certificate)
@@ -111,7 +112,7 @@ def browser_arguments(folder: Folder) -> list[str]:
 
     It reads them only beside a ``--user-data-dir`` of its own.
     """
-    certificate = x509.load_pem_x509_certificate(folder.file("listener.pem").read_bytes())
+    certificate = folder.load("listener.pem", x509.load_pem_x509_certificate)
     key = certificate.public_key().public_bytes(
         serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
     )
@@ -128,10 +129,12 @@ def server_context(certificate_file: Path, key_file: Path) -> ssl.SSLContext:
     return context
 
 
-def _usable(certificate_file: Path, key_file: Path, ca: Authority) -> bool:
-    if not certificate_file.exists() or not key_file.exists():
+def _usable(folder: Folder, ca: Authority) -> bool:
+    if not folder.file("listener.pem").exists() or not folder.file("listener.key").exists():
         return False
-    certificate = x509.load_pem_x509_certificate(certificate_file.read_bytes())
+    certificate = folder.load("listener.pem", x509.load_pem_x509_certificate)
+    if certificate.public_key() != folder.load("listener.key", _key).public_key():
+        return False
     return certificate.issuer == ca.certificate.subject and _days_left(certificate) > _LEAF_RENEW_DAYS
 
 
@@ -176,6 +179,10 @@ def _constraint(host: str) -> x509.GeneralName:
         return x509.IPAddress(ipaddress.ip_network(host))
     except ValueError:
         return x509.DNSName(host)
+
+
+def _key(pem: bytes) -> PrivateKeyTypes:
+    return serialization.load_pem_private_key(pem, None)
 
 
 def _key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:

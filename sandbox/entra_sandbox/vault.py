@@ -27,7 +27,7 @@ class Vault:
         path = folder.file("vault.key")
         if not path.exists():
             write_private(path, Fernet.generate_key())
-        self._fernet = Fernet(path.read_bytes())
+        self._fernet = folder.load("vault.key", Fernet)
 
     def seal(self, text: str) -> str:
         """The text, encrypted and authenticated, as URL-safe ASCII."""

@@ -131,6 +131,14 @@ def test_what_stands_in_a_cell_is_not_repeated_whatever_its_column(tmp_path: Pat
         assert SECRET.lower() not in str(refusal(tmp_path / "t.csv", {})).lower()
 
 
+@pytest.mark.parametrize("cell", ["hunter2,b", "hunter2,be", "input"])
+def test_only_what_stands_in_the_cell_is_left_out(tmp_path: Path, cell: str) -> None:
+    (tmp_path / "t.csv").write_text(f'tenant_id,prune\n{ONE},"{cell}"')
+    (said,) = refusal(tmp_path / "t.csv", REAL)
+    assert "input should be 'permissions', 'grants'" in said
+    assert "hunter2" not in said
+
+
 def test_what_holds_for_every_row_is_said_once(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("tenant_id\n" + "\n".join(GUIDS))
     with pytest.raises(InputError) as refused:

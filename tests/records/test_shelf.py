@@ -12,8 +12,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from runbook.cli.app import app
-from runbook.errors import InputError
-from runbook.records import shelf
+from runbook.errors import InputError, RecordError
+from runbook.records import report, shelf
 from runbook.runs.run import run
 from tests.sections.conftest import Journey, journey, sandbox  # noqa: F401 - fixtures
 
@@ -89,3 +89,69 @@ def test_records_of_two_applications_are_not_compared(
         shelf.difference(Path(shelf.entries(records)[0].folder), Path(stranger.folder))
     with pytest.raises(InputError, match="is not a record"):
         shelf.difference(tmp_path, tmp_path)
+
+
+def rewritten(name: str, value: object) -> Callable[[Path], None]:
+    """Gives a value to every event of a journal, under ``name``."""
+
+    def tamper(record: Path) -> None:
+        events = [{**json.loads(line), name: value} for line in (record / "journal.jsonl").read_text().splitlines()]
+        (record / "journal.jsonl").write_text("".join(f"{json.dumps(event)}\n" for event in events))
+
+    return tamper
+
+
+def appended(line: str) -> Callable[[Path], None]:
+    def tamper(record: Path) -> None:
+        journal = record / "journal.jsonl"
+        journal.write_text(f"{journal.read_text().splitlines()[0]}\n{line}\n")
+
+    return tamper
+
+
+def summed(value: object) -> Callable[[Path], None]:
+    def tamper(record: Path) -> None:
+        file = record / "summary.json"
+        file.write_text(json.dumps(dict.fromkeys(json.loads(file.read_text()), value)))
+
+    return tamper
+
+
+TAMPERED: dict[str, tuple[Callable[[Path], None], set[str], str]] = {
+    "a line that is no event": (appended("null"), {"list", "report", "diff"}, "line 2 of"),
+    "a line nested too deeply": (appended("[" * 100_000), {"list", "report", "diff"}, "line 2 of"),
+    "a time that no calendar has": (rewritten("at", "2026-99-27T00:00:00Z"), {"report"}, "not what a run writes"),
+    "numbers for times": (rewritten("at", 1), {"report"}, "not what a run writes"),
+    "a text for what was known": (rewritten("known", "x"), {"list", "diff"}, "not what a run writes"),
+    "a text for parameters": (rewritten("parameters", "x"), {"list", "diff"}, "not what a run writes"),
+    "a summary of numbers": (summed(1), {"list", "diff"}, "not what a run writes"),
+    "a summary of lists": (summed([1]), {"list", "diff"}, "not what a run writes"),
+    "a summary of texts": (summed("x"), {"list", "diff"}, "not what a run writes"),
+}
+
+
+@pytest.mark.parametrize(("tamper", "unread", "says"), TAMPERED.values(), ids=TAMPERED.keys())
+def test_a_record_that_is_not_as_written_is_said_to_be_so_and_hides_no_other(
+    tamper: Callable[[Path], None], unread: set[str], says: str, make_record: Callable[..., Path], tmp_path: Path
+) -> None:
+    good, bad = make_record(), make_record(run_id="20261124T220455Z-4f1c2b")
+    tamper(bad)
+    rows = {row["run_id"]: row for row in json.loads(ask("list", good.parent, "--json").stdout)}
+    assert (rows[good.name]["verdict"], rows[good.name]["holds"]) == ("passed", True)
+    assert (rows[bad.name]["verdict"] == "unreadable") is ("list" in unread)
+    assert not rows[bad.name]["holds"]
+    assert bad.name in ask("list", good.parent).stdout
+    for line in (("report", bad, "--output", tmp_path / "x.html"), ("diff", good, bad), ("diff", bad, good)):
+        raised = ask(*line).exception
+        if line[0] in unread:
+            assert isinstance(raised, RecordError)
+            assert says in raised.what
+            assert raised.next_step
+        else:
+            assert raised is None or isinstance(raised, InputError | SystemExit)
+
+
+def test_a_report_goes_into_no_folder_and_says_what_to_do(make_record: Callable[..., Path], tmp_path: Path) -> None:
+    with pytest.raises(RecordError, match="a file would take its place") as refused:
+        report.write(make_record(), tmp_path)
+    assert "--output" in refused.value.next_step

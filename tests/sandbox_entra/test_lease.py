@@ -152,7 +152,7 @@ def test_it_can_be_held_twice_and_again(state: Path) -> None:
 
 def test_the_reason_is_told_when_it_does_not_start(state: Path) -> None:
     state.parent.mkdir()
-    state.write_bytes(b"this is no database, and longer than a header of one hundred bytes would be" * 3)
+    state.write_bytes(b"SQLite format 3\0 and no database, longer than a header of one hundred bytes would be" * 3)
     state.chmod(0o600)
     with pytest.raises(SandboxUnavailable, match="did not start"), ensure(state):
         pass

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
-from entra_sandbox import tls
+from entra_sandbox import SandboxError, tls
 from entra_sandbox.folder import Folder
+from entra_sandbox.server import Sandbox, running
 from entra_sandbox.vault import SealBroken, Vault, digest, matches
 
 
@@ -85,6 +86,31 @@ def test_an_old_listener_certificate_is_renewed(folder: Folder) -> None:
     tls.listener_context(folder, ca)
     left = x509.load_pem_x509_certificate(folder.file("listener.pem").read_bytes()).not_valid_after_utc
     assert left - datetime.datetime.now(datetime.UTC) > datetime.timedelta(days=60)
+
+
+KEPT = ("ca.pem", "ca.key", "listener.pem", "listener.key", "vault.key", "control-token")
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A state that was served once."""
+    state = tmp_path_factory.mktemp("kept") / "state.sqlite3"
+    with running(state):
+        return state
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_what_the_sandbox_did_not_write_is_named_with_a_way_out(served: Path, name: str) -> None:
+    file = Folder(served).file(name)
+    kept = file.read_bytes()
+    file.write_bytes(b"\xff\xfe buy milk")
+    try:
+        with pytest.raises(SandboxError) as refused:
+            Sandbox(served)
+    finally:
+        file.write_bytes(kept)
+    assert str(refused.value).startswith(f"{file} cannot be used: the sandbox did not write it; move {served} and")
+    Sandbox(served).close()
 
 
 def test_strict_verification_accepts_it(folder: Folder) -> None:
