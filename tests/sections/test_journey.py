@@ -115,7 +115,7 @@ def test_an_action_dropped_takes_its_permission_and_its_grant_away_and_the_plan_
     }
     results = own.run(**fewer)
     assert verdicts(results) == dict.fromkeys(NAMES, "passed")
-    done = {"updated": {"application": 2, "delegated grant": 1}, "deleted": {"app role assignment": 1}}
+    done = {"updated": {"application": 1, "delegated grant": 1}, "deleted": {"app role assignment": 1}}
     assert results["api_permissions"].done == done
     with own.context() as ctx:
         state = Permissions.read(ctx)
