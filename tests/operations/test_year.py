@@ -1,4 +1,4 @@
-"""A year on the sandbox's clock: a timer every second day that rotates when it is due, a missed month, a portal click."""
+"""A year on the sandbox's clock: a timer that rotates when it is due, a missed month, a portal click, the end."""
 
 from __future__ import annotations
 
