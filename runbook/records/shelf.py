@@ -7,6 +7,7 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -59,10 +60,13 @@ def entries(folder: Path) -> list[Entry]:
 
 
 def last_proof(folder: Path, tenant_id: str, application: str) -> tuple[Entry, frozenset[str]] | None:
-    """The latest record in ``folder`` that tried actions of this application, and the names of those that passed."""
+    """The latest record in ``folder`` that tried actions of this application, and the names of those that passed.
+
+    What cannot be read is passed over: it proves nothing.
+    """
     places = sorted(folder.iterdir(), reverse=True) if folder.is_dir() else []  # run ids begin with their moment
     for place in places:
-        with as_written(place):
+        with suppress(RecordError), as_written(place):
             summary = _summary(place) if (place / JOURNAL).is_file() else {}
             if summary.get("actions") and summary.get("tenant_id") == tenant_id:
                 entry = _entry(place)

@@ -14,6 +14,7 @@ from typer.testing import CliRunner, Result
 from runbook.cli.app import app
 from runbook.errors import InputError, RecordError
 from runbook.records import report, shelf
+from runbook.records.shelf import last_proof
 from runbook.runs.run import run
 from tests.sections.conftest import Journey, journey, sandbox  # noqa: F401 - fixtures
 
@@ -141,6 +142,7 @@ def test_a_record_that_is_not_as_written_is_said_to_be_so_and_hides_no_other(
     assert (rows[bad.name]["verdict"] == "unreadable") is ("list" in unread)
     assert not rows[bad.name]["holds"]
     assert bad.name in ask("list", good.parent).stdout
+    assert last_proof(good.parent, "no such tenant", "") is None, "nor does it end a look at the last proof"
     for line in (("report", bad, "--output", tmp_path / "x.html"), ("diff", good, bad), ("diff", bad, good)):
         raised = ask(*line).exception
         if line[0] in unread:
