@@ -207,9 +207,9 @@ class Workbench:
         self._ask_states()
         missing = [why for state, why in self._states.values() if state == "unknown"]
         undone = {name for name, (state, _) in self._states.items() if state != "done"}
-        lacks = () if self.unanswered else (each for each in rights(self._look(), undone) if not each["may"])
-        who = [each for each in lacks if each["without"] != "not tried"]
-        missing += [f"This sign-in may not {each['what']}. Who may: {each['who']}." for each in who]
+        for each in () if self.unanswered else rights(self._look(), undone):
+            if not each["may"] and each["without"] != "not tried":
+                missing.append(f"This sign-in may not {each['what']}. Who may: {each['who']}.")
         return GuideList(self._chapters(), [*dict.fromkeys(missing)])
 
     def _chapters(self) -> tuple[Chapter, ...]:

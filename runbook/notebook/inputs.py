@@ -57,8 +57,8 @@ def read(namespace: MutableMapping[str, Any], besides: Collection[str] = ()) -> 
     """
     first = namespace.setdefault(_FIRST, _names_in(namespace))
     # On a second call in the same kernel the notebook has variables of its own: those without a type are no parameters.
-    annotated = set(namespace.get("__annotations__") or ())
-    names = _names_in(namespace) & (first | annotated | set(Parameters.model_fields) | set(OPTIONS))
+    annotated = namespace.get("__annotations__") or ()
+    names = _names_in(namespace) & {*first, *annotated, *Parameters.model_fields, *OPTIONS}
     given = {name: namespace[name] for name in sorted(names - set(besides)) if namespace[name] is not None}
     options = {name: given.pop(name, "") for name in OPTIONS}
     problems = _option_problems(options)

@@ -88,14 +88,10 @@ class Done:
         ``perhaps changed``.
         """
         unknown = {_noun(str(call.get("path")).partition("?")[0]): 1 for call in self.unknown.values()}
-        paths = [one.note.get("path") if one.did == "updated" else None for one in self.made]
-        once = dict.fromkeys(
-            (one.did, one.what, path or at) for at, (one, path) in enumerate(zip(self.made, paths, strict=True))
-        )
-        words: dict[str, dict[str, int]] = {did: {} for did in DID}
-        for did, what, _ in once:
-            words[did][what] = words[did].get(what, 0) + 1
-        return {did: kinds for did, kinds in {**words, "perhaps changed": unknown}.items() if kinds}
+        made = enumerate(self.made)
+        once = {(one.did, one.what, (one.did == "updated" and one.note.get("path")) or at): None for at, one in made}
+        words = {did: dict(Counter(what for each, what, _ in once if each == did)) for did in DID}
+        return {did: kinds for did, kinds in [*words.items(), ("perhaps changed", unknown)] if kinds}
 
     def add(self, event: Mapping[str, Any]) -> None:
         """Take one event of a journal; kinds that say nothing of a change are passed over."""

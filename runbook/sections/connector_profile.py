@@ -253,8 +253,8 @@ def put_in(ctx: Context, *, newest: bool = False, again: bool = False) -> None:
     if observed.stranger or observed.form is None:
         raise PlanRefused.named("profile_not_ours", name=_name(ctx))
     profile, form = observed.profile, observed.form
-    again = again or observed.refused
-    confirmed = observed.confirmed == form.fingerprint() and profile and profile.get("active", True) and not again
+    stale = again or observed.refused
+    confirmed = observed.confirmed == form.fingerprint() and profile and profile.get("active", True) and not stale
     if not confirmed and not _saved_since_asked(observed):
         profile = _by_hand_over(ctx, observed, form)
     ctx.snapshot.forget()

@@ -92,9 +92,9 @@ class ApplyButton(Live):
 
     def close(self) -> None:
         """Offer nothing any more."""
-        self._offers, self._open = list, None
+        self._offers = list
         self.below.show(Several([]))
-        self._refresh("the notebook was opened anew; run this cell again.")
+        self.renew("the notebook was opened anew; run this cell again.")
 
     def press(self, offer: Offer) -> None:
         """What pressing its button does; nothing while an earlier press is at work."""
