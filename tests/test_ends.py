@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import pty
@@ -11,11 +12,11 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from entra_sandbox.server import running
 
@@ -118,12 +119,14 @@ def test_what_a_stream_takes_in_parts_is_written_to_its_end_or_said(unbuffered: 
     line = [sys.executable, "-m", "runbook", "actions", "--json"]
     ours, theirs = os.pipe()
     os.set_blocking(theirs, False)
+    fcntl.fcntl(theirs, fcntl.F_SETPIPE_SZ, 4096)  # less than is written at once
     process = subprocess.Popen(line, stdout=theirs, stderr=subprocess.PIPE, env=env)
     os.close(theirs)
     assert process.stderr is not None
     with os.fdopen(ours, "rb") as reader, process.stderr as said:
         assert select.select([ours], [], [], 60)[0]
-        time.sleep(0.5)  # the pipe is full
+        while process.poll() is None and psutil.Process(process.pid).status() != psutil.STATUS_SLEEPING:
+            pass  # the pipe is full; it is not read before that was noticed
         assert len(json.loads(reader.read())) > 60
         assert (process.wait(60), said.read()) == (0, b"")
     short = ["bash", "-c", f"ulimit -f 1; {shlex.join(line)} >out"]

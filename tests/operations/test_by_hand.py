@@ -98,6 +98,15 @@ def test_a_press_without_an_answer_asks_once_and_leaves_the_plan_as_it_was_read(
     assert len([text for text in said if "asked 3 times" in text]) == 1
 
 
+def played(bench: Workbench, name: str) -> tuple[str, str]:
+    """The plan of a section, and what stands beside its buttons once the rehearsal has done what it parked for."""
+    step = Step(Guided(name), bench)
+    planned, buttons = step.plan().panel.text(), step.apply()
+    assert isinstance(buttons, ApplyButton)
+    assert pressed(buttons, "Apply").startswith("Parked")
+    return planned, pressed(buttons, "Let the rehearsal do it")
+
+
 def test_a_profile_whose_secret_was_refused_is_open_again_until_it_is_saved_anew(
     bench: Workbench, sandbox: dict[str, Any]
 ) -> None:
@@ -108,26 +117,12 @@ def test_a_profile_whose_secret_was_refused_is_open_again_until_it_is_saved_anew
     assert rehearsal.attend(ready, form, lambda _reference: "abc8Q~wrong.secret_value-000000000000000")
     assert Step(Guided("connector_profile"), bench).plan().panel.text().count("same") == 0
     bench.choose(bench.params.model_copy(update={"account_owner_id": "somebody-else"}))
-    linking = Step(Guided("link_account"), bench)
-    linking.plan()
-    buttons = linking.apply()
-    assert isinstance(buttons, ApplyButton)
-    pressed(buttons, "Apply")
-    assert pressed(buttons, "Let the rehearsal do it").startswith("Failed: Linking the account failed")
-    profile = Step(Guided("connector_profile"), bench)
-    plan = profile.plan()
-    buttons = profile.apply()
-    assert isinstance(buttons, ApplyButton)
-    assert "refused" in plan.panel.text()
-    assert pressed(buttons, "Apply").startswith("Parked")
-    assert pressed(buttons, "Let the rehearsal do it").startswith("Passed")
+    assert played(bench, "link_account")[1].startswith("Failed: Linking the account failed")
+    planned, said = played(bench, "connector_profile")
+    assert "refused" in planned
+    assert said.startswith("Passed")
     assert "refused" not in Step(Guided("connector_profile"), bench).plan().panel.text()
-    linking = Step(Guided("link_account"), bench)
-    linking.plan()
-    buttons = linking.apply()
-    assert isinstance(buttons, ApplyButton)
-    pressed(buttons, "Apply")
-    assert pressed(buttons, "Let the rehearsal do it").startswith("Passed")
+    assert played(bench, "link_account")[1].startswith("Passed")
 
 
 def test_a_profile_whose_name_is_mistyped_is_named(bench: Workbench, sandbox: dict[str, Any]) -> None:
