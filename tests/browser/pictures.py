@@ -167,7 +167,7 @@ def operations(studio: Studio, ran: Any, pressed: Any) -> None:
         while not book.output("step.verdict()").get_by_text(done, exact=True).count():
             expect(
                 remove.or_(play).or_(book.output("step.verdict()").get_by_text(done, exact=True)).first
-            ).to_be_visible(timeout=60_000)
+            ).to_be_visible()
             for button, state in ((remove, "asked"), (play, "parked")):
                 if button.count():
                     studio.book(book, f"{name}.{state}")

@@ -87,7 +87,7 @@ def test_an_action_is_chosen_planned_and_sent_by_hand(lab: Lab, opened: Opened, 
     expect(plan).to_contain_text("which the token has")
     expect(answer).to_contain_text("nothing was sent")
     buttons.get_by_role("button", name="Send").dblclick()
-    expect(answer).to_contain_text("first 3 rows", timeout=30_000)
+    expect(answer).to_contain_text("first 3 rows")
     expect(book.output("step.verdict()")).to_contain_text("Passed")
     accessible(book.page, ".jp-Notebook .jp-OutputArea")
     book.page.screenshot(path=tmp_path / "run_action.png", full_page=True)

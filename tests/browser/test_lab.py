@@ -70,7 +70,7 @@ def test_the_guide_is_walked_by_the_keyboard_alone(lab: Lab, opened: Opened, ser
             in_a_browser(book, lab)
         book.reach("Let the rehearsal do it", most=2)
         book.page.keyboard.press("Enter")
-        expect(book.output("step.verdict()")).to_contain_text("Passed", timeout=90_000)
+        expect(book.output("step.verdict()")).to_contain_text("Passed")
         expect(book.page.get_by_role("button", name="Check again")).to_be_focused()
         expect(book.output("step.plan()")).to_contain_text("Plan that was applied")
         expect(at).to_contain_text("done")
@@ -82,7 +82,7 @@ def test_the_guide_is_walked_by_the_keyboard_alone(lab: Lab, opened: Opened, ser
     save(book)
     front = opened("00_start.ipynb")
     front.run_all()
-    expect(front.output("front.guide()").get_by_text("done", exact=True)).to_have_count(8, timeout=60_000)
+    expect(front.output("front.guide()").get_by_text("done", exact=True)).to_have_count(8)
     expect(front.output("front.guide()")).to_contain_text("2 of 2 actions proven")
     accessible(front.page, ".jp-Notebook .jp-OutputArea")
     front.page.goto((sorted((lab.folder / "records").iterdir())[-1] / "report.html").as_uri())
@@ -113,7 +113,7 @@ def beside(book: Notebook) -> None:
         if name == "teardown":
             expect(book.output("step.verdict()")).to_contain_text("Not tried")
             book.page.get_by_role("button", name="Remove", exact=True).dblclick()
-        expect(book.output("step.verdict()")).to_contain_text("Parked", timeout=90_000)
+        expect(book.output("step.verdict()")).to_contain_text("Parked")
         book.settled()
         expect(book.output("step.plan()")).not_to_contain_text("another takes its place")
         accessible(book.page, ".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook .jp-OutputArea")
@@ -140,13 +140,13 @@ def arrived(book: Notebook, name: str) -> None:
     """Wait until this notebook is in front, its kernel idle."""
     expect(book.page.locator(".lm-TabBar-tab.jp-mod-current")).to_contain_text(name)
     book.page.get_by_role("contentinfo").get_by_text(name).wait_for()
-    book.page.get_by_text("| Idle").wait_for(timeout=90_000)
+    expect(book.page.get_by_text("| Idle")).to_be_visible()
     book.settled()
 
 
 def save(book: Notebook) -> None:
     book.page.keyboard.press("Control+S")
-    expect(book.page.locator(".lm-TabBar-tab.jp-mod-current.jp-mod-dirty")).to_have_count(0, timeout=20_000)
+    expect(book.page.locator(".lm-TabBar-tab.jp-mod-current.jp-mod-dirty")).to_have_count(0)
 
 
 def choose(book: Notebook) -> None:
@@ -178,7 +178,7 @@ def struck(book: Notebook, button: str, verdict: str) -> None:
     book.reach(button, "Shift+Tab", most=2)
     book.page.keyboard.press("Enter")
     book.page.keyboard.press("Enter")
-    expect(book.output("step.verdict()")).to_contain_text(verdict, timeout=90_000)
+    expect(book.output("step.verdict()")).to_contain_text(verdict)
     book.settled()
     expect(book.output("step.apply()").get_by_role("button").first).to_be_focused()
 
@@ -189,7 +189,7 @@ def restarted_between(book: Notebook) -> None:
     book.page.get_by_role("dialog").wait_for()
     book.page.keyboard.press("Enter")
     dead = book.output("step.apply()").locator(".rb-live.jupyter-widgets-disconnected")
-    dead.wait_for(timeout=60_000)
+    expect(dead).to_be_visible()
     assert "Run All Cells" in dead.evaluate("e => getComputedStyle(e, '::after').content")
     run(book)
     expect(book.output("step.apply()")).to_contain_text("everything is as wanted")
@@ -205,7 +205,7 @@ def restarted_at_work(book: Notebook, services: Services) -> None:
     book.command("Restart Kernel…")
     book.page.get_by_role("dialog").wait_for()
     book.page.keyboard.press("Enter")
-    book.output("step.apply()").locator(".jupyter-widgets-disconnected").first.wait_for(timeout=60_000)
+    expect(book.output("step.apply()").locator(".jupyter-widgets-disconnected").first).to_be_visible()
     services.heal()
     run(book)
     expect(book.output("step.plan()")).to_contain_text("6 changed")
@@ -261,7 +261,7 @@ def in_a_browser(book: Notebook, lab: Lab) -> None:
 def press(book: Notebook, button: str, verdict: str) -> None:
     """Press it twice in a row, as an impatient person does: it is done once."""
     book.page.get_by_role("button", name=button, exact=True).dblclick()
-    expect(book.output("step.verdict()")).to_contain_text(verdict, timeout=90_000)
+    expect(book.output("step.verdict()")).to_contain_text(verdict)
     book.settled()
 
 
@@ -314,6 +314,6 @@ def reopened(lab: Lab, opened: Opened) -> None:
 def shown(page: Page, tables: int) -> str:
     """What is to be read in all outputs, folded away or not; and all ``tables`` are there."""
     areas = page.locator(".jp-OutputArea-output")
-    expect(areas.locator("table")).to_have_count(tables, timeout=30_000)
+    expect(areas.locator("table")).to_have_count(tables)
     page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true })")
     return "\n".join([*areas.all_inner_texts(), *areas.locator("svg title, svg desc").all_text_contents()])

@@ -71,7 +71,7 @@ with sync_playwright() as started:
         told["profile"], executable_path=told["chromium"], args=["--no-sandbox", *told["arguments"]]
     )
     page = browser.new_page()
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(120_000)
     page.goto(sys.argv[1])
     pathlib.Path(told["profile"], "address").write_text(page.url)
     page.get_by_label("User name").fill(told["name"])

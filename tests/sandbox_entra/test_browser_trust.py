@@ -31,7 +31,7 @@ def chromium(profile: Path, *arguments: str, **environment: str) -> Iterator[Any
         context = started.chromium.launch_persistent_context(
             profile, executable_path=str(CHROMIUM), args=["--no-sandbox", *arguments], env={**os.environ, **environment}
         )
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(120_000)
         yield context.new_page()
         context.close()
 
