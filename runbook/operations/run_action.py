@@ -240,7 +240,7 @@ class RunAction:
             return ({"gone": True} if found is None else None) if deleted else found
 
         found = ctx.until(seen, f"{path} can be read back" if not deleted else f"{path} is gone")
-        rows.append(row("read back", "not there any more" if deleted else _label(found) or "there", f"GET {path}"))
+        rows.append(row("read back", "not there" if deleted else _label(found) or "there", f"GET {path}"))
         return rows
 
     def _back_path(self) -> str:
