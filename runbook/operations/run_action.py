@@ -230,8 +230,7 @@ class RunAction:
         rows = [
             row(f"secret of {place}", f"kept as {reference}", "secret store") for place, reference in self.kept.items()
         ]
-        path = self._back_path()
-        if not path:
+        if not (path := self._back_path()):
             return rows
         deleted = self.order.action.effect == "delete"
 
@@ -240,7 +239,8 @@ class RunAction:
             return ({"gone": True} if found is None else None) if deleted else found
 
         found = ctx.until(seen, f"{path} can be read back" if not deleted else f"{path} is gone")
-        rows.append(row("read back", "not there" if deleted else _label(found) or "there", f"GET {path}"))
+        absent = "not there any more" if self._reply is not None else "not there"  # perhaps it never was
+        rows.append(row("read back", absent if deleted else _label(found) or "there", f"GET {path}"))
         return rows
 
     def _back_path(self) -> str:

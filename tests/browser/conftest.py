@@ -23,6 +23,9 @@ from axe_playwright_python.sync_playwright import Axe
 from entra_sandbox import running
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
+# The machine may be slow and shared: a wait that ends by its event costs nothing by being long.
+expect.set_options(timeout=120_000)
+
 
 @dataclass(frozen=True)
 class Lab:
@@ -66,7 +69,7 @@ class Notebook:
     def command(self, name: str) -> None:
         """A command of JupyterLab, by its palette and the keyboard alone."""
         self.page.keyboard.press("Control+Shift+C")
-        self.page.locator(".lm-CommandPalette-input").wait_for()
+        expect(self.page.locator(".lm-CommandPalette-input")).to_be_visible()
         self.page.keyboard.type(name)
         expect(self.page.locator(".lm-CommandPalette-item.lm-mod-active")).to_contain_text(name)
         self.page.keyboard.press("Enter")
@@ -89,9 +92,6 @@ class Notebook:
                 return
         pytest.fail(f"{name} is not among the next {most}: {passed}")
 
-
-# The machine may be slow and shared: a wait that ends by its event costs nothing by being long.
-expect.set_options(timeout=120_000)
 
 _FOCUS = """() => {
   const at = document.activeElement, how = getComputedStyle(at);

@@ -139,7 +139,7 @@ def follow(book: Notebook, name: str, most: int) -> None:
 def arrived(book: Notebook, name: str) -> None:
     """Wait until this notebook is in front, its kernel idle."""
     expect(book.page.locator(".lm-TabBar-tab.jp-mod-current")).to_contain_text(name)
-    book.page.get_by_role("contentinfo").get_by_text(name).wait_for()
+    expect(book.page.get_by_role("contentinfo").get_by_text(name)).to_be_visible()
     expect(book.page.get_by_text("| Idle")).to_be_visible()
     book.settled()
 
@@ -186,7 +186,7 @@ def struck(book: Notebook, button: str, verdict: str) -> None:
 def restarted_between(book: Notebook) -> None:
     """The kernel of a step that is done: its buttons say that they are dead, and running again finds all as wanted."""
     book.command("Restart Kernel…")
-    book.page.get_by_role("dialog").wait_for()
+    expect(book.page.get_by_role("dialog")).to_be_visible()
     book.page.keyboard.press("Enter")
     dead = book.output("step.apply()").locator(".rb-live.jupyter-widgets-disconnected")
     expect(dead).to_be_visible()
@@ -203,7 +203,7 @@ def restarted_at_work(book: Notebook, services: Services) -> None:
     book.page.keyboard.press("Enter")
     expect(book.output("step.apply()")).to_contain_text(re.compile(r"Working … \d+ s"))
     book.command("Restart Kernel…")
-    book.page.get_by_role("dialog").wait_for()
+    expect(book.page.get_by_role("dialog")).to_be_visible()
     book.page.keyboard.press("Enter")
     expect(book.output("step.apply()").locator(".jupyter-widgets-disconnected").first).to_be_visible()
     services.heal()

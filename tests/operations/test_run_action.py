@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -68,10 +69,12 @@ def test_a_group_is_made_changed_once_and_removed_with_the_connector_s_own_token
 
     gone = run(action="Delete Group", path={"group-id": group})
     assert [e["status"] for e in gone.calls("DELETE")] == [204]
-    assert "not there" in gone.text
-    twice = run(action="Delete Group", path={"group-id": group})
-    assert twice.execution.ok
-    assert twice.calls("DELETE") == []
+    assert "not there any more" in gone.text
+    for absent in (group, "00000000-1111-2222-3333-444444444444"):
+        twice = run(action="Delete Group", path={"group-id": absent})
+        assert twice.execution.ok
+        assert twice.calls("DELETE") == []
+        assert re.search(r"^read back +not there +GET ", twice.text, re.MULTILINE)
 
 
 def test_a_write_is_only_planned_where_nobody_allowed_it(run: Run) -> None:
