@@ -25,6 +25,7 @@ from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 # The machine may be slow and shared: a wait that ends by its event costs nothing by being long.
 expect.set_options(timeout=120_000)
+PAGES = pytest.StashKey[list[Page]]()
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,9 @@ class Notebook:
         self.page.keyboard.press("Control+Shift+C")
         expect(self.page.locator(".lm-CommandPalette-input")).to_be_visible()
         self.page.keyboard.type(name)
-        expect(self.page.locator(".lm-CommandPalette-item.lm-mod-active")).to_contain_text(name)
+        # Exactly: another one restarts the kernel and runs all cells, and may be in front until the list is sorted.
+        first = self.page.locator(".lm-CommandPalette-item.lm-mod-active .lm-CommandPalette-itemLabel")
+        expect(first).to_have_text(name)
         self.page.keyboard.press("Enter")
 
     def focus(self) -> tuple[str, bool]:
@@ -235,9 +238,20 @@ def launched() -> Iterator[Browser]:
         browser.close()
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """Of a test that failed, what its notebooks showed then: another machine's failure is not seen again here."""
+    report = yield
+    if call.when == "call" and report.failed:
+        for page in item.stash.get(PAGES, ()):
+            shown = page.locator(".jp-NotebookPanel:not(.lm-mod-hidden), .jp-Dialog, #jp-main-statusbar")
+            report.sections.append((page.url, "\n".join(shown.all_inner_texts())))
+    return report
+
+
 @pytest.fixture
-def opened(lab: Lab, chromium: Browser) -> Iterator[Callable[[str], Notebook]]:
-    pages: list[Page] = []
+def opened(lab: Lab, chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Callable[[str], Notebook]]:
+    pages = request.node.stash.setdefault(PAGES, [])
 
     def open_notebook(name: str) -> Notebook:
         pages.append(chromium.new_page(viewport={"width": 1500, "height": 1800}))
@@ -250,8 +264,8 @@ def opened(lab: Lab, chromium: Browser) -> Iterator[Callable[[str], Notebook]]:
 
 def opened_in(page: Page, lab: Lab, name: str) -> Notebook:
     """The notebook of this name, its kernel idle."""
-    # A workspace of its own: JupyterLab would open the notebooks of the last one too.
-    page.goto(f"{lab.address}/lab/workspaces/{Path(name).stem}/tree/{name}?token={lab.token}")
+    # A workspace of its own: JupyterLab would open the notebooks of the last one too, and have one of them in front.
+    page.goto(f"{lab.address}/lab/workspaces/{secrets.token_hex(8)}/tree/{name}?token={lab.token}")
     expect(page.get_by_text("| Idle")).to_be_visible()
     book = Notebook(page)
     book.settled()

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from runbook import catalog
 from tests.browser.conftest import Lab, Notebook, Services, accessible
@@ -52,7 +52,7 @@ def test_the_guide_is_walked_by_the_keyboard_alone(lab: Lab, opened: Opened, ser
         if name.startswith("03"):
             restarted_between(book)
             # From here on in the dark, and on a small screen.
-            book.command("JupyterLab Dark")
+            book.command("Use Theme: JupyterLab Dark")
             expect(book.page.locator('body[data-jp-theme-light="false"]')).to_be_attached()
             book.page.set_viewport_size({"width": 1024, "height": 1800})
         follow(book, f"{following[0]}.ipynb", most=10)
@@ -183,13 +183,20 @@ def struck(book: Notebook, button: str, verdict: str) -> None:
     expect(book.output("step.apply()").get_by_role("button").first).to_be_focused()
 
 
-def restarted_between(book: Notebook) -> None:
-    """The kernel of a step that is done: its buttons say that they are dead, and running again finds all as wanted."""
+def restarted(book: Notebook) -> Locator:
+    """Restart the kernel, until it can be asked again; the widgets of before, which say that they are dead."""
     book.command("Restart Kernel…")
     expect(book.page.get_by_role("dialog")).to_be_visible()
     book.page.keyboard.press("Enter")
     dead = book.output("step.apply()").locator(".rb-live.jupyter-widgets-disconnected")
     expect(dead).to_be_visible()
+    expect(book.page.get_by_text("| Idle")).to_be_visible()
+    return dead
+
+
+def restarted_between(book: Notebook) -> None:
+    """The kernel of a step that is done: its buttons say that they are dead, and running again finds all as wanted."""
+    dead = restarted(book)
     assert "Run All Cells" in dead.evaluate("e => getComputedStyle(e, '::after').content")
     run(book)
     expect(book.output("step.apply()")).to_contain_text("everything is as wanted")
@@ -202,10 +209,7 @@ def restarted_at_work(book: Notebook, services: Services) -> None:
     book.reach("Apply", "Shift+Tab", most=2)
     book.page.keyboard.press("Enter")
     expect(book.output("step.apply()")).to_contain_text(re.compile(r"Working … \d+ s"))
-    book.command("Restart Kernel…")
-    expect(book.page.get_by_role("dialog")).to_be_visible()
-    book.page.keyboard.press("Enter")
-    expect(book.output("step.apply()").locator(".jupyter-widgets-disconnected").first).to_be_visible()
+    restarted(book)
     services.heal()
     run(book)
     expect(book.output("step.plan()")).to_contain_text("6 changed")
