@@ -135,7 +135,8 @@ _ANSI = re.compile(r"\x1b\[[0-9;:?]*[ -/]*[@-~]")
 
 _lock = threading.Lock()
 _known: set[str] = set()
-_known_forms: tuple[str, ...] = ()
+# By a part of them: only where that part stands is the rest compared.
+_known_forms: dict[str, set[str]] = {}
 
 
 def register(*secrets: Secret | str) -> None:
@@ -148,9 +149,12 @@ def register(*secrets: Secret | str) -> None:
     with _lock:
         new = {value for value in values if len(value) >= _SHORTEST and value != MASK} - _known
         if new:
-            _known.update(new)
-            forms = (form for value in new for form in _encodings(value) if len(form) >= _SHORTEST)
-            _known_forms = tuple(sorted({*_known_forms, *forms}))
+            forms = {part: {*of} for part, of in _known_forms.items()}  # others may be reading what is there
+            for value, form in [(one, form) for one in new for form in _encodings(one) if len(form) >= _SHORTEST]:
+                stem = max(re.findall("[A-Za-z0-9]{6,}", value), key=len, default="%")  # unchanged but in Base64
+                forms.setdefault(stem if stem in form else form, set()).add(form)
+            _known_forms = forms
+            _known.update(new)  # last: what was searched is remembered by how many they are
 
 
 def _learn() -> None:
@@ -165,7 +169,7 @@ def forget() -> None:
     forget_seen()
     with _lock:
         _known.clear()
-        _known_forms = ()
+        _known_forms = {}
         _seen_spans.cache_clear()
         _seen_long_spans.cache_clear()
 
@@ -259,11 +263,11 @@ def _pieces(text: str, spans: list[tuple[str, int, int]]) -> Iterator[str]:
 
 def _spans(text: str) -> tuple[tuple[str, int, int], ...]:
     _learn()
-    return (_seen_spans if len(text) < _LONG else _seen_long_spans)(text, len(_known_forms))
+    return (_seen_spans if len(text) < _LONG else _seen_long_spans)(text, len(_known))
 
 
-def _all_spans(text: str, _forms: int) -> tuple[tuple[str, int, int], ...]:
-    """Papermill saves a notebook several times, and what is sealed was searched as it was written: by as many forms."""
+def _all_spans(text: str, _values: int) -> tuple[tuple[str, int, int], ...]:
+    """Papermill saves a notebook several times, and what is sealed was searched as it was written: by as many."""
     return (*_found_spans(text),)
 
 
@@ -272,11 +276,10 @@ _seen_spans, _seen_long_spans = lru_cache(2048)(_all_spans), lru_cache(32)(_all_
 
 def _found_spans(text: str) -> Iterator[tuple[str, int, int]]:
     # Plain searches: far faster than one pattern of hundreds of alternatives.
-    for form in [form for form in _known_forms if form in text]:
-        yield from (("known value", start, start + len(form)) for start in _places(form, text))
-    if "%" in text:  # RFC 3986 section 2.1: the case of a percent-encoding's digits says nothing
-        for pattern in (re.compile(re.escape(form), re.IGNORECASE) for form in _known_forms if "%" in form):
-            yield from (("known value", found.start(), found.end()) for found in pattern.finditer(text))
+    for form in [form for part, forms in _known_forms.items() if part in text for form in forms]:
+        # RFC 3986 section 2.1: the case of a percent-encoding's digits says nothing.
+        matches = re.finditer(re.escape(form), text, re.IGNORECASE if "%" in form else 0)
+        yield from (("known value", found.start(), found.end()) for found in matches)
     lowered = text.lower()
     if not any(hint in lowered for hint in _HINTS):
         return
@@ -353,15 +356,11 @@ def _escaped(value: str) -> Iterator[str]:
 
 
 def _url_encoded(value: str) -> Iterator[str]:
-    for form in (quote(value, safe=""), quote(value), quote_plus(value), quote(value, safe="~/+="), _strict(value)):
+    strict = quote_plus(value).replace("~", "%7E")  # as browsers encode a form (URL standard)
+    for form in (quote(value, safe=""), quote(value), quote_plus(value), quote(value, safe="~/+="), strict):
         yield form
         yield re.sub(r"%[0-9A-F]{2}", lambda match: match.group().lower(), form)
         yield quote(form, safe="")  # an address inside an address
-
-
-def _strict(value: str) -> str:
-    """As browsers encode a form (application/x-www-form-urlencoded of the URL standard): also ``~``."""
-    return quote_plus(value).replace("~", "%7E")
 
 
 def _in_base64(value: bytes) -> Iterator[str]:

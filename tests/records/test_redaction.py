@@ -6,6 +6,7 @@ import enum
 import html
 import json
 import logging
+import re
 import string
 import uuid
 from pathlib import Path
@@ -69,6 +70,9 @@ ENCODINGS = {
     "as it is": lambda value: value,
     "url": lambda value: quote(value, safe=""),
     "url, lower case": lambda value: quote(value, safe="").replace("%2F", "%2f").replace("%3D", "%3d"),
+    "url, mixed case": lambda value: re.sub(
+        "%[0-9A-F]{2}", lambda one: one.group().lower() if one.start() % 2 else one.group(), quote(value, safe="")
+    ),
     "form": quote_plus,
     "query": lambda value: urlencode({"q": value}),
     "json": json.dumps,
@@ -94,6 +98,15 @@ def test_a_known_value_survives_in_no_structure_and_no_encoding(
     clean = scrub(_plant(data, before + encoded + after))
     assert not [leaf for leaf in _leaves(clean) if value in leaf or inner in leaf]
     assert find(json.dumps(clean)) == ()
+
+
+@pytest.mark.parametrize("value", ["a/bb=cc+d/ee=f", "letters/and=Digits123+"])
+def test_the_case_of_a_percent_encodings_digits_says_nothing(value: str) -> None:
+    redaction.forget()
+    register(Secret(value))
+    encoded = ENCODINGS["url, mixed case"](value)
+    assert encoded not in (encoded.upper(), encoded.lower(), quote(value, safe=""))
+    assert scrub_text(f"before {encoded} after") == f"before {MASK} after"
 
 
 NAMES = [
