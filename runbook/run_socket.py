@@ -47,7 +47,7 @@ def offered(answers: Answers) -> Iterator[dict[str, str]]:
         socketserver.ThreadingUnixStreamServer(f"{folder}/run", Asked) as server,
     ):
         server.daemon_threads, server.block_on_close = True, False
-        threading.Thread(target=server.serve_forever, args=(0.1,), daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         try:
             yield {VARIABLE: f"{folder}/run"}
         finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.public_names import ROOT, unneeded
 
 HOOKS = {
-    # called by name by a library: httpx, httpcore, papermill, jupyter_client, dask
+    # called by name by a library: httpx, httpcore, papermill, jupyter_client, ipykernel, dask
     "clients/calls.py:ApiKey.auth_flow",
     "clients/calls.py:Bearer.auth_flow",
     "clients/bounded.py:_Backend.connect_tcp",
@@ -15,9 +15,15 @@ HOOKS = {
     "runs/engine.py:_WholeFiles.listdir",
     "runs/warm.py:_Forked.poll",
     "runs/engine.py:_WholeFiles.pretty_path",
+    "runs/kernel.py:Kernel.init_kernel",
+    "runs/kernel.py:Kernel.parse_command_line",
+    "runs/kernel.py:_Interruptible.pre_handler_hook",
     "runs/papermill_engine.py:Engine.execute_managed_notebook",
     "runs/papermill_engine.py:ThisInterpreter.kernel_spec",
     "runs/papermill_engine.py:_Prompt.start_channels",
+    "runs/run_engine.py:_Client.execute_cell",
+    "runs/run_engine.py:_Client.papermill_execute_cells",
+    "runs/run_engine.py:_Client.process_message",
 }
 
 

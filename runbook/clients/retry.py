@@ -28,11 +28,13 @@ logging.getLogger("stamina").addHandler(logging.NullHandler())
 class Pace(Strict):
     """How fast to ask and how long to wait, in seconds; a rehearsal is brisk, a real tenant is not.
 
-    ``connect`` is for a connection, ``read`` between two pieces of an answer, ``whole`` for one attempt.
+    ``connect`` is for a connection, ``read`` between two pieces of an answer, ``whole`` for one attempt. After ``lag``,
+    what a replica does not have counts as absent and no longer as late.
     """
 
     interval: float = Field(gt=0)
     longest_interval: float = Field(gt=0)
+    lag: float = Field(gt=0)
     sightings: int = Field(ge=2)
     deadline: float = Field(gt=0)
     attempts: int = Field(ge=1)
@@ -44,11 +46,6 @@ class Pace(Strict):
     connect: float = Field(gt=0)
     read: float = Field(gt=0)
     whole: float = Field(gt=0)
-
-    @property
-    def lag(self) -> float:
-        """Seconds after which what a replica does not have counts as absent and no longer as late."""
-        return 40 * self.interval
 
 
 Status = Literal["busy", "not_applied", "uncertain"]

@@ -2,11 +2,13 @@
 
 import json
 import re
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 
+from runbook.catalog.guide import CONNECTOR_KEY
 from runbook.catalog.request import Given
 from runbook.clients import retry
 from runbook.clients.answers import told
@@ -17,7 +19,7 @@ from runbook.clients.target import Target
 from runbook.errors import InputError, Problem, StackOneError, TransportError
 
 JSON = dict[str, Any]
-_PAGE_SIZE = 25
+_DEFAULT_PAGE, _LARGE_PAGE = 25, 100  # the first is documented; where the second is refused, it does
 
 
 class StackOneClient(Client):
@@ -30,6 +32,7 @@ class StackOneClient(Client):
         key = target.stackone_api_key
         self._has_key = key is not None
         self._names: dict[str, list[str]] = {}
+        self._learning = threading.Lock()
         super().__init__(target, target.endpoints.stackone, "stackone", ApiKey(key) if key else None, journal)
 
     def connector_profiles(self, *, connector_key: str | None = None) -> Iterator[JSON]:
@@ -92,34 +95,43 @@ class StackOneClient(Client):
 
         ``effect="read"`` for an action that only reads: it may then be repeated after a failure.
         """
-        path = self._in_its_words(action, path) if path else None
+        path = self._in_its_words(action, account_id, path) if path else None
         content = _present({"action": action, "path": path, "query": query, "body": body})
         headers, note = {"x-account-id": account_id}, {"action": action, "account_id": account_id}
         answer = self._send("POST", "/actions/rpc", json=content, headers=headers, effect=effect, note=note)
         return answer.object(f"POST /actions/rpc {action}")
 
-    def _in_its_words(self, action: str, path: Mapping[str, Any]) -> JSON:
+    def _in_its_words(self, action: str, account_id: str, path: Mapping[str, Any]) -> JSON:
         """The path parameters under the names that the action's own metadata has for them; as they are without any."""
-        if action not in self._names:
-            self._names[action] = self._path_names(action)
+        with self._learning:  # whoever asks meanwhile learns from the same answer
+            if action not in self._names:
+                self._learn(action, account_id)
         theirs = {_plain(name): name for name in self._names[action]}
         if len(theirs) == len(path) and not all(_plain(name) in theirs for name in path):
             return dict(zip(theirs.values(), path.values(), strict=True))  # other words for the same, in the same order
         return {theirs.get(_plain(name), name): value for name, value in path.items()}
 
-    def _path_names(self, action: str) -> list[str]:
-        """In the order of the action's path (``GET /actions``); empty where the metadata does not tell."""
-        for include in ("action_details", "operation_details"):  # the newer name first
-            try:
-                body = self._send("GET", "/actions", params={"filter[action_key]": action, "include": include}).body
-            except StackOneError as error:
-                if error.status not in (400, 404, 422):
-                    raise
-                continue
-            with suppress(KeyError, TypeError, AttributeError):
-                found = {one["id"]: one for entry in body["data"] for one in entry["actions"]}
-                return list(found[action][include]["input_schema"]["properties"]["path"]["properties"])
-        return []
+    def _learn(self, action: str, account_id: str) -> None:
+        """The names of path parameters, in the order of the path (``GET /actions``): none where metadata does not tell.
+
+        Of all actions of the account at once; of ``action`` by itself where it is not among them.
+        """
+        of_account = {"filter[connectors]": CONNECTOR_KEY, "filter[account_ids]": account_id}
+        for wanted in (of_account, {"filter[action_key]": action}):
+            for include in ("action_details", "operation_details"):  # the newer name first
+                try:
+                    body = self._send("GET", "/actions", params={**wanted, "include": include}).body
+                except StackOneError as error:
+                    if error.status not in (400, 404, 422):
+                        raise
+                    continue
+                with suppress(KeyError, TypeError, AttributeError):
+                    for one in (one for entry in body["data"] for one in entry["actions"] if one.get(include)):
+                        told = one[include]["input_schema"]["properties"].get("path", {})
+                        self._names[one["id"]] = list(told.get("properties", ()))
+                if action in self._names:
+                    return
+        self._names[action] = []
 
     def proxied(self, account_id: str, path: str) -> JSON:
         """What the service behind a linked account answers to GET ``path`` (``POST /unified/proxy``)."""
@@ -128,18 +140,23 @@ class StackOneClient(Client):
         return answer.object("POST /unified/proxy")
 
     def _numbered_pages(self, path: str, filters: Mapping[str, Any]) -> Iterator[JSON]:
-        number, seen, pages = 1, 0, Pages(f"GET {path}")
+        number, seen, size, pages = 1, 0, _LARGE_PAGE, Pages(f"GET {path}")
         while True:
-            asked = _present({**filters, "page": number, "page_size": _PAGE_SIZE})
-            params = {name: str(value) for name, value in asked.items()}
-            body = self._send("GET", path, params=params).body
+            asked = _present({**filters, "page": number, "page_size": size})
+            try:
+                body = self._send("GET", path, params={name: str(value) for name, value in asked.items()}).body
+            except StackOneError as error:
+                if error.status not in (400, 422) or (number, size) != (1, _LARGE_PAGE):
+                    raise
+                size = _DEFAULT_PAGE
+                continue
             items = _items(body, f"GET {path}")
             pages.turn(json.dumps(items))  # pages have no name; one that comes twice is the same one
             yield from items
             seen += len(items)
             total = body.get("total") if isinstance(body, dict) else None
-            # A plain list, or one without a total, ends with the first page that is not full.
-            if not items or (seen >= total if isinstance(total, int) else len(items) < _PAGE_SIZE):
+            # One without a total ends with the first page that no service would have cut so short.
+            if not items or (seen >= total if isinstance(total, int) else len(items) < _DEFAULT_PAGE):
                 return
             number += 1
 

@@ -9,23 +9,22 @@ import os
 import re
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runbook import late
 from runbook.records import publishing, redaction
 
+if TYPE_CHECKING:
+    from runbook.runs.run_engine import Kernels
+
 _ENGINE = "entra-id-runbook-run"
 _SCHEME = "whole:"
-_START_TIMEOUT = 120  # seconds until the kernel answers
-_SELDOM = 1.0  # seconds between two savings of a notebook at work
 _MARKER = "papermill-error-cell-tag"
 SAFE_PATH = {"PYTHONSAFEPATH": "1"}
 """The folder one stands in is not code: no Python that is started here looks for modules there."""
@@ -46,19 +45,27 @@ class Execution:
     died: bool = False
 
 
+def kernels(environment: Mapping[str, str] = MappingProxyType({}), *, warm: bool = True, count: int = 1) -> "Kernels":
+    """The kernels of so many notebooks, ``count``; ``environment`` is what each gets besides.
+
+    ``warm``: they are forked from a process that has imported what notebooks import, where the system can.
+    """
+    _register()
+    from runbook.runs.run_engine import Kernels
+
+    return Kernels({**_child_environment(os.environ), **SAFE_PATH, **environment}, warm=warm, count=count)
+
+
 def execute(
     source: Path,
     output: Path,
     parameters: Mapping[str, Any],
     waits: Callable[[str], None] = lambda _text: None,
-    environment: Mapping[str, str] = MappingProxyType({}),
-    *,
-    warm: bool = True,
+    of: "Kernels | None" = None,
 ) -> Execution:
     """Execute ``source`` with ``parameters`` and write it whole to ``output`` at each step.
 
-    ``waits`` is told in words what the notebook waits for. ``environment``: what its kernel gets besides.
-    ``warm``: the kernel is forked from a process that has imported what notebooks import, where the system can.
+    ``waits`` is told in words what the notebook waits for. ``of``: the kernels of the run that it is part of.
 
     Raises ``OSError`` when ``output`` cannot be written; a failing cell or a dying kernel is returned, not raised.
     """
@@ -68,19 +75,15 @@ def execute(
     from papermill.exceptions import PapermillExecutionError
 
     try:
-        # What IPython runs in a person's own profile is no part of a run, which nobody watches.
-        with TemporaryDirectory(prefix="entra-id-runbook-", ignore_cleanup_errors=True) as room:
-            papermill.execute_notebook(
-                _literal(str(source)),
-                _literal(_SCHEME + str(output)),
-                parameters=dict(parameters),
-                engine_name=_ENGINE,
-                progress_bar=False,
-                waits=waits,
-                environment={**environment, "IPYTHONDIR": room},
-                room=room,
-                warm=warm,
-            )
+        papermill.execute_notebook(
+            _literal(str(source)),
+            _literal(_SCHEME + str(output)),
+            parameters=dict(parameters),
+            engine_name=_ENGINE,
+            progress_bar=False,
+            waits=waits,
+            kernels=of or kernels(),
+        )
     except PapermillExecutionError as error:
         return Execution(False, error.ename, error.evalue)
     except (DeadKernelError, RuntimeError) as error:
@@ -220,86 +223,10 @@ def _register() -> None:
     from papermill.engines import papermill_engines
     from papermill.iorw import papermill_io
 
-    papermill_engines.register(_ENGINE, _engine())
+    from runbook.runs.run_engine import EngineOfRun
+
+    papermill_engines.register(_ENGINE, EngineOfRun)
     papermill_io.register(_SCHEME, _WholeFiles)
-
-
-def _engine() -> Any:
-    from papermill.clientwrap import PapermillNotebookClient
-
-    from runbook.runs.papermill_engine import Engine, ThisInterpreter, kernel_in
-
-    class OfRun(ThisInterpreter):
-        # A kernel is interrupted before it is shut down, and would log that as an error on the run's terminal.
-        # What somebody typed elsewhere, and what lies in the folder, is no part of a run.
-        arguments = (
-            "--log-level=CRITICAL",
-            "--InteractiveShellApp.ignore_cwd=True",
-            "--InteractiveShellApp.exec_PYTHONSTARTUP=False",
-        )
-
-    class Client(PapermillNotebookClient):  # type: ignore[misc]
-        """Begins no further cell once the run is to end, and passes on what a cell waits for."""
-
-        waits: Callable[[str], None]
-
-        def process_message(self, msg: Any, *arguments: Any) -> Any:
-            if msg.get("msg_type") == "execute_input":
-                STOP.cell(running=True)
-            if wait := msg.get("content", {}).get("metadata", {}).get("runbook", {}).get("wait"):
-                self.waits(wait)
-            return super().process_message(msg, *arguments)
-
-        def papermill_execute_cells(self) -> None:
-            with STOP.on(self.km.provisioner.pid):
-                super().papermill_execute_cells()
-
-        def execute_cell(self, *arguments: Any, **options: Any) -> Any:
-            if STOP.asked:
-                raise KeyboardInterrupt
-            try:
-                return super().execute_cell(*arguments, **options)
-            finally:
-                STOP.cell(running=False)
-
-    class EngineOfRun(Engine):
-        @classmethod
-        def execute_notebook(cls, nb: Any, kernel_name: str, output_path: str | None = None, **options: Any) -> Any:
-            return super().execute_notebook(nb, kernel_name, output=output_path, **options)
-
-        @classmethod
-        def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **options: Any) -> Any:
-            about = {"kernel_name": kernel_name, "startup_timeout": _START_TIMEOUT, "timeout": None}
-            config = kernel_in(options["room"], warm=options["warm"])
-            client = Client(nb_man, kernel_manager_class=OfRun, config=config, **about)
-            client.waits = options["waits"]
-            with _seldom_saved(nb_man, options["output"]):
-                return client.execute(env={**_child_environment(os.environ), **SAFE_PATH, **options["environment"]})
-
-    return EngineOfRun
-
-
-@contextmanager
-def _seldom_saved(nb_man: Any, output: str | None) -> Iterator[None]:
-    """Save at most once in some moments within, where papermill would twice a cell, and when what is within fails.
-
-    What came to its end is written by whoever called the engine.
-    """
-    save, saved, nb_man.output_path = nb_man.save, time.monotonic(), output
-
-    def now_and_then(**options: Any) -> None:
-        nonlocal saved
-        if time.monotonic() - saved > _SELDOM:
-            save(**options)
-            saved = time.monotonic()
-
-    nb_man.save = now_and_then
-    try:
-        yield
-    except BaseException:
-        nb_man.save = save
-        raise
-    nb_man.output_path = None
 
 
 def _child_environment(parent: Mapping[str, str]) -> dict[str, str]:

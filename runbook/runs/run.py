@@ -19,7 +19,7 @@ from runbook.operations import section
 from runbook.parameters import Parameters, save
 from runbook.records import manifest, redaction, report, summary
 from runbook.records.journal import Journal, read
-from runbook.runs.engine import STOP, Execution, execute, prepare
+from runbook.runs.engine import STOP, Execution, execute, kernels, prepare
 from runbook.runs.provenance import actor, notebook, notebook_name, notebook_origin, tool
 from runbook.secrets import Secret
 from runbook.secrets.hashicorp_vault import VAULT_TOKEN
@@ -259,20 +259,21 @@ def _sections(
 
     choice = {"parameters_file": str(journal.folder / _PARAMETERS), "record": str(journal.folder)}
     STOP.over = False
-    for each in chosen:
-        if STOP.asked:
-            raise KeyboardInterrupt
-        tell(Progress("started", each.NUMBER, each.NAME, each.TITLE))
-        begun = time.monotonic()
-        source = notebook(each.NAME)
-        execution = execute(source, journal.folder / source.name, choice, partial(_waits, tell, each), way, warm=warm)
-        finished = _finished(journal, each, execution)
-        STOP.over = each is chosen[-1]  # before anybody hears of it
-        tell(_news(each, finished, time.monotonic() - begun))
-        if finished["verdict"] != "passed":
+    with kernels(way, warm=warm, count=len(chosen)) as given:
+        for each in chosen:
             if STOP.asked:
                 raise KeyboardInterrupt
-            break
+            tell(Progress("started", each.NUMBER, each.NAME, each.TITLE))
+            begun = time.monotonic()
+            source = notebook(each.NAME)
+            execution = execute(source, journal.folder / source.name, choice, partial(_waits, tell, each), given)
+            finished = _finished(journal, each, execution)
+            STOP.over = each is chosen[-1]  # before anybody hears of it
+            tell(_news(each, finished, time.monotonic() - begun))
+            if finished["verdict"] != "passed":
+                if STOP.asked:
+                    raise KeyboardInterrupt
+                break
     STOP.over = True
     return finished
 

@@ -21,7 +21,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import psutil
@@ -32,7 +31,7 @@ from runbook.sections import NAMES
 _PACKAGE = "ipykernel"
 # What a kernel imports as it starts, and what notebooks import when they need it.
 _KERNEL = (
-    *("ipykernel.kernelapp", "ipykernel.debugger", "IPython.extensions.storemagic", "sqlite3"),
+    *("runbook.runs.kernel", "ipykernel.debugger", "IPython.extensions.storemagic", "sqlite3"),
     *(f"IPython.core.{name}" for name in ("completerlib", "debugger", "logger", "oinspect")),
     *("tornado.platform.asyncio", "faulthandler", "encodings.utf_8_sig", "html.parser"),
 )
@@ -67,6 +66,11 @@ class _Forked(psutil.Process):  # type: ignore[misc]
     """What the base asks of a process. It is a child of the warm one, so its exit code is not known here."""
 
     stdin = stdout = stderr = None
+
+    def _send_signal(self, sig: int) -> None:
+        """As a ``Popen`` does, which nobody's end surprises."""
+        with suppress(psutil.NoSuchProcess):
+            super()._send_signal(sig)
 
     def poll(self) -> int | None:
         try:
@@ -148,12 +152,8 @@ def _begin(arguments: list[str], environment: dict[str, str], folder: str) -> No
     os.environ.update(environment)
     os.chdir(folder)
     sys.argv = [_PACKAGE, *arguments]
-    kernel = import_module("ipykernel.kernelapp").IPKernelApp.instance()
-    # For a debugger it lists the files of all modules. What is looked at is copied: a third of what its start copies.
-    lists: Any = import_module("ipykernel.ipkernel")
-    lists.sys = SimpleNamespace(modules={})
-    kernel.initialize()
-    lists.sys = sys
+    kernel = import_module("runbook.runs.kernel").Kernel.instance()
+    kernel.initialize(arguments)
     kernel.start()
     # Its control thread has told this loop to end, and still sends what was printed, by the thread for outputs.
     # ipykernel may end that one first, and then waits 10 s for an answer of nobody.

@@ -126,12 +126,24 @@ def _content_at(found: Mapping[str, Any] | None, profile: Mapping[str, Any]) -> 
 
 
 def _observed(ctx: Context, found: Mapping[str, Any] | None, *, newest: bool = False) -> Observed:
-    ask, name = ctx.stackone.connector_profiles, _name(ctx)
-    there = ctx.snapshot.remember("connector profiles", lambda: list(ask(connector_key=CONNECTOR_KEY)))
-    confirmed, asked = _first(found, CONFIRMED), _first(found, ASKED)
-    id_ = ctx.params.connector_profile_id or _first(found, ID)
+    name, id_ = _name(ctx), ctx.params.connector_profile_id or _first(found, ID)
     given = "" if ctx.params.connector_profile_id else ctx.params.connector_profile_name
-    profile = next((item for item in there if item["id"] == id_ and given in ("", item["name"])), None)
+
+    def ours(item: Mapping[str, Any]) -> bool:
+        return item["id"] == id_ and given in ("", item["name"])
+
+    def look() -> list[dict[str, Any]]:
+        """All that are listed, to the page of ours: of a thousand tenants' in one project, few pages of each."""
+        listed = []
+        for item in ctx.stackone.connector_profiles(connector_key=CONNECTOR_KEY):
+            listed.append(item)
+            if ours(item):
+                break
+        return listed
+
+    there = ctx.snapshot.remember(f"connector profiles {id_}", look)
+    confirmed, asked = _first(found, CONFIRMED), _first(found, ASKED)
+    profile = next(filter(ours, there), None)
     if profile is None and ctx.params.connector_profile_id:
         raise RunbookError.named("no_such_profile", id=id_)
     forms = _forms(ctx, found, profile["name"] if profile else name)[-1 if newest else 0 :]

@@ -121,9 +121,11 @@ def not_ours(ctx: Context, account: Mapping[str, Any]) -> RunbookError | None:
     Microsoft Graph tells the id of the organization to every token that may sign in (``User.Read``;
     learn.microsoft.com/graph/api/organization-list). The code is :data:`ANOTHER` or ``organization_unknown``.
     """
-    about = {"account": account["id"], "tenant": ctx.params.customer_tenant_id or ctx.target.tenant_id}
+    id_, linked = str(account["id"]), account.get("updated_at")  # which changes when a person links it anew
+    about = {"account": id_, "tenant": ctx.params.customer_tenant_id or ctx.target.tenant_id}
     try:
-        reached = _organization(ctx, str(account["id"]))
+        ask = functools.partial(_organization, ctx, id_)
+        reached = ctx.snapshot.remember(f"organization of {id_} as of {linked}", ask, lasting=linked is not None)
     except RunbookError as error:
         return RunbookError.named("organization_unknown", **about, reason=error.what)
     return None if reached == about["tenant"] else RunbookError.named(ANOTHER, **about, reached=reached)
@@ -296,9 +298,11 @@ def _hand_over(ctx: Context, session: Mapping[str, Any], kept: str) -> HandOver:
 
 def _wait(ctx: Context, session: Mapping[str, Any], before: Observed, hand_over: HandOver, kept: str) -> dict[str, Any]:
     def linked() -> dict[str, Any] | None:
-        _explain(ctx, session, kept)
         account = find_account(ctx)
-        return account if account and _usable(account, before.profile) else None
+        if account and _usable(account, before.profile):
+            return account
+        _explain(ctx, session, kept)
+        return None
 
     seconds = float(ctx.params.link_timeout_seconds)
     try:

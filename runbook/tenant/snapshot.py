@@ -38,6 +38,7 @@ class Snapshot:
         self._lasting: Answers = {}
         self._answers: Answers = {}
         self._made: dict[str, Any] = {}
+        self._held: dict[str, Any] = {}
         self._writes = 0
         self.looking = False
         self._read_at = 0.0
@@ -62,12 +63,13 @@ class Snapshot:
         finally:
             self.looking = before
 
-    def remember(self, name: str, make: Callable[[], T]) -> T:
-        """What ``make`` gave under this name; asked once, and forgotten with the rest."""
+    def remember(self, name: str, make: Callable[[], T], *, lasting: bool = False) -> T:
+        """What ``make`` gave under this name; asked once, and forgotten with the rest unless it is ``lasting``."""
         self._age()
-        if name not in self._made:
-            self._made[name] = make()
-        return self._made[name]  # type: ignore[no-any-return]
+        made = self._held if lasting else self._made
+        if name not in made:
+            made[name] = make()
+        return made[name]  # type: ignore[no-any-return]
 
     def find(self, path: str, *along: str, lasting: bool = False) -> JSON | None:
         """One object, or None when Graph says 404; ``along`` is read in the same request.

@@ -3,18 +3,18 @@
 The HTML is from ``panels.html.j2``: one macro a panel, every value escaped.
 """
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from textwrap import wrap
 from typing import Any
 from uuid import uuid4
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from runbook import words
+from runbook import data, words
 
 _WIDEST = 60  # characters of a column in text before it is wrapped
 
@@ -167,13 +167,21 @@ def render(macro: str, *values: object) -> str:
 
 
 @cache
-def style() -> str:
-    """The style sheet of everything shown, as a ``<style>`` element."""
-    css = files("runbook.widgets").joinpath("style.css").read_text(encoding="utf-8")
-    return f"<style>{' '.join(css.split())}</style>"
+def _sheet() -> tuple[str, ...]:
+    """The style of all, and in turn some words and the style of what holds one of them: a comment names them."""
+    return tuple(re.split(r"/\* (.*?) \*/", " ".join(data.text("widgets/style.css").split())))
+
+
+def style(fragment: str | None = None) -> str:
+    """The style sheet, or what of it ``fragment`` needs, as a ``<style>`` element."""
+    of_all, *parts = _sheet()
+    for names, rules in zip(parts[::2], parts[1::2], strict=True):
+        if fragment is None or any(name in fragment for name in names.split()):
+            of_all += rules
+    return f"<style>{of_all}</style>"
 
 
 def page(fragment: str) -> str:
     """The fragment in the frame that carries the style."""
     # JupyterLab takes what stands between two dollar signs for mathematics; ours are $select, $top and $ref.
-    return f'{style()}<div class="rb mathjax_ignore tex2jax_ignore">{fragment}</div>'
+    return f'{style(fragment)}<div class="rb mathjax_ignore tex2jax_ignore">{fragment}</div>'

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -43,9 +44,12 @@ def test_without_a_key_nothing_is_sent_and_the_parameter_is_named(service: Servi
     assert service.asked == []
 
 
-def paged(total: int, *, with_total: bool) -> object:
+def paged(total: int, *, with_total: bool, largest: int = 1000, refuses: bool = False) -> object:
     def answer(asked: Asked) -> Reply:
         page, size = int(asked.query["page"]), int(asked.query["page_size"])
+        if refuses and size > largest:
+            return Reply(400, {"statusCode": 400, "message": f"page_size must not be greater than {largest}"})
+        size = min(size, largest)
         items = [{"id": str(n)} for n in range(total)][(page - 1) * size : page * size]
         body = {"page": page, "page_size": size, "data": items}
         return Reply(200, body | ({"total": total} if with_total else {}))
@@ -54,14 +58,29 @@ def paged(total: int, *, with_total: bool) -> object:
 
 
 @pytest.mark.parametrize("with_total", [True, False])
-@pytest.mark.parametrize("total", [0, 1, 25, 26, 60])
+@pytest.mark.parametrize("total", [0, 1, 25, 26, 60, 100, 230])
+@pytest.mark.parametrize(("largest", "refuses"), [(1000, False), (25, False), (40, False), (25, True)])
 def test_profiles_are_listed_over_all_pages(
-    service: Service, stackone: StackOneClient, total: int, with_total: bool
+    service: Service, stackone: StackOneClient, total: int, with_total: bool, largest: int, refuses: bool
 ) -> None:
-    service.on("GET", "/connector_profiles", paged(total, with_total=with_total))
+    answer = paged(total, with_total=with_total, largest=largest, refuses=refuses)
+    service.on("GET", "/connector_profiles", answer)
     found = [profile["id"] for profile in stackone.connector_profiles(connector_key="microsoftentraid")]
     assert found == [str(n) for n in range(total)]
     assert {asked.query["connector_key"] for asked in service.asked} == {"microsoftentraid"}
+
+
+def test_a_thousand_profiles_are_few_pages(service: Service, stackone: StackOneClient) -> None:
+    service.on("GET", "/connector_profiles", paged(1000, with_total=True))
+    assert len(list(stackone.connector_profiles())) == 1000
+    assert len(service.asked) == 10
+
+
+def test_what_no_smaller_page_mends_is_told(service: Service, stackone: StackOneClient) -> None:
+    service.on("GET", "/connector_profiles", Reply(400, {"statusCode": 400, "message": "connector_key: unknown"}))
+    with pytest.raises(StackOneError, match="connector_key: unknown"):
+        list(stackone.connector_profiles(connector_key="x"))
+    assert [asked.query["page_size"] for asked in service.asked] == ["100", "25"]
 
 
 @pytest.mark.parametrize("claimed", [{"total": 10**9}, {}])
@@ -122,6 +141,26 @@ def test_path_parameters_go_by_the_names_of_the_actions_own_metadata(
     sent = [asked.json for asked in service.asked if asked.path == "/actions/rpc"]
     assert [each["path"] for each in sent] == [{"groupId": "g", "directoryObjectId": "d"}] * 2
     assert sum(asked.path == "/actions" for asked in service.asked) <= 2
+
+
+def test_the_names_of_all_actions_of_an_account_are_one_request_whoever_asks(
+    service: Service, stackone: StackOneClient
+) -> None:
+    def metadata(asked: Asked) -> Reply:
+        key = asked.query.get("filter[action_key]")
+        told = {"input_schema": {"properties": {"path": {"properties": {"userId": {}}}}}}
+        bare = {"id": "list", "action_details": {"input_schema": {"properties": {}}}}
+        known = [bare, *({"id": name, "action_details": told} for name in ([key] if key else "abcd"))]
+        return Reply(200, {"data": [{"key": "x", "actions": known}], "next": None})
+
+    service.on("GET", "/actions", metadata)
+    service.on("POST", "/actions/rpc", Reply(200, {"data": {}}))
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda name: stackone.call_action(name, "1", path={"id": "u"}, effect="read"), "abcd"))
+    (once,) = [asked for asked in service.asked if asked.path == "/actions"]
+    assert once.query["filter[account_ids]"] == "1"
+    stackone.call_action("elsewhere", "1", path={"id": "u"}, effect="read")
+    assert [asked.json["path"] for asked in service.asked if asked.path == "/actions/rpc"] == [{"userId": "u"}] * 5
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ import papermill
 import pytest
 import zmq.asyncio
 from jupyter_client.session import Session
+from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from runbook.runs import papermill_engine
@@ -168,3 +169,14 @@ def test_an_answer_is_heard_though_a_sending_took_notice_of_it_first(tmp_path: P
                 return str((await asyncio.wait_for(waiting, 60))["msg_type"])
 
     assert asyncio.run(heard()) == "execute_reply"
+
+
+@pytest.mark.parametrize("argument", ["--InteractiveShell.cache_size=7", "--cache-size=7"])
+def test_a_forked_kernel_takes_every_argument_that_a_kernel_takes(argument: str, tmp_path: Path) -> None:
+    class Told(papermill_engine.ThisInterpreter):
+        arguments = ("--Application.log_level=CRITICAL", argument)
+
+    shown = nbformat.read(book(tmp_path, "app = get_ipython().parent.parent; print(app.shell.cache_size, app.log_level)"), 4)
+    config = papermill_engine.kernel_in(str(tmp_path))
+    NotebookClient(shown, kernel_manager_class=Told, kernel_name="python3", config=config).execute()
+    assert shown.cells[1].outputs[0].text == "7 50\n"

@@ -12,6 +12,7 @@ import pytest
 from runbook.runs.provenance import folder
 from tests.conftest import Listener
 from tests.notebooks.conftest import Desk, shown
+from tests.styled import lacking
 
 NOTEBOOKS = sorted(folder().glob("*.ipynb"))
 
@@ -27,6 +28,8 @@ def test_notebook_runs_by_papermills_own_command_and_ends_in_its_verdict(desk: D
     assert verdict.data["text/plain"].startswith("Passed: ")
     assert 'class="bar good"' in verdict.data["text/html"]
     assert not any(secret in out.read_text() for secret in desk.secrets)
+    pages = [output.get("data", {}).get("text/html", "") for cell in book.cells for output in cell.get("outputs", ())]
+    assert [lacking(page) for page in pages] == [[] for _ in pages]
 
 
 def test_each_of_them_kept_a_record_of_its_own_section(desk: Desk) -> None:

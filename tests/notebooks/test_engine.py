@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,9 @@ import pytest
 from jupyter_client.asynchronous import AsyncKernelClient
 from nbformat.v4 import new_code_cell, new_notebook
 
-from runbook.runs.engine import STOP, execute
+from runbook.runs.engine import STOP, execute, kernels
+from tests.safety.processes import kernels as living
+from tests.safety.processes import wait_for_end, watched
 
 PEM = "-----BEGIN PRIVATE KEY-----\\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7\\n-----END PRIVATE KEY-----"
 
@@ -138,3 +142,54 @@ def test_whoever_stops_a_run_as_a_cell_is_sent_stops_that_cell(tmp_path: Path, m
     finally:
         STOP.begin()
     assert (ended.ok, ended.error) == (False, "KeyboardInterrupt")
+
+
+NUMBER = "import os; print(os.getpid(), 'seen' in globals()); seen = 1"
+
+
+def numbers(tmp_path: Path, of: Any) -> tuple[int, bool]:
+    """The process of the next kernel, and whether it has seen an earlier notebook."""
+    assert execute(written(tmp_path, "1", NUMBER), tmp_path / "out.ipynb", {}, of=of).ok
+    number, seen = texts(tmp_path / "out.ipynb").split()
+    return int(number), seen == "True"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="kernels are looked for in /proc")
+def test_the_next_kernel_starts_meanwhile_is_another_and_ends_if_nobody_takes_it(tmp_path: Path) -> None:
+    with kernels(count=4) as given:
+        first, _ = numbers(tmp_path, given)
+        (waiting,) = living(os.getpid())
+        assert waiting != first
+        assert numbers(tmp_path, given) == (waiting, False)
+        (killed,) = living(os.getpid())
+        os.kill(killed, signal.SIGKILL)
+        assert not wait_for_end(watched([killed]), 10)
+        assert numbers(tmp_path, given)[0] != killed
+        left = watched(living(os.getpid()))
+        assert len(left) == 1
+    assert not wait_for_end(left, 10)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="of kernels that are forked")
+@pytest.mark.parametrize(
+    ("place", "ends"),
+    [
+        ("kernel._publish_execute_input", "KeyboardInterrupt"),
+        ("transform_cell", "KeyboardInterrupt"),
+        ("kernel.finish_metadata", ""),
+    ],
+)
+def test_an_interrupt_a_moment_before_or_after_the_cell_costs_no_answer(place: str, ends: str, tmp_path: Path) -> None:
+    owner, _, name = f"get_ipython().{place}".rpartition(".")
+    interrupted = (
+        f"import os, signal; was = {owner}.{name}\n"
+        "def interrupted(*given, **named):\n"
+        f"    {owner}.{name} = was; os.kill(os.getpid(), signal.SIGINT); return was(*given, **named)\n"
+        f"def begin(): {owner}.{name} = interrupted\n"
+        "get_ipython().events.register('post_run_cell', lambda _: begin() if 'begun' in globals() else None)"
+    )
+    last = "print('last')"
+    source = written(tmp_path, "1", interrupted, "begun = 1", last)
+    ended = execute(source, tmp_path / "out.ipynb", {})
+    assert (ended.ok, ended.error) == (not ends, ends)
+    assert ("last" in texts(tmp_path / "out.ipynb")) is not ends.startswith("Key")

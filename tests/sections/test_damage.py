@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
+from entra_sandbox.store import Store
 
 from runbook.errors import PlanRefused, RunbookError
 from runbook.operations import section
+from runbook.records.journal import read
 from runbook.sections import NAMES, connector_profile
 from runbook.tenant.base import plan_sections
 from runbook.tenant.permissions import Permissions
@@ -329,3 +333,21 @@ def test_a_store_that_refuses_leaves_no_secret_on_the_application(journey: Begin
         result = run_section(ctx, section("client_secret"), apply=True)
         assert result.verdict == "failed"
         assert require_application(ctx)["passwordCredentials"] == []
+
+
+def test_other_tenants_profiles_in_the_project_are_not_gone_through_to_find_ours(
+    linked: Journey, sandbox: dict[str, Any]
+) -> None:
+    def asked() -> list[str]:
+        paths = [event["path"] for event in read(linked.journals[-1]) if event["event"] == "http.call"]
+        return [path for path in paths if path.startswith("/connector_profiles")]
+
+    with closing(Store(Path(sandbox["file"]).with_name("sandbox.db"))) as store:
+        (profile,) = store.find("stackone.profile", None, name=linked.params().connector_profile_name)
+        for number in range(220):
+            store.put("stackone.profile", {**profile, "id": f"another-{number}", "name": f"Another {number}"})
+    assert set(verdicts(linked.run(NAMES[5])).values()) == {"passed"}
+    assert asked()
+    assert all("&page=1&" in path for path in asked())
+    (change,) = linked.plan(NAMES[5], connector_profile_name="", connector_profile_id="another-219")[NAMES[5]]
+    assert change.what == "connector profile 'Another 219'", "of the third page"

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from runbook import frames
 from runbook.errors import GraphError, HandOver, InputError, Problem
+from runbook.operations.run_action import Answer
 from runbook.parameters import parse
 from runbook.records.timeline import TimeLine
 from runbook.tenant.changes import Change, row
@@ -18,8 +20,9 @@ from runbook.widgets.message import HandOverCard, KeyValue
 from runbook.widgets.panel import Panel
 from runbook.widgets.permissions import Consent, Pictures, ScopesPanel
 from runbook.widgets.picker import Choice, PickedTable
-from runbook.widgets.plan_table import PlanTable
+from runbook.widgets.plan_table import AnswerTable, PlanTable
 from runbook.widgets.states import ActionMatrix, EvidenceTable, PermissionMatrix, SecretLives
+from tests.styled import lacking
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 
@@ -53,6 +56,22 @@ def test_panel_saves_text_and_html_of_the_same_facts_and_escapes_them(panel: Pan
     assert HOSTILE in bundle["text/plain"].replace("\n", " ")
     assert "<img" not in bundle["text/html"]
     assert "&lt;img src=x" in bundle["text/html"]
+
+
+@pytest.mark.parametrize("panel", PANELS, ids=lambda panel: type(panel).__name__)
+def test_each_panel_brings_the_style_of_all_that_is_on_it_and_no_whole_sheet(panel: Panel) -> None:
+    assert lacking(panel.html()) == []
+    assert panels.style() not in panel.html()
+    assert lacking(panel.html().replace(".rb .soft { color: var(--rb-soft); }", "")) or "soft" not in panel.fragment()
+
+
+def test_what_is_drawn_and_what_is_sorted_bring_theirs_too(tmp_path: Path) -> None:
+    rows = [{"id": str(number), "displayName": "x"} for number in range(30)]
+    answer = AnswerTable(Answer(frames.table(rows)), is_list=True)
+    picked = PickedTable(Choice(parse({"actions": ["List Users", "Create Group"]}), tmp_path / "p.yaml"))
+    for shown in (answer.html(), picked.html(), HandOverCard(HandOver("link_account", "x", "https://x/")).html()):
+        assert lacking(shown) == []
+        assert lacking(shown.replace("<style>", "<b>").replace("</style>", "</b>")), "it would be found"
 
 
 def test_plan_that_changes_nothing_is_one_line() -> None:

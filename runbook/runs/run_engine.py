@@ -1,0 +1,141 @@
+"""The papermill engine of a run: its kernels, how a notebook is stopped, and how it is saved."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from tempfile import TemporaryDirectory
+from typing import Any, Self
+
+from jupyter_client.kernelspec import NATIVE_KERNEL_NAME
+from jupyter_core.utils import run_sync
+from papermill.clientwrap import PapermillNotebookClient
+
+from runbook.runs.engine import STOP
+from runbook.runs.papermill_engine import Engine, ThisInterpreter, kernel_in
+
+_START_TIMEOUT = 120  # seconds until the kernel answers
+_SELDOM = 1.0  # seconds between two savings of a notebook at work
+
+
+class _OfRun(ThisInterpreter):
+    # A kernel is interrupted before it is shut down, and would log that as an error on the run's terminal.
+    # What somebody typed elsewhere, and what lies in the folder, is no part of a run.
+    arguments = (
+        "--Application.log_level=CRITICAL",
+        "--InteractiveShellApp.ignore_cwd=True",
+        "--InteractiveShellApp.exec_PYTHONSTARTUP=False",
+        "--HistoryManager.hist_file=:memory:",
+    )
+
+
+class Kernels:
+    """The kernels of so many notebooks, ``count``: the next one starts while the one before is at work."""
+
+    def __init__(self, environment: Mapping[str, str], *, warm: bool, count: int) -> None:
+        self.environment, self._warm, self._left = dict(environment), warm, count
+        self._next: tuple[TemporaryDirectory[str], _OfRun] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        """End the one that no notebook got."""
+        if self._next is not None:
+            (room, manager), self._next = self._next, None
+            with room:
+                run_sync(manager.shutdown_kernel)(now=True)
+
+    @contextmanager
+    def turn(self) -> Iterator[_OfRun]:
+        """The manager of the next notebook's kernel, which was started; its folder goes when that has ended.
+
+        Raises ``RuntimeError`` if it cannot be started.
+        """
+        self._left -= 1
+        if self._next and not run_sync(self._next[1].is_alive)():  # somebody ended it meanwhile
+            self.__exit__()
+        (room, manager), self._next = self._next or self._begin(), None
+        with room:
+            yield manager
+
+    def ahead(self) -> None:
+        """Have the kernel of the notebook after this one start, if there is one."""
+        if self._left:
+            with suppress(RuntimeError, OSError):  # the notebook itself will meet it and tell
+                self._next = self._begin()
+
+    def _begin(self) -> tuple[TemporaryDirectory[str], _OfRun]:
+        room = TemporaryDirectory(prefix="entra-id-runbook-", ignore_cleanup_errors=True)
+        manager = _OfRun(kernel_name=NATIVE_KERNEL_NAME, config=kernel_in(room.name, warm=self._warm))
+        # What IPython runs in a person's own profile is no part of a run, which nobody watches.
+        run_sync(manager.start_kernel)(env={**self.environment, "IPYTHONDIR": room.name})
+        return room, manager
+
+
+class _Client(PapermillNotebookClient):  # type: ignore[misc]
+    """Begins no further cell once the run is to end, and passes on what a cell waits for."""
+
+    waits: Callable[[str], None]
+    ready: Callable[[], None]
+
+    def process_message(self, msg: Any, *arguments: Any) -> Any:
+        if msg.get("msg_type") == "execute_input":
+            STOP.cell(running=True)
+        if wait := msg.get("content", {}).get("metadata", {}).get("runbook", {}).get("wait"):
+            self.waits(wait)
+        return super().process_message(msg, *arguments)
+
+    def papermill_execute_cells(self) -> None:
+        with STOP.on(self.km.provisioner.pid):
+            self.ready()
+            super().papermill_execute_cells()
+
+    def execute_cell(self, *arguments: Any, **options: Any) -> Any:
+        if STOP.asked:
+            raise KeyboardInterrupt
+        try:
+            return super().execute_cell(*arguments, **options)
+        finally:
+            STOP.cell(running=False)
+
+
+class EngineOfRun(Engine):
+    """Executes a notebook by a kernel of a run."""
+
+    @classmethod
+    def execute_notebook(cls, nb: Any, kernel_name: str, output_path: str | None = None, **options: Any) -> Any:
+        """As the base does, but for where it saves."""
+        return super().execute_notebook(nb, kernel_name, output=output_path, **options)
+
+    @classmethod
+    def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **options: Any) -> Any:
+        """As the base does, by the next of ``kernels``; ``waits`` is told what a cell waits for."""
+        kernels = options["kernels"]
+        with kernels.turn() as manager, _seldom_saved(nb_man, options["output"]):
+            about = {"kernel_name": kernel_name, "startup_timeout": _START_TIMEOUT, "timeout": None}
+            client = _Client(nb_man, manager, **about)
+            client.waits, client.ready = options["waits"], kernels.ahead
+            return client.execute(cleanup_kc=True, env=kernels.environment)
+
+
+@contextmanager
+def _seldom_saved(nb_man: Any, output: str | None) -> Iterator[None]:
+    """Save at most once in some moments within, where papermill would twice a cell, and when what is within fails.
+
+    What came to its end is written by whoever called the engine.
+    """
+    save, saved, nb_man.output_path = nb_man.save, time.monotonic(), output
+
+    def now_and_then(**options: Any) -> None:
+        nonlocal saved
+        if time.monotonic() - saved > _SELDOM:
+            save(**options)
+            saved = time.monotonic()
+
+    nb_man.save = now_and_then
+    try:
+        yield
+    except BaseException:
+        nb_man.save = save
+        raise
+    nb_man.output_path = None
