@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from runbook.errors import RunbookError
 from runbook.fleet.work import TOPIC, Task, carry_out, stop
-from runbook.runs.engine import SAFE_PATH, ending_signals
+from runbook.runs.engine import SAFE_PATH
+from runbook.runs.stopping import ending_signals
 
 if TYPE_CHECKING:
     from distributed import Client

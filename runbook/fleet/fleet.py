@@ -10,7 +10,7 @@ from typing import Any
 from runbook.errors import RunbookError
 from runbook.fleet.cluster import Cluster
 from runbook.fleet.work import Task
-from runbook.runs.engine import on_signals
+from runbook.runs.stopping import on_signals
 
 _EXIT_CODES = {"failed": 1, "not begun": 1, "parked": 3, "changed": 4}
 

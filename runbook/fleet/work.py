@@ -20,8 +20,8 @@ from runbook.parameters import Parameters, parse
 from runbook.records import redaction
 from runbook.records.summary import DID
 from runbook.runs import run as runs
-from runbook.runs.engine import STOP
 from runbook.runs.run import PlanReport, Progress, RunOutcome, Span
+from runbook.runs.stopping import STOP
 from runbook.sections import NAMES
 
 VERBS = ("run", "plan", "verify", "rotate", "status")

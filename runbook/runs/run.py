@@ -19,8 +19,9 @@ from runbook.operations import section
 from runbook.parameters import Parameters, save
 from runbook.records import manifest, redaction, report, summary
 from runbook.records.journal import Journal, read
-from runbook.runs.engine import STOP, Execution, execute, kernels, prepare
+from runbook.runs.engine import Execution, execute, kernels, prepare
 from runbook.runs.provenance import actor, notebook, notebook_name, notebook_origin, tool
+from runbook.runs.stopping import STOP
 from runbook.secrets import Secret
 from runbook.secrets.hashicorp_vault import VAULT_TOKEN
 from runbook.secrets.key_vault import AZURE_CLIENT_SECRET

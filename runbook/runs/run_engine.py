@@ -10,8 +10,8 @@ from jupyter_client.kernelspec import NATIVE_KERNEL_NAME
 from jupyter_core.utils import run_sync
 from papermill.clientwrap import PapermillNotebookClient
 
-from runbook.runs.engine import STOP
 from runbook.runs.papermill_engine import Engine, ThisInterpreter, kernel_in
+from runbook.runs.stopping import STOP
 
 _START_TIMEOUT = 120  # seconds until the kernel answers
 _SELDOM = 1.0  # seconds between two savings of a notebook at work

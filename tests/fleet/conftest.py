@@ -198,7 +198,7 @@ def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provider]:
         yield served
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def at(provider: Provider) -> Iterator[tuple[str, str]]:
     """The options by which a fleet goes to one warm worker, where the embedded cluster is not what is asked about."""
     with a_cluster(provider, "warm") as (address, _):

@@ -13,7 +13,8 @@ import pytest
 from jupyter_client.asynchronous import AsyncKernelClient
 from nbformat.v4 import new_code_cell, new_notebook
 
-from runbook.runs.engine import STOP, execute, kernels
+from runbook.runs.engine import execute, kernels
+from runbook.runs.stopping import STOP
 from tests.safety.processes import kernels as living
 from tests.safety.processes import wait_for_end, watched
 
