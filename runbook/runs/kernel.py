@@ -10,7 +10,8 @@ from ipykernel import iostream, ipkernel, kernelapp
 from traitlets.config import Config
 from traitlets.config.loader import DeferredConfigString
 
-_OPTION = re.compile(r"--(\w+)\.(\w+)=(.*)", re.DOTALL)
+# What runs and nbclient ask for: single values. Of a list traitlets takes each option as a member.
+_OPTION = re.compile(r"--(\w+)\.(log_level|hist_file|ignore_cwd|exec_PYTHONSTARTUP|connection_file)=(.*)", re.DOTALL)
 _OutStream: Any = iostream.OutStream
 _App: Any = kernelapp.IPKernelApp
 _listed: Any = ipkernel
@@ -51,6 +52,7 @@ class _Interruptible(_IPythonKernel):  # type: ignore[misc]
             reply: dict[str, Any] = await super().do_execute(*arguments, **options)
             return reply
         except KeyboardInterrupt:
+            self._within = False  # of a second one
             self.shell.showtraceback(exception_only=True)
             about = {"ename": "KeyboardInterrupt", "evalue": "", "traceback": []}
             return {"status": "error", "execution_count": self.shell.execution_count, **about}
@@ -66,7 +68,7 @@ class Kernel(_App):  # type: ignore[misc]
         super().__init__(outstream_class=output, kernel_class=_Interruptible, **options)
 
     def parse_command_line(self, argv: list[str]) -> None:
-        """As the base does. For ``--Class.trait=value`` alone nothing is to be known of all classes and their flags."""
+        """As the base does. For the usual ones alone nothing is to be known of all classes and their flags."""
         options = argv if argv[:1] != ["-f"] else [f"--IPKernelApp.connection_file={argv[1]}", *argv[2:]]
         given = Config()
         for option in options:

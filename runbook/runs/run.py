@@ -5,7 +5,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -260,7 +260,7 @@ def _sections(
 
     choice = {"parameters_file": str(journal.folder / _PARAMETERS), "record": str(journal.folder)}
     STOP.over = False
-    with kernels(way, warm=warm, count=len(chosen)) as given:
+    with closing(kernels(way, warm=warm, count=len(chosen))) as given:
         for each in chosen:
             if STOP.asked:
                 raise KeyboardInterrupt

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from tempfile import TemporaryDirectory
-from typing import Any, Self
+from typing import Any
 
 from jupyter_client.kernelspec import NATIVE_KERNEL_NAME
 from jupyter_core.utils import run_sync
@@ -35,10 +35,7 @@ class Kernels:
         self.environment, self._warm, self._left = dict(environment), warm, count
         self._next: tuple[TemporaryDirectory[str], _OfRun] | None = None
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_exc: object) -> None:
+    def close(self) -> None:
         """End the one that no notebook got."""
         if self._next is not None:
             (room, manager), self._next = self._next, None
@@ -53,7 +50,7 @@ class Kernels:
         """
         self._left -= 1
         if self._next and not run_sync(self._next[1].is_alive)():  # somebody ended it meanwhile
-            self.__exit__()
+            self.close()
         (room, manager), self._next = self._next or self._begin(), None
         with room:
             yield manager
@@ -115,6 +112,7 @@ class EngineOfRun(Engine):
             about = {"kernel_name": kernel_name, "startup_timeout": _START_TIMEOUT, "timeout": None}
             client = _Client(nb_man, manager, **about)
             client.waits, client.ready = options["waits"], kernels.ahead
+            # The environment is for one that nbclient starts where that has died since: it would take this process's.
             return client.execute(cleanup_kc=True, env=kernels.environment)
 
 

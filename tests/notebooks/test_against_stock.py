@@ -171,10 +171,13 @@ def test_an_answer_is_heard_though_a_sending_took_notice_of_it_first(tmp_path: P
     assert asyncio.run(heard()) == "execute_reply"
 
 
-@pytest.mark.parametrize("argument", ["--InteractiveShell.cache_size=7", "--cache-size=7"])
-def test_a_forked_kernel_takes_every_argument_that_a_kernel_takes(argument: str, tmp_path: Path) -> None:
+LINES = ("--IPKernelApp.exec_lines=size = 7", "--IPKernelApp.exec_lines=get_ipython().cache_size = size")
+
+
+@pytest.mark.parametrize("more", [("--InteractiveShell.cache_size=7",), ("--cache-size=7",), LINES])
+def test_a_forked_kernel_takes_every_argument_that_a_kernel_takes(more: tuple[str, ...], tmp_path: Path) -> None:
     class Told(papermill_engine.ThisInterpreter):
-        arguments = ("--Application.log_level=CRITICAL", argument)
+        arguments = ("--Application.log_level=CRITICAL", *more)
 
     shown = nbformat.read(book(tmp_path, "app = get_ipython().parent.parent; print(app.shell.cache_size, app.log_level)"), 4)
     config = papermill_engine.kernel_in(str(tmp_path))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -155,9 +156,8 @@ def numbers(tmp_path: Path, of: Any) -> tuple[int, bool]:
     return int(number), seen == "True"
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="kernels are looked for in /proc")
 def test_the_next_kernel_starts_meanwhile_is_another_and_ends_if_nobody_takes_it(tmp_path: Path) -> None:
-    with kernels(count=4) as given:
+    with closing(kernels(count=4)) as given:
         first, _ = numbers(tmp_path, given)
         (waiting,) = living(os.getpid())
         assert waiting != first
@@ -171,7 +171,6 @@ def test_the_next_kernel_starts_meanwhile_is_another_and_ends_if_nobody_takes_it
     assert not wait_for_end(left, 10)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="of kernels that are forked")
 @pytest.mark.parametrize(
     ("place", "ends"),
     [
