@@ -38,7 +38,7 @@ def _find_in(path: Path, text: str | None = None) -> tuple[Finding, ...]:
     findings = list(redaction.find(text))
     if path.suffix in (".json", ".ipynb"):
         with suppress(ValueError):  # not JSON after all: searched as text already
-            findings += (finding for leaf in _leaves(json.loads(text)) for finding in redaction.find(leaf))
+            findings += (finding for leaf in {*_leaves(json.loads(text))} for finding in redaction.find(leaf))
     return tuple(findings)
 
 
@@ -83,10 +83,11 @@ def _leaves(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, list):
-        if len(value) > 1 and all(isinstance(member, str) for member in value):
+        if texts := len(value) > 1 and all(isinstance(member, str) for member in value):
             yield "".join(value)
-        for member in value:
-            yield from _leaves(member)
+        if not texts or not all(line.endswith("\n") for line in value[:-1]):  # else as good as one text
+            for member in value:
+                yield from _leaves(member)
     elif isinstance(value, Mapping):
         for member in value.values():
             yield from _leaves(member)
