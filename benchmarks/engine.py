@@ -1,8 +1,8 @@
 """The engine beside stock papermill, on the notebooks of the guide.
 
 Each round does the same on fresh tenants of one served sandbox: the eight notebooks by a loop over papermill's own API,
-and by `runbook run`, each in a process of its own that has imported nothing yet; then two tenants and four tenants by
-`runbook.run` in one process, whose difference is what sixteen further notebooks take once all is warm. Seconds of the
+and by `runbook run`, each in a process of its own that has imported nothing yet; then two tenants and ten tenants by
+`runbook.run` in one process, whose difference is what 64 further notebooks take once all is warm. Seconds of the
 processor, of kernels and of the process that forks them too; the sandbox apart.
 """
 
@@ -26,7 +26,7 @@ for choice in choices:
     outcome = runbook.run(runbook.choose(choice))
     assert outcome.exit_code == 0, outcome
 """
-KINDS = {"stock papermill": 1, "runbook run": 1, "two tenants in one process": 2, "four tenants in one process": 4}
+KINDS = {"stock papermill": 1, "runbook run": 1, "two tenants in one process": 2, "ten tenants in one process": 10}
 
 
 def carry_out(kind: str, provider: Provider, place: str) -> None:
@@ -51,8 +51,10 @@ def measure(rounds: int, small: bool) -> Table:
                 each.append(spent(partial(carry_out, kind, provider, f"{place}/{number}")))
     cpu = {kind: statistics.median(one.cpu for one in each) for kind, each in found.items()}
     stock, cold, *_ = cpu.values()
+    (less, few), (more, many) = list(KINDS.items())[2:]
     further = statistics.median(
-        (more.cpu - less.cpu) / (2 * len(NOTEBOOKS)) for less, more in zip(*list(found.values())[2:], strict=True)
+        (long.cpu - short.cpu) / ((many - few) * len(NOTEBOOKS))
+        for short, long in zip(found[less], found[more], strict=True)
     )
     rows = [
         (kind, cpu[kind], cpu[kind] / len(NOTEBOOKS) / count, statistics.median(one.wall for one in found[kind]))
