@@ -8,6 +8,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Mapping
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -71,16 +72,10 @@ def execute(
     from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
+    how = {"parameters": dict(parameters), "engine_name": _ENGINE, "progress_bar": False, "waits": waits}
     try:
-        papermill.execute_notebook(
-            _literal(str(source)),
-            _literal(_SCHEME + str(output)),
-            parameters=dict(parameters),
-            engine_name=_ENGINE,
-            progress_bar=False,
-            waits=waits,
-            kernels=of or kernels(),
-        )
+        with nullcontext(of) if of else closing(kernels()) as given:
+            papermill.execute_notebook(_literal(str(source)), _literal(_SCHEME + str(output)), kernels=given, **how)
     except PapermillExecutionError as error:
         return Execution(False, error.ename, error.evalue)
     except (DeadKernelError, RuntimeError) as error:

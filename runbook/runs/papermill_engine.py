@@ -52,8 +52,14 @@ class _Attentive(AsyncZMQSocketChannel):
         return await super().get_msg(timeout=timeout)
 
 
+class _Heard(AsyncZMQSocketChannel):
+    async def get_msg(self, timeout: float | None = None) -> dict[str, Any]:  # type: ignore[override]
+        """As the base does, which asks first whether there is one, though it would wait for one anyway."""
+        return await (self._recv() if timeout is None else super().get_msg(timeout=timeout))
+
+
 class _Prompt(_SoonConnected, AsyncKernelClient):
-    shell_channel_class = _Attentive
+    shell_channel_class, iopub_channel_class = _Attentive, _Heard
 
     def start_channels(self, *channels: bool, **named: bool) -> None:
         """As the base does, without its heart beats: whether the process lives is asked of the system."""
@@ -110,14 +116,14 @@ class Engine(NBClientEngine):  # type: ignore[misc]
         if kernel_name != NATIVE_KERNEL_NAME:
             return super().execute_managed_notebook(nb_man, kernel_name, **options)
         with TemporaryDirectory(prefix=f"{NAME}-", ignore_cleanup_errors=True) as room:
-            how = {"kernel_manager_class": ThisInterpreter, "config": kernel_in(room)}
+            how = {"kernel_manager_class": ThisInterpreter, "config": kernel_in(f"{room}/k")}
             return super().execute_managed_notebook(nb_man, kernel_name, **options, **how)
 
 
-def kernel_in(room: str, *, warm: bool = True) -> Config:
-    """The configuration of a kernel whose sockets and connection file lie in the folder ``room``."""
+def kernel_in(place: str, *, warm: bool = True) -> Config:
+    """The configuration of a kernel whose sockets and connection file are at ``place``, and begin with its name."""
     KernelProvisionerFactory.instance().provisioners[NAME] = _PROVISIONER
-    about: dict[str, Any] = {"warm": warm, "connection_file": f"{room}/kernel.json"}
-    if len(os.fsencode(f"{room}/k-10")) <= _LONGEST and sys.platform != "win32":
-        about |= {"transport": "ipc", "ip": f"{room}/k"}
+    about: dict[str, Any] = {"warm": warm, "connection_file": f"{place}.json"}
+    if len(os.fsencode(f"{place}-10")) <= _LONGEST and sys.platform != "win32":
+        about |= {"transport": "ipc", "ip": place}
     return Config({"ThisInterpreter": about})

@@ -24,7 +24,8 @@ class _OfRun(ThisInterpreter):
         "--Application.log_level=CRITICAL",
         "--InteractiveShellApp.ignore_cwd=True",
         "--InteractiveShellApp.exec_PYTHONSTARTUP=False",
-        "--HistoryManager.hist_file=:memory:",
+        "--HistoryManager.enabled=False",
+        "--IPKernelApp.capture_fd_output=False",
     )
 
 
@@ -32,41 +33,42 @@ class Kernels:
     """The kernels of so many notebooks, ``count``: the next one starts while the one before is at work."""
 
     def __init__(self, environment: Mapping[str, str], *, warm: bool, count: int) -> None:
-        self.environment, self._warm, self._left = dict(environment), warm, count
-        self._next: tuple[TemporaryDirectory[str], _OfRun] | None = None
+        self._warm, self._count, self._begun = warm, count, 0
+        self._next: _OfRun | None = None
+        self._room = TemporaryDirectory(prefix="entra-id-runbook-", ignore_cleanup_errors=True)
+        # What IPython runs in a person's own profile is no part of a run, which nobody watches.
+        self.environment = {**environment, "IPYTHONDIR": self._room.name}
 
     def close(self) -> None:
-        """End the one that no notebook got."""
+        """End the one that no notebook got, and remove their folder."""
+        with self._room:
+            self._end()
+
+    def _end(self) -> None:
         if self._next is not None:
-            (room, manager), self._next = self._next, None
-            with room:
-                run_sync(manager.shutdown_kernel)(now=True)
+            manager, self._next = self._next, None
+            run_sync(manager.shutdown_kernel)(now=True)
 
-    @contextmanager
-    def turn(self) -> Iterator[_OfRun]:
-        """The manager of the next notebook's kernel, which was started; its folder goes when that has ended.
-
-        Raises ``RuntimeError`` if it cannot be started.
-        """
-        self._left -= 1
-        if self._next and not run_sync(self._next[1].is_alive)():  # somebody ended it meanwhile
-            self.close()
-        (room, manager), self._next = self._next or self._begin(), None
-        with room:
-            yield manager
+    def turn(self) -> _OfRun:
+        """The manager of the next notebook's kernel, which was started. Raises ``RuntimeError`` if it cannot be."""
+        if self._next and not run_sync(self._next.is_alive)():  # somebody ended it meanwhile
+            self._end()
+        manager, self._next = self._next or self._begin(), None
+        self._count -= 1
+        return manager
 
     def ahead(self) -> None:
         """Have the kernel of the notebook after this one start, if there is one."""
-        if self._left:
+        if self._count:
             with suppress(RuntimeError, OSError):  # the notebook itself will meet it and tell
                 self._next = self._begin()
 
-    def _begin(self) -> tuple[TemporaryDirectory[str], _OfRun]:
-        room = TemporaryDirectory(prefix="entra-id-runbook-", ignore_cleanup_errors=True)
-        manager = _OfRun(kernel_name=NATIVE_KERNEL_NAME, config=kernel_in(room.name, warm=self._warm))
-        # What IPython runs in a person's own profile is no part of a run, which nobody watches.
-        run_sync(manager.start_kernel)(env={**self.environment, "IPYTHONDIR": room.name})
-        return room, manager
+    def _begin(self) -> _OfRun:
+        self._begun += 1
+        name = f"{self._room.name}/{self._begun}"
+        manager = _OfRun(kernel_name=NATIVE_KERNEL_NAME, config=kernel_in(name, warm=self._warm))
+        run_sync(manager.start_kernel)(env=self.environment)
+        return manager
 
 
 class _Client(PapermillNotebookClient):  # type: ignore[misc]
@@ -108,9 +110,9 @@ class EngineOfRun(Engine):
     def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **options: Any) -> Any:
         """As the base does, by the next of ``kernels``; ``waits`` is told what a cell waits for."""
         kernels = options["kernels"]
-        with kernels.turn() as manager, _seldom_saved(nb_man, options["output"]):
+        with _seldom_saved(nb_man, options["output"]):
             about = {"kernel_name": kernel_name, "startup_timeout": _START_TIMEOUT, "timeout": None}
-            client = _Client(nb_man, manager, **about)
+            client = _Client(nb_man, kernels.turn(), **about)
             client.waits, client.ready = options["waits"], kernels.ahead
             # The environment is for one that nbclient starts where that has died since: it would take this process's.
             return client.execute(cleanup_kc=True, env=kernels.environment)

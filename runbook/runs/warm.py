@@ -21,6 +21,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import psutil
@@ -28,20 +29,23 @@ from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
 from runbook.sections import NAMES
 
-_PACKAGE = "ipykernel"
+_PACKAGE, _FORKED = "ipykernel", "runbook.runs.kernel"
 # What a kernel imports as it starts, and what notebooks import when they need it.
 _KERNEL = (
-    *("runbook.runs.kernel", "ipykernel.debugger", "IPython.extensions.storemagic", "sqlite3"),
+    *(_FORKED, "IPython.extensions.storemagic", "sqlite3"),
     *(f"IPython.core.{name}" for name in ("completerlib", "debugger", "logger", "oinspect")),
     *("tornado.platform.asyncio", "faulthandler", "encodings.utf_8_sig", "html.parser"),
 )
-_NOTEBOOK = ("pandas", "ipywidgets", "msal_extensions", "runbook.notebook", "runbook.secrets.encrypted_file")
+_NOTEBOOK = ("ipywidgets", "msal_extensions", "runbook.notebook", "runbook.secrets.encrypted_file")
 # What is read, compiled or computed once a process.
 _ONCE: tuple[tuple[Any, ...], ...] = (
     *(("runbook.clients.answers", "table"), ("runbook.mapping_file", "loader"), ("runbook.proof.recipes", "recipes")),
     *(("runbook.records.timeline", "template"), ("runbook.widgets.panel", "macros")),
     *(("runbook.records.report", "render", ()), ("runbook", "choose", {})),
     *(("runbook.clients.target", "tls_context", None), ("runbook.rehearsal", "load")),
+    *(("runbook.catalog", name) for name in ("permissions", "base_permissions", "power_words")),
+    *(("runbook.catalog", "action", "List Users"), ("runbook.data", "table", "clients/pace.json")),
+    ("runbook.widgets.panel", "style", ""),
 )
 _NEEDED = re.compile(r"PATH|HOME|LANG|TZ|TMPDIR|VIRTUAL_ENV|(PYTHON|LC_|LD_)[A-Z_]+")
 _PR_SET_PDEATHSIG = 1
@@ -88,18 +92,21 @@ def warm_up() -> None:
     with _turn:
         if _warm is None and sys.platform == "linux":
             _warm, theirs = socket.socketpair()
+            profile = TemporaryDirectory(prefix="entra-id-runbook-", ignore_cleanup_errors=True)
             needed = {name: value for name, value in os.environ.items() if _NEEDED.fullmatch(name)}
+            needed["IPYTHONDIR"] = profile.name
             line, null = [sys.executable, "-P", "-m", __name__, str(theirs.fileno())], subprocess.DEVNULL
             how: dict[str, Any] = {"stdin": null, "stdout": null, "stderr": null, "start_new_session": True}
             with theirs:
                 process = subprocess.Popen(line, env=needed, pass_fds=[theirs.fileno()], **how)
-            atexit.register(_end, process)
+            atexit.register(_end, process, profile)
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _end(process: subprocess.Popen[bytes], profile: TemporaryDirectory[str]) -> None:
     """With its kernels; waited for, so that what they took is known to whoever asks what a run took."""
-    process.kill()
-    process.wait()
+    with profile:
+        process.kill()
+        process.wait()
 
 
 def _fork(arguments: list[str], environment: Mapping[str, str], folder: str) -> _Forked:
@@ -127,12 +134,15 @@ def load(*modules: str) -> None:
 def _serve(connection: socket.socket) -> tuple[list[str], dict[str, str], str]:
     """Fork for each line; returns in the new process, with its line."""
     load(*_KERNEL)
-    gc.freeze()
     signal.signal(signal.SIGCHLD, _reap)
     for line in connection.makefile("rb"):
+        asked = json.loads(line)
+        if not import_module(_FORKED).Kernel.make_ready(asked[0]):
+            import_module("pandas")  # no notebook of a run needs it, and all that is there costs each kernel
+        gc.freeze()
         if not (pid := os.fork()):
             connection.close()
-            return tuple(json.loads(line))
+            return tuple(asked)
         connection.sendall(str(pid).encode())
     sys.exit()
 
@@ -152,15 +162,11 @@ def _begin(arguments: list[str], environment: dict[str, str], folder: str) -> No
     os.environ.update(environment)
     os.chdir(folder)
     sys.argv = [_PACKAGE, *arguments]
-    kernel = import_module("runbook.runs.kernel").Kernel.instance()
+    kernel = import_module(_FORKED).Kernel.of(arguments)
     kernel.initialize(arguments)
     kernel.start()
-    # Its control thread has told this loop to end, and still sends what was printed, by the thread for outputs.
-    # ipykernel may end that one first, and then waits 10 s for an answer of nobody.
-    if (control := kernel.control_thread).is_alive():
-        control.stop()
-        control.join()
     # As an interpreter ends, but for giving back what it has, object by object: that would copy nearly all of it.
+    gc.freeze()  # what IPython collects as it ends would be all that this kernel made
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):

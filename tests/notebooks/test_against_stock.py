@@ -180,6 +180,6 @@ def test_a_forked_kernel_takes_every_argument_that_a_kernel_takes(more: tuple[st
         arguments = ("--Application.log_level=CRITICAL", *more)
 
     shown = nbformat.read(book(tmp_path, "app = get_ipython().parent.parent; print(app.shell.cache_size, app.log_level)"), 4)
-    config = papermill_engine.kernel_in(str(tmp_path))
+    config = papermill_engine.kernel_in(f"{tmp_path}/k")
     NotebookClient(shown, kernel_manager_class=Told, kernel_name="python3", config=config).execute()
     assert shown.cells[1].outputs[0].text == "7 50\n"

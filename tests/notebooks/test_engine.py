@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -43,20 +44,43 @@ def test_the_kernel_is_the_running_interpreter_whatever_specs_are_installed(tmp_
     assert texts(tmp_path / "out.ipynb") == f"{sys.executable} given\n"
 
 
-def test_the_thread_for_outputs_outlives_whoever_still_has_outputs_to_send(tmp_path: Path) -> None:
-    told = tmp_path / "told"
+def test_what_a_forked_process_prints_is_heard_and_what_is_printed_after_it(tmp_path: Path) -> None:
     source = written(
         tmp_path,
-        "import pathlib, sys, threading; printed, send = sys.stdout.flush, get_ipython().kernel.iopub_thread.thread",
-        "def flush():\n"
-        "    if threading.current_thread() is get_ipython().kernel.control_thread:\n"
-        "        send.join(0.3)  # as long as a busy machine may keep this thread from going on\n"
-        f"        pathlib.Path({str(told)!r}).write_text(str(send.is_alive()))\n"
-        "    printed()\n"
-        "sys.stdout.flush = flush",
+        "print('before')",
+        "import multiprocessing, threading\n"
+        "child = multiprocessing.get_context('fork').Process(target=print, args=('of a child',))\n"
+        "child.start(); child.join(); threading.Event().wait(1)",
+        "print('after'); threading.Thread(target=print, args=('of a thread',)).start()",
+        "print('last')",
     )
     assert execute(source, tmp_path / "out.ipynb", {}).ok
-    assert told.read_text() == "True"
+    assert texts(tmp_path / "out.ipynb").split("\n")[:-1] == ["before", "of a child", "after", "of a thread", "last"]
+
+
+def test_what_was_printed_while_a_cell_is_at_work_is_not_lost_with_it(tmp_path: Path) -> None:
+    source = written(tmp_path, "import os, threading; print('begun'); threading.Event().wait(1); os._exit(9)")
+    assert execute(source, tmp_path / "out.ipynb", {}).died
+    assert texts(tmp_path / "out.ipynb") == "begun\n"
+
+
+def test_a_kernel_is_in_its_folder_has_a_namespace_of_its_own_and_listens_on_no_port(tmp_path: Path) -> None:
+    with closing(kernels(count=2)) as given:
+        for folder in (tmp_path / "one", tmp_path / "two"):
+            folder.mkdir()
+            source = written(
+                folder,
+                "word = ''",
+                "import os, pathlib, psutil; shell = get_ipython()",
+                "mine, ports = 'x' in globals(), psutil.Process().net_connections(); x = 1",
+                "here = [pathlib.Path.cwd()]; print(_dh == here, shell.starting_dir == os.getcwd(), shell.ipython_dir)",
+                "print(mine, [each for each in ports if each.status == 'LISTEN'], os.environ['PAGER'], shell.kernel.shell is shell)",
+                "print(len(In), word, '_i' in globals(), get_ipython().history_manager.enabled)",
+            )
+            assert execute(source, folder / "out.ipynb", {"word": folder.name}, of=given).ok
+            said = texts(folder / "out.ipynb").splitlines()
+            assert said[0].startswith(f"True True {tempfile.gettempdir()}")
+            assert said[1:] == ["False [] cat True", f"8 {folder.name} True False"]
 
 
 def test_a_folder_with_braces_in_its_name_is_only_a_folder(tmp_path: Path) -> None:
@@ -169,6 +193,23 @@ def test_the_next_kernel_starts_meanwhile_is_another_and_ends_if_nobody_takes_it
         left = watched(living(os.getpid()))
         assert len(left) == 1
     assert not wait_for_end(left, 10)
+
+
+def test_an_interrupt_as_something_is_sent_leaves_the_message_whole(tmp_path: Path) -> None:
+    source = written(
+        tmp_path,
+        "1",
+        "import os, signal, zmq; shown = get_ipython().kernel.iopub_thread\n"
+        "def cut(parts, *given, **named):\n"
+        "    del shown._really_send\n"
+        "    shown.socket.send(parts[0], zmq.SNDMORE); os.kill(os.getpid(), signal.SIGINT)\n"
+        "    shown.socket.send_multipart(parts[1:], *given, **named)\n"
+        "def begin(): shown._really_send = cut",
+        "print('sent', flush=begin() is None); print('never')",
+    )
+    ended = execute(source, tmp_path / "out.ipynb", {})
+    assert (ended.ok, ended.error) == (False, "KeyboardInterrupt")
+    assert texts(tmp_path / "out.ipynb") == "sent\n"
 
 
 @pytest.mark.parametrize(
