@@ -83,6 +83,18 @@ def test_a_kernel_is_in_its_folder_has_a_namespace_of_its_own_and_listens_on_no_
             assert said[1:] == ["False [] cat True", f"8 {folder.name} True False"]
 
 
+def test_what_is_the_same_for_each_notebook_was_read_before_the_kernel_began(tmp_path: Path) -> None:
+    source = written(
+        tmp_path,
+        "import sys; known = {*sys.modules}",
+        "from runbook import catalog, data, notebook, secrets; print({*sys.modules} - known)",
+        "read = [catalog.permissions, catalog.base_permissions, catalog.power_words, catalog.presets]",
+        "print(all(each.cache_info().currsize for each in read), data.table.cache_info().currsize > 3)",
+    )
+    assert execute(source, tmp_path / "out.ipynb", {}).ok
+    assert texts(tmp_path / "out.ipynb") == "set()\nTrue True\n"
+
+
 def test_a_folder_with_braces_in_its_name_is_only_a_folder(tmp_path: Path) -> None:
     folder = tmp_path / "{run}"
     folder.mkdir()

@@ -190,6 +190,8 @@ def test_what_has_the_shape_of_a_secret_never_survives(secret: str, around: str)
         "https://user:hunter2hunter2@proxy.example:3128/",
         "https://localhost/callback?code=0.AXoAabcdefghijklmnop&state=1",
         "https://localhost/callback#code=0.AXoAabcdefghijklmnop",
+        "what was sent:\ncode=0.AXoAabcdefghijklmnop",
+        "<td>\u017fecret</td> <td> PAS\u017fWORD </td><td>abcd1234abcd</td>",
         "https://hub.example/?token=abcd1234abcd",
         'Cookie: ESTSAUTH="abcd1234abcd"',
         '{"token": "abcd1234abcd"}',
