@@ -168,11 +168,10 @@ class Kernel(_App):  # type: ignore[misc]
         app.init_profile_dir()
         about = {"parent": app, "profile_dir": app.profile_dir, "compiler_class": XCachingCompiler}
         shell: Any = ZMQInteractiveShell.instance(**about)
-        assert shell.display_formatter.formatters  # made when they are first asked for
         shell.run_cell("pass", store_history=False, silent=True)
         app.shell = shell
         app.init_extensions()
-        assert app.session
+        _ = shell.display_formatter.formatters, app.session  # made when they are first asked for
         app.modules, app._ready = {*sys.modules}, arguments[2:]
         return ours
 

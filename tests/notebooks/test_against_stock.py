@@ -20,8 +20,10 @@ import zmq.asyncio
 from jupyter_client.session import Session
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from papermill.engines import papermill_engines
 
 from runbook.runs import papermill_engine
+from runbook.runs.engine import execute
 from runbook.runs.provenance import notebook
 from runbook.sections import NAMES
 from tests.sections.conftest import sandbox
@@ -183,3 +185,21 @@ def test_a_forked_kernel_takes_every_argument_that_a_kernel_takes(more: tuple[st
     config = papermill_engine.kernel_in(f"{tmp_path}/k")
     NotebookClient(shown, kernel_manager_class=Told, kernel_name="python3", config=config).execute()
     assert shown.cells[1].outputs[0].text == "7 50\n"
+
+
+def test_beside_a_run_of_the_same_process_a_kernel_is_anybody_s(tmp_path: Path) -> None:
+    told = "shell = get_ipython(); print(shell.history_manager.enabled, shell.ipython_dir, 'x' in globals()); x = 1"
+    source = book(tmp_path, "word = ''", told)
+    for number, (engine, of_run) in enumerate([("run", True), (papermill_engine.NAME, False), ("run", True)]):
+        output = tmp_path / f"{number}.ipynb"
+        if of_run:
+            assert execute(source, output, {}).ok
+        else:
+            papermill_engines.register(engine, papermill_engine.Engine)
+            papermill.execute_notebook(source, output, engine_name=engine, progress_bar=False)
+        enabled, place, seen = nbformat.read(output, 4).cells[-1].outputs[0].text.split()
+        assert (enabled, place.startswith(f"{tempfile.gettempdir()}/entra-id-runbook-"), seen) == (
+            str(not of_run),
+            of_run,
+            "False",
+        )
