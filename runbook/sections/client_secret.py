@@ -126,7 +126,7 @@ def _proven_at(ctx: Context, found: dict[str, Any], credential: Credential) -> d
         _prove(ctx, found, credential)
         return ctx.graph.session.now()
 
-    return ctx.snapshot.remember(f"proof of {credential.key_id}", prove)
+    return ctx.snapshot.remember(f"proof of {credential.key_id}", prove, tenant=True)
 
 
 def plan(ctx: Context, observed: Observed) -> list[Change]:

@@ -120,13 +120,18 @@ def find_profile(ctx: Context) -> dict[str, Any] | None:
     return profile and {**profile, "content_at": _content_at(registration.application(ctx), profile)}
 
 
+def profile_id(ctx: Context) -> str:
+    """The id of our profile, as a parameter names it or the application lists it; else empty."""
+    return ctx.params.connector_profile_id or _first(registration.application(ctx), ID)
+
+
 def _content_at(found: Mapping[str, Any] | None, profile: Mapping[str, Any]) -> str:
     version, _, at = _first(found, _CONTENT).partition(".")
     return at if version == _version(profile, "") else str(profile.get("updated_at") or "")
 
 
 def _observed(ctx: Context, found: Mapping[str, Any] | None, *, newest: bool = False) -> Observed:
-    name, id_ = _name(ctx), ctx.params.connector_profile_id or _first(found, ID)
+    name, id_ = _name(ctx), profile_id(ctx)
     given = "" if ctx.params.connector_profile_id else ctx.params.connector_profile_name
 
     def ours(item: Mapping[str, Any]) -> bool:
@@ -153,6 +158,7 @@ def _observed(ctx: Context, found: Mapping[str, Any] | None, *, newest: bool = F
         since = item["name"] == name and asked.endswith(f".{_version(None, name)}")
         if since or (not id_ and confirmed in [form.fingerprint() for form in renamed]):
             profile, forms = item, renamed
+            ctx.snapshot.remember(f"connector profiles {item['id']}", lambda: there)
     stranger = profile is None and any(item["name"] == name for item in there)
     alike = next(iter(get_close_matches(name, [item["name"] for item in there], 1, _ALIKE)), "") if not profile else ""
     form = next((form for form in forms if form.fingerprint() == confirmed), forms[-1] if forms else None)
@@ -269,7 +275,7 @@ def put_in(ctx: Context, *, newest: bool = False, again: bool = False) -> None:
     confirmed = observed.confirmed == form.fingerprint() and profile and profile.get("active", True) and not stale
     if not confirmed and not _saved_since_asked(observed):
         profile = _by_hand_over(ctx, observed, form)
-    ctx.snapshot.forget()
+    ctx.snapshot.forget_tenant()
     marks = {CONFIRMED: form.fingerprint(), PROFILE_MARK: form.key_id, ASKED: "", ID: str((profile or {})["id"])}
     if observed.used and observed.used != form.key_id:
         marks[SINCE_MARK] = f"{ctx.graph.session.now():%Y-%m-%dT%H:%M:%SZ}"

@@ -19,7 +19,7 @@ from runbook.errors import HandOver, NotSettled, Parked, PlanRefused, RunbookErr
 from runbook.records import redaction
 from runbook.secrets import Secret
 from runbook.sections import about
-from runbook.sections.connector_profile import find_profile, refuse
+from runbook.sections.connector_profile import find_profile, profile_id, refuse
 from runbook.tenant.base import Context
 from runbook.tenant.changes import Change, Evidence, row
 from runbook.tenant.consent import consent_url
@@ -112,6 +112,8 @@ def _observed(ctx: Context, profile: dict[str, Any] | None = None) -> Observed:
     ask, whose = ctx.stackone.accounts, owner(ctx)
     of_owner = ctx.snapshot.remember(f"accounts {whose}", lambda: list(ask(provider=CONNECTOR_KEY, owner_id=whose)))
     newest = max(of_owner, key=lambda item: (item.get("status") == "active", str(item.get("created_at"))), default=None)
+    if newest:
+        ctx.snapshot.remember(f"account {newest['id']}", lambda: newest)
     return Observed(profile, newest if asked else None, stranger=bool(newest) and not asked)
 
 
@@ -121,13 +123,15 @@ def not_ours(ctx: Context, account: Mapping[str, Any]) -> RunbookError | None:
     Microsoft Graph tells the id of the organization to every token that may sign in (``User.Read``;
     learn.microsoft.com/graph/api/organization-list). The code is :data:`ANOTHER` or ``organization_unknown``.
     """
-    id_, linked = str(account["id"]), account.get("updated_at")  # which changes when a person links it anew
+    id_ = str(account["id"])
+    linking = f"{id_} as of {account.get('updated_at')}"  # which changes when a person links it anew
     about = {"account": id_, "tenant": ctx.params.customer_tenant_id or ctx.target.tenant_id}
     try:
-        ask = functools.partial(_organization, ctx, id_)
-        reached = ctx.snapshot.remember(f"organization of {id_} as of {linked}", ask, lasting=linked is not None)
+        reached = ctx.known.reached.get(linking) or _organization(ctx, id_)
     except RunbookError as error:
         return RunbookError.named("organization_unknown", **about, reason=error.what)
+    if account.get("updated_at"):
+        ctx.known.reached[linking] = reached
     return None if reached == about["tenant"] else RunbookError.named(ANOTHER, **about, reached=reached)
 
 
@@ -209,7 +213,7 @@ def apply(ctx: Context, _changes: Sequence[Change]) -> None:
             deadline=_CONSENT_PATIENCE,
         )
     _refuse_another(not_ours(ctx, account))
-    ctx.snapshot.forget()
+    ctx.snapshot.forget_tenant()
     write(ctx, {**_listed(ctx, str(account["id"])), _ASKED + _of(ctx): ""}, {})
     _forget(ctx, _kept(ctx, observed))
 
@@ -332,8 +336,7 @@ def _failed(ctx: Context, token: str) -> tuple[str, str]:
 
 
 def verify(ctx: Context) -> Evidence:
-    observed = read(ctx)
-    profile, read_back, source = observed.profile, observed.account, "GET /accounts/{id}"
+    read_back, source = find_account(ctx), "GET /accounts"
     if read_back is None:
         return Evidence(None, [row("linked account", "absent", "GET /accounts")], next_step="run section 7 again.")
     status = str(read_back.get("status"))
@@ -342,7 +345,7 @@ def verify(ctx: Context) -> Evidence:
         row("status", status + _reasons(read_back), source),
         row("owner", f"{read_back.get('origin_owner_name')} ({read_back.get('origin_owner_id')})", source),
         row("linked by", read_back.get("origin_username") or "not told by StackOne", source),
-        row("connector profile", (profile or {}).get("id", "absent"), "GET /connector_profiles"),
+        row("connector profile", profile_id(ctx) or "absent", "mark on GET /applications"),
     ]
     said = read_back.get
     linked = {"id": read_back["id"], "provider": said("provider"), "status": status}
@@ -353,4 +356,5 @@ def verify(ctx: Context) -> Evidence:
     _refuse_another(error := not_ours(ctx, read_back))
     reached = error.what if error else ctx.params.customer_tenant_id or ctx.target.tenant_id
     rows.append(row("organization", reached, "POST /unified/proxy"))
+    linked |= {} if error else {"organization": reached, "linked_at": said("updated_at")}
     return Evidence(True, rows, {"account": linked}, [f"{error.what} {error.meaning}"] if error else [])

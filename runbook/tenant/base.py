@@ -68,8 +68,8 @@ class Context:
 
     @functools.cached_property
     def snapshot(self) -> Snapshot:
-        """What the tenant said since the last write; sections read through it."""
-        return Snapshot(self.graph)
+        """What the tenant and StackOne said since the last write; sections read through it."""
+        return Snapshot(self.graph, self.stackone)
 
     def until(
         self,

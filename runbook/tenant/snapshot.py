@@ -15,6 +15,8 @@ from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
 from runbook.clients.graph import LARGEST, BatchRequest, GraphClient, graph_error
+from runbook.clients.http import Session
+from runbook.clients.stackone import StackOneClient
 from runbook.errors import GraphError
 from runbook.secrets.secret import MASK
 
@@ -30,18 +32,28 @@ def address(path: str, **options: str | Iterable[str]) -> str:
     return f"{path}?{urlencode(given, quote_via=quote, safe='$,')}" if given else path
 
 
-class Snapshot:
-    """Answers to GET by address. Not for use from several threads."""
+class _Memory(dict[str, Any]):
+    """What one service said: for some seconds, and until something is written there."""
 
-    def __init__(self, graph: GraphClient) -> None:
+    def __init__(self, session: Session) -> None:
+        self._session, self._writes, self._since = session, 0, 0.0
+
+    def young(self) -> dict[str, Any]:
+        if self._writes != self._session.writes or time.monotonic() - self._since > _YOUNG:
+            self.clear()
+        if not self:
+            self._writes, self._since = self._session.writes, time.monotonic()
+        return self
+
+
+class Snapshot:
+    """Answers to GET by address, and what StackOne said by name. Not for use from several threads."""
+
+    def __init__(self, graph: GraphClient, stackone: StackOneClient) -> None:
         self._graph = graph
         self._lasting: Answers = {}
-        self._answers: Answers = {}
-        self._made: dict[str, Any] = {}
-        self._held: dict[str, Any] = {}
-        self._writes = 0
+        self._answers, self._listed = _Memory(graph.session), _Memory(stackone.session)
         self.looking = False
-        self._read_at = 0.0
 
     @property
     def wrote(self) -> bool:
@@ -50,8 +62,12 @@ class Snapshot:
 
     def forget(self) -> None:
         """Ask anew from now on."""
+        self.forget_tenant()
+        self._listed.clear()
+
+    def forget_tenant(self) -> None:
+        """Ask Microsoft Graph anew from now on."""
         self._answers.clear()
-        self._made.clear()
 
     @contextmanager
     def anew(self) -> Iterator[None]:
@@ -63,13 +79,12 @@ class Snapshot:
         finally:
             self.looking = before
 
-    def remember(self, name: str, make: Callable[[], T], *, lasting: bool = False) -> T:
-        """What ``make`` gave under this name; asked once, and forgotten with the rest unless it is ``lasting``."""
-        self._age()
-        made = self._held if lasting else self._made
-        if name not in made:
-            made[name] = make()
-        return made[name]  # type: ignore[no-any-return]
+    def remember(self, name: str, make: Callable[[], T], *, tenant: bool = False) -> T:
+        """What ``make`` asked of StackOne, or of this ``tenant``, by name: asked once, and forgotten with the rest."""
+        said = (self._answers if tenant else self._listed).young()
+        if name not in said:
+            said[name] = make()
+        return said[name]  # type: ignore[no-any-return]
 
     def find(self, path: str, *along: str, lasting: bool = False) -> JSON | None:
         """One object, or None when Graph says 404; ``along`` is read in the same request.
@@ -95,17 +110,11 @@ class Snapshot:
         return list(answer.get("value") or ())
 
     def _ask(self, *paths: str) -> JSON | GraphError:
-        self._age()
-        absent = [path for path in dict.fromkeys(paths) if path not in self._answers and path not in self._lasting]
+        told = self._answers.young()
+        absent = [path for path in dict.fromkeys(paths) if path not in told and path not in self._lasting]
         if paths[0] in absent:
-            self._answers |= self._alone(absent[0]) if len(absent) == 1 else self._together(absent[:LARGEST])
-        return self._lasting.get(paths[0]) or self._answers[paths[0]]
-
-    def _age(self) -> None:
-        if self._writes != self._graph.session.writes or time.monotonic() - self._read_at > _YOUNG:
-            self.forget()
-        if not self._answers and not self._made:
-            self._writes, self._read_at = self._graph.session.writes, time.monotonic()
+            told |= self._alone(absent[0]) if len(absent) == 1 else self._together(absent[:LARGEST])
+        return self._lasting.get(paths[0]) or told[paths[0]]
 
     def _alone(self, path: str) -> Answers:
         try:
@@ -129,7 +138,8 @@ class Known:
     ``seen_at`` is when they were seen last, by the service's clock; ``granted`` what section 4 saw granted, by type;
     ``marks`` by name as they were before and after each write of this run; ``secret``: the key id of the client secret
     to work with; ``approved`` by section the hash of what was approved to be done to things of others;
-    ``left_to_consent``: this caller may not make the service principal, the admin consent page will.
+    ``left_to_consent``: this caller may not make the service principal, the admin consent page will; ``reached``: the
+    id of the organization that a linked account reaches, by its id and when it was linked.
     """
 
     app_id: str = ""
@@ -142,6 +152,7 @@ class Known:
     secret: str = ""
     approved: dict[str, str] = field(default_factory=dict)
     left_to_consent: bool = False
+    reached: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, events: Iterable[Mapping[str, Any]]) -> Known:
@@ -160,6 +171,8 @@ class Known:
                     known.app_id, known.principal_id = made["app_id"], made["service_principal_id"]
                     known.object_id = made["object_id"]
                     known.seen_at = str(event.get("at"))
+                if (linked := facts.get("account") or {}).get("linked_at"):
+                    known.reached[f"{linked['id']} as of {linked['linked_at']}"] = linked["organization"]
                 for kind, rows in (facts.get("permissions") or {}).items():
                     known.granted[kind] = [each["name"] for each in rows if each["granted"]]
         return known

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,8 +11,10 @@ from typing import Any
 import pytest
 from entra_sandbox.store import Store
 
+from runbook.operations import section
 from runbook.records.journal import read
 from runbook.sections import NAMES
+from runbook.tenant.base import open_context, run_section
 from tests.sections.conftest import Journey
 
 Begin = Callable[..., Journey]
@@ -74,6 +77,33 @@ def test_actions_are_called_with_the_names_that_their_metadata_has_for_parameter
     assert proof.verdict == "passed"
     (action,) = proof.facts["actions"]
     assert action["stackone"]["used"] is True
+
+
+@pytest.mark.parametrize("linked_anew", [False, True])
+def test_a_run_asks_stackone_each_thing_once_until_a_person_has_changed_it(
+    sandbox: dict[str, Any], journey: Begin, linked_anew: bool
+) -> None:
+    own = journey(actions=["list_users", "list_groups"], permission_types=["delegated"])
+    journal, id_ = own.journal(), ""
+    for name in NAMES:  # a context for each, as each notebook's kernel has
+        with books(sandbox) as store, open_context(own.params(), journal) as ctx:
+            if name == "verify_actions" and linked_anew:
+                store.update("stackone.account", id_, {"updated_at": "2099-01-01T00:00:00.000Z"})
+            result = run_section(ctx, section(name), apply=True)
+        assert result.verdict == "passed"
+        id_ = result.facts.get("account", {}).get("id", id_)
+    calls = [e for e in read(journal.path) if e["event"].startswith("http.") and e.get("service") == "stackone"]
+    found = Counter((e["section"], e["path"].partition("?")[0]) for e in calls if e["event"] != "http.intent")
+    assert found == {
+        ("connector_profile", "/connector_profiles"): 2,  # before a person saved it, and after
+        ("link_account", "/connector_profiles"): 1,
+        ("link_account", "/accounts"): 2,
+        ("link_account", "/connect_sessions"): 1,
+        ("link_account", "/unified/proxy"): 1,
+        ("verify_actions", f"/accounts/{id_}"): 1,
+        ("verify_actions", "/actions/rpc"): 2,
+        **({("verify_actions", "/unified/proxy"): 1} if linked_anew else {}),
+    }
 
 
 @pytest.mark.parametrize("state", ["pending", "invalid_credentials", "ACTIVE_WITH_WARNINGS"])
