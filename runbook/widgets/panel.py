@@ -166,19 +166,38 @@ def render(macro: str, *values: object) -> str:
     return made.strip()
 
 
+# What a rule is for is told by names of classes and elements; of these two classes a script gives rows more.
+_NAME, _LATER = re.compile(r"\.?\w[\w-]*"), frozenset({".rb", ".short", ".long"})
+_NOT_NAMED = re.compile(r"::?[\w-]+(\([^)]*\))?|\[[^]]*\]|\.jp-[\w-]+")
+_CLASSES, _ELEMENT = re.compile(r'class=(?:"([^"]*)"|([^\s>]+))'), re.compile(r"<(\w+)")
+
+
 @cache
-def _sheet() -> tuple[str, ...]:
-    """The style of all, and in turn some words and the style of what holds one of them: a comment names them."""
-    return tuple(re.split(r"/\* (.*?) \*/", " ".join(data.text("widgets/style.css").split())))
+def _sheet() -> list[tuple[str, list[frozenset[str]]]]:
+    """Each rule and, for each of its selectors, what must be there; of a rule for small pages the first selector."""
+    text = re.sub(r"\s*([{};])\s*", r"\1", " ".join(data.text("widgets/style.css").split()))
+    text, rules, depth, begin = re.sub(r"(?<=[\w-]): ", ":", text).replace(";}", "}"), [], 0, 0
+    for brace in re.finditer(r"[{}]", text):
+        depth += 1 if brace[0] == "{" else -1
+        if not depth:
+            rule, begin = text[begin : brace.end()], brace.end()
+            head = _NOT_NAMED.sub("", re.sub("^@[^{]*{", "", rule).partition("{")[0])
+            rules.append((rule, [frozenset(_NAME.findall(each)) - _LATER for each in head.split(",")]))
+    return rules
+
+
+@cache
+def _rules_for(there: frozenset[str] | None) -> str:
+    return "".join(rule for rule, needs in _sheet() if there is None or any(each <= there for each in needs))
 
 
 def style(fragment: str | None = None) -> str:
     """The style sheet, or what of it ``fragment`` needs, as a ``<style>`` element."""
-    of_all, *parts = _sheet()
-    for names, rules in zip(parts[::2], parts[1::2], strict=True):
-        if fragment is None or any(name in fragment for name in names.split()):
-            of_all += rules
-    return f"<style>{of_all}</style>"
+    there = None
+    if fragment is not None:
+        classes = {f".{name}" for either in _CLASSES.findall(fragment) for name in "".join(either).split()}
+        there = frozenset(classes.union(_ELEMENT.findall(fragment)))
+    return f"<style>{_rules_for(there)}</style>"
 
 
 def page(fragment: str) -> str:
