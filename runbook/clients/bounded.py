@@ -17,7 +17,7 @@ from runbook.errors import TransportError
 
 LARGEST = 64 << 20
 """Bytes of one answer after decompression; a page of 999 users with every property has some 5 MiB."""
-_DEEPEST = 100
+_DEEPEST, _NESTED = 100, (dict, list)
 _MOST_PAGES = 10_000  # of 100 items at least: more than any list that is read whole here
 
 
@@ -143,4 +143,4 @@ def parsed(text: str) -> Any:
 
 def _within(value: dict[str, Any] | list[Any]) -> list[Any]:
     members = value.values() if isinstance(value, dict) else value
-    return [member for member in members if isinstance(member, dict | list)]
+    return [member for member in members if type(member) in _NESTED]
