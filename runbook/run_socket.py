@@ -16,8 +16,8 @@ from typing import Any
 
 from runbook.errors import RunbookError, SignInError, TransportError
 
-VARIABLE = "RUNBOOK_RUN"
-"""Where a kernel finds the path of the socket."""
+VARIABLE, TRUSTED = "RUNBOOK_RUN", "RUNBOOK_TRUSTED"
+"""Where a kernel finds the path of the socket; where whoever starts kernels finds which CA the run trusts."""
 Answers = Mapping[str, Callable[..., Mapping[str, Any]]]
 
 

@@ -16,7 +16,7 @@ import os
 import re
 import threading
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -115,18 +115,22 @@ class Administrator:
         self._target = target
         self._like = like
         self._how = params.sign_in
-        self._http = MsalHttp(target, journal)
+        self.http = MsalHttp(target, journal)
         self._on_code = on_code
         self._lock = threading.Lock()
         self._source: Source | None = None
 
     def close(self) -> None:
         """Close the connections."""
-        self._http.close()
+        self.http.close()
+
+    def discovery(self, url: str) -> Mapping[str, Any]:
+        """The document at ``url`` as it was answered when this sign-in was prepared; empty if it was not asked for."""
+        return vars(self._target.discovery[url]) if url in self._target.discovery else {}
 
     def record(self, journal: CallLog) -> None:
         """Keep further calls in ``journal``."""
-        self._http.session.journal = journal
+        self.http.session.journal = journal
 
     def token(self) -> Secret:
         """A token that is good now, from msal's cache when it can. Raises :class:`SignInError`."""
@@ -175,7 +179,7 @@ class Administrator:
         """Who signs in where it is a person."""
         from runbook.clients.person import Person  # its libraries take a while to import
 
-        return Person(self._target, self._http, self._how, self._on_code)
+        return Person(self._target, self.http, self._how, self._on_code)
 
     def sign_in(self, name: str = "") -> None:
         """Have a person sign in and choose their account, or act as ``name``. Raises :class:`SignInError`."""
@@ -183,7 +187,7 @@ class Administrator:
 
     def _checked(self, answer: Mapping[str, Any]) -> Mapping[str, Any]:
         secret = self._target.client_secret if self._how in CREDENTIALS else None
-        found = _granted(answer, "the administrator's sign-in", self._http, "administrator", secret)
+        found = _granted(answer, "the administrator's sign-in", self.http, "administrator", secret)
         # What the machine brings along may be of any tenant; the others asked this tenant for their token.
         tenant = _decode_claims(str(found["access_token"])).get("tid", self._target.tenant_id)
         if self._how in _AMBIENT and tenant != self._target.tenant_id:
@@ -197,7 +201,7 @@ class Administrator:
         secret = self._target.client_secret
         if secret is None:
             raise InputError(Problem("client_secret_ref", "is needed to sign in with a client secret."))
-        about = self._target, self._http, self._target.client_id, secret, self._how
+        about = self._target, self.http, self._target.client_id, secret, self._how
         app = confidential(*about, client_capabilities=ANSWERS_CHALLENGES)
         return lambda claims: guarded(lambda: app.acquire_token_for_client(_scopes(self._target), claims))
 
@@ -214,30 +218,31 @@ def with_id(target: Target, journal: CallLog) -> Target:
     return replace(target, tenant_id=found, description=target.description.replace(target.tenant_id, found))
 
 
-def application_token(target: Target, client_id: str, secret: Secret, *, journal: CallLog | None = None) -> TokenResult:
+def application_token(target: Target, client_id: str, secret: Secret, *, http: MsalHttp | None = None) -> TokenResult:
     """A token for Graph by client credentials, from Entra ID itself and never from a cache (RFC 6749 section 4.4).
 
-    Raises :class:`SignInError` with the AADSTS code and its remedy, :class:`TransportError` without an answer.
+    Asked over the connections of ``http``, else over one of its own. Raises :class:`SignInError` with the AADSTS code
+    and its remedy, :class:`TransportError` without an answer.
     """
-    with closing(MsalHttp(target, journal)) as http:
-        app = confidential(target, http, client_id, secret, "client-secret")
+    with nullcontext(http) if http else closing(MsalHttp(target)) as over:
+        app = confidential(target, over, client_id, secret, "client-secret")
         answer = guarded(lambda: app.acquire_token_for_client(_scopes(target)))
-    return TokenResult.of(_granted(answer, f"application {client_id}", http, "connector", secret))
+        return TokenResult.of(_granted(answer, f"application {client_id}", over, "connector", secret))
 
 
 def delegated_token(
-    target: Target, client_id: str, secret: Secret, on_code: OnCode, *, journal: CallLog | None = None
+    target: Target, client_id: str, secret: Secret, on_code: OnCode, *, http: MsalHttp | None = None
 ) -> TokenResult:
     """A token for Graph on behalf of a person, by device code (RFC 8628) with the application's own secret.
 
     So it needs no redirect URI besides StackOne's. ``on_code`` gets a hand-over with the address and the code; it
-    returns once the person was told (or has signed in), or raises to give up. Waits until the code expires. Raises
-    :class:`SignInError`, :class:`TransportError`.
+    returns once the person was told (or has signed in), or raises to give up. Waits until the code expires. ``http``
+    as for :func:`application_token`. Raises :class:`SignInError`, :class:`TransportError`.
     """
-    with closing(MsalHttp(target, journal)) as http:
-        app = confidential(target, http, client_id, secret, "client-secret")
+    with nullcontext(http) if http else closing(MsalHttp(target)) as over:
+        app = confidential(target, over, client_id, secret, "client-secret")
         answer = device_flow(app, [*_scopes(target), _OFFLINE_ACCESS], on_code)
-    return TokenResult.of(_granted(answer, f"a person through application {client_id}", http, "connector", secret))
+        return TokenResult.of(_granted(answer, f"a person through application {client_id}", over, "connector", secret))
 
 
 def _decode_claims(token: str) -> dict[str, Any]:

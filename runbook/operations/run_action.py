@@ -329,7 +329,7 @@ def _fresh_access(ctx: Context) -> _Access:
     """
     found = require_application(ctx)
     secret = value(ctx, require_current(ctx, found))
-    result = entra.application_token(ctx.target, found["appId"], secret, journal=ctx.journal)
+    result = entra.application_token(ctx.target, found["appId"], secret, http=ctx.administrator.http)
     return _Access(result.token, result.expires, frozenset(result.roles), str(found["displayName"]))
 
 

@@ -9,7 +9,9 @@ of it, is as with papermill's own engine.
 import os
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
+from datetime import datetime
 from importlib.metadata import EntryPoint
 from queue import Empty
 from tempfile import TemporaryDirectory
@@ -21,8 +23,9 @@ from jupyter_client.channels import AsyncZMQSocketChannel
 from jupyter_client.kernelspec import NATIVE_KERNEL_NAME, KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning.factory import KernelProvisionerFactory
+from jupyter_client.session import Session
 from papermill.engines import NBClientEngine
-from traitlets import Bool, HasTraits, default
+from traitlets import Bool, default
 from traitlets.config import Config
 
 NAME = "entra-id-runbook"
@@ -31,13 +34,20 @@ _SOON = 10  # milliseconds, where the base looks again after 100
 _PROVISIONER = EntryPoint(NAME, "runbook.runs.warm:WarmProvisioner", KernelProvisionerFactory.GROUP_NAME)
 
 
-class _SoonConnected(HasTraits):
-    @default("context")
-    def _looking_often(self) -> zmq.asyncio.Context:
-        self._created_context = True
-        context = zmq.asyncio.Context()
-        context.reconnect_ivl = _SOON  # the kernel's sockets are not there yet when they are first looked for
-        return context
+def _unpack(part: bytes, read: Callable[[bytes], Any] = Session.unpack.default_value) -> Any:
+    """As the base does. Of a header it has what the date is, which the base would look for in a hundred forms."""
+    found = read(part)
+    if isinstance(found, dict) and "msg_id" in found and isinstance(found.get("date"), str):
+        with suppress(ValueError):
+            found["date"] = datetime.fromisoformat(found["date"])
+    return found
+
+
+def looking_often() -> zmq.asyncio.Context:
+    """A context for the sockets of kernels, which are not there yet when they are first looked for."""
+    context = zmq.asyncio.Context()
+    context.reconnect_ivl = _SOON
+    return context
 
 
 class _Attentive(AsyncZMQSocketChannel):
@@ -58,7 +68,7 @@ class _Heard(AsyncZMQSocketChannel):
         return await (self._recv() if timeout is None else super().get_msg(timeout=timeout))
 
 
-class _Prompt(_SoonConnected, AsyncKernelClient):
+class _Prompt(AsyncKernelClient):
     shell_channel_class, iopub_channel_class = _Attentive, _Heard
 
     def start_channels(self, *channels: bool, **named: bool) -> None:
@@ -84,7 +94,7 @@ class _Prompt(_SoonConnected, AsyncKernelClient):
                     raise RuntimeError(f"Kernel didn't respond in {timeout} seconds") from None
 
 
-class ThisInterpreter(_SoonConnected, AsyncKernelManager):
+class ThisInterpreter(AsyncKernelManager):
     """Starts the kernel with the interpreter that runs now; ``warm``: forked, where the system can."""
 
     warm = Bool(True, config=True)
@@ -93,6 +103,19 @@ class ThisInterpreter(_SoonConnected, AsyncKernelManager):
 
     async def _async_wait(self, pollinterval: float = _SOON / 1000) -> None:
         await super()._async_wait(min(pollinterval, _SOON / 1000))
+
+    @default("context")
+    def _own_context(self) -> zmq.asyncio.Context:
+        self._created_context = True
+        return looking_often()
+
+    @default("session")
+    def _understanding_dates(self) -> Session:
+        return Session(parent=self, unpack=_unpack)
+
+    def client(self, **options: Any) -> Any:
+        """As the base does, but that they have one context, whose threads serve both."""
+        return super().client(context=self.context, **options)
 
     @property
     def kernel_spec(self) -> KernelSpec:

@@ -34,7 +34,7 @@ from runbook.tenant.others import Other
 from runbook.tenant.registration import signed_in, tenant
 from runbook.tenant.rights import rights
 
-_PARAMETERS, _SIGNING_KEY = "parameters.yaml", "signing-key"
+_PARAMETERS, _SIGNING_KEY = "parameters.json", "signing-key"
 _ALL = (1, len(NAMES))
 Span = tuple[int, int] | str
 """Sections of the guide by the first and the last number, or one operation by its name."""
@@ -146,11 +146,14 @@ def run(
         STOP.recorded = STOP.over = True  # until what is begun would be closed as well
         journal = Journal.create(records, new_run_id(), **about)
         ctx.administrator.record(journal)
-        answers: run_socket.Answers = {"token": ctx.administrator.obtain, "secret": partial(_of_environment, params)}
+        answers: run_socket.Answers = {"token": ctx.administrator.obtain, "discovery": ctx.administrator.discovery}
+        answers = {**answers, "secret": partial(_of_environment, params)}
         with _room_for(journal), run_socket.offered(answers) as way:
             save(ctx.params, journal.folder / _PARAMETERS)
             try:
-                last = _sections(journal, chosen, tell, {**way, **_keyring()}, warm=params.engine == "warm")
+                last = _sections(
+                    journal, chosen, tell, {**way, **_keyring(), **_trusted(ctx)}, warm=params.engine == "warm"
+                )
             except RecordError:
                 conclude(journal, {"verdict": "failed"})
                 raise
@@ -242,6 +245,11 @@ def _of_environment(params: Parameters, name: str) -> dict[str, str]:
     vault = {VAULT_TOKEN: "vault:", AZURE_CLIENT_SECRET: "azure-key-vault:"}.get(name, f"env:{name}")
     named = f"env:{name}" in told or any(value.startswith(vault) for value in told)
     return {"value": os.environ.get(name, "") if named else ""}
+
+
+def _trusted(ctx: Context) -> dict[str, str]:
+    ca_file = ctx.target.endpoints.ca_file
+    return {run_socket.TRUSTED: str(ca_file)} if ca_file else {}
 
 
 def _keyring() -> dict[str, str]:

@@ -10,7 +10,7 @@ from jupyter_client.kernelspec import NATIVE_KERNEL_NAME
 from jupyter_core.utils import run_sync
 from papermill.clientwrap import PapermillNotebookClient
 
-from runbook.runs.papermill_engine import Engine, ThisInterpreter, kernel_in
+from runbook.runs.papermill_engine import Engine, ThisInterpreter, kernel_in, looking_often
 from runbook.runs.stopping import STOP
 
 _START_TIMEOUT = 120  # seconds until the kernel answers
@@ -35,13 +35,14 @@ class Kernels:
     def __init__(self, environment: Mapping[str, str], *, warm: bool, count: int) -> None:
         self._warm, self._count, self._begun = warm, count, 0
         self._next: _OfRun | None = None
+        self._context = looking_often()
         self._room = TemporaryDirectory(prefix="entra-id-runbook-", ignore_cleanup_errors=True)
         # What IPython runs in a person's own profile is no part of a run, which nobody watches.
         self.environment = {**environment, "IPYTHONDIR": self._room.name}
 
     def close(self) -> None:
         """End the one that no notebook got, and remove their folder."""
-        with self._room:
+        with self._room, self._context:
             self._end()
 
     def _end(self) -> None:
@@ -66,7 +67,7 @@ class Kernels:
     def _begin(self) -> _OfRun:
         self._begun += 1
         name = f"{self._room.name}/{self._begun}"
-        manager = _OfRun(kernel_name=NATIVE_KERNEL_NAME, config=kernel_in(name, warm=self._warm))
+        manager = _OfRun(kernel_name=NATIVE_KERNEL_NAME, config=kernel_in(name, warm=self._warm), context=self._context)
         run_sync(manager.start_kernel)(env=self.environment)
         return manager
 
@@ -88,6 +89,7 @@ class _Client(PapermillNotebookClient):  # type: ignore[misc]
         with STOP.on(self.km.provisioner.pid):
             self.ready()
             super().papermill_execute_cells()
+        self.shutdown_kernel = "immediate"  # it has done all, and the system takes back what it holds
 
     def execute_cell(self, *arguments: Any, **options: Any) -> Any:
         if STOP.asked:

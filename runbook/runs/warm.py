@@ -27,6 +27,8 @@ from typing import Any
 import psutil
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
+from runbook.errors import RunbookError
+from runbook.run_socket import TRUSTED
 from runbook.sections import NAMES
 
 _PACKAGE, _FORKED = "ipykernel", "runbook.runs.kernel"
@@ -41,11 +43,10 @@ _NOTEBOOK = ("ipywidgets", "msal_extensions", "runbook.notebook", "runbook.secre
 _ONCE: tuple[tuple[Any, ...], ...] = (
     *(("runbook.clients.answers", "table"), ("runbook.mapping_file", "loader"), ("runbook.proof.recipes", "recipes")),
     *(("runbook.records.timeline", "template"), ("runbook.widgets.panel", "macros")),
-    *(("runbook.records.report", "render", ()), ("runbook", "choose", {})),
+    *(("runbook.records.report", "render", ()), ("runbook", "choose", {"actions": ["List Users"], "apply": True})),
     *(("runbook.clients.target", "tls_context", None), ("runbook.rehearsal", "load")),
-    *(("runbook.catalog", name) for name in ("permissions", "base_permissions", "power_words")),
-    *(("runbook.catalog", "action", "List Users"), ("runbook.data", "table", "clients/pace.json")),
-    ("runbook.widgets.panel", "style", ""),
+    *(("runbook.catalog", name) for name in ("permissions", "base_permissions", "power_words", "presets")),
+    *(("runbook.data", "table", "clients/pace.json"), ("runbook.widgets.panel", "style", "")),
 )
 _NEEDED = re.compile(r"PATH|HOME|LANG|TZ|TMPDIR|VIRTUAL_ENV|(PYTHON|LC_|LD_)[A-Z_]+")
 _PR_SET_PDEATHSIG = 1
@@ -137,6 +138,9 @@ def _serve(connection: socket.socket) -> tuple[list[str], dict[str, str], str]:
     signal.signal(signal.SIGCHLD, _reap)
     for line in connection.makefile("rb"):
         asked = json.loads(line)
+        if trusted := asked[1].pop(TRUSTED, ""):
+            with suppress(RunbookError):  # who needs it will tell
+                import_module("runbook.clients.target").tls_context(Path(trusted))
         if not import_module(_FORKED).Kernel.make_ready(asked[0]):
             import_module("pandas")  # no notebook of a run needs it, and all that is there costs each kernel
         gc.freeze()

@@ -157,7 +157,7 @@ def token(ctx: Context, found: Mapping[str, Any], credential: Credential) -> Tok
     """A fresh application token with this secret. Raises :class:`SignInError`."""
 
     with _aged(ctx, found, credential):
-        return entra.application_token(ctx.target, found["appId"], value(ctx, credential), journal=ctx.journal)
+        return entra.application_token(ctx.target, found["appId"], value(ctx, credential), http=ctx.administrator.http)
 
 
 @contextmanager
@@ -215,7 +215,8 @@ def delegated_scopes(ctx: Context, found: Mapping[str, Any], granted: frozenset[
 
     def attempt() -> TokenResult | None:
         with _aged(ctx, found, credential):
-            last[:] = [entra.delegated_token(ctx.target, found["appId"], secret, ctx.hand_over, journal=ctx.journal)]
+            over = ctx.administrator.http
+            last[:] = [entra.delegated_token(ctx.target, found["appId"], secret, ctx.hand_over, http=over)]
         return last[0] if (granted or frozenset()) <= set(last[0].scopes) else None
 
     try:

@@ -16,6 +16,7 @@ import stamina
 
 from runbook.clients import entra
 from runbook.clients.entra import Administrator, _sign_in_error
+from runbook.clients.msal_apps import MsalHttp
 from runbook.clients.target import Target
 from runbook.errors import HandOver, InputError, Parked, SignInError, TransportError
 from runbook.parameters import Parameters
@@ -120,7 +121,7 @@ def test_a_refusal_has_its_code_meaning_remedy_and_trace_id(entra_id: Service, t
 
 def test_a_busy_token_endpoint_is_asked_again(entra_id: Service, target: Target, log: Log) -> None:
     entra_id.on("POST", TOKEN, Reply(429, {"error": "temporarily_unavailable"}), Reply(503), issued(roles=["A"]))
-    assert entra.application_token(target, APP, SECRET, journal=log).roles == ("A",)
+    assert entra.application_token(target, APP, SECRET, http=MsalHttp(target, log)).roles == ("A",)
     assert log.retries == 2
     assert {kind for kind, _ in log.lines} == {"call"}
 
@@ -180,7 +181,7 @@ def test_no_failure_shows_the_secret_even_with_locals(entra_id: Service, target:
 
 def test_the_log_names_the_grant_and_holds_no_secret(entra_id: Service, target: Target, log: Log) -> None:
     entra_id.on("POST", TOKEN, issued(roles=[]))
-    result = entra.application_token(target, APP, SECRET, journal=log)
+    result = entra.application_token(target, APP, SECRET, http=MsalHttp(target, log))
     assert [kind for kind, _ in log.lines] == ["call", "call"]
     assert log.lines[1][1]["grant_type"] == "client_credentials"
     assert log.lines[1][1]["effect"] == "read"
@@ -363,8 +364,6 @@ def test_a_code_is_found_wherever_entra_id_puts_it(answer: dict[str, Any], code:
 
 
 def test_a_code_that_is_redeemed_once_is_not_sent_again_after_a_reset(entra_id: Service, target: Target) -> None:
-    from runbook.clients.msal_apps import MsalHttp
-
     entra_id.on("POST", TOKEN, Reply(reset=True))
     http = MsalHttp(target)
     with pytest.raises(TransportError):

@@ -97,7 +97,7 @@ def test_a_domain_is_the_tenants_id_in_everything_that_is_kept_and_in_the_hash(d
     code, document = at.run("--sections", "1")
     assert code == 0
     assert document["tenant_id"] == tenant.ready["tenant_id"]
-    assert "contoso.com" not in (at.folder / document["record"] / "parameters.yaml").read_text()
+    assert "contoso.com" not in (at.folder / document["record"] / "parameters.json").read_text()
     at.values["tenant_id"] = "nobody.example"
     assert "does not know the tenant" in at.call("plan").stderr
 
