@@ -16,8 +16,10 @@ from typing import Any
 
 from runbook.errors import RunbookError, SignInError, TransportError
 
-VARIABLE, TRUSTED = "RUNBOOK_RUN", "RUNBOOK_TRUSTED"
-"""Where a kernel finds the path of the socket; where whoever starts kernels finds which CA the run trusts."""
+VARIABLE = "RUNBOOK_RUN"
+"""Where a kernel finds the path of the socket."""
+TRUSTED = "RUNBOOK_TRUSTED"
+"""Where whoever starts the kernels finds which CA the run trusts; they themselves are not told so."""
 Answers = Mapping[str, Callable[..., Mapping[str, Any]]]
 
 

@@ -44,6 +44,12 @@ def writes(summary: dict[str, Any], *sections: int) -> int:
     return sum(summary["sections"][number - 1]["http"]["writes"] for number in sections)
 
 
+def asked_of_entra(record: Path) -> set[str]:
+    """What the kernels of a run asked Entra ID for."""
+    calls = [event for event in read_journal(record) if event["event"] == "http.call" and event["service"] == "entra"]
+    return {call["path"].partition("/v2.0")[2] for call in calls}
+
+
 def asked_of_graph(record: Path) -> int:
     """The requests that the plan and sections 1 to 5 sent to Microsoft Graph."""
     calls = [event for event in read_journal(record) if event["event"] in ("http.call", "http.outcome")]
@@ -78,6 +84,7 @@ def test_the_first_run_proves_every_action_and_the_second_changes_nothing(
 ) -> None:
     summary, record = first
     assert summary["verdict"] == "passed"
+    assert asked_of_entra(record) == {"/token", "/devicecode"}  # no discovery
     assert [path.stem for path in sorted(record.glob("*.ipynb"))] == NOTEBOOKS
     on_disk = json.loads((record / "summary.json").read_text())
     assert on_disk.items() <= summary.items()

@@ -15,6 +15,7 @@ import json
 import os
 import re
 import threading
+import time
 from collections.abc import Mapping
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, field, replace
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from runbook.clients.person import Person
 
 _OFFLINE_ACCESS = "offline_access"
+_REMEMBERED = 30.0  # seconds for which a kernel of a run works with the token that the run gave it
 _AMBIENT = {"managed-identity": managed_identity, "azure-identity": azure_identity}
 
 
@@ -119,6 +121,8 @@ class Administrator:
         self._on_code = on_code
         self._lock = threading.Lock()
         self._source: Source | None = None
+        self._told: Mapping[str, Any] = {}
+        self._asks_again = 0.0
 
     def close(self) -> None:
         """Close the connections."""
@@ -159,7 +163,10 @@ class Administrator:
     def obtain(self, claims: str | None = None, fresh: bool = False) -> Mapping[str, Any]:
         """A token with its lifetime, as RFC 6749 section 5.1 has it; of a refresh token whether there is one."""
         if run_socket.VARIABLE in os.environ:
-            return run_socket.ask("token", claims=claims, fresh=fresh)
+            if claims or fresh or time.monotonic() > self._asks_again:
+                self._told = run_socket.ask("token", claims=claims, fresh=fresh)
+                self._asks_again = time.monotonic() + min(_REMEMBERED, self._told["expires_in"] / 10)
+            return self._told
         if self._like is not None:
             return self._like.obtain(claims, fresh)
         with self._lock:

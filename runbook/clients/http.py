@@ -14,7 +14,6 @@ import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from http.cookiejar import CookieJar
 from pathlib import Path
 from typing import Any, Literal, Self
 from urllib.parse import quote, urlencode, urlsplit
@@ -309,10 +308,10 @@ class Spacing:
 _spacings: defaultdict[str, Spacing] = defaultdict(Spacing)
 
 
-class _NoCookies(CookieJar):
+class _NoCookies(httpx.Cookies):
     """Keeps none: no service here is signed in to by one."""
 
-    def extract_cookies(self, response: object, request: object) -> None:
+    def extract_cookies(self, response: httpx.Response) -> None:
         """Nothing."""
 
 
@@ -321,12 +320,14 @@ def _opened(**options: Any) -> httpx.Client:
         proxies = [value for name, value in getproxies_environment().items() if name in ("http", "https", "all")]
         if options["trust_env"] and any((httpx.URL(each).port or 0) > _LAST_PORT for each in proxies):
             raise ValueError("a port out of range would be taken modulo 65536")
-        return httpx.Client(cookies=_NoCookies(), **options)
+        client = httpx.Client(**options)
     except (httpx.InvalidURL, ValueError, ImportError) as error:
         # The library's words may hold a part of the address, and that a password.
         wrong = "needs the library socksio" if isinstance(error, ImportError) else "is no address of a proxy"
         named = sorted(name for name, value in os.environ.items() if value and name.lower().endswith("_proxy"))
         raise InputError(Problem(", ".join(named), f"what one of these variables holds {wrong}.")) from None
+    client._cookies = _NoCookies()
+    return client
 
 
 def _proxy_of(url: str) -> str | None:

@@ -199,6 +199,11 @@ class Kernel(_App):  # type: ignore[misc]
         if self._ready is None:
             super().init_config_files()
 
+    def init_extensions(self) -> None:
+        """As the base does, once."""
+        if self._ready is None:
+            super().init_extensions()
+
     def load_config_file(self, *arguments: Any, **options: Any) -> None:
         """As the base does; of a run nothing else is a part."""
         if self.exec_PYTHONSTARTUP:

@@ -20,6 +20,7 @@ from runbook.clients.msal_apps import MsalHttp
 from runbook.clients.target import Target
 from runbook.errors import HandOver, InputError, Parked, SignInError, TransportError
 from runbook.parameters import Parameters
+from runbook.run_socket import VARIABLE, offered
 from runbook.secrets import Secret
 
 from .conftest import Log
@@ -285,6 +286,32 @@ def test_a_renewed_token_is_a_new_one_with_the_claims_that_were_asked(
     assert first != second != third
     asked = [json.loads(form["claims"])["access_token"] for form in forms(entra_id)]
     assert [sorted(item) for item in asked] == [["xms_cc"], ["nbf", "xms_cc"], ["xms_cc"]]
+
+
+def test_a_kernel_of_a_run_asks_the_run_and_not_more_often_than_it_must(
+    entra_id: Service, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[bool] = []
+    lifetime = 3599
+
+    def token(claims: str | None, fresh: bool) -> dict[str, Any]:
+        assert claims is None
+        asked.append(fresh)
+        return {"access_token": jwt(jti=len(asked)), "expires_in": lifetime}
+
+    document = {"authorization_endpoint": f"{entra_id.base}/a", "token_endpoint": f"{entra_id.base}{TOKEN}"}
+    known = {"status_code": 200, "text": json.dumps({"issuer": f"{entra_id.base}/v2.0", **document}), "headers": {}}
+    entra_id.on("POST", TOKEN, issued(roles=["A"]))
+    with offered({"token": token, "discovery": lambda url: known if TENANT in url else {}}) as way:
+        monkeypatch.setenv(VARIABLE, way[VARIABLE])
+        kernel = Administrator(target, Parameters())
+        first, again = kernel.token(), kernel.token()
+        renewed, after = kernel.renew(None), kernel.token()
+        assert (first == again, first == renewed, renewed == after, asked) == (True, False, True, [False, True])
+        lifetime = 0
+        assert kernel.renew(None) != kernel.token()
+        assert entra.application_token(target, APP, SECRET, http=kernel.http).roles == ("A",)
+    assert [each.method for each in entra_id.asked] == ["POST"]
 
 
 @pytest.mark.parametrize(
