@@ -147,7 +147,7 @@ def run(
         journal = Journal.create(records, new_run_id(), **about)
         ctx.administrator.record(journal)
         answers: run_socket.Answers = {"token": ctx.administrator.obtain, "discovery": ctx.administrator.discovery}
-        answers = {**answers, "secret": partial(_of_environment, params)}
+        answers = {**answers, "secret": partial(_of_environment, params), "published": lambda: ctx.snapshot.held}
         with _room_for(journal), run_socket.offered(answers) as way:
             save(ctx.params, journal.folder / _PARAMETERS)
             try:

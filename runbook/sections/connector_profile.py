@@ -102,7 +102,7 @@ def read(ctx: Context, *, newest: bool = False) -> Observed:
     """``newest``: no secret but the newest whose value is kept here is as good as wanted."""
 
     def look() -> Observed:
-        registration.graph_principal(ctx)  # with what is asked for next, in one request
+        registration.published(ctx)  # with what is asked for next, in one request
         return _observed(ctx, registration.application(ctx), newest=newest)
 
     def late(seen: Observed) -> bool:

@@ -29,7 +29,7 @@ from runbook.tenant.base import Context
 from runbook.tenant.changes import Change, Evidence, row
 from runbook.tenant.credentials import application_roles, current, delegated_scopes
 from runbook.tenant.permissions import TYPES, Permissions, PermissionType, Wanted, table
-from runbook.tenant.registration import application, graph_principal, require_application, require_principal
+from runbook.tenant.registration import application, published, require_application, require_principal
 from runbook.words import Kind
 
 NAME, NUMBER, TITLE, SUMMARY, PORTAL = about("verify_actions")
@@ -56,7 +56,7 @@ class Roads:
 
 def read(ctx: Context) -> list[str]:
     """What must be there before anything can be tried and is not."""
-    graph_principal(ctx)  # with what is asked for next, in one request
+    published(ctx)  # with what is asked for next, in one request
     found = application(ctx)
     if found is None:
         return ["the application (section 2)"]

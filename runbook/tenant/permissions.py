@@ -16,7 +16,7 @@ from runbook.catalog.loader import GRAPH_APP_ID
 from runbook.errors import GraphError
 from runbook.tenant import registration
 from runbook.tenant.base import Context
-from runbook.tenant.registration import Mark, application, graph_principal, marks
+from runbook.tenant.registration import Mark, application, marks, published
 
 PermissionType = Literal["delegated", "application"]
 Stage = Literal["requested", "granted"]
@@ -71,8 +71,8 @@ class Permissions:
         """Ask the tenant; works when there is no application yet. ``anew``: whatever was read a moment ago."""
         if anew:
             ctx.snapshot.forget()
-        resource = graph_principal(ctx)
-        ids = _published(resource)
+        resource = published(ctx)
+        ids = {kind: resource[kind] for kind in TYPES}
         names = {identifier: name for of in ids.values() for name, identifier in of.items()}
         found = application(ctx)
         principal = registration.service_principal(ctx, found["appId"]) if found else None
@@ -130,16 +130,6 @@ class Permissions:
                 kind, ctx.scopes.of(kind).per_action, self.ids[kind], ctx.scopes.base if kind == "delegated" else ()
             )
         return result
-
-
-def _published(resource: Mapping[str, Any]) -> dict[PermissionType, dict[str, str]]:
-    scopes, roles = resource.get("oauth2PermissionScopes") or (), resource.get("appRoles") or ()
-    return {
-        "delegated": {item["value"]: item["id"] for item in scopes if item.get("isEnabled", True)},
-        "application": {
-            item["value"]: item["id"] for item in roles if item.get("isEnabled", True) and item.get("value")
-        },
-    }
 
 
 def _resolve(

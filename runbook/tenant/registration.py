@@ -6,9 +6,11 @@ has confirmed, so that no local state is needed to run again. What is not listed
 """
 
 import hashlib
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from runbook import run_socket
 from runbook.catalog.guide import CALLBACK_PATH
 from runbook.catalog.loader import GRAPH_APP_ID
 from runbook.clients.odata import key, literal
@@ -153,14 +155,25 @@ def _belongings(ctx: Context) -> Iterator[str]:
         yield _assignments(ctx.known.principal_id)
 
 
-def graph_principal(ctx: Context) -> dict[str, Any]:
-    """The tenant's own Microsoft Graph service principal with the permissions that it publishes."""
-    fields = "id,appId,displayName,oauth2PermissionScopes,appRoles"
-    path = address("/servicePrincipals" + key("appId", GRAPH_APP_ID), select=fields)
-    found = ctx.snapshot.find(path, _application(ctx), *_belongings(ctx), lasting=True)
-    if found is None:
-        raise RunbookError.named("no_graph_principal", app_id=GRAPH_APP_ID)
-    return found
+def published(ctx: Context) -> Mapping[str, Any]:
+    """The ``id`` of the tenant's own service principal of Microsoft Graph, and what it publishes: ids by type and name.
+
+    That does not change while the tenant is open, and a kernel of a run has it from the run.
+    """
+    held = ctx.snapshot.held
+    if not held and run_socket.VARIABLE in os.environ:
+        held.update(run_socket.ask("published"))
+    if not held:
+        fields = "id,appId,displayName,oauth2PermissionScopes,appRoles"
+        path = address("/servicePrincipals" + key("appId", GRAPH_APP_ID), select=fields)
+        found = ctx.snapshot.find(path, _application(ctx), *_belongings(ctx))  # with what is asked for next
+        if found is None:
+            raise RunbookError.named("no_graph_principal", app_id=GRAPH_APP_ID)
+        held["id"] = found["id"]
+        for kind, name in (("delegated", "oauth2PermissionScopes"), ("application", "appRoles")):
+            usable = [each for each in found.get(name) or () if each.get("isEnabled", True) and each.get("value")]
+            held[kind] = {each["value"]: each["id"] for each in usable}
+    return held
 
 
 def require_application(ctx: Context) -> dict[str, Any]:

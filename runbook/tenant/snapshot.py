@@ -47,11 +47,14 @@ class _Memory(dict[str, Any]):
 
 
 class Snapshot:
-    """Answers to GET by address, and what StackOne said by name. Not for use from several threads."""
+    """Answers to GET by address, and what StackOne said by name. Not for use from several threads.
+
+    ``held``: what does not change while the tenant is open.
+    """
 
     def __init__(self, graph: GraphClient, stackone: StackOneClient) -> None:
         self._graph = graph
-        self._lasting: Answers = {}
+        self.held: JSON = {}
         self._answers, self._listed = _Memory(graph.session), _Memory(stackone.session)
         self.looking = False
 
@@ -86,18 +89,13 @@ class Snapshot:
             said[name] = make()
         return said[name]  # type: ignore[no-any-return]
 
-    def find(self, path: str, *along: str, lasting: bool = False) -> JSON | None:
-        """One object, or None when Graph says 404; ``along`` is read in the same request.
-
-        ``lasting`` keeps an object that does not change while the tenant is open. Raises :class:`GraphError`.
-        """
+    def find(self, path: str, *along: str) -> JSON | None:
+        """One object, or None when Graph says 404; ``along`` is read in the same request; else :class:`GraphError`."""
         answer = self._ask(path, *along)
         if isinstance(answer, GraphError):
             if answer.status == 404:
                 return None
             raise answer
-        if lasting:
-            self._lasting[path] = answer
         return answer
 
     def items(self, path: str, *along: str) -> list[JSON]:
@@ -111,10 +109,10 @@ class Snapshot:
 
     def _ask(self, *paths: str) -> JSON | GraphError:
         told = self._answers.young()
-        absent = [path for path in dict.fromkeys(paths) if path not in told and path not in self._lasting]
+        absent = [path for path in dict.fromkeys(paths) if path not in told]
         if paths[0] in absent:
             told |= self._alone(absent[0]) if len(absent) == 1 else self._together(absent[:LARGEST])
-        return self._lasting.get(paths[0]) or told[paths[0]]
+        return told[paths[0]]  # type: ignore[no-any-return]
 
     def _alone(self, path: str) -> Answers:
         try:

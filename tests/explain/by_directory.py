@@ -12,7 +12,7 @@ from runbook.catalog.loader import GRAPH_APP_ID
 from runbook.clients.stackone import StackOneClient
 from runbook.errors import RunbookError
 from runbook.secrets import Secret
-from runbook.tenant.registration import graph_principal, require_application, service_principal
+from runbook.tenant.registration import published, require_application, service_principal
 
 from .conftest import Stage
 from .provoke import failing, patch, provokes
@@ -22,7 +22,7 @@ from .provoke import failing, patch, provokes
 
 @provokes("misplaced_role")
 def _misplaced_role(stage: Stage) -> RunbookError:
-    graph = graph_principal(stage.ctx)
+    graph = published(stage.ctx)
     scope: Any = stage.ctx.graph.get(f"/servicePrincipals/{graph['id']}", select=("oauth2PermissionScopes",))
     own = service_principal(stage.ctx, require_application(stage.ctx)["appId"])
     assert own is not None
