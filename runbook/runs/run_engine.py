@@ -3,6 +3,8 @@
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from datetime import datetime
+from functools import partial
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -120,6 +122,17 @@ class EngineOfRun(Engine):
             return client.execute(cleanup_kc=True, env=kernels.environment)
 
 
+def _completed(nb_man: Any, complete: Callable[..., None], cell: Any, **options: Any) -> None:
+    """As papermill does, which looks for the form of the time that it wrote itself in a hundred forms."""
+    about, save, nb_man.save = cell.metadata.papermill, nb_man.save, lambda **_: None
+    started = about.pop("start_time")
+    complete(cell, **options)
+    took = datetime.fromisoformat(about["end_time"]) - datetime.fromisoformat(started)
+    about.update(start_time=started, duration=took.total_seconds())
+    nb_man.save = save
+    save()
+
+
 @contextmanager
 def _seldom_saved(nb_man: Any, output: str | None) -> Iterator[None]:
     """Save at most once in some moments within, where papermill would twice a cell, and when what is within fails.
@@ -134,7 +147,7 @@ def _seldom_saved(nb_man: Any, output: str | None) -> Iterator[None]:
             save(**options)
             saved = time.monotonic()
 
-    nb_man.save = now_and_then
+    nb_man.save, nb_man.cell_complete = now_and_then, partial(_completed, nb_man, nb_man.cell_complete)
     try:
         yield
     except BaseException:

@@ -7,6 +7,7 @@ import signal
 import tempfile
 import sys
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,15 @@ def test_the_kernel_is_the_running_interpreter_whatever_specs_are_installed(tmp_
     source = written(tmp_path, "word = ''", "import sys; print(sys.executable, word)")
     assert execute(source, tmp_path / "out.ipynb", {"word": "given"}).ok
     assert texts(tmp_path / "out.ipynb") == f"{sys.executable} given\n"
+
+
+def test_each_cell_tells_when_it_began_and_ended_also_one_that_failed(tmp_path: Path) -> None:
+    assert not execute(written(tmp_path, "x = 1", "x / 0"), tmp_path / "out.ipynb", {}).ok
+    told = [cell.metadata["papermill"] for cell in nbformat.read(tmp_path / "out.ipynb", 4).cells]
+    assert [about["status"] for about in told] == ["completed", "failed"]
+    for about in told:
+        began, ended = (datetime.fromisoformat(about[name]) for name in ("start_time", "end_time"))
+        assert about["duration"] == (ended - began).total_seconds() > 0
 
 
 def test_what_a_forked_process_prints_is_heard_and_what_is_printed_after_it(tmp_path: Path) -> None:
