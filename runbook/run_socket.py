@@ -1,4 +1,4 @@
-"""What the kernels of a run ask it for: tokens of its one sign-in, and secrets that only its environment holds.
+"""What the kernels of a run ask it for: tokens of its one sign-in, secrets of its environment, and what it has read.
 
 They ask through a socket in a folder that only this user may enter. No secret stands in the environment or the
 arguments of a kernel, only the socket's path; a refresh token, a client secret or a person's code never leaves the run.
@@ -12,6 +12,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from runbook.errors import RunbookError, SignInError, TransportError
@@ -24,8 +25,10 @@ Answers = Mapping[str, Callable[..., Mapping[str, Any]]]
 
 
 @contextmanager
-def offered(answers: Answers) -> Iterator[dict[str, str]]:
+def offered(answers: Answers, *, trusted: Path | None = None) -> Iterator[dict[str, str]]:
     """Answer kernels with what the callable of the asked name gives; the environment by which they find their way.
+
+    ``trusted``: the CA file that the run trusts alone, if it does.
 
     Empty on systems without such sockets: each kernel then signs in by itself.
     """
@@ -51,7 +54,7 @@ def offered(answers: Answers) -> Iterator[dict[str, str]]:
         server.daemon_threads, server.block_on_close = True, False
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         try:
-            yield {VARIABLE: f"{folder}/run"}
+            yield {VARIABLE: f"{folder}/run", **({TRUSTED: str(trusted)} if trusted else {})}
         finally:
             server.shutdown()
 

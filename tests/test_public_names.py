@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.public_names import ROOT, unneeded
 
 HOOKS = {
+    "clients/http.py:_NoCookies.extract_cookies",
     # called by name by a library: httpx, httpcore, papermill, jupyter_client, ipykernel, dask
     "clients/calls.py:ApiKey.auth_flow",
     "clients/calls.py:Bearer.auth_flow",
@@ -18,6 +19,7 @@ HOOKS = {
     "runs/kernel.py:Kernel.init_kernel",
     "runs/kernel.py:Kernel.init_code",
     "runs/kernel.py:Kernel.init_config_files",
+    "runs/kernel.py:Kernel.init_extensions",
     "runs/kernel.py:Kernel.init_control",
     "runs/kernel.py:Kernel.init_heartbeat",
     "runs/kernel.py:Kernel.init_iopub",

@@ -22,7 +22,9 @@ _.listdir
 _.is_encrypted
 _.pretty_path
 _.kernel_spec
-_._looking_often
+_._own_context
+_.extract_cookies
+_._cookies
 _._created_context
 _.reconnect_ivl
 _.wait_for_ready

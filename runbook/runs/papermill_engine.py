@@ -9,9 +9,7 @@ of it, is as with papermill's own engine.
 import os
 import sys
 import time
-from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime
 from importlib.metadata import EntryPoint
 from queue import Empty
 from tempfile import TemporaryDirectory
@@ -23,7 +21,6 @@ from jupyter_client.channels import AsyncZMQSocketChannel
 from jupyter_client.kernelspec import NATIVE_KERNEL_NAME, KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning.factory import KernelProvisionerFactory
-from jupyter_client.session import Session
 from papermill.engines import NBClientEngine
 from traitlets import Bool, default
 from traitlets.config import Config
@@ -32,15 +29,6 @@ NAME = "entra-id-runbook"
 _LONGEST = 107
 _SOON = 10  # milliseconds, where the base looks again after 100
 _PROVISIONER = EntryPoint(NAME, "runbook.runs.warm:WarmProvisioner", KernelProvisionerFactory.GROUP_NAME)
-
-
-def _unpack(part: bytes, read: Callable[[bytes], Any] = Session.unpack.default_value) -> Any:
-    """As the base does. Of a header it has what the date is, which the base would look for in a hundred forms."""
-    found = read(part)
-    if isinstance(found, dict) and "msg_id" in found and isinstance(found.get("date"), str):
-        with suppress(ValueError):
-            found["date"] = datetime.fromisoformat(found["date"])
-    return found
 
 
 def looking_often() -> zmq.asyncio.Context:
@@ -108,10 +96,6 @@ class ThisInterpreter(AsyncKernelManager):
     def _own_context(self) -> zmq.asyncio.Context:
         self._created_context = True
         return looking_often()
-
-    @default("session")
-    def _understanding_dates(self) -> Session:
-        return Session(parent=self, unpack=_unpack)
 
     def client(self, **options: Any) -> Any:
         """As the base does, but that they have one context, whose threads serve both."""

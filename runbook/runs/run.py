@@ -146,14 +146,13 @@ def run(
         STOP.recorded = STOP.over = True  # until what is begun would be closed as well
         journal = Journal.create(records, new_run_id(), **about)
         ctx.administrator.record(journal)
-        answers: run_socket.Answers = {"token": ctx.administrator.obtain, "discovery": ctx.administrator.discovery}
+        asked, ca_file = ctx.administrator, ctx.target.endpoints.ca_file
+        answers: run_socket.Answers = {"token": asked.obtain, "discovery": asked.discovery}
         answers = {**answers, "secret": partial(_of_environment, params), "published": lambda: ctx.snapshot.held}
-        with _room_for(journal), run_socket.offered(answers) as way:
+        with _room_for(journal), run_socket.offered(answers, trusted=ca_file) as way:
             save(ctx.params, journal.folder / _PARAMETERS)
             try:
-                last = _sections(
-                    journal, chosen, tell, {**way, **_keyring(), **_trusted(ctx)}, warm=params.engine == "warm"
-                )
+                last = _sections(journal, chosen, tell, {**way, **_keyring()}, warm=params.engine == "warm")
             except RecordError:
                 conclude(journal, {"verdict": "failed"})
                 raise
@@ -245,11 +244,6 @@ def _of_environment(params: Parameters, name: str) -> dict[str, str]:
     vault = {VAULT_TOKEN: "vault:", AZURE_CLIENT_SECRET: "azure-key-vault:"}.get(name, f"env:{name}")
     named = f"env:{name}" in told or any(value.startswith(vault) for value in told)
     return {"value": os.environ.get(name, "") if named else ""}
-
-
-def _trusted(ctx: Context) -> dict[str, str]:
-    ca_file = ctx.target.endpoints.ca_file
-    return {run_socket.TRUSTED: str(ca_file)} if ca_file else {}
 
 
 def _keyring() -> dict[str, str]:
