@@ -10,7 +10,7 @@ from tests.lines_of_code import by_room, functions
 
 ROOT = Path(__file__).resolve().parent.parent
 # 11,500 for the eight sections and one action; the rest for what comes after the first day.
-MOST = 15_227
+MOST = 15_225
 
 
 def test_the_package_grows_no_further() -> None:

@@ -169,11 +169,14 @@ def published(ctx: Context) -> Mapping[str, Any]:
         found = ctx.snapshot.find(path, _application(ctx), *_belongings(ctx))  # with what is asked for next
         if found is None:
             raise RunbookError.named("no_graph_principal", app_id=GRAPH_APP_ID)
-        held["id"] = found["id"]
-        for kind, name in (("delegated", "oauth2PermissionScopes"), ("application", "appRoles")):
-            usable = [each for each in found.get(name) or () if each.get("isEnabled", True) and each.get("value")]
-            held[kind] = {each["value"]: each["id"] for each in usable}
+        ids = {"delegated": _ids(found, "oauth2PermissionScopes"), "application": _ids(found, "appRoles")}
+        held.update(ids, id=found["id"])
     return held
+
+
+def _ids(found: Mapping[str, Any], name: str) -> dict[str, str]:
+    usable = [each for each in found.get(name) or () if each.get("isEnabled", True) and each.get("value")]
+    return {each["value"]: each["id"] for each in usable}
 
 
 def require_application(ctx: Context) -> dict[str, Any]:
