@@ -26,7 +26,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 # What is too large: the journal from the middle of section 2 on; the first notebook; the report.
-@pytest.mark.parametrize("largest", [16_000, 50_000], ids=["journal", "notebook"])
+@pytest.mark.parametrize("largest", [16_000, 40_000], ids=["journal", "notebook"])
 def test_a_file_that_cannot_be_written_is_said_and_nothing_is_claimed(
     sandbox: Path, clean_home: Path, tmp_path: Path, largest: int
 ) -> None:

@@ -68,7 +68,7 @@ def _check_success(method: str, response: httpx.Response) -> None:
         return
     assert body["@odata.context"].startswith(f"https://{response.request.url.netloc.decode()}/{version}/$metadata#")
     match = _ROUTER.match(method, path)
-    if match.property or path.endswith(("Password", "Key", "MemberGroups", "MemberObjects")):
+    if match.property or path.lower().endswith(("password", "key", "membergroups", "memberobjects")):
         return
     name = match.cast or _entity_of(path, match.resource.entity)
     for one in body.get("value", [body]):
