@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from runbook import catalog
+from runbook.catalog.loader import GRAPH_APP_ID
 from runbook.records.journal import read as read_journal
 from runbook.sections import NAMES
 from tests.conftest import Runner, runner
@@ -85,6 +86,8 @@ def test_the_first_run_proves_every_action_and_the_second_changes_nothing(
     summary, record = first
     assert summary["verdict"] == "passed"
     assert asked_of_entra(record) == {"/token", "/devicecode"}  # no discovery
+    calls = [event for event in read_journal(record) if event["event"] == "http.call"]
+    assert GRAPH_APP_ID not in str([(call["path"], call.get("parts")) for call in calls])  # the run has read it
     assert [path.stem for path in sorted(record.glob("*.ipynb"))] == NOTEBOOKS
     on_disk = json.loads((record / "summary.json").read_text())
     assert on_disk.items() <= summary.items()

@@ -120,9 +120,9 @@ def find_profile(ctx: Context) -> dict[str, Any] | None:
     return profile and {**profile, "content_at": _content_at(registration.application(ctx), profile)}
 
 
-def profile_id(ctx: Context) -> str:
+def profile_id(ctx: Context, found: Mapping[str, Any] | None) -> str:
     """The id of our profile, as a parameter names it or the application lists it; else empty."""
-    return ctx.params.connector_profile_id or _first(registration.application(ctx), ID)
+    return ctx.params.connector_profile_id or _first(found, ID)
 
 
 def _content_at(found: Mapping[str, Any] | None, profile: Mapping[str, Any]) -> str:
@@ -131,7 +131,7 @@ def _content_at(found: Mapping[str, Any] | None, profile: Mapping[str, Any]) -> 
 
 
 def _observed(ctx: Context, found: Mapping[str, Any] | None, *, newest: bool = False) -> Observed:
-    name, id_ = _name(ctx), profile_id(ctx)
+    name, id_ = _name(ctx), profile_id(ctx, found)
     given = "" if ctx.params.connector_profile_id else ctx.params.connector_profile_name
 
     def ours(item: Mapping[str, Any]) -> bool:

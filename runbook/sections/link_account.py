@@ -345,7 +345,7 @@ def verify(ctx: Context) -> Evidence:
         row("status", status + _reasons(read_back), source),
         row("owner", f"{read_back.get('origin_owner_name')} ({read_back.get('origin_owner_id')})", source),
         row("linked by", read_back.get("origin_username") or "not told by StackOne", source),
-        row("connector profile", profile_id(ctx) or "absent", "mark on GET /applications"),
+        row("connector profile", profile_id(ctx, application(ctx)) or "absent", "mark on GET /applications"),
     ]
     said = read_back.get
     linked = {"id": read_back["id"], "provider": said("provider"), "status": status}

@@ -166,7 +166,7 @@ def render(macro: str, *values: object) -> str:
     return made.strip()
 
 
-# What a rule is for is told by names of classes and elements; of these two classes a script gives rows more.
+# A rule is for names of classes and elements. The first of these is the frame; the others a script gives to rows.
 _NAME, _LATER = re.compile(r"\.?\w[\w-]*"), frozenset({".rb", ".short", ".long"})
 _NOT_NAMED = re.compile(r"::?[\w-]+(\([^)]*\))?|\[[^]]*\]|\.jp-[\w-]+")
 _CLASSES, _ELEMENT = re.compile(r'class=(?:"([^"]*)"|([^\s>]+))'), re.compile(r"<(\w+)")

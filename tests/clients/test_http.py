@@ -107,6 +107,13 @@ def test_a_busy_read_is_repeated_until_it_succeeds(service: Service, session: Se
     assert session.request("GET", "/ping").body == {"a": 1}
 
 
+def test_what_a_service_sets_as_a_cookie_is_not_sent_to_it(service: Service, session: Session) -> None:
+    service.on("GET", "/things", Reply(200, {}, headers={"Set-Cookie": "kept=1; Path=/"}))
+    for _ in range(2):
+        session.request("GET", "/things")
+    assert [{name.lower() for name in asked.headers} & {"cookie"} for asked in service.asked] == [set(), set()]
+
+
 def test_a_service_that_stays_busy_gives_its_last_answer(service: Service, session: Session, pace: Pace) -> None:
     service.on("GET", "/ping", Reply(503))
     assert session.request("GET", "/ping").status == 503

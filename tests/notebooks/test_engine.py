@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import certifi
 import nbformat
 import pytest
 from jupyter_client.asynchronous import AsyncKernelClient
@@ -103,6 +104,18 @@ def test_what_is_the_same_for_each_notebook_was_read_before_the_kernel_began(tmp
     )
     assert execute(source, tmp_path / "out.ipynb", {}).ok
     assert texts(tmp_path / "out.ipynb") == "set()\nTrue True\n"
+
+
+def test_what_a_run_trusts_was_read_before_the_kernel_began_and_is_not_told_to_it(tmp_path: Path) -> None:
+    source = written(
+        tmp_path,
+        "import certifi, os, pathlib; from runbook.clients import target; read = target._trusting.cache_info",
+        "before = read().misses; target.tls_context(pathlib.Path(certifi.where()))",
+        "print(read().misses - before, 'RUNBOOK_TRUSTED' in os.environ)",
+    )
+    with closing(kernels({"RUNBOOK_TRUSTED": certifi.where()})) as given:
+        assert execute(source, tmp_path / "out.ipynb", {}, of=given).ok
+    assert texts(tmp_path / "out.ipynb") == "0 False\n"
 
 
 def test_a_folder_with_braces_in_its_name_is_only_a_folder(tmp_path: Path) -> None:
